@@ -1,0 +1,78 @@
+# Everything Dialtone needs is set up in .venv by the first target that uses it. Needs Python 3.11 or later with venv, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## What can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.run
+
+.PHONY: run
+run: $(VENV)/.run ## Start Dialtone with its demo: simulated vendors, live traffic, faults now and then
+	$(BIN)/dialtone demo
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Format check, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: lint ## All checks that need no foreign server
+	$(BIN)/coverage erase
+	$(BIN)/coverage run --parallel-mode -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+.PHONY: test-real
+test-real: $(VENV)/.dev ## Against real servers (Prometheus, nginx), which it installs where it may
+	sh tests/real/install.sh
+	$(BIN)/pytest -p no:randomly --force-enable-socket tests/real
+
+.PHONY: test-crash
+test-crash: $(VENV)/.dev ## kill -9 under load, again and again
+	$(BIN)/pytest --force-enable-socket tests/crash
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Hostile configuration, manifests and answers; random cancellation
+	$(BIN)/pytest --force-enable-socket tests/fuzz
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure, beside the peers in the same run
+	$(BIN)/python -m tests.bench
+
+.PHONY: contracts
+contracts: $(VENV)/.dev ## Rebuild every contract.lock from CONTRACTS and check the requests really sent
+	$(BIN)/python -m tests.contract.build
+
+.PHONY: dashboards
+dashboards: $(VENV)/.dev ## Generate the Grafana boards anew
+	$(BIN)/python -m dashboards.build
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --group pyproject.toml:build -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --group pyproject.toml:dev --constraint requirements.lock -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what was set up and made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist

@@ -1,0 +1,1 @@
+"""Hands signals on: metrics, DuckDB."""

@@ -1,0 +1,1 @@
+"""Makes the calls: manifests, the executor, credentials and the catalogue of vendors."""

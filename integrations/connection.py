@@ -1,0 +1,68 @@
+"""A connection: the configured use of a vendor that the outside world calls an integration."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from integrations.credentials.secret import Secret
+from integrations.execution.policy import Policy
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who owns an integration and where it runs; label values of metrics, so they come from configuration only."""
+
+    team: str = ""
+    environment: str = ""
+    tier: str = ""
+
+
+class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When and how an integration is checked, and how many results confirm a change. Durations in seconds.
+
+    `retry_interval` holds while a change is unconfirmed.
+    """
+
+    enabled: bool = True
+    interval: float = 60.0
+    retry_interval: float = 15.0
+    timeout: float = 10.0
+    fail_after: int = 3
+    recover_after: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that make no sense.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        if self.interval < 1 or self.retry_interval < 1:
+            raise ValueError("check.interval and check.retry_interval must be at least 1 second")
+        if self.timeout <= 0:
+            raise ValueError("check.timeout must be above 0")
+        if self.fail_after < 1 or self.recover_after < 1:
+            raise ValueError("check.fail_after and check.recover_after must be at least 1")
+
+
+class NetworkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an integration's calls leave the house: a proxy's URL and a file with further certificate authorities."""
+
+    proxy: str | None = None
+    ca_file: str | None = None
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """One integration: which vendor, with which settings and credentials, under which limits.
+
+    `config` holds the values of the manifest's config fields (JSON values), `auth` names one of the manifest's
+    authentication kinds (empty: the only one, or none), `secrets` the values it asks for.
+    """
+
+    id: str
+    vendor: str
+    config: Mapping[str, object] = msgspec.field(default_factory=dict)
+    auth: str = ""
+    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict)
+    labels: Labels = Labels()
+    policy: Policy = Policy()
+    check: CheckPolicy = CheckPolicy()
+    network: NetworkPolicy = NetworkPolicy()

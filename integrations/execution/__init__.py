@@ -1,0 +1,1 @@
+"""The executor: the only path for HTTP to a third party."""

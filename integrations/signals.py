@@ -1,0 +1,232 @@
+"""The signals: everything that happens in Dialtone, as frozen values in one tagged union.
+
+Bus, exporters and DuckDB tables all speak these. `at` is UTC seconds since 1970; durations are seconds. A field holds
+nothing secret, no query string and no body. Adding a field needs a default, so that rows written before still decode.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, RejectReason, Source
+
+
+class BreakerState(StrEnum):
+    """What a circuit breaker does with calls; shadow counts and never rejects."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    FORCED_OPEN = "forced_open"
+    DISABLED = "disabled"
+    SHADOW = "shadow"
+
+
+class Health(StrEnum):
+    """How an integration, or one capability of it, is."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    THROTTLED = "throttled"
+    UNAUTHORIZED = "unauthorized"
+    UNKNOWN = "unknown"
+    PAUSED = "paused"
+
+
+class Evidence(StrEnum):
+    """What a health verdict rests on."""
+
+    CHECK = "check"
+    TRAFFIC = "traffic"
+    BREAKER = "breaker"
+    REPORTED = "reported"
+    OPERATOR = "operator"
+
+
+class _Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="signal"):
+    """What all signals carry. `seq` is given by the bus: rising by one within a process."""
+
+    at: float
+    seq: int = 0
+
+
+class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
+    """One request through the executor, with all its attempts.
+
+    `run_id` names the action it belongs to (an action may take several requests), `step` says which (`page-2`,
+    `request`). `queued` is the time spent waiting for quota and bulkhead. `breaker_state` is the state that admitted
+    or refused it. Holds all that a replay of a policy needs.
+    """
+
+    call_id: str
+    run_id: str
+    integration: str
+    vendor: str
+    action: str
+    capability: str
+    effect: Effect
+    origin: Origin
+    caller: str = ""
+    step: str = "request"
+    kind: FailureKind | None = None
+    reason: RejectReason | None = None
+    status: int | None = None
+    code: str = ""
+    detail: str = ""
+    source: Source = Source.LIVE
+    duration: float = 0.0
+    queued: float = 0.0
+    retry_after: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    breaker_state: BreakerState = BreakerState.CLOSED
+    request_bytes: int = 0
+    response_bytes: int = 0
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    sampled: bool = False
+
+
+class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
+    """One synthetic probe and its result; `lag` is how late it started, `skipped` how many slots passed before it.
+
+    `kind` and `detail` are the outcome's. `evidence_health` is what this result alone says; the confirmed health may
+    differ. A check that did not run because the vendor asked for quiet has `ran` false.
+    """
+
+    integration: str
+    vendor: str
+    capability: str
+    action: str
+    run_id: str = ""
+    ran: bool = True
+    kind: FailureKind | None = None
+    status: int | None = None
+    code: str = ""
+    detail: str = ""
+    duration: float = 0.0
+    lag: float = 0.0
+    skipped: int = 0
+    evidence_health: Health = Health.UNKNOWN
+
+
+class BreakerTransition(_Signal, frozen=True, kw_only=True, tag="breaker_transition"):
+    """A breaker changed its state; counts are those of the window that decided."""
+
+    integration: str
+    vendor: str
+    capability: str
+    before: BreakerState
+    after: BreakerState
+    reason: str
+    actor: str = ""
+    calls: int = 0
+    failures: int = 0
+    slow: int = 0
+    open_seconds: float = 0.0
+
+
+class QuotaSample(_Signal, frozen=True, kw_only=True, tag="quota_sample"):
+    """What the vendor said is left in one bucket; `reset_at` is UTC seconds."""
+
+    integration: str
+    vendor: str
+    bucket: str
+    limit: float | None = None
+    remaining: float | None = None
+    reset_at: float | None = None
+    throttled_until: float | None = None
+
+
+class HealthChange(_Signal, frozen=True, kw_only=True, tag="health_change"):
+    """A confirmed change of health; `capability` is empty for the integration as a whole.
+
+    `since` is when the first evidence of the new state was seen. Stored before it is published.
+    """
+
+    integration: str
+    vendor: str
+    capability: str
+    before: Health
+    after: Health
+    evidence: Evidence
+    reason: str
+    since: float
+    kind: FailureKind | None = None
+
+
+class CredentialNotice(_Signal, frozen=True, kw_only=True, tag="credential_notice"):
+    """Something about a credential: `rejected`, `reread` (its file gave a new value) or `reread_failed`."""
+
+    integration: str
+    vendor: str
+    event: str
+    detail: str = ""
+
+
+class WebhookReceipt(_Signal, frozen=True, kw_only=True, tag="webhook_receipt"):
+    """An inbound webhook: verdict is `accepted`, `duplicate`, `handshake`, `bad_signature`, `stale` or `malformed`."""
+
+    integration: str
+    vendor: str
+    event_type: str
+    verdict: str
+    webhook_id: str = ""
+    detail: str = ""
+    body_bytes: int = 0
+
+
+class OperatorAction(_Signal, frozen=True, kw_only=True, tag="operator_action"):
+    """What a person or program did: `action` such as `force_open`, `pause`; `expires_at` is UTC seconds."""
+
+    actor: str
+    action: str
+    integration: str
+    capability: str = ""
+    reason: str = ""
+    expires_at: float | None = None
+
+
+class ConfigChange(_Signal, frozen=True, kw_only=True, tag="config_change"):
+    """A configuration took effect: its sha256 and how many integrations it holds."""
+
+    source: str
+    sha256: str
+    integrations: int
+    version: str
+
+
+class APIRequest(_Signal, frozen=True, kw_only=True, tag="api_request"):
+    """One request that a client made to Dialtone; `route` is the template, never the URL."""
+
+    method: str
+    route: str
+    status: int
+    duration: float
+    caller: str = ""
+
+
+class QueryRun(_Signal, frozen=True, kw_only=True, tag="query_run"):
+    """One analytics query: who asked what, and what it cost."""
+
+    query: str
+    caller: str
+    duration: float
+    rows: int
+    error: str = ""
+
+
+Signal = (
+    CallRecord
+    | CheckResult
+    | BreakerTransition
+    | QuotaSample
+    | HealthChange
+    | CredentialNotice
+    | WebhookReceipt
+    | OperatorAction
+    | ConfigChange
+    | APIRequest
+    | QueryRun
+)

@@ -1,0 +1,1 @@
+"""Keeps watching: schedules checks and judges health."""
