@@ -18,7 +18,9 @@ class Subscriber(Protocol):
 
 
 class SignalBus:
-    """Publishes on the event loop; other threads go through `loop.call_soon_threadsafe(bus.publish, signal)`."""
+    """Publishes on the event loop; other threads go through `loop.call_soon_threadsafe(bus.publish,
+    signal)`.
+    """
 
     def __init__(self) -> None:
         self._subscribers: dict[str, Subscriber] = {}

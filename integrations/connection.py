@@ -9,7 +9,9 @@ from integrations.execution.policy import Policy
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who owns an integration and where it runs; label values of metrics, so they come from configuration only."""
+    """Who owns an integration and where it runs; label values of metrics, so they come from configuration
+    only.
+    """
 
     team: str = ""
     environment: str = ""
@@ -44,7 +46,9 @@ class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class NetworkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an integration's calls leave the house: a proxy's URL and a file with further certificate authorities."""
+    """How an integration's calls leave the house: a proxy's URL and a file with further certificate
+    authorities.
+    """
 
     proxy: str | None = None
     ca_file: str | None = None
@@ -53,8 +57,8 @@ class NetworkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One integration: which vendor, with which settings and credentials, under which limits.
 
-    `config` holds the values of the manifest's config fields (JSON values), `auth` names one of the manifest's
-    authentication kinds (empty: the only one, or none), `secrets` the values it asks for.
+    `config` holds the values of the manifest's config fields (JSON values), `auth` names one of the
+    manifest's authentication kinds (empty: the only one, or none), `secrets` the values it asks for.
     """
 
     id: str

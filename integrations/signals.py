@@ -1,7 +1,8 @@
 """The signals: everything that happens in Dialtone, as frozen values in one tagged union.
 
-Bus, exporters and DuckDB tables all speak these. `at` is UTC seconds since 1970; durations are seconds. A field holds
-nothing secret, no query string and no body. Adding a field needs a default, so that rows written before still decode.
+Bus, exporters and DuckDB tables all speak these. `at` is UTC seconds since 1970; durations are seconds. A
+field holds nothing secret, no query string and no body. Adding a field needs a default, so that rows written
+before still decode.
 """
 
 from enum import StrEnum
@@ -54,9 +55,9 @@ class _Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="signal"):
 class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
     """One request through the executor, with all its attempts.
 
-    `run_id` names the action it belongs to (an action may take several requests), `step` says which (`page-2`,
-    `request`). `queued` is the time spent waiting for quota and bulkhead. `breaker_state` is the state that admitted
-    or refused it. Holds all that a replay of a policy needs.
+    `run_id` names the action it belongs to (an action may take several requests), `step` says which
+    (`page-2`, `request`). `queued` is the time spent waiting for quota and bulkhead. `breaker_state` is the
+    state that admitted or refused it. Holds all that a replay of a policy needs.
     """
 
     call_id: str
@@ -89,10 +90,11 @@ class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
 
 
 class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
-    """One synthetic probe and its result; `lag` is how late it started, `skipped` how many slots passed before it.
+    """One synthetic probe and its result; `lag` is how late it started, `skipped` how many slots passed
+    before it.
 
-    `kind` and `detail` are the outcome's. `evidence_health` is what this result alone says; the confirmed health may
-    differ. A check that did not run because the vendor asked for quiet has `ran` false.
+    `kind` and `detail` are the outcome's. `evidence_health` is what this result alone says; the confirmed
+    health may differ. A check that did not run because the vendor asked for quiet has `ran` false.
     """
 
     integration: str
@@ -166,7 +168,9 @@ class CredentialNotice(_Signal, frozen=True, kw_only=True, tag="credential_notic
 
 
 class WebhookReceipt(_Signal, frozen=True, kw_only=True, tag="webhook_receipt"):
-    """An inbound webhook: verdict is `accepted`, `duplicate`, `handshake`, `bad_signature`, `stale` or `malformed`."""
+    """An inbound webhook: verdict is `accepted`, `duplicate`, `handshake`, `bad_signature`, `stale` or
+    `malformed`.
+    """
 
     integration: str
     vendor: str

@@ -8,8 +8,8 @@ import anyio.to_thread
 class Secret:
     """Holds one secret; only `reveal` gives it out.
 
-    `reread` reads it anew from its file, where it came from one; the executor asks for that once after a 401. `origin`
-    says where it came from (`${file:/run/secrets/x}`), for error messages.
+    `reread` reads it anew from its file, where it came from one; the executor asks for that once after a 401.
+    `origin` says where it came from (`${file:/run/secrets/x}`), for error messages.
     """
 
     __slots__ = ("_read", "_value", "origin")
@@ -45,7 +45,7 @@ class Secret:
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value  # noqa: SLF001 - its own kind
+        return isinstance(other, Secret) and other._value == self._value
 
     def __hash__(self) -> int:
         return hash(self._value)

@@ -1,21 +1,21 @@
 """A call's result as a value, and what kinds of failure there are.
 
-    FailureKind      what went wrong          health        breaker   retry
-    timeout          no answer in time        down          failure   idempotent only
-    connection       refused, reset, cut      down          failure   any, when no byte was sent
-    tls, dns         before the request       down          failure   any
-    server_error     500 502 503 504 408 425  down          failure   idempotent only (501 505: no, success)
-    throttled        429 and vendors' forms   throttled     neither   after the vendor's wait
-    unauthorized     401                      unauthorized  neither   once, with a fresh credential
-    forbidden        403                      unauthorized  neither   no
-    not_found        404 410                  unknown       success   no
-    client_error     other 4xx                unknown       success   no
-    malformed        the body is not readable down          failure   idempotent only
-    vendor_error     a 200 that says no       down          failure   as the manifest says
-    expectation      a condition is not met   down          failure   no
-    too_large        over the body cap        down          success   no
-    rejected         by us, locally           no evidence   never     no
-    cancelled        the caller went away     no evidence   never     no
+FailureKind      what went wrong          health        breaker   retry
+timeout          no answer in time        down          failure   idempotent only
+connection       refused, reset, cut      down          failure   any, when no byte was sent
+tls, dns         before the request       down          failure   any
+server_error     500 502 503 504 408 425  down          failure   idempotent only (501 505: no, success)
+throttled        429 and vendors' forms   throttled     neither   after the vendor's wait
+unauthorized     401                      unauthorized  neither   once, with a fresh credential
+forbidden        403                      unauthorized  neither   no
+not_found        404 410                  unknown       success   no
+client_error     other 4xx                unknown       success   no
+malformed        the body is not readable down          failure   idempotent only
+vendor_error     a 200 that says no       down          failure   as the manifest says
+expectation      a condition is not met   down          failure   no
+too_large        over the body cap        down          success   no
+rejected         by us, locally           no evidence   never     no
+cancelled        the caller went away     no evidence   never     no
 """
 
 from collections.abc import Mapping
@@ -99,10 +99,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a call.
 
-    `kind` is None exactly when the call succeeded. `detail` is one sentence for a person, without secret, query string
-    or body. `code` is the vendor's own error word (`channel_not_found`). `retry_after` is in seconds. `data` is the
-    decoded answer (JSON values, or text), `headers` have lower-case names; both are empty on failure unless the vendor
-    sent them.
+    `kind` is None exactly when the call succeeded. `detail` is one sentence for a person, without secret,
+    query string or body. `code` is the vendor's own error word (`channel_not_found`). `retry_after` is in
+    seconds. `data` is the decoded answer (JSON values, or text), `headers` have lower-case names; both are
+    empty on failure unless the vendor sent them.
     """
 
     kind: FailureKind | None = None

@@ -10,11 +10,11 @@ import msgspec
 class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a breaker opens and how it closes again.
 
-    It opens when a window of `window` seconds holds at least `min_calls` calls and the share of failures is at least
-    `failure_ratio`, or the share of slow calls at least `slow_ratio`. A call is slow over
-    max(`slow_floor`, `slow_factor` x rolling p95). It stays open for `open_seconds`, doubling up to `open_max`, each
-    time ±`jitter`; then `half_open_calls` trial calls decide, `half_open_concurrency` at a time, within
-    `half_open_seconds`.
+    It opens when a window of `window` seconds holds at least `min_calls` calls and the share of failures is
+    at least `failure_ratio`, or the share of slow calls at least `slow_ratio`. A call is slow over
+    max(`slow_floor`, `slow_factor` x rolling p95). It stays open for `open_seconds`, doubling up to
+    `open_max`, each time ±`jitter`; then `half_open_calls` trial calls decide, `half_open_concurrency` at a
+    time, within `half_open_seconds`.
     """
 
     window: int = 60
@@ -78,8 +78,9 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The limits of one integration's calls.
 
-    `deadline` spans a whole action with all its requests, retries and waits; `timeout` one attempt; `connect` the
-    connection within it. `concurrency` calls run at once, `queue` more may wait. `max_body` is in bytes, decoded.
+    `deadline` spans a whole action with all its requests, retries and waits; `timeout` one attempt; `connect`
+    the connection within it. `concurrency` calls run at once, `queue` more may wait. `max_body` is in bytes,
+    decoded.
     """
 
     deadline: float = 30.0

@@ -1,1 +1,3 @@
-"""What an integration is, as data: schema, loading, building requests, reading answers, checking against a contract."""
+"""What an integration is, as data: schema, loading, building requests, reading answers, checking against a
+contract.
+"""

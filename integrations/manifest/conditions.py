@@ -1,0 +1,65 @@
+"""Conditions on an answer: one small language for error rules, health expectations and the `http` vendor's
+checks.
+
+A condition sets exactly one key. Status, header, JSON, body, latency and certificate conditions look at the
+answer; `all`, `any` and `not` combine them.
+"""
+
+import msgspec
+
+
+class _Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a condition."""
+
+
+class HeaderCondition(_Condition, frozen=True, kw_only=True):
+    """A response header: exactly one of the tests. Names are compared without case, `matches` is a regular
+    expression.
+    """
+
+    name: str
+    equals: str | None = None
+    contains: str | None = None
+    matches: str | None = None
+    present: bool | None = None
+
+
+class JSONCondition(_Condition, frozen=True, kw_only=True):
+    """The value at a JSON Pointer: exactly one of the tests. `length_*` count a list's or text's length."""
+
+    pointer: str
+    equals: str | float | int | bool | msgspec.UnsetType | None = msgspec.UNSET
+    not_equals: str | float | int | bool | msgspec.UnsetType | None = msgspec.UNSET
+    less_than: float | None = None
+    more_than: float | None = None
+    contains: str | None = None
+    matches: str | None = None
+    exists: bool | None = None
+    length_at_least: int | None = None
+    length_at_most: int | None = None
+
+
+class BodyCondition(_Condition, frozen=True, kw_only=True):
+    """The body as text: exactly one of the tests."""
+
+    contains: str | None = None
+    lacks: str | None = None
+    matches: str | None = None
+
+
+class Condition(_Condition, frozen=True, kw_only=True):
+    """One condition: exactly one key is set.
+
+    `status` lists numbers (`204`), classes (`2xx`) and ranges (`200-299`). `latency_below` is in seconds.
+    `certificate_days_left` is the least number of days the server's certificate must still be valid.
+    """
+
+    status: tuple[int | str, ...] | None = None
+    header: HeaderCondition | None = None
+    json: JSONCondition | None = None
+    body: BodyCondition | None = None
+    latency_below: float | None = None
+    certificate_days_left: float | None = None
+    all: tuple["Condition", ...] | None = None
+    any: tuple["Condition", ...] | None = None
+    negated: "Condition | None" = msgspec.field(name="not", default=None)

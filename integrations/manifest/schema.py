@@ -1,0 +1,423 @@
+"""The manifest: a vendor's static facts, as strict Structs. Unknown keys are errors.
+
+Text may hold `{name}`, `{name|function}` or `{function()}`; see templates.py. Pointers are JSON Pointers (RFC
+6901). There is no expression language. Where data cannot say it, `code: true` names actions.py in the
+vendor's folder.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from integrations.execution.outcome import Effect, FailureKind
+from integrations.manifest.conditions import Condition
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a manifest."""
+
+
+class Vendor(_Part, frozen=True, kw_only=True):
+    """Who the third party is. `sunset` is the day (YYYY-MM-DD) it ends, for a vendor that is going away."""
+
+    name: str
+    docs: str
+    lifecycle: Literal["active", "beta", "deprecated", "retired"] = "active"
+    sunset: str = ""
+
+
+class Contract(_Part, frozen=True, kw_only=True):
+    """A description that the claims below are held against.
+
+    `source` is a path below the contracts folder. `evidence` says whose it is: the vendor's own description,
+    the vendor's documentation entered by hand, or a third party's description. `prefix` goes before the
+    contract's paths.
+    """
+
+    kind: Literal["openapi", "swagger", "graphql", "csdl", "postman", "derived", "docs"]
+    evidence: Literal["vendor contract", "vendor docs", "third-party contract"]
+    source: str = ""
+    prefix: str = ""
+
+
+class ConfigField(_Part, frozen=True, kw_only=True):
+    """One value an operator gives for a connection. `type` url also checks scheme and host."""
+
+    type: Literal["string", "url", "integer", "number", "boolean", "object", "array"] = "string"
+    title: str
+    description: str = ""
+    required: bool = False
+    default: msgspec.Raw | None = None
+    enum: tuple[str, ...] = ()
+    example: str = ""
+
+
+class SecretField(_Part, frozen=True, kw_only=True):
+    """One secret an authentication kind needs. `prefix` is what a right one starts with, to catch a mix-up
+    early.
+    """
+
+    title: str
+    description: str = ""
+    prefix: tuple[str, ...] = ()
+
+
+class Apply(_Part, frozen=True, kw_only=True):
+    """Where a credential goes in a request: header and query values as text with `{secret.name}`."""
+
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+
+
+class _Auth(_Part, frozen=True, kw_only=True, tag_field="kind"):
+    """What every authentication kind has. `scopes` are what the actions of this manifest need at most."""
+
+    title: str = ""
+    description: str = ""
+    secrets: dict[str, SecretField] = {}
+    scopes: tuple[str, ...] = ()
+
+
+class NoAuth(_Auth, frozen=True, kw_only=True, tag="none"):
+    """No credential."""
+
+
+class APIKeyAuth(_Auth, frozen=True, kw_only=True, tag="api_key"):
+    """A fixed key in a header or the query, where `apply` says."""
+
+    apply: Apply
+
+
+class BasicAuth(_Auth, frozen=True, kw_only=True, tag="basic"):
+    """HTTP Basic (RFC 7617) from two secrets or config values, as text."""
+
+    username: str = "{secret.username}"
+    password: str = "{secret.password}"
+
+
+class BearerAuth(_Auth, frozen=True, kw_only=True, tag="bearer"):
+    """A bearer token (RFC 6750), or the same header with another `scheme` word."""
+
+    token: str = "{secret.token}"
+    scheme: str = "Bearer"
+
+
+class OAuth2Auth(_Auth, frozen=True, kw_only=True, tag="oauth2"):
+    """OAuth 2.0 (RFC 6749, 7523): a token fetched from `token_url` and renewed `early` seconds before it
+    expires.
+    """
+
+    grant: Literal["client_credentials", "refresh_token", "jwt_bearer"]
+    token_url: str
+    client_auth: Literal["basic", "body", "private_key_jwt"] = "basic"
+    parameters: dict[str, str] = {}
+    audience: str = ""
+    early: float = 60.0
+    host_pointer: str = ""
+
+
+class AppAuth(_Auth, frozen=True, kw_only=True, tag="github_app"):
+    """GitHub App: an RS256 JWT buys an installation token."""
+
+    app_id: str
+    installation_id: str
+    private_key: str = "{secret.private_key}"
+
+
+class ClientCertificateAuth(_Auth, frozen=True, kw_only=True, tag="client_certificate"):
+    """A TLS client certificate and its key, in PEM."""
+
+    certificate: str = "{secret.certificate}"
+    key: str = "{secret.key}"
+
+
+Auth = NoAuth | APIKeyAuth | BasicAuth | BearerAuth | OAuth2Auth | AppAuth | ClientCertificateAuth
+
+
+class HeaderNumber(_Part, frozen=True, kw_only=True):
+    """A number in a response header; `pattern` is a regular expression whose first group is the number.
+
+    `unit` matters for times: seconds from now, UTC seconds, UTC milliseconds, or an ISO 8601 stamp.
+    """
+
+    header: str
+    pattern: str = ""
+    unit: Literal["number", "seconds", "epoch_seconds", "epoch_milliseconds", "iso8601"] = "number"
+
+
+class Quota(_Part, frozen=True, kw_only=True):
+    """What the vendor's headers say of one bucket. `bucket_header` names a header that holds the bucket's
+    name.
+
+    The bucket's label is `bucket` unless the header's value is one of `buckets`: labels come from
+    configuration only.
+    """
+
+    bucket: str
+    limit: HeaderNumber | None = None
+    remaining: HeaderNumber | None = None
+    used: HeaderNumber | None = None
+    reset: HeaderNumber | None = None
+    bucket_header: str = ""
+    buckets: tuple[str, ...] = ()
+
+
+class Limit(_Part, frozen=True, kw_only=True):
+    """What the vendor's documentation allows: `rate` requests per `per` seconds, at most `burst` at once.
+
+    `actions` are those it counts (empty: all); `scope` says what shares it.
+    """
+
+    id: str
+    rate: float
+    per: float
+    burst: int = 0
+    concurrency: int = 0
+    scope: Literal["connection", "credential", "vendor"] = "connection"
+    actions: tuple[str, ...] = ()
+
+
+class RetryAfter(_Part, frozen=True, kw_only=True):
+    """Where a vendor says how long to wait: a header or a place in the body. The first that is there
+    counts.
+    """
+
+    header: str = ""
+    pointer: str = ""
+    unit: Literal[
+        "seconds", "milliseconds", "seconds_or_date", "epoch_seconds", "epoch_milliseconds", "iso8601"
+    ] = "seconds_or_date"
+
+
+class ErrorRule(_Part, frozen=True, kw_only=True):
+    """How an answer maps to a FailureKind: the first rule whose condition holds decides.
+
+    `code` points to the vendor's error word and `message` to its text; `kinds` maps error words to kinds,
+    `kind` holds for the rest. `ok` says that this answer is no failure. `scopes` points to the scopes that
+    are missing.
+    """
+
+    when: Condition
+    kind: FailureKind | None = None
+    ok: bool = False
+    code: str = ""
+    message: str = ""
+    kinds: dict[str, FailureKind] = {}
+    scopes: str = ""
+    retry: bool | None = None
+
+
+class Errors(_Part, frozen=True, kw_only=True):
+    """A vendor's errors: rules in order, then plain HTTP. `code` and `message` are where its error bodies
+    hold them.
+    """
+
+    rules: tuple[ErrorRule, ...] = ()
+    code: str = ""
+    message: str = ""
+    retry_after: tuple[RetryAfter, ...] = (RetryAfter(header="retry-after"),)
+
+
+class Paginate(_Part, frozen=True, kw_only=True):
+    """How further pages are asked for.
+
+    link: the URL in the Link header with rel=next (RFC 8288); cursor: the value at `next` goes into input
+    `cursor`; page: a number that counts up in `page`; offset: `offset` grows by the items received. `size` is
+    the input that holds the page size and `size_default` its value. `more` points to a boolean, where the
+    vendor has one.
+    """
+
+    kind: Literal["link", "cursor", "page", "offset", "next_url"]
+    cursor: str = ""
+    page: str = ""
+    offset: str = ""
+    next: str = ""
+    more: str = ""
+    size: str = ""
+    size_default: int = 100
+    first_page: int = 1
+
+
+class Input(_Part, frozen=True, kw_only=True):
+    """One typed input of an action, and where it goes in the request.
+
+    `name` is the wire name (default: the input's own); `to` is a JSON Pointer into a JSON body, or a GraphQL
+    variable. `style` is for arrays in a query: repeated, comma-separated, or `name[]`.
+    """
+
+    place: Literal["path", "query", "header", "body", "variable", "file"] = msgspec.field(name="in")
+    type: Literal["string", "integer", "number", "boolean", "object", "array", "bytes"] = "string"
+    name: str = ""
+    to: str = ""
+    required: bool = False
+    default: msgspec.Raw | None = None
+    enum: tuple[str, ...] = ()
+    style: Literal["repeat", "csv", "brackets"] = "repeat"
+    description: str = ""
+    example: msgspec.Raw | None = None
+
+
+class Body(_Part, frozen=True, kw_only=True):
+    """A request body. `base` is a constant JSON value that body inputs are put into; `content_type` replaces
+    the kind's own.
+    """
+
+    kind: Literal["json", "form", "multipart", "text", "bytes"] = "json"
+    base: msgspec.Raw | None = None
+    content_type: str = ""
+
+
+class Idempotency(_Part, frozen=True, kw_only=True):
+    """Where an idempotency key goes: a header, or a JSON Pointer into the body."""
+
+    header: str = ""
+    to: str = ""
+
+
+class Action(_Part, frozen=True, kw_only=True):
+    """One thing a vendor can do.
+
+    `operation` is `contract:operationId` (or `contract:METHOD /path`); `method` and `path` must agree with
+    it. `idempotent` says that a repeat does no harm (default: by method, RFC 9110). `items` points to the
+    list in the answer, `output` to the part that is returned. `graphql` is a document; its variables are
+    inputs. `scopes` are the permissions it needs. `code` names a function of actions.py that makes the
+    requests. `bucket` is the quota bucket it draws on, `cost` how much.
+    """
+
+    title: str
+    effect: Effect
+    operation: str = ""
+    method: str = "GET"
+    path: str = ""
+    description: str = ""
+    input: dict[str, Input] = {}
+    body: Body | None = None
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    graphql: str = ""
+    idempotent: bool | None = None
+    idempotency: Idempotency | None = None
+    paginate: str = ""
+    items: str = ""
+    output: str = ""
+    answer: Literal["json", "text", "bytes", "none"] = "json"
+    scopes: tuple[str, ...] = ()
+    bucket: str = ""
+    cost: float = 1.0
+    timeout: float | None = None
+    code: bool = False
+    deprecated: str = ""
+
+
+class HealthCheck(_Part, frozen=True, kw_only=True):
+    """A cheap, authenticated check without side effects, for one capability."""
+
+    action: str
+    capability: str
+    params: dict[str, msgspec.Raw] = {}
+    expect: Condition | None = None
+    cost: float = 1.0
+    auth: tuple[str, ...] = ()
+
+
+class Verification(_Part, frozen=True, kw_only=True):
+    """How an inbound webhook is proved genuine, over the raw body.
+
+    `payload` is the signed text, of `{body}`, `{timestamp}`, `{id}`, `{url}`; `prefix` stands before each
+    signature, `separator` between several; `tolerance` is in seconds and needs a signed timestamp.
+    `secret_encoding` says how the secret's text becomes a key.
+    """
+
+    kind: Literal["hmac", "standard_webhooks", "ed25519", "token", "basic", "none"]
+    secret: str = ""
+    header: str = ""
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    secret_encoding: Literal["utf8", "base64", "hex"] = "utf8"
+    payload: str = "{body}"
+    prefix: str = ""
+    separator: str = ""
+    timestamp_header: str = ""
+    timestamp_pointer: str = ""
+    timestamp_unit: Literal["seconds", "milliseconds"] = "seconds"
+    tolerance: float = 300.0
+
+
+class WebhookField(_Part, frozen=True, kw_only=True):
+    """Where an inbound webhook holds a fact: a header, or a pointer into its JSON body."""
+
+    header: str = ""
+    pointer: str = ""
+
+
+class Handshake(_Part, frozen=True, kw_only=True):
+    """A request that only proves we own the URL, and the answer it wants: text at `reply`, or a fixed
+    `status`.
+    """
+
+    when: Condition
+    reply: str = ""
+    status: int = 200
+    verified: bool = True
+
+
+class Webhooks(_Part, frozen=True, kw_only=True):
+    """A vendor's inbound webhooks. `window` is how long an id is remembered against replay, in seconds."""
+
+    verify: Verification
+    type: WebhookField
+    id: WebhookField
+    window: float = 2592000.0
+    handshakes: tuple[Handshake, ...] = ()
+    max_body: int = 1048576
+
+
+class StatusPage(_Part, frozen=True, kw_only=True):
+    """Where the vendor says how it is."""
+
+    kind: Literal["statuspage", "slack", "google", "azure", "aws", "salesforce_trust", "none"]
+    url: str = ""
+    components: tuple[str, ...] = ()
+
+
+class Deprecation(_Part, frozen=True, kw_only=True):
+    """Something the vendor has announced to end, on a day (YYYY-MM-DD)."""
+
+    what: str
+    sunset: str
+    docs: str = ""
+    actions: tuple[str, ...] = ()
+
+
+class Manifest(_Part, frozen=True, kw_only=True):
+    """A vendor as data.
+
+    `hosts` is the exact allow-list of where its requests may go (or `{config.base_url}`: the host of that
+    value); `host_suffixes` what a host learned at run time must end in. `socket` is a unix socket's path.
+    `capabilities` maps a name to action names; each action belongs to at least one. `code` allows actions.py.
+    """
+
+    manifest: Literal[1]
+    id: str
+    version: str
+    vendor: Vendor
+    base_url: str
+    hosts: tuple[str, ...]
+    host_suffixes: tuple[str, ...] = ()
+    socket: str = ""
+    headers: dict[str, str] = {}
+    contracts: dict[str, Contract] = {}
+    config: dict[str, ConfigField] = {}
+    auth: dict[str, Auth]
+    limits: tuple[Limit, ...] = ()
+    quota: tuple[Quota, ...] = ()
+    errors: Errors = Errors()
+    paginate: dict[str, Paginate] = {}
+    actions: dict[str, Action]
+    capabilities: dict[str, tuple[str, ...]]
+    health: tuple[HealthCheck, ...] = ()
+    webhooks: Webhooks | None = None
+    status_page: StatusPage | None = None
+    deprecations: tuple[Deprecation, ...] = ()
+    granted_scopes: str = ""
+    code: bool = False

@@ -1,0 +1,103 @@
+"""Health as it is told: to the API, the page, the command line; and what of it is stored."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from integrations.execution.outcome import FailureKind
+from integrations.signals import Evidence, Health, HealthChange
+
+
+class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The confirmed health of one capability, why, and since when (UTC seconds).
+
+    `pending` is a state that evidence points to and that is not confirmed yet, after `pending_count` results.
+    """
+
+    capability: str
+    state: Health
+    since: float
+    reason: str
+    evidence: Evidence
+    kind: FailureKind | None = None
+    checked_at: float | None = None
+    next_check_at: float | None = None
+    pending: Health | None = None
+    pending_count: int = 0
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Who paused an integration's checks, why, and until when (UTC seconds; None: until resumed)."""
+
+    actor: str
+    reason: str
+    since: float
+    expires_at: float | None = None
+
+
+class IntegrationHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The health of an integration: the worst of its capabilities, or paused. `advice` says what to do, or is
+    empty.
+    """
+
+    integration: str
+    vendor: str
+    state: Health
+    since: float
+    reason: str
+    advice: str
+    capabilities: tuple[CapabilityHealth, ...]
+    pause: Pause | None = None
+
+
+class MinuteStats(msgspec.Struct, frozen=True, kw_only=True):
+    """One minute of an integration's calls, checks included; `start` is UTC seconds, percentiles are
+    seconds.
+    """
+
+    start: float
+    calls: int
+    failures: int
+    rejected: int
+    p50: float | None = None
+    p95: float | None = None
+
+
+class IntegrationMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """An integration's last hour in numbers, from memory. `minutes` runs from oldest to newest, without
+    gaps.
+    """
+
+    integration: str
+    calls: int
+    failures: int
+    rejected: int
+    retries: int
+    error_ratio: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    minutes: tuple[MinuteStats, ...]
+
+
+class SavedHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The confirmed state of an integration that survives a restart."""
+
+    integration: str
+    capabilities: tuple[CapabilityHealth, ...]
+    state: Health
+    since: float
+    pause: Pause | None = None
+
+
+class HealthStore(Protocol):
+    """Where confirmed health is kept; each call is one atomic unit."""
+
+    async def save_health(self, state: SavedHealth, changes: Sequence[HealthChange]) -> None:
+        """Replace the integration's state and append its changes."""
+        ...
+
+    async def load_health(self) -> Sequence[SavedHealth]:
+        """Return all that is stored."""
+        ...
