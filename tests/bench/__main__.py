@@ -1,0 +1,16 @@
+"""`make bench`: every benchmark in turn, each beside its peers, each printing what it measured."""
+
+import importlib
+import sys
+
+BENCHMARKS = ("executor", "metrics", "scheduler", "analytics", "storage")
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(f"\n== {name} ==", flush=True)
+        importlib.import_module(f"tests.bench.{name}").main()
+
+
+main()

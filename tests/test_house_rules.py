@@ -1,0 +1,104 @@
+"""The house rules that a program can check; exemptions stand in one list that may only shrink."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("app", "exporters", "monitors", "integrations", "dashboards")
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 40
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def modules() -> list[Path]:
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(node: Function) -> int:
+    """Lines of a function without its docstring."""
+    first = node.body[0]
+    docstring = 0
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        docstring = (first.end_lineno or 0) - first.lineno + 1
+    return (node.end_lineno or 0) - node.lineno + 1 - docstring
+
+
+@pytest.fixture(params=modules(), ids=named)
+def module(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def test_no_module_is_longer_than_the_ceiling(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= LONGEST_MODULE
+
+
+def test_no_function_is_longer_than_the_ceiling(module: Path) -> None:
+    assert [
+        f"{node.name}: {length(node)}" for node in functions(module) if length(node) > LONGEST_FUNCTION
+    ] == []
+
+
+def test_no_module_is_named_after_nothing(module: Path) -> None:
+    assert not FORBIDDEN_NAMES & {module.stem, *module.relative_to(ROOT).parts[:-1]}
+
+
+def test_more_than_three_parameters_are_keyword_only_after_the_first(module: Path) -> None:
+    def positional(node: Function) -> int:
+        names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
+        return len(names) - (names[:1] in (["self"], ["cls"]))
+
+    assert [node.name for node in functions(module) if positional(node) > 3] == []
+
+
+def test_bool_parameters_are_keyword_only(module: Path) -> None:
+    def positional_bools(node: Function) -> list[str]:
+        return [
+            a.arg for a in node.args.args if isinstance(a.annotation, ast.Name) and a.annotation.id == "bool"
+        ]
+
+    assert [f"{node.name}({name})" for node in functions(module) for name in positional_bools(node)] == []
+
+
+def test_no_module_defers_its_annotations(module: Path) -> None:
+    assert "TYPE_CHECKING" not in module.read_text()
+
+
+def test_every_vendor_folder_has_its_files() -> None:
+    catalog = ROOT / "integrations" / "catalog"
+    folders = [path for path in sorted(catalog.iterdir()) if path.is_dir() and path.name != "__pycache__"]
+    missing = [
+        f"{folder.name}/{name}"
+        for folder in folders
+        for name in ("manifest.yaml", "contract.lock", "README.md")
+        if not (folder / name).is_file()
+    ]
+    assert folders
+    assert missing == []
+
+
+def test_lock_files_hold_hashes_and_no_address() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / name).read_text()
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+        assert "--index-url" not in text
