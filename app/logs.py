@@ -1,0 +1,128 @@
+"""Structured logs: one event a line, changes of state only, written by a thread so that no call waits for the
+disk."""
+
+import logging
+import logging.handlers
+import queue
+import sys
+from collections.abc import Iterable
+from typing import Literal
+
+import structlog
+
+from integrations.samples import Sample
+from integrations.signals import (
+    BreakerTransition,
+    ConfigChange,
+    CredentialNotice,
+    HealthChange,
+    OperatorAction,
+    Signal,
+)
+
+QUEUE_SIZE = 10_000
+
+_LEVELS = {"up": "info", "paused": "info", "unknown": "info"}
+
+
+class _BoundedQueueHandler(logging.handlers.QueueHandler):
+    """Puts records into a bounded queue; a full one drops the record and counts it."""
+
+    def __init__(self, records: "queue.Queue[logging.LogRecord]") -> None:
+        super().__init__(records)
+        self._records = records
+        self.dropped = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Never wait."""
+        try:
+            self._records.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
+
+
+class Logs:
+    """Owns the process's logging from `start` to `stop`."""
+
+    def __init__(self, *, level: str, style: Literal["auto", "json", "console"]) -> None:
+        self._level = level.upper()
+        self._console = style == "console" or (style == "auto" and sys.stderr.isatty())
+        self._queue: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_SIZE)
+        self._handler = _BoundedQueueHandler(self._queue)
+        self._listener: logging.handlers.QueueListener | None = None
+
+    def start(self) -> None:
+        """Route structlog and the standard library's logging to stderr through the thread."""
+        shared: list[structlog.types.Processor] = [
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ]
+        structlog.configure(
+            processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=False,
+        )
+        output = logging.StreamHandler(sys.stderr)
+        output.setFormatter(
+            structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=self._renderers())
+        )
+        self._listener = logging.handlers.QueueListener(self._queue, output)
+        self._listener.start()
+        logging.basicConfig(level=self._level, handlers=[self._handler], force=True)
+        for name in ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def stop(self) -> None:
+        """Write what is queued and stop the thread."""
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+            logging.getLogger().removeHandler(self._handler)
+
+    def samples(self) -> Iterable[Sample]:
+        """The queue's depth and drops."""
+        yield Sample("dialtone_queue_depth", ("log",), self._queue.qsize())
+        yield Sample("dialtone_queue_dropped_total", ("log", "full"), self._handler.dropped)
+
+    def _renderers(self) -> list[structlog.types.Processor]:
+        plain = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+        if self._console:
+            # The default formatter prints local variables, and those may hold secrets.
+            return [plain, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        return [plain, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+class SignalLog:
+    """Writes a line for each signal that is a change of state; what happens per call is a metric."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("dialtone")
+
+    def on_signal(self, signal: Signal) -> None:
+        """Log the signal, or pass it by."""
+        match signal:
+            case HealthChange():
+                level = _LEVELS.get(signal.after, "warning")
+                self._write(level, "health changed", signal, ("capability", "before", "after", "reason"))
+            case BreakerTransition():
+                self._write(
+                    "warning", "breaker changed", signal, ("capability", "before", "after", "reason", "actor")
+                )
+            case CredentialNotice():
+                self._write("warning", "credential", signal, ("event", "detail"))
+            case OperatorAction():
+                self._write(
+                    "info", "operator", signal, ("action", "capability", "actor", "reason", "expires_at")
+                )
+            case ConfigChange():
+                self._log.info(
+                    "configuration in effect", source=signal.source, integrations=signal.integrations
+                )
+            case _:
+                pass
+
+    def _write(self, level: str, event: str, signal: Signal, fields: tuple[str, ...]) -> None:
+        values = {("what" if name == "event" else name): getattr(signal, name) for name in fields}
+        getattr(self._log, level)(event, integration=getattr(signal, "integration", ""), **values)
