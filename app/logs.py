@@ -1,5 +1,6 @@
 """Structured logs: one event a line, changes of state only, written by a thread so that no call waits for the
-disk."""
+disk.
+"""
 
 import logging
 import logging.handlers

@@ -1,5 +1,6 @@
 """Owners of background tasks: each task is restarted with back-off when it fails, and never takes another
-down."""
+down.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -66,7 +67,8 @@ class Supervisor:
 
     async def _attempt(self, name: str, task: Callable[[], Awaitable[None]], *, wait: float) -> bool:
         """Run a task once; return whether it is done. The owner keeps it alive, so each failure is
-        counted."""
+        counted.
+        """
         try:
             await task()
         except Exception:

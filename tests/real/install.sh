@@ -1,0 +1,16 @@
+#!/bin/sh
+# Installs the real servers that `make test-real` talks to, or says which are missing and how to get them.
+set -eu
+missing=""
+for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light; do
+    PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
+done
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list of package names
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+else
+    echo "Not installed:$missing. On Debian or Ubuntu: sudo apt-get install$missing" >&2
+    exit 1
+fi
