@@ -1,0 +1,88 @@
+"""The HTTP server: uvicorn on sockets bound before anything else starts, without signal handlers of its
+own.
+"""
+
+import contextlib
+import socket
+from collections.abc import Generator
+
+import anyio
+import uvicorn
+from litestar import Litestar
+
+DRAIN_SECONDS = 10
+
+
+class ListenError(OSError):
+    """An address could not be bound; the message says which and what to do."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address, so that a port in use stops the start at once.
+
+    Raises:
+        ListenError: when the address is taken or is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise ListenError(
+            f"cannot listen on {host}:{port}: {error.strerror}; end what uses it, "
+            "or give another address under `listen` in the configuration file"
+        ) from error
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn whose start and stop belong to the wiring."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, and say so."""
+        await super().startup(sockets=sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the process's signals alone."""
+        yield
+
+
+class HTTPServer:
+    """Serves an application on bound sockets until `stop`, then lets requests in flight finish within 10
+    s.
+    """
+
+    def __init__(self, app: Litestar, sockets: list[socket.socket]) -> None:
+        self._sockets = sockets
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                h11_max_incomplete_event_size=64 * 1024,
+            )
+        )
+
+    async def serve(self) -> None:
+        """Serve until `stop` is called."""
+        await self._server.serve(sockets=self._sockets)
+
+    async def started(self) -> None:
+        """Wait until requests are answered; the caller holds the deadline."""
+        await self._server.up.wait()
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._server.should_exit = True
