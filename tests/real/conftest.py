@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.real.servers import answers, eventually, free_port, program, running
+from tests.real.servers import answers, dialtone_command, eventually, free_port, program, running
 
 NGINX = """
 daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log;
@@ -82,7 +81,7 @@ class Site:
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `dialtone …` against the running server."""
         return subprocess.run(
-            [str(Path(sys.executable).parent / "dialtone"), *arguments],
+            dialtone_command(*arguments),
             env={"DIALTONE_URL": self.url, "PATH": "/usr/bin:/bin"},
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
@@ -115,9 +114,7 @@ class Site:
             closed=self.closed,
         )
         (self.folder / "dialtone.yaml").write_text(text)
-        return [
-            str(Path(sys.executable).parent / "dialtone"), "serve", "--config", str(self.folder / "dialtone.yaml"),
-        ]  # fmt: skip
+        return dialtone_command("serve", "--config", str(self.folder / "dialtone.yaml"))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,3 +60,8 @@ def running(command: list[str], *, log: Path) -> Iterator["subprocess.Popen[byte
 
 def answers(url: str) -> bool:
     return httpx.get(url, timeout=2).status_code == 200
+
+
+def dialtone_command(*arguments: str) -> list[str]:
+    """The installed `dialtone` command of this environment."""
+    return [str(Path(sys.executable).parent / "dialtone"), *arguments]
