@@ -5,11 +5,32 @@ A condition sets exactly one key. Status, header, JSON, body, latency and certif
 answer; `all`, `any` and `not` combine them.
 """
 
+import re
+
 import msgspec
+
+from integrations.manifest import pointers
+from integrations.manifest.patterns import compile_pattern
+
+_STATUS = re.compile(r"([1-5])(?:xx|[0-9]{2}(?:-[1-5][0-9]{2})?)")
 
 
 class _Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A part of a condition."""
+
+    def __post_init__(self) -> None:
+        """Refuse what sets no test or several, and patterns and pointers that cannot be used.
+
+        Raises:
+            ValueError: saying what was expected.
+        """
+        tests = [field for field in msgspec.structs.fields(self) if not field.required]
+        if sum(getattr(self, field.name) is not field.default for field in tests) != 1:
+            raise ValueError(f"exactly one of {', '.join(field.encode_name for field in tests)} is to be set")
+        if (pattern := getattr(self, "matches", None)) is not None:
+            compile_pattern(pattern)
+        if (pointer := getattr(self, "pointer", None)) is not None:
+            pointers.parse(pointer)
 
 
 class HeaderCondition(_Condition, frozen=True, kw_only=True):
@@ -63,3 +84,16 @@ class Condition(_Condition, frozen=True, kw_only=True):
     all: tuple["Condition", ...] | None = None
     any: tuple["Condition", ...] | None = None
     negated: "Condition | None" = msgspec.field(name="not", default=None)
+
+    def __post_init__(self) -> None:
+        """Also refuse what is no status.
+
+        Raises:
+            ValueError: saying what was expected.
+        """
+        super().__post_init__()
+        for wanted in self.status or ():
+            if not _STATUS.fullmatch(str(wanted)):
+                raise ValueError(f"{wanted!r} is no status; write 204, 2xx or 200-299")
+        if self.status == () or self.all == () or self.any == ():
+            raise ValueError("an empty list can never be judged")

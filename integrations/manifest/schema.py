@@ -12,6 +12,9 @@ import msgspec
 from integrations.execution.outcome import Effect, FailureKind
 from integrations.manifest.conditions import Condition
 
+JSON = object | msgspec.UnsetType
+"""A JSON value, or UNSET where the manifest gives none."""
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of a manifest."""
@@ -41,13 +44,14 @@ class Contract(_Part, frozen=True, kw_only=True):
 
 
 class ConfigField(_Part, frozen=True, kw_only=True):
-    """One value an operator gives for a connection. `type` url also checks scheme and host."""
+    """One value an operator gives for a connection. `type` url also checks scheme and host; condition is one
+    of conditions.py's.
+    """
 
-    type: Literal["string", "url", "integer", "number", "boolean", "object", "array"] = "string"
+    type: Literal["string", "url", "integer", "number", "boolean", "object", "array", "condition"] = "string"
     title: str
-    description: str = ""
     required: bool = False
-    default: msgspec.Raw | None = None
+    default: JSON = msgspec.UNSET
     enum: tuple[str, ...] = ()
     example: str = ""
 
@@ -58,8 +62,8 @@ class SecretField(_Part, frozen=True, kw_only=True):
     """
 
     title: str
-    description: str = ""
     prefix: tuple[str, ...] = ()
+    required: bool = True
 
 
 class Apply(_Part, frozen=True, kw_only=True):
@@ -73,7 +77,6 @@ class _Auth(_Part, frozen=True, kw_only=True, tag_field="kind"):
     """What every authentication kind has. `scopes` are what the actions of this manifest need at most."""
 
     title: str = ""
-    description: str = ""
     secrets: dict[str, SecretField] = {}
     scopes: tuple[str, ...] = ()
 
@@ -250,11 +253,11 @@ class Input(_Part, frozen=True, kw_only=True):
     name: str = ""
     to: str = ""
     required: bool = False
-    default: msgspec.Raw | None = None
+    default: JSON = msgspec.UNSET
     enum: tuple[str, ...] = ()
     style: Literal["repeat", "csv", "brackets"] = "repeat"
     description: str = ""
-    example: msgspec.Raw | None = None
+    example: JSON = msgspec.UNSET
 
 
 class Body(_Part, frozen=True, kw_only=True):
@@ -263,7 +266,7 @@ class Body(_Part, frozen=True, kw_only=True):
     """
 
     kind: Literal["json", "form", "multipart", "text", "bytes"] = "json"
-    base: msgspec.Raw | None = None
+    base: JSON = msgspec.UNSET
     content_type: str = ""
 
 
@@ -280,7 +283,7 @@ class Action(_Part, frozen=True, kw_only=True):
     `operation` is `contract:operationId` (or `contract:METHOD /path`); `method` and `path` must agree with
     it. `idempotent` says that a repeat does no harm (default: by method, RFC 9110). `items` points to the
     list in the answer, `output` to the part that is returned. `graphql` is a document; its variables are
-    inputs. `scopes` are the permissions it needs. `code` names a function of actions.py that makes the
+    inputs. `scopes` are the permissions it needs. `code` says that actions.py makes the
     requests. `bucket` is the quota bucket it draws on, `cost` how much.
     """
 
@@ -289,7 +292,6 @@ class Action(_Part, frozen=True, kw_only=True):
     operation: str = ""
     method: str = "GET"
     path: str = ""
-    description: str = ""
     input: dict[str, Input] = {}
     body: Body | None = None
     headers: dict[str, str] = {}
@@ -306,17 +308,21 @@ class Action(_Part, frozen=True, kw_only=True):
     cost: float = 1.0
     timeout: float | None = None
     code: bool = False
-    deprecated: str = ""
 
 
 class HealthCheck(_Part, frozen=True, kw_only=True):
-    """A cheap, authenticated check without side effects, for one capability."""
+    """A cheap, authenticated check without side effects, for one capability, with the authentication kinds
+    `auth` (empty: all).
+
+    `expect` is a condition on a good answer; `expect_config` names a config field that holds one instead, and
+    then it alone decides: an answer that meets it is good whatever its status.
+    """
 
     action: str
     capability: str
-    params: dict[str, msgspec.Raw] = {}
+    params: dict[str, object] = {}
     expect: Condition | None = None
-    cost: float = 1.0
+    expect_config: str = ""
     auth: tuple[str, ...] = ()
 
 

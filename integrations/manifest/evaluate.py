@@ -1,0 +1,202 @@
+"""Judges a condition on an answer, and says which part of it failed and what was seen.
+
+What is said never holds the body: of a JSON place or a header its value, cut to 40 characters, of the body
+only whether it matched.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from integrations.manifest import pointers
+from integrations.manifest.conditions import BodyCondition, Condition, HeaderCondition, JSONCondition
+from integrations.manifest.patterns import compile_pattern, search
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a hostile body as JSON may raise."""
+
+_SEEN_CHARACTERS = 40
+
+
+class Judged(Protocol):
+    """What a condition looks at; an executor's Reply is one. `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    duration: float
+    certificate_days_left: float | None
+
+    def json(self) -> object:
+        """The body as a JSON value; raises msgspec.DecodeError."""
+        ...
+
+    def text(self) -> str:
+        """The body as text."""
+        ...
+
+
+def holds(condition: Condition, answer: Judged) -> bool:
+    """Whether the condition is met."""
+    return not failure(condition, answer)
+
+
+def failure(condition: Condition, answer: Judged) -> str:
+    """Which condition was not met and what was seen instead; empty when it is met."""
+    if condition.all is not None:
+        return next(filter(None, (failure(part, answer) for part in condition.all)), "")
+    if condition.any is not None:
+        failures = [failure(part, answer) for part in condition.any]
+        return "" if not all(failures) else "none of these was met: " + "; ".join(failures)
+    if condition.negated is not None:
+        return "" if failure(condition.negated, answer) else f"this was met: {describe(condition.negated)}"
+    return _single(condition, answer)
+
+
+def describe(condition: Condition) -> str:
+    """The condition in words, for a message."""
+    return " ".join(f"{key} {value}" for key, value in msgspec.to_builtins(condition).items())
+
+
+def wants_certificate(condition: Condition | None) -> bool:
+    """Whether any part of the condition looks at the server's certificate."""
+    if condition is None:
+        return False
+    parts = (*(condition.all or ()), *(condition.any or ()), condition.negated)
+    return condition.certificate_days_left is not None or any(map(wants_certificate, parts))
+
+
+def _single(condition: Condition, answer: Judged) -> str:
+    if condition.header is not None:
+        return _header(condition.header, answer)
+    if condition.json is not None:
+        return _json(condition.json, answer)
+    if condition.body is not None:
+        return _body(condition.body, answer)
+    if condition.status is not None:
+        return _status(condition.status, answer.status)
+    if condition.latency_below is not None:
+        met = answer.duration < condition.latency_below
+        return (
+            "" if met else f"latency was {answer.duration:.3g} s, wanted below {condition.latency_below:g} s"
+        )
+    return _certificate(condition.certificate_days_left or 0.0, answer.certificate_days_left)
+
+
+def _latency(limit: float, seconds: float) -> str:
+    return "" if seconds < limit else f"latency was {seconds:.3g} s, wanted below {limit:g} s"
+
+
+def _status(wanted: tuple[int | str, ...], status: int) -> str:
+    if any(_is_status(status, str(one)) for one in wanted):
+        return ""
+    return f"status was {status}, wanted {' or '.join(map(str, wanted))}"
+
+
+def _is_status(status: int, wanted: str) -> bool:
+    if wanted.endswith("xx"):
+        return status // 100 == int(wanted[0])
+    low, _, high = wanted.partition("-")
+    return int(low) <= status <= int(high or low)
+
+
+def _certificate(wanted: float, days: float | None) -> str:
+    if days is None:
+        return f"no certificate was seen, wanted one valid for {wanted:g} days"
+    return "" if days >= wanted else f"certificate ends in {days:.1f} days, wanted {wanted:g}"
+
+
+def _header(test: HeaderCondition, answer: Judged) -> str:
+    name = test.name.lower()
+    value = answer.headers.get(name)
+    if test.present is not None:
+        met = (value is not None) is test.present
+        return "" if met else f"header {name} was {'absent' if value is None else 'present'}"
+    if value is None:
+        return f"header {name} was absent"
+    if test.equals is not None:
+        met, wanted = value == test.equals, f"wanted {_seen(test.equals)}"
+    elif test.contains is not None:
+        met, wanted = test.contains in value, f"wanted it to contain {_seen(test.contains)}"
+    else:
+        met, wanted = (
+            bool(search(compile_pattern(test.matches or ""), value)),
+            f"wanted a match of {test.matches}",
+        )
+    return "" if met else f"header {name} was {_seen(value)}, {wanted}"
+
+
+def _body(test: BodyCondition, answer: Judged) -> str:
+    text = answer.text()
+    if test.contains is not None:
+        return "" if test.contains in text else f"the body does not contain {_seen(test.contains)}"
+    if test.lacks is not None:
+        return "" if test.lacks not in text else f"the body contains {_seen(test.lacks)}"
+    return (
+        "" if search(compile_pattern(test.matches or ""), text) else f"the body does not match {test.matches}"
+    )
+
+
+def _json(test: JSONCondition, answer: Judged) -> str:
+    try:
+        value = pointers.get(answer.json(), test.pointer)
+    except UNREADABLE:
+        return "the body is not JSON"
+    place = f"json {test.pointer or '(whole)'}"
+    if test.exists is not None:
+        met = (value is not pointers.MISSING) is test.exists
+        return "" if met else f"{place} was {'absent' if value is pointers.MISSING else 'there'}"
+    if value is pointers.MISSING:
+        return "" if test.not_equals is not msgspec.UNSET else f"{place} was absent"
+    met, wanted = _json_test(test, value)
+    return "" if met else f"{place} was {_seen(value)}, wanted {wanted}"
+
+
+def _json_test(test: JSONCondition, value: object) -> tuple[bool, str]:
+    if test.equals is not msgspec.UNSET:
+        return _same(value, test.equals), _seen(test.equals)
+    if test.not_equals is not msgspec.UNSET:
+        return not _same(value, test.not_equals), f"anything but {_seen(test.not_equals)}"
+    if test.less_than is not None:
+        return _number(value) < test.less_than, f"less than {test.less_than:g}"
+    if test.more_than is not None:
+        return _number(value) > test.more_than, f"more than {test.more_than:g}"
+    return _json_content(test, value)
+
+
+def _json_content(test: JSONCondition, value: object) -> tuple[bool, str]:
+    if test.contains is not None:
+        return isinstance(
+            value, (str, list)
+        ) and test.contains in value, f"it to contain {_seen(test.contains)}"
+    if test.matches is not None:
+        found = isinstance(value, str) and _matches(test.matches, value)
+        return found, f"a match of {test.matches}"
+    length = len(value) if isinstance(value, (str, list)) else -1
+    if test.length_at_least is not None:
+        return length >= test.length_at_least, f"a length of at least {test.length_at_least}"
+    return 0 <= length <= (test.length_at_most or 0), f"a length of at most {test.length_at_most}"
+
+
+def _matches(pattern: str | None, text: str) -> bool:
+    return search(compile_pattern(pattern or ""), text) is not None
+
+
+def _same(value: object, wanted: object) -> bool:
+    """Equal as JSON values: true is not 1."""
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+
+
+def _number(value: object) -> float:
+    """A JSON number; anything else becomes one that no comparison holds for."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+def _seen(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _SEEN_CHARACTERS else text[: _SEEN_CHARACTERS - 1] + "…"

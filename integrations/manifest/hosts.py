@@ -1,0 +1,40 @@
+"""The allow-list of where a vendor's requests may go: exact origins, and suffixes for hosts learned at run
+time.
+"""
+
+from collections.abc import Iterable
+
+import httpx
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class ForeignHostError(ValueError):
+    """A request was about to leave the allowed hosts."""
+
+
+class Origins:
+    """Exact origins (scheme, host, port). An entry is a host name (https, port 443) or a whole URL.
+
+    `suffixes` allow https hosts that end in one of them, at a dot.
+    """
+
+    def __init__(self, entries: Iterable[str], *, suffixes: Iterable[str] = ()) -> None:
+        self._origins = frozenset(_origin(httpx.URL(e if "://" in e else f"https://{e}")) for e in entries)
+        self._suffixes = tuple("." + suffix.lstrip(".").lower() for suffix in suffixes)
+
+    def check(self, url: httpx.URL) -> httpx.URL:
+        """Return the URL when a request may go there.
+
+        Raises:
+            ForeignHostError: when it may not; the message names the host only.
+        """
+        scheme, host, port = _origin(url)
+        learned = scheme == "https" and port == 443 and f".{host}".endswith(self._suffixes or ("\0",))
+        if url.userinfo or not ((scheme, host, port) in self._origins or learned):
+            raise ForeignHostError(f"{host or 'an address without host'} is not an allowed host")
+        return url
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host.lower(), url.port or _PORTS.get(url.scheme, 0)

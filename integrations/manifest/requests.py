@@ -1,0 +1,193 @@
+"""Builds the request of an action from typed inputs.
+
+A plan is made once for an action and a connection. It checks params, and puts each where the manifest says:
+path, query, header, JSON body, form, multipart or GraphQL variable. An input can change neither host nor
+path, and no request leaves the allowed origins. Credentials are put in later, by their kind.
+"""
+
+import copy
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from integrations.clock import Clock
+from integrations.errors import InvalidParams
+from integrations.manifest import inputs, pointers
+from integrations.manifest.hosts import Origins
+from integrations.manifest.schema import Action, Input, Manifest
+from integrations.manifest.templates import Lookup, Position, Template, UnfitValueError
+from integrations.manifest.values import Values
+
+USER_AGENT = "Dialtone"
+
+
+class _Placed(NamedTuple):
+    """An input's wire form, on its way to its place."""
+
+    path: dict[str, str]
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    body: dict[str, object]
+    files: dict[str, bytes]
+
+
+class RequestPlan:
+    """How one action's requests are made for one connection."""
+
+    def __init__(
+        self, manifest: Manifest, name: str, *, config: Mapping[str, object], origins: Origins, clock: Clock
+    ) -> None:
+        self.name = name
+        self.action: Action = manifest.actions[name]
+        self._origins = origins
+        self._values = Values(config, clock=clock)
+        self._base = Template(manifest.base_url).fill(self._values).rstrip("/")
+        self._path = Template(self.action.path, position=Position.PATH)
+        self._headers = {
+            key.lower(): Template(text, position=Position.HEADER)
+            for key, text in {**manifest.headers, **self.action.headers}.items()
+        }
+        self._query = {key: Template(text) for key, text in self.action.query.items()}
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a repeat does no harm: as the manifest says, else by method (RFC 9110, 9.2.2)."""
+        if self.action.idempotent is not None:
+            return self.action.idempotent
+        return self.action.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+
+    def check(self, params: Mapping[str, object]) -> dict[str, object]:
+        """The params with defaults, each of its type.
+
+        Raises:
+            InvalidParams: with all that is wrong; it never shows a value.
+        """
+        problems: dict[str, str] = {}
+        values: dict[str, object] = {}
+        known = self.action.input
+        for name in params.keys() - known.keys():
+            problems[name] = inputs.unknown(name, known)
+        for name, declared in known.items():
+            try:
+                value = inputs.read(params.get(name, msgspec.UNSET), declared)
+            except ValueError as error:
+                problems[name] = str(error)
+            else:
+                if value is not msgspec.UNSET:
+                    values[name] = value
+        if problems:
+            raise InvalidParams(self.name, problems)
+        return values
+
+    def build(self, params: Mapping[str, object], *, key: str | None = None) -> httpx.Request:
+        """The request for checked params; `key` is the idempotency key, put where the action wants one.
+
+        Raises:
+            InvalidParams: when a value cannot stand where it is to go.
+        """
+        placed = self._place(params)
+        try:
+            path = self._path.fill(self._lookup(placed.path))
+            headers = self._filled_headers()
+        except UnfitValueError as error:
+            raise InvalidParams(self.name, {"path": str(error)}) from error
+        self._add_key(placed, key)
+        query = [(name, template.fill(self._values)) for name, template in self._query.items()]
+        url = self._origins.check(httpx.URL(self._base + path))
+        if pairs := [*query, *placed.query]:
+            url = url.copy_merge_params(pairs)
+        return self._request(url, {**headers, **placed.headers}, placed)
+
+    def follow(self, url: str, request: httpx.Request) -> httpx.Request:
+        """The request for a further page at `url`, which the vendor named: like `request`, within the allowed
+        origins.
+
+        Raises:
+            ForeignHostError: when the URL leads elsewhere.
+        """
+        target = self._origins.check(request.url.join(url))
+        headers = {key: value for key, value in request.headers.items() if key != "host"}
+        return httpx.Request(request.method, target, headers=headers)
+
+    def _filled_headers(self) -> dict[str, str]:
+        filled = {key: template.fill(self._values) for key, template in self._headers.items()}
+        return {"user-agent": USER_AGENT, **filled}
+
+    def _lookup(self, path: Mapping[str, str]) -> Lookup:
+        return lambda name: path[name] if name in path else self._values(name)
+
+    def _place(self, params: Mapping[str, object]) -> _Placed:
+        placed = _Placed(path={}, query=[], headers={}, body=self._base_body(), files={})
+        problems: dict[str, str] = {}
+        for name, declared in self.action.input.items():
+            if name not in params:
+                continue
+            try:
+                _put(placed, name, declared, params[name])
+            except UnfitValueError as error:
+                problems[name] = str(error)
+        if problems:
+            raise InvalidParams(self.name, problems)
+        return placed
+
+    def _base_body(self) -> dict[str, object]:
+        base = self.action.body.base if self.action.body is not None else msgspec.UNSET
+        return copy.deepcopy(base) if isinstance(base, dict) else {}
+
+    def _add_key(self, placed: _Placed, key: str | None) -> None:
+        place = self.action.idempotency
+        if place is None:
+            return
+        key = key or str(uuid.uuid4())
+        if place.header:
+            placed.headers[place.header.lower()] = inputs.header(key)
+        else:
+            pointers.put(placed.body, place.to, key)
+
+    def _request(self, url: httpx.URL, headers: dict[str, str], placed: _Placed) -> httpx.Request:
+        method = self.action.method
+        if self.action.graphql:
+            content = {"query": self.action.graphql, "variables": placed.body}
+            return httpx.Request("POST", url, headers=headers, json=content)
+        if self.action.body is None:
+            return httpx.Request(method, url, headers=headers)
+        if self.action.body.content_type:
+            headers = {**headers, "content-type": self.action.body.content_type}
+        match self.action.body.kind:
+            case "json":
+                return httpx.Request(method, url, headers=headers, json=placed.body)
+            case "form":
+                return httpx.Request(method, url, headers=headers, data=_form(placed.body))
+            case "multipart":
+                files = {name: (name, content) for name, content in placed.files.items()}
+                return httpx.Request(method, url, headers=headers, data=_form(placed.body), files=files)
+            case _:
+                return httpx.Request(method, url, headers=headers, content=_single(placed))
+
+
+def _put(placed: _Placed, name: str, declared: Input, value: object) -> None:
+    wire = declared.name or name
+    match declared.place:
+        case "path":
+            placed.path[name] = inputs.text(value)
+        case "query":
+            placed.query += inputs.query(wire, value, declared.style)
+        case "header":
+            placed.headers[wire.lower()] = inputs.header(inputs.text(value))
+        case "file":
+            placed.files[wire] = inputs.raw(value)
+        case _:
+            pointers.put(placed.body, declared.to or "/" + inputs.escape(wire), value)
+
+
+def _form(body: Mapping[str, object]) -> dict[str, str]:
+    return {name: inputs.text(value) for name, value in body.items()}
+
+
+def _single(placed: _Placed) -> bytes:
+    """The one value that is the whole body of a text or bytes request."""
+    values: Iterable[object] = [*placed.body.values(), *placed.files.values()]
+    return inputs.raw(next(iter(values), b""))

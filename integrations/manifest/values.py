@@ -1,0 +1,43 @@
+"""What a template's names stand for: config values and the calls without argument."""
+
+import datetime
+import uuid
+from collections.abc import Mapping
+
+from integrations.clock import Clock
+from integrations.credentials.secret import Secret
+from integrations.manifest import inputs
+
+
+class Values:
+    """A Lookup over a connection's config and, where they are given, its secrets."""
+
+    def __init__(
+        self, config: Mapping[str, object], *, clock: Clock, secrets: Mapping[str, Secret] | None = None
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._secrets = secrets or {}
+
+    def __call__(self, name: str) -> str:
+        """The value of `name`; an optional config field or secret that is not given is empty text.
+
+        Raises:
+            KeyError: for a name that no manifest may hold here.
+        """
+        kind, _, key = name.partition(".")
+        if kind == "config" and key:
+            return inputs.text(self._config[key]) if key in self._config else ""
+        if kind == "secret" and key:
+            return self._secrets[key].reveal() if key in self._secrets else ""
+        return self._call(name)
+
+    def _call(self, name: str) -> str:
+        now = self._clock.time()
+        if name == "unix_time()":
+            return str(int(now))
+        if name == "iso_time()":
+            return datetime.datetime.fromtimestamp(int(now), datetime.UTC).isoformat().replace("+00:00", "Z")
+        if name == "uuid()":
+            return str(uuid.uuid4())
+        raise KeyError(name)
