@@ -98,7 +98,7 @@ class RequestPlan:
         query = [(name, template.fill(self._values)) for name, template in self._query.items()]
         url = self._origins.check(httpx.URL(self._base + path))
         if pairs := [*query, *placed.query]:
-            url = url.copy_merge_params(pairs)
+            url = url.copy_merge_params(httpx.QueryParams(pairs))
         return self._request(url, {**headers, **placed.headers}, placed)
 
     def follow(self, url: str, request: httpx.Request) -> httpx.Request:
@@ -174,7 +174,7 @@ def _put(placed: _Placed, name: str, declared: Input, value: object) -> None:
         case "path":
             placed.path[name] = inputs.text(value)
         case "query":
-            placed.query += inputs.query(wire, value, declared.style)
+            placed.query.extend(inputs.query(wire, value, declared.style))
         case "header":
             placed.headers[wire.lower()] = inputs.header(inputs.text(value))
         case "file":

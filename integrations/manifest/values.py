@@ -1,6 +1,6 @@
 """What a template's names stand for: config values and the calls without argument."""
 
-import datetime
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ class Values:
         if name == "unix_time()":
             return str(int(now))
         if name == "iso_time()":
-            return datetime.datetime.fromtimestamp(int(now), datetime.UTC).isoformat().replace("+00:00", "Z")
+            return dt.datetime.fromtimestamp(int(now), dt.UTC).isoformat().replace("+00:00", "Z")
         if name == "uuid()":
             return str(uuid.uuid4())
         raise KeyError(name)

@@ -1,0 +1,224 @@
+"""Judges a vendor's answer by its manifest: error rules first, then plain HTTP; and takes out what was asked
+for.
+
+Plain HTTP as in RFC 9110 and reference practice: 408, 425, 5xx server_error (501 and 505 without retry), 429
+throttled, 401 unauthorized, 403 forbidden, 404 and 410 not_found, other 4xx and any redirect client_error.
+"""
+
+import datetime as dt
+import email.utils
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from integrations.execution.call import QuotaReading, Verdict
+from integrations.execution.outcome import FailureKind
+from integrations.execution.transport import Reply
+from integrations.manifest import pointers
+from integrations.manifest.evaluate import UNREADABLE, holds
+from integrations.manifest.patterns import compile_pattern
+from integrations.manifest.schema import Action, ErrorRule, HeaderNumber, Manifest, Quota, RetryAfter
+
+_KINDS = {
+    401: FailureKind.UNAUTHORIZED, 403: FailureKind.FORBIDDEN, 404: FailureKind.NOT_FOUND,
+    408: FailureKind.SERVER_ERROR, 410: FailureKind.NOT_FOUND, 425: FailureKind.SERVER_ERROR,
+    429: FailureKind.THROTTLED,
+}  # fmt: skip
+_NEVER_RETRIED = frozenset({501, 505})
+_ACCESS = (FailureKind.FORBIDDEN, FailureKind.UNAUTHORIZED)
+_MAX_WORD = 120
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def plain_kind(status: int) -> FailureKind | None:
+    """What a status means where the manifest says nothing; None is success."""
+    if 200 <= status < 300:
+        return None
+    if status >= 500:
+        return FailureKind.SERVER_ERROR
+    return _KINDS.get(status, FailureKind.CLIENT_ERROR)
+
+
+class AnswerReader:
+    """Reads the answers of one vendor. `now` is UTC seconds, for waits that are given as a time."""
+
+    def __init__(self, manifest: Manifest, *, now: Callable[[], float]) -> None:
+        self._errors = manifest.errors
+        self._quota = manifest.quota
+        self._granted = manifest.granted_scopes.lower()
+        self._now = now
+
+    def verdict(self, reply: Reply, action: Action) -> Verdict:
+        """What the answer means for this action; a good answer that cannot be read is malformed."""
+        rule = next((rule for rule in self._errors.rules if holds(rule.when, reply)), None)
+        readings = tuple(self._readings(reply))
+        code = self._word(reply, (rule.code if rule else "") or self._errors.code)
+        kind = self._kind(rule, code, reply.status)
+        if kind is None:
+            return self._good(reply, action, readings)
+        wait = self._wait(reply, readings) if kind is FailureKind.THROTTLED or reply.status == 503 else None
+        return Verdict(
+            kind=kind,
+            code=code,
+            detail=self._detail(reply, rule, action, kind),
+            retry_after=wait,
+            retryable=rule.retry if rule else _retryable(reply.status),
+            readings=readings,
+        )
+
+    def output(self, reply: Reply, action: Action) -> object:
+        """The part of a good answer that the action returns: JSON values, text, or bytes as text."""
+        match action.answer:
+            case "none":
+                return None
+            case "json":
+                value = reply.json() if reply.body else None
+                place = pointers.get(value, action.items or action.output)
+                return None if place is pointers.MISSING else place
+            case _:
+                return reply.text()
+
+    def _good(self, reply: Reply, action: Action, readings: tuple[QuotaReading, ...]) -> Verdict:
+        if action.answer != "json" or not reply.body:
+            return Verdict(readings=readings)
+        try:
+            value = reply.json()
+        except UNREADABLE:
+            detail = f"the answer (status {reply.status}) is not JSON"
+            return Verdict(kind=FailureKind.MALFORMED, detail=detail, readings=readings)
+        if action.items and not isinstance(pointers.get(value, action.items), list):
+            detail = f"the answer holds no list at {action.items}"
+            return Verdict(kind=FailureKind.MALFORMED, detail=detail, readings=readings)
+        return Verdict(readings=readings)
+
+    def _kind(self, rule: ErrorRule | None, code: str, status: int) -> FailureKind | None:
+        if rule is None:
+            return plain_kind(status)
+        if rule.ok:
+            return None
+        return rule.kinds.get(code) or rule.kind or plain_kind(status) or FailureKind.VENDOR_ERROR
+
+    def _detail(self, reply: Reply, rule: ErrorRule | None, action: Action, kind: FailureKind) -> str:
+        said = self._word(reply, (rule.message if rule else "") or self._errors.message)
+        parts = [f"the vendor answered {reply.status}" + (f": {said}" if said else "")]
+        if kind not in _ACCESS:
+            return parts[0]
+        needed = self._word(reply, rule.scopes if rule else "") or ", ".join(action.scopes)
+        if kind is FailureKind.FORBIDDEN and needed:
+            parts.append(f"it needs {needed}")
+        if granted := _clean(reply.headers.get(self._granted, "")):
+            parts.append(f"the credential has {granted}")
+        return "; ".join(parts)
+
+    def _word(self, reply: Reply, pointer: str) -> str:
+        """A short text out of the answer's JSON, or nothing."""
+        if not pointer:
+            return ""
+        try:
+            value = pointers.get(reply.json(), pointer)
+        except UNREADABLE:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            return ""
+        return _clean(str(value))
+
+    def _wait(self, reply: Reply, readings: tuple[QuotaReading, ...]) -> float | None:
+        for place in self._errors.retry_after:
+            if (seconds := self._retry_after(place, reply)) is not None:
+                return max(0.0, seconds)
+        spent = [reading.reset_at for reading in readings if reading.remaining == 0 and reading.reset_at]
+        return max(0.0, max(spent) - self._now()) if spent else None
+
+    def _retry_after(self, place: RetryAfter, reply: Reply) -> float | None:
+        text = reply.headers.get(place.header.lower(), "") if place.header else ""
+        text = text or self._word_or_number(reply, place.pointer)
+        if not text:
+            return None
+        if place.unit == "seconds_or_date":
+            return seconds_until(text, "seconds" if _NUMBER.fullmatch(text) else "http_date", self._now())
+        return seconds_until(text, place.unit, self._now())
+
+    def _word_or_number(self, reply: Reply, pointer: str) -> str:
+        if not pointer:
+            return ""
+        try:
+            value = pointers.get(reply.json(), pointer)
+        except UNREADABLE:
+            return ""
+        return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+
+    def _readings(self, reply: Reply) -> list[QuotaReading]:
+        return [reading for quota in self._quota if (reading := self._reading(quota, reply)) is not None]
+
+    def _reading(self, quota: Quota, reply: Reply) -> QuotaReading | None:
+        limit, remaining = _number(quota.limit, reply), _number(quota.remaining, reply)
+        used = _number(quota.used, reply)
+        if remaining is None and limit is not None and used is not None:
+            remaining = max(0.0, limit - used)
+        if limit is None and remaining is None:
+            return None
+        named = reply.headers.get(quota.bucket_header.lower(), "") if quota.bucket_header else ""
+        bucket = named if named in quota.buckets else quota.bucket
+        reset_at = self._reset(quota.reset, reply)
+        return QuotaReading(bucket=bucket, limit=limit, remaining=remaining, reset_at=reset_at)
+
+    def _reset(self, place: HeaderNumber | None, reply: Reply) -> float | None:
+        if place is None or not (text := _header_text(place, reply)):
+            return None
+        seconds = seconds_until(text, place.unit, self._now())
+        return None if seconds is None else self._now() + seconds
+
+
+def seconds_until(text: str, unit: str, now: float) -> float | None:
+    """How long from `now` until what a vendor wrote in `unit`; None when it cannot be read.
+
+    Units are those of the schema, and http_date (RFC 9110, 5.6.7).
+    """
+    try:
+        match unit:
+            case "number" | "seconds":
+                return _finite(float(text))
+            case "milliseconds":
+                return _finite(float(text) / 1000)
+            case "epoch_seconds":
+                return _finite(float(text) - now)
+            case "epoch_milliseconds":
+                return _finite(float(text) / 1000 - now)
+            case "iso8601":
+                return _utc(dt.datetime.fromisoformat(text)) - now
+            case _:
+                return _utc(email.utils.parsedate_to_datetime(text)) - now
+    except (ValueError, OverflowError):
+        return None
+
+
+def _utc(moment: dt.datetime) -> float:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if abs(seconds) < 1e10 else None
+
+
+def _number(place: HeaderNumber | None, reply: Reply) -> float | None:
+    text = _header_text(place, reply) if place is not None else ""
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _header_text(place: HeaderNumber, reply: Reply) -> str:
+    text = reply.headers.get(place.header.lower(), "").strip()[:_MAX_WORD]
+    if not place.pattern:
+        return text
+    match = compile_pattern(place.pattern).search(text)
+    return match[1] if match else ""
+
+
+def _retryable(status: int) -> bool | None:
+    return False if status in _NEVER_RETRIED else None
+
+
+def _clean(text: str) -> str:
+    text = _CONTROL.sub(" ", text).strip()
+    return text if len(text) <= _MAX_WORD else text[: _MAX_WORD - 1] + "…"

@@ -1,0 +1,62 @@
+"""Finds the next page of an answer, as the manifest's `paginate` says."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from integrations.execution.transport import Reply
+from integrations.manifest import pointers
+from integrations.manifest.schema import Paginate
+
+_LINK = re.compile(r"<([^<>]{1,2048})>([^,<]*)")
+_NEXT = re.compile(r'\brel\s*=\s*"?(?:[^"]*\s)?next\b', re.IGNORECASE)
+
+
+class Next(NamedTuple):
+    """Where the next page is: a URL, or params to ask with."""
+
+    url: str = ""
+    params: Mapping[str, object] = {}
+
+
+def sized(paginate: Paginate, params: Mapping[str, object]) -> dict[str, object]:
+    """Params with a page size, where the vendor takes one and the caller named none."""
+    if paginate.size and paginate.size not in params:
+        return {**params, paginate.size: paginate.size_default}
+    return dict(params)
+
+
+def next_page(paginate: Paginate, reply: Reply, params: Mapping[str, object], *, items: int) -> Next | None:
+    """The page after this answer, which held `items` items and was asked for with `params`; None after the
+    last.
+    """
+    if paginate.kind == "link":
+        url = _link(reply.headers.get("link", "")[:8192])
+        return Next(url=url) if url else None
+    if paginate.more and pointers.get(reply.json(), paginate.more) is not True:
+        return None
+    if paginate.kind in ("cursor", "next_url"):
+        value = pointers.get(reply.json(), paginate.next)
+        if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
+            return None
+        return Next(url=str(value)) if paginate.kind == "next_url" else Next(params={paginate.cursor: value})
+    return _counted(paginate, params, items=items)
+
+
+def _counted(paginate: Paginate, params: Mapping[str, object], *, items: int) -> Next | None:
+    """Pages by number or offset end with a page that is not full, unless the vendor says `more`."""
+    size = _whole(params.get(paginate.size), paginate.size_default)
+    if items == 0 or (items < size and not paginate.more):
+        return None
+    if paginate.kind == "page":
+        return Next(params={paginate.page: _whole(params.get(paginate.page), paginate.first_page) + 1})
+    return Next(params={paginate.offset: _whole(params.get(paginate.offset), 0) + items})
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) else otherwise
+
+
+def _link(header: str) -> str:
+    """The target with rel=next (RFC 8288)."""
+    return next((target for target, params in _LINK.findall(header) if _NEXT.search(params)), "")
