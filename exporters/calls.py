@@ -1,0 +1,100 @@
+"""Recording one call into all its metrics: the part of the MetricTable that the call path feels."""
+
+from bisect import bisect_left
+
+from exporters.catalogue import CATALOGUE
+from exporters.series import Distribution, Number, Series, TraceExemplar
+from integrations.execution.outcome import FailureKind
+from integrations.signals import CallRecord
+
+Key = tuple[str, str, str, str]
+
+
+class _ByOutcome(dict[FailureKind | None, Number]):
+    """The counters of a family whose last label is the outcome, made when an outcome is first seen."""
+
+    def __init__(self, series: Series[Number], *labels: str) -> None:
+        super().__init__()
+        self._series = series
+        self._labels = labels
+
+    def __missing__(self, kind: FailureKind | None) -> Number:
+        cell = self._series.cell(*self._labels, "ok" if kind is None else kind.value)
+        if not self._series.is_overflow(cell):
+            self[kind] = cell
+        return cell
+
+
+class _Line:
+    """The cells that calls of one action, integration and origin write to."""
+
+    __slots__ = ("attempts", "calls", "duration", "queued", "received", "retries", "sent")
+
+    calls: _ByOutcome
+    attempts: _ByOutcome
+    duration: Distribution
+    queued: Distribution
+    retries: Number
+    sent: Number
+    received: Number
+
+
+class CallRecorder:
+    """Writes CallRecords into the call families; cells are looked up once for each line and kept."""
+
+    def __init__(
+        self, counters: dict[str, Series[Number]], histograms: dict[str, Series[Distribution]]
+    ) -> None:
+        self._calls = counters["dialtone_calls_total"]
+        self._attempts = counters["dialtone_attempts_total"]
+        self._retries = counters["dialtone_retries_total"]
+        self._rejected = counters["dialtone_rejected_calls_total"]
+        self._sent = counters["dialtone_request_bytes_total"]
+        self._received = counters["dialtone_response_bytes_total"]
+        self._duration = histograms["dialtone_call_duration_seconds"]
+        self._queued = histograms["dialtone_call_queue_seconds"]
+        self._lines: dict[Key, _Line] = {}
+        self._duration_bounds = CATALOGUE["dialtone_call_duration_seconds"].buckets
+
+    def record(self, record: CallRecord) -> None:
+        """Count one call. Written for speed: one look-up finds every cell of an ordinary call."""
+        key = (record.integration, record.vendor, record.action, record.origin)
+        line = self._lines.get(key) or self._open(key)
+        line.calls[record.kind].value += 1
+        attempts = record.attempts
+        if attempts:
+            duration = record.duration
+            cell = line.duration
+            bucket = bisect_left(self._duration_bounds, duration)
+            cell.counts[bucket] += 1
+            cell.total += duration
+            if record.sampled:
+                cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, duration, record.at)
+            for attempt in attempts:
+                line.attempts[attempt.kind].value += 1
+            if len(attempts) > 1:
+                line.retries.value += len(attempts) - 1
+            line.sent.value += record.request_bytes
+            line.received.value += record.response_bytes
+        if attempts or record.queued:
+            line.queued.observe(record.queued)
+        if record.reason is not None:
+            self._rejected.cell(*key[:2], record.capability, record.reason.value).value += 1
+
+    def remove_integration(self, integration: str) -> None:
+        """Forget the cells of an integration, so that its series can go."""
+        self._lines = {key: line for key, line in self._lines.items() if key[0] != integration}
+
+    def _open(self, key: Key) -> _Line:
+        integration, vendor, action, origin = key
+        line = _Line()
+        line.calls = _ByOutcome(self._calls, integration, vendor, action, str(origin))
+        line.attempts = _ByOutcome(self._attempts, integration, vendor)
+        line.duration = self._duration.cell(integration, vendor, action, str(origin))
+        line.queued = self._queued.cell(integration)
+        line.retries = self._retries.cell(integration, vendor)
+        line.sent = self._sent.cell(integration)
+        line.received = self._received.cell(integration)
+        if not self._duration.is_overflow(line.duration):
+            self._lines[key] = line
+        return line

@@ -1,0 +1,194 @@
+"""Every metric Dialtone has, declared once: name, kind, unit, help, labels and buckets.
+
+Names follow Prometheus' practice (https://prometheus.io/docs/practices/naming): base units, which the name
+ends in, and `_total` for counters. Label values come from configuration only. `python -m exporters.catalogue`
+prints docs/metrics.md.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+UNITS = ("seconds", "bytes", "ratio")
+"""Base units a name may end in; anything else is a plain count."""
+
+HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""OpenTelemetry's advice for http.client.request.duration (semantic conventions, HTTP metrics)."""
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric: `labels` in the order that label values are given in; `buckets` are a histogram's inclusive
+    upper bounds, rising, without infinity.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The base unit the name ends in; empty for a count, a state or a stamp of information."""
+        last = self.name.removesuffix("_total").rsplit("_", 1)[-1]
+        return last if last in UNITS else ""
+
+
+def _counter(name: str, labels: tuple[str, ...], help_text: str) -> Family:
+    return Family(name=f"dialtone_{name}_total", kind="counter", help=help_text, labels=labels)
+
+
+def _gauge(name: str, labels: tuple[str, ...], help_text: str) -> Family:
+    return Family(name=f"dialtone_{name}", kind="gauge", help=help_text, labels=labels)
+
+
+def _histogram(
+    name: str, labels: tuple[str, ...], help_text: str, *, buckets: tuple[float, ...] = HTTP_SECONDS
+) -> Family:
+    return Family(name=f"dialtone_{name}", kind="histogram", help=help_text, labels=labels, buckets=buckets)
+
+
+_ONE = ("integration",)
+_LINE = ("integration", "vendor")
+_CALL = ("integration", "vendor", "action", "origin")
+_CAPABILITY = ("integration", "capability")
+_HEALTH = ("integration", "vendor", "capability")
+_BUCKET = ("integration", "bucket")
+
+_CALLS = (
+    _counter(
+        "calls", (*_CALL, "outcome"), "Requests through the executor; outcome is ok or the kind of failure."
+    ),
+    _histogram(
+        "call_duration_seconds", _CALL, "Time of requests that were sent, with their retries and waits."
+    ),
+    _counter("attempts", (*_LINE, "outcome"), "Tries on the wire; a request has one or more."),
+    _counter("retries", _LINE, "Tries after a request's first."),
+    _counter(
+        "rejected_calls", (*_HEALTH, "reason"), "Requests that a local limit refused; nothing was sent."
+    ),
+    _histogram("call_queue_seconds", _ONE, "Time requests waited for quota and for a free place."),
+    _counter("request_bytes", _ONE, "Bytes of request bodies sent."),
+    _counter("response_bytes", _ONE, "Bytes of response bodies received, decoded."),
+)
+_BREAKERS = (
+    _gauge(
+        "breaker_state", (*_CAPABILITY, "state"), "1 for the state a breaker is in, 0 for the other five."
+    ),
+    _gauge("breaker_failure_ratio", _CAPABILITY, "Share of failed calls in a breaker's window, 0 to 1."),
+    _gauge("breaker_slow_ratio", _CAPABILITY, "Share of slow calls in a breaker's window, 0 to 1."),
+    _gauge(
+        "breaker_open_until_timestamp_seconds", _CAPABILITY, "When an open breaker lets a trial call through."
+    ),
+    _counter("breaker_transitions", (*_CAPABILITY, "to"), "Changes of a breaker's state, by the new state."),
+)
+_LIMITS = (
+    _gauge("calls_in_flight", _ONE, "Calls on their way now."),
+    _gauge("calls_waiting", _ONE, "Calls waiting for quota or a free place now."),
+    _gauge("concurrency_limit", _ONE, "Calls that may be on their way at once."),
+    _gauge("retry_budget_tokens", _ONE, "What is left of the retry budget."),
+    _gauge("quota_limit", _BUCKET, "Requests the vendor allows in one period of a quota bucket."),
+    _gauge("quota_remaining", _BUCKET, "Requests the vendor still allows in this period."),
+    _gauge("quota_reset_timestamp_seconds", _BUCKET, "When the vendor fills the quota bucket again."),
+    _gauge(
+        "throttled_until_timestamp_seconds", _BUCKET, "Until when the vendor asked for quiet; past when not."
+    ),
+    _gauge("pool_orphans", _ONE, "Connections that were lost to cancelled calls and are being replaced."),
+)
+_HEALTH_ROWS = (
+    _counter("checks", (*_HEALTH, "outcome"), "Checks, by result: ok, the kind of failure, or skipped."),
+    _histogram("check_duration_seconds", _CAPABILITY, "Time of checks that ran."),
+    _histogram("check_start_lag_seconds", (), "How late checks started.", buckets=LAG_SECONDS),
+    _counter("check_slots_skipped", _ONE, "Check times that passed while an earlier check still ran."),
+    _gauge(
+        "health", (*_HEALTH, "state"), "1 for the confirmed health, 0 otherwise; no capability is the whole."
+    ),
+    _gauge("health_since_timestamp_seconds", _HEALTH, "Since when the confirmed health holds."),
+    _counter("health_changes", (*_HEALTH, "to"), "Confirmed changes of health, by the new state."),
+    _gauge(
+        "integration_info", (*_LINE, "team", "environment", "tier"), "1 for each integration, with its owner."
+    ),
+    _gauge("certificate_expiry_timestamp_seconds", _ONE, "When the certificate seen last expires."),
+    _counter("credential_notices", (*_LINE, "event"), "Credentials that were rejected or read again."),
+    _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
+    _counter("operator_actions", ("action",), "What people and programs did through the API."),
+)
+_ITSELF = (
+    _gauge("build_info", ("version",), "1, with the version that runs."),
+    _gauge("config_loaded_timestamp_seconds", (), "When the running configuration took effect."),
+    _gauge("event_loop_lag_seconds", (), "Longest delay of the event loop in the last 30 seconds."),
+    _counter("signals", (), "Signals published."),
+    _counter("subscriber_errors", ("subscriber",), "Exceptions of a subscriber to signals."),
+    _gauge("queue_depth", ("queue",), "Entries that wait in a queue now."),
+    _counter("queue_dropped", ("queue", "reason"), "Entries a queue gave up."),
+    _counter("task_restarts", ("task",), "Background tasks that failed and were started again."),
+    _gauge("scrape_duration_seconds", (), "Time the last scrape took to render."),
+    _counter("scrapes", ("format",), "Scrapes rendered, by exposition format."),
+    _counter("scrapes_timed_out", (), "Scrapes given up because they took too long."),
+    _counter(
+        "metric_series_dropped", ("family",), "Values put into a family's overflow series, or left out."
+    ),
+    _counter("samples_refused", ("reason",), "Values read at a scrape that do not fit the catalogue."),
+    _counter("api_requests", ("method", "route", "status"), "Requests clients made to Dialtone."),
+    _counter("api_refused_tokens", (), "Requests with an API token that is not known."),
+    _histogram("api_request_duration_seconds", ("route",), "Time of requests clients made to Dialtone."),
+)
+_STORES = (
+    _gauge("analytics_up", (), "1 when DuckDB takes rows, 0 when it does not."),
+    _counter("analytics_rows", ("table",), "Rows loaded into DuckDB."),
+    _gauge(
+        "analytics_write_lag_seconds", (), "Age of the oldest acknowledged signal that DuckDB has not yet."
+    ),
+    _gauge("analytics_spool_bytes", (), "Bytes of segments that wait for DuckDB."),
+    _counter("analytics_dropped", ("table", "reason"), "Signals that analytics gave up."),
+    _counter("analytics_queries", ("query", "result"), "Analytics queries; result is ok or error."),
+    _gauge("analytics_load_duration_seconds", (), "Time of the last load into DuckDB."),
+    _gauge("storage_up", (), "1 when the transactional store commits, 0 when it does not."),
+    _counter("storage_commits", (), "Transactions committed."),
+    _gauge("storage_commit_duration_seconds", (), "Time of the last commit."),
+)
+SECTIONS: Mapping[str, tuple[Family, ...]] = {
+    "Calls": _CALLS,
+    "Circuit breakers": _BREAKERS,
+    "Limits": _LIMITS,
+    "Checks and health": _HEALTH_ROWS,
+    "Dialtone itself": _ITSELF,
+    "Analytics and storage": _STORES,
+}
+CATALOGUE: Mapping[str, Family] = {row.name: row for rows in SECTIONS.values() for row in rows}
+
+
+def document() -> str:
+    """Return docs/metrics.md: the catalogue as Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "Written by `python -m exporters.catalogue > docs/metrics.md`; a test fails when the two differ.",
+        "",
+        "`/metrics` answers in the Prometheus text format 0.0.4 and in OpenMetrics 1.0, and adds `process_*`",
+        "and `python_*`. Durations are seconds, times are UTC seconds since 1970. A metric holds a bounded",
+        "number of series; what is beyond goes into one whose labels all say `overflow`, and is counted.",
+    ]
+    for title, rows in SECTIONS.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| metric | kind | unit | labels | meaning |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_document_row(row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _document_row(row: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in row.labels)
+    return f"| `{row.name}` | {row.kind} | {row.unit} | {labels} | {row.help} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,103 @@
+"""The series of one metric: its cells by label values, and the limit on how many there may be."""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from exporters.catalogue import Family
+
+OVERFLOW = "overflow"
+"""The label value of the one series that takes what a full family refuses."""
+
+
+class Number:
+    """The value of one counter or gauge."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+
+class TraceExemplar(NamedTuple):
+    """The last sampled trace whose value fell into a bucket; `at` is UTC seconds."""
+
+    trace_id: str
+    span_id: str
+    value: float
+    at: float
+
+
+class Distribution:
+    """The value of one histogram: `counts` for each bound and one for what is above the last."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+        self.exemplars: dict[int, TraceExemplar] = {}
+
+    def observe(self, value: float) -> None:
+        """Count one value; a bound belongs to the bucket below it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+Cell = TypeVar("Cell", bound=Number | Distribution)
+
+
+class Series(Generic[Cell]):
+    """All series of one family. `refused` counts the values that met a full family."""
+
+    def __init__(self, family: Family, make: Callable[[], Cell], *, limit: int) -> None:
+        self.family = family
+        self.cells: dict[tuple[str, ...], Cell] = {}
+        self.refused = 0
+        self._make = make
+        self._limit = limit
+        self._overflow: Cell | None = None
+
+    def cell(self, *labels: str) -> Cell:
+        """Return the cell of these label values, made when new; the overflow cell when the family is full.
+
+        Raises:
+            ValueError: there are more or fewer values than the family has labels.
+        """
+        found = self.cells.get(labels)
+        return self._enter(labels) if found is None else found
+
+    def is_overflow(self, cell: Cell) -> bool:
+        """Whether this cell is the one that takes what the full family refuses."""
+        return cell is self._overflow
+
+    def remove(self, label: str, value: str) -> None:
+        """Drop the series whose label has this value."""
+        if label in self.family.labels:
+            place = self.family.labels.index(label)
+            self.cells = {labels: cell for labels, cell in self.cells.items() if labels[place] != value}
+
+    def _enter(self, labels: tuple[str, ...]) -> Cell:
+        if len(labels) != len(self.family.labels):
+            raise ValueError(f"{self.family.name} has the labels {self.family.labels}, not {labels}")
+        written = tuple(writable(value) for value in labels)
+        found = self.cells.get(written)
+        if found is not None:
+            return found
+        if len(self.cells) - (self._overflow is not None) >= self._limit:
+            return self._refuse()
+        cell = self.cells[written] = self._make()
+        return cell
+
+    def _refuse(self) -> Cell:
+        self.refused += 1
+        if self._overflow is None:
+            self._overflow = self._make()
+            self.cells[(OVERFLOW,) * len(self.family.labels)] = self._overflow
+        return self._overflow
+
+
+def writable(value: str) -> str:
+    """Return the label value as text that UTF-8 can carry: what is half a surrogate pair becomes `?`."""
+    return value.encode("utf-8", "replace").decode()

@@ -1,0 +1,235 @@
+"""MetricTable: the counters, gauges and histograms that every backend reads.
+
+What happens reaches it as signals, what is as samples that their owners return at the moment of reading.
+It is written and read on the event loop only.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from exporters.calls import CallRecorder
+from exporters.catalogue import CATALOGUE, Family
+from exporters.series import Distribution, Number, Series, TraceExemplar, writable
+from integrations.execution.outcome import FailureKind
+from integrations.samples import Sample, Sampled
+from integrations.signals import (
+    APIRequest,
+    BreakerTransition,
+    CallRecord,
+    CheckResult,
+    ConfigChange,
+    CredentialNotice,
+    HealthChange,
+    OperatorAction,
+    QueryRun,
+    Signal,
+    WebhookReceipt,
+)
+
+SERIES_LIMIT = 10_000
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that become label values as they are; a client may send any other word, which becomes `other`."""
+_DROPPED = CATALOGUE["dialtone_metric_series_dropped_total"]
+_REFUSED = CATALOGUE["dialtone_samples_refused_total"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Buckets(NamedTuple):
+    """A histogram's value, copied: how many values fell into each bucket (not cumulated), and their sum."""
+
+    counts: tuple[int, ...]
+    total: float
+    exemplars: dict[int, TraceExemplar]
+
+
+class Reading(NamedTuple):
+    """One series at the moment of reading; `labels` are values in the family's order."""
+
+    family: Family
+    labels: tuple[str, ...]
+    value: float | Buckets
+
+
+class MetricTable:
+    """Counts signals, and asks for samples when read. `series_limit` holds for each family."""
+
+    def __init__(self, *, series_limit: int = SERIES_LIMIT) -> None:
+        self._limit = series_limit
+        self._numbers = {
+            row.name: Series(row, Number, limit=series_limit)
+            for row in CATALOGUE.values()
+            if row.kind != "histogram"
+        }
+        self._histograms = {
+            row.name: Series(row, _distribution(row), limit=series_limit)
+            for row in CATALOGUE.values()
+            if row.kind == "histogram"
+        }
+        self._sources: list[Sampled] = []
+        self._refused: dict[str, int] = {}
+        self._left_out: dict[str, int] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._calls = CallRecorder(self._numbers, self._histograms)
+        self._handlers: dict[type[msgspec.Struct], Callable[..., None]] = {
+            CallRecord: self._calls.record,
+            CheckResult: self._check,
+            BreakerTransition: self._transition,
+            HealthChange: self._health,
+            CredentialNotice: self._credential,
+            WebhookReceipt: self._webhook,
+            OperatorAction: self._operator,
+            ConfigChange: self._config,
+            APIRequest: self._request,
+            QueryRun: self._query,
+        }
+
+    def on_signal(self, signal: Signal) -> None:
+        """Count one signal, on the event loop; kinds without a metric are passed over."""
+        handler = self._handlers.get(type(signal))
+        if handler is not None:
+            handler(signal)
+
+    def add_source(self, source: Sampled) -> None:
+        """Ask this owner for its samples at each reading; adding it twice changes nothing."""
+        if source not in self._sources:
+            self._sources.append(source)
+
+    def remove_integration(self, integration: str) -> None:
+        """Drop what was counted for an integration that is gone."""
+        self._calls.remove_integration(integration)
+        for series in self._families():
+            series.remove("integration", integration)
+
+    def read(self) -> Iterator[Reading]:
+        """Yield every series, each once, as it is when it is reached; between two the loop may run.
+
+        A sample that does not fit the catalogue, or repeats a series, is left out, counted, and logged the
+        first time.
+        """
+        for counter in self._numbers.values():
+            for labels, number in list(counter.cells.items()):
+                yield Reading(counter.family, labels, number.value)
+        for histogram in self._histograms.values():
+            for labels, cell in list(histogram.cells.items()):
+                value = Buckets(tuple(cell.counts), cell.total, dict(cell.exemplars))
+                yield Reading(histogram.family, labels, value)
+        yield from self._read_sources()
+        for name, dropped in self._dropped():
+            yield Reading(_DROPPED, (name,), dropped)
+        for reason, refused in list(self._refused.items()):
+            yield Reading(_REFUSED, (reason,), refused)
+
+    def _read_sources(self) -> Iterator[Reading]:
+        seen: dict[str, set[tuple[str, ...]]] = {}
+        for source in list(self._sources):
+            for sample in self._ask(source):
+                reading = self._accept(sample, seen)
+                if reading is not None:
+                    yield reading
+
+    def _ask(self, source: Sampled) -> list[Sample]:
+        try:
+            return list(source.samples())
+        except Exception as error:  # noqa: BLE001 - one broken owner must not cost the whole reading
+            self._refuse("error", type(source).__qualname__, repr(error))
+            return []
+
+    def _accept(self, sample: Sample, seen: dict[str, set[tuple[str, ...]]]) -> Reading | None:
+        family = CATALOGUE.get(sample.metric)
+        reason = _unfit(sample, family)
+        if reason or family is None:
+            self._refuse(reason, str(sample.metric), "")
+            return None
+        labels = tuple(writable(value) for value in sample.labels)
+        taken = seen.setdefault(family.name, set())
+        if labels in taken or labels in self._numbers[family.name].cells:
+            self._refuse("duplicate", family.name, repr(labels))
+            return None
+        if len(taken) >= self._limit:
+            self._left_out[family.name] = self._left_out.get(family.name, 0) + 1
+            return None
+        taken.add(labels)
+        return Reading(family, labels, float(sample.value))
+
+    def _refuse(self, reason: str, metric: str, detail: str) -> None:
+        self._refused[reason] = self._refused.get(reason, 0) + 1
+        if (reason, metric) not in self._told:
+            self._told.add((reason, metric))
+            _log.warning("sample_refused", reason=reason, metric=metric, detail=detail)
+
+    def _families(self) -> Iterator[Series[Number] | Series[Distribution]]:
+        yield from self._numbers.values()
+        yield from self._histograms.values()
+
+    def _dropped(self) -> Iterator[tuple[str, int]]:
+        for series in self._families():
+            count = series.refused + self._left_out.get(series.family.name, 0)
+            if series.cells or count:
+                yield series.family.name, count
+
+    def _count(self, metric: str, *labels: str) -> None:
+        self._numbers[metric].cell(*labels).value += 1
+
+    def _check(self, result: CheckResult) -> None:
+        names = (result.integration, result.vendor, result.capability)
+        outcome = _outcome(result.kind) if result.ran else "skipped"
+        self._count("dialtone_checks_total", *names, outcome)
+        skipped = self._numbers["dialtone_check_slots_skipped_total"].cell(result.integration)
+        skipped.value += result.skipped
+        if result.ran:
+            self._histograms["dialtone_check_start_lag_seconds"].cell().observe(result.lag)
+            duration = self._histograms["dialtone_check_duration_seconds"]
+            duration.cell(result.integration, result.capability).observe(result.duration)
+
+    def _transition(self, change: BreakerTransition) -> None:
+        names = (change.integration, change.capability, change.after.value)
+        self._count("dialtone_breaker_transitions_total", *names)
+
+    def _health(self, change: HealthChange) -> None:
+        names = (change.integration, change.vendor, change.capability, change.after.value)
+        self._count("dialtone_health_changes_total", *names)
+
+    def _credential(self, notice: CredentialNotice) -> None:
+        names = (notice.integration, notice.vendor, notice.event)
+        self._count("dialtone_credential_notices_total", *names)
+
+    def _webhook(self, receipt: WebhookReceipt) -> None:
+        names = (receipt.integration, receipt.vendor, receipt.verdict)
+        self._count("dialtone_webhooks_received_total", *names)
+
+    def _operator(self, action: OperatorAction) -> None:
+        self._count("dialtone_operator_actions_total", action.action)
+
+    def _config(self, change: ConfigChange) -> None:
+        self._numbers["dialtone_config_loaded_timestamp_seconds"].cell().value = change.at
+        self._numbers["dialtone_build_info"].cell(change.version).value = 1
+
+    def _request(self, request: APIRequest) -> None:
+        method = request.method if request.method in METHODS else "other"
+        self._count("dialtone_api_requests_total", method, request.route, str(request.status))
+        self._histograms["dialtone_api_request_duration_seconds"].cell(request.route).observe(
+            request.duration
+        )
+
+    def _query(self, run: QueryRun) -> None:
+        self._count("dialtone_analytics_queries_total", run.query, "error" if run.error else "ok")
+
+
+def _distribution(family: Family) -> Callable[[], Distribution]:
+    return lambda: Distribution(family.buckets)
+
+
+def _outcome(kind: FailureKind | None) -> str:
+    return "ok" if kind is None else kind.value
+
+
+def _unfit(sample: Sample, family: Family | None) -> str:
+    if family is None or family.kind == "histogram":
+        return "unknown_metric"
+    if len(sample.labels) != len(family.labels) or not all(isinstance(value, str) for value in sample.labels):
+        return "labels"
+    return "" if isinstance(sample.value, (int, float)) else "value"

@@ -1,0 +1,136 @@
+"""The catalogue obeys Prometheus' practice, is documented, and holds every metric the code names."""
+
+import ast
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporters.catalogue import CATALOGUE, SECTIONS, UNITS, Family, document
+
+ROOT = Path(__file__).parents[2]
+ABBREVIATED = {
+    "s",
+    "ms",
+    "sec",
+    "secs",
+    "millis",
+    "milliseconds",
+    "us",
+    "minutes",
+    "hours",
+    "b",
+    "kb",
+    "mb",
+    "pct",
+}
+
+
+@pytest.fixture(params=CATALOGUE.values(), ids=list(CATALOGUE))
+def family(request: pytest.FixtureRequest) -> Family:
+    row: Family = request.param
+    return row
+
+
+def test_a_name_is_snake_case_with_our_prefix_and_base_units(family: Family) -> None:
+    assert re.fullmatch(r"dialtone(_[a-z]+)+", family.name)
+    assert not ABBREVIATED & set(family.name.split("_"))
+    assert not family.name.endswith(("_count", "_sum", "_bucket", "_created"))
+
+
+def test_a_counter_and_nothing_else_ends_in_total(family: Family) -> None:
+    assert family.name.endswith("_total") == (family.kind == "counter")
+
+
+def test_a_unit_is_a_base_unit_that_the_name_ends_in(family: Family) -> None:
+    words = set(family.name.split("_"))
+    assert family.unit in {*UNITS, ""}
+    assert bool(words & set(UNITS)) == bool(family.unit)
+    assert not words & {"duration", "lag", "timestamp"} or family.unit == "seconds"
+
+
+def test_a_help_text_is_one_sentence(family: Family) -> None:
+    assert re.fullmatch(r"(?s)[A-Z1].{8,90}\.", family.help)
+    assert "\n" not in family.help
+
+
+def test_labels_are_distinct_words_that_prometheus_does_not_use_itself(family: Family) -> None:
+    assert len(set(family.labels)) == len(family.labels)
+    for label in family.labels:
+        assert re.fullmatch(r"[a-z]+", label)
+        assert label not in {"le", "quantile", "job", "instance", "type", "url", "caller"}
+
+
+def test_buckets_rise_and_belong_to_histograms(family: Family) -> None:
+    assert bool(family.buckets) == (family.kind == "histogram")
+    assert list(family.buckets) == sorted(set(family.buckets))
+
+
+def test_no_metric_is_declared_twice() -> None:
+    rows = [row.name for section in SECTIONS.values() for row in section]
+    assert sorted(rows) == sorted(set(rows))
+
+
+def test_the_manual_is_the_catalogue() -> None:
+    assert (ROOT / "docs" / "metrics.md").read_text() == document(), (
+        "write it anew: python -m exporters.catalogue > docs/metrics.md"
+    )
+
+
+def named_samples() -> Iterator[tuple[str, ast.Call]]:
+    """Each `Sample("dialtone_…", …)` in the packages."""
+    for package in ("app", "exporters", "monitors", "integrations"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id == "Sample"
+                ):
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+def given(labels: ast.expr | None) -> int | None:
+    """How many label values stand there; None when the code does not show it."""
+    if not isinstance(labels, ast.Tuple) or any(isinstance(item, ast.Starred) for item in labels.elts):
+        return None
+    return len(labels.elts)
+
+
+def test_every_sample_in_the_code_is_a_metric_of_the_catalogue_with_its_labels() -> None:
+    faults = []
+    for place, node in named_samples():
+        name, labels = [*node.args, None, None][:2]
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            continue
+        row = CATALOGUE.get(name.value)
+        if row is None:
+            faults.append(f"{place}: {name.value} is not in the catalogue")
+        elif given(labels) not in {None, len(row.labels)}:
+            faults.append(f"{place}: {name.value} has the labels {row.labels}")
+    assert faults == []
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_finds_no_fault_with_any_name() -> None:
+    lines = []
+    for row in CATALOGUE.values():
+        lines += [f"# HELP {row.name} {row.help}", f"# TYPE {row.name} {row.kind}"]
+        labels = ",".join(f'{label}="x"' for label in row.labels)
+        if row.kind == "histogram":
+            lines.append(f'{row.name}_bucket{{{labels}{"," if labels else ""}le="+Inf"}} 1')
+            lines += [f"{row.name}_sum{{{labels}}} 1", f"{row.name}_count{{{labels}}} 1"]
+        else:
+            lines.append(f"{row.name}{{{labels}}} 1")
+    promtool = str(shutil.which("promtool"))
+    done = subprocess.run(
+        [promtool, "check", "metrics"],
+        input="\n".join(lines) + "\n",
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
