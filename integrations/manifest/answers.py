@@ -10,8 +10,6 @@ import email.utils
 import re
 from collections.abc import Callable
 
-import msgspec
-
 from integrations.execution.call import QuotaReading, Verdict
 from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
@@ -28,6 +26,7 @@ _KINDS = {
 _NEVER_RETRIED = frozenset({501, 505})
 _ACCESS = (FailureKind.FORBIDDEN, FailureKind.UNAUTHORIZED)
 _MAX_WORD = 120
+_LONGEST = 1e10
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -177,29 +176,19 @@ def seconds_until(text: str, unit: str, now: float) -> float | None:
     Units are those of the schema, and http_date (RFC 9110, 5.6.7).
     """
     try:
-        match unit:
-            case "number" | "seconds":
-                return _finite(float(text))
-            case "milliseconds":
-                return _finite(float(text) / 1000)
-            case "epoch_seconds":
-                return _finite(float(text) - now)
-            case "epoch_milliseconds":
-                return _finite(float(text) / 1000 - now)
-            case "iso8601":
-                return _utc(dt.datetime.fromisoformat(text)) - now
-            case _:
-                return _utc(email.utils.parsedate_to_datetime(text)) - now
+        if unit == "iso8601":
+            return _utc(dt.datetime.fromisoformat(text)) - now
+        if unit == "http_date":
+            return _utc(email.utils.parsedate_to_datetime(text)) - now
+        seconds = float(text) * (0.001 if "milliseconds" in unit else 1.0)
     except (ValueError, OverflowError):
         return None
+    seconds -= now if unit.startswith("epoch") else 0.0
+    return seconds if abs(seconds) < _LONGEST else None
 
 
 def _utc(moment: dt.datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
-
-
-def _finite(seconds: float) -> float | None:
-    return seconds if abs(seconds) < 1e10 else None
 
 
 def _number(place: HeaderNumber | None, reply: Reply) -> float | None:

@@ -98,7 +98,7 @@ class RequestPlan:
         query = [(name, template.fill(self._values)) for name, template in self._query.items()]
         url = self._origins.check(httpx.URL(self._base + path))
         if pairs := [*query, *placed.query]:
-            url = url.copy_merge_params(httpx.QueryParams(pairs))
+            url = url.copy_merge_params(httpx.QueryParams(tuple(pairs)))
         return self._request(url, {**headers, **placed.headers}, placed)
 
     def follow(self, url: str, request: httpx.Request) -> httpx.Request:

@@ -1,0 +1,199 @@
+"""contract.lock: the facts of a published contract that a manifest rests on, and the check that both agree.
+
+A lock keeps, for each operation a manifest uses, what the contract says of it: method, path, parameters with
+their place, security schemes, statuses. An entry of kind `contract` was derived from a description whose
+sha256 stands in the lock; one of kind `docs` was entered by hand from a page, on a date, and never counts as
+checked. `verify` needs the lock only, so it runs anywhere.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from integrations.manifest import pointers
+from integrations.manifest.schema import Action, Auth, Input, Manifest
+from integrations.manifest.templates import Template
+
+Place = Literal["path", "query", "header", "body", "variable", "file"]
+Scheme = Literal["none", "api_key", "basic", "bearer", "oauth2"]
+
+_FUNCTION = re.compile(r"\|[a-z_]+\}")
+_AGREES: dict[str, frozenset[str]] = {
+    "none": frozenset({"none"}),
+    "api_key": frozenset({"api_key"}),
+    "basic": frozenset({"basic"}),
+    "bearer": frozenset({"bearer", "oauth2"}),
+    "oauth2": frozenset({"bearer", "oauth2"}),
+    "github_app": frozenset({"bearer", "oauth2"}),
+    "client_certificate": frozenset({"none"}),
+}
+
+
+class _Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a lock."""
+
+
+class LockedSource(_Fact, frozen=True, kw_only=True):
+    """Which file the facts were derived from; `revision` and `date` are the description's own."""
+
+    source: str
+    revision: str
+    sha256: str
+    date: str = ""
+
+
+class Parameter(_Fact, frozen=True, kw_only=True):
+    """One parameter of an operation, by its wire name."""
+
+    place: Place = msgspec.field(name="in")
+    required: bool = False
+
+
+class Operation(_Fact, frozen=True, kw_only=True):
+    """What is known of one operation. `open` says that its body takes fields the contract does not name.
+
+    `security` is empty where the contract states none. `page` and `date` are for kind `docs`.
+    """
+
+    kind: Literal["contract", "docs"]
+    method: str
+    path: str
+    parameters: dict[str, Parameter] = {}
+    open: bool = False
+    security: tuple[Scheme, ...] = ()
+    statuses: tuple[str, ...] = ()
+    page: str = ""
+    date: str = ""
+
+
+class Lock(_Fact, frozen=True, kw_only=True):
+    """All facts of one vendor: sources by contract name, operations by `contract:operationId`."""
+
+    sources: dict[str, LockedSource] = {}
+    operations: dict[str, Operation] = {}
+
+
+class Finding(NamedTuple):
+    """Something on which a manifest and its lock do not agree."""
+
+    vendor: str
+    action: str
+    text: str
+
+
+class Evidence(NamedTuple):
+    """What a vendor's manifest rests on: `kind` is the weakest and strongest by count of actions."""
+
+    kind: str
+    date: str
+    actions: int
+
+
+def verify(manifest: Manifest, lock: Lock) -> list[Finding]:
+    """Everything on which they do not agree; empty when the manifest stands."""
+    found = [Finding(manifest.id, "", text) for text in _sources(manifest, lock)]
+    used = {action.operation for action in manifest.actions.values()}
+    found += [
+        Finding(manifest.id, "", f"the lock holds {name}, which no action uses; run `make contracts`")
+        for name in lock.operations
+        if name not in used
+    ]
+    for name, action in manifest.actions.items():
+        found += [Finding(manifest.id, name, text) for text in _action(manifest, action, lock)]
+    return found
+
+
+def evidence(manifest: Manifest, lock: Lock) -> tuple[Evidence, ...]:
+    """How many actions rest on which evidence, from which date; code without contract is `none`."""
+    counts: dict[tuple[str, str], int] = {}
+    for action in manifest.actions.values():
+        fact = lock.operations.get(action.operation)
+        key = ("none", "")
+        if fact is not None and fact.kind == "docs":
+            key = ("vendor docs", fact.date)
+        elif fact is not None:
+            contract = action.operation.partition(":")[0]
+            key = (manifest.contracts[contract].evidence, lock.sources[contract].date)
+        counts[key] = counts.get(key, 0) + 1
+    return tuple(Evidence(kind, date, actions) for (kind, date), actions in sorted(counts.items()))
+
+
+def wire_name(name: str, declared: Input) -> str:
+    """What an input is called in the request; for a JSON body its first token."""
+    if declared.place in ("body", "variable") and declared.to:
+        return pointers.parse(declared.to)[0]
+    wire = declared.name or name
+    return f"{wire}[]" if declared.place == "query" and declared.style == "brackets" else wire
+
+
+def _sources(manifest: Manifest, lock: Lock) -> Iterator[str]:
+    for name, contract in manifest.contracts.items():
+        if contract.kind == "docs":
+            continue
+        locked = lock.sources.get(name)
+        if locked is None:
+            yield f"contract {name} is not in the lock; run `make contracts`"
+        elif locked.source != contract.source:
+            yield f"contract {name} is {contract.source}, the lock has {locked.source}; run `make contracts`"
+
+
+def _action(manifest: Manifest, action: Action, lock: Lock) -> Iterator[str]:
+    if not action.operation:
+        if not action.code:
+            yield "names no operation"
+        return
+    fact = lock.operations.get(action.operation)
+    if fact is None:
+        yield f"{action.operation} is not in the lock"
+        return
+    if fact.kind == "docs" and not (fact.page and fact.date):
+        yield f"{action.operation} is entered by hand and names no page or no date"
+    yield from _request(action, fact)
+    yield from _inputs(action, fact)
+    yield from _security(manifest.auth, fact)
+
+
+def _request(action: Action, fact: Operation) -> Iterator[str]:
+    method = "POST" if action.graphql else action.method
+    if method != fact.method:
+        yield f"sends {method}, {action.operation} is {fact.method}"
+    path = _FUNCTION.sub("}", action.path)
+    if path != fact.path:
+        yield f"asks {path}, {action.operation} is {fact.path}"
+
+
+def _inputs(action: Action, fact: Operation) -> Iterator[str]:
+    mapped = {wire_name(name, declared): (name, declared) for name, declared in action.input.items()}
+    constants = _constants(action)
+    for wire, parameter in fact.parameters.items():
+        if parameter.required and wire not in mapped and wire not in constants:
+            yield f"the required {parameter.place} parameter {wire} is not mapped"
+    for wire, (name, declared) in mapped.items():
+        known = fact.parameters.get(wire)
+        if known is None:
+            if not (fact.open and declared.place in ("body", "variable")):
+                yield f"input {name} goes to {declared.place} {wire}, which {action.operation} does not know"
+            continue
+        if known.place != declared.place:
+            yield f"input {name} goes to {declared.place}, {action.operation} wants it in {known.place}"
+        if known.required and not declared.required and declared.default is msgspec.UNSET:
+            yield f"input {name} is optional, {action.operation} requires {wire}"
+
+
+def _constants(action: Action) -> set[str]:
+    """The wire names that the manifest itself gives a value."""
+    base = action.body.base if action.body is not None else None
+    names = set(base) if isinstance(base, dict) else set()
+    if action.idempotency is not None:
+        place = action.idempotency
+        names.add(place.header or pointers.parse(place.to)[0])
+    in_path = (name.partition(".")[2] for name in Template(action.path).names if name.startswith("config."))
+    return names | set(action.query) | set(action.headers) | set(in_path)
+
+
+def _security(auth: dict[str, Auth], fact: Operation) -> Iterator[str]:
+    kinds = {str(kind.__struct_config__.tag) for kind in auth.values()}
+    if fact.security and not any(_AGREES[kind] & set(fact.security) for kind in kinds):
+        yield f"authenticates by {', '.join(sorted(kinds))}, the contract by {', '.join(fact.security)}"

@@ -1,0 +1,77 @@
+"""A connection's config values: checked against the fields that the manifest declares."""
+
+from collections.abc import Mapping
+
+import httpx
+import msgspec
+
+from integrations.manifest.conditions import Condition
+from integrations.manifest.schema import ConfigField
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "url": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list, tuple),
+    "condition": (dict, Condition),
+}
+_NAMES = {
+    "string": "text", "url": "a URL", "integer": "a whole number", "number": "a number",
+    "boolean": "true or false", "object": "a mapping", "array": "a list", "condition": "a condition",
+}  # fmt: skip
+
+
+def read_field(value: object, field: ConfigField) -> object:
+    """The value, right for its field; a condition is decoded.
+
+    Raises:
+        ValueError: saying what is expected; never showing the value.
+    """
+    if not isinstance(value, _TYPES[field.type]) or (isinstance(value, bool) and field.type != "boolean"):
+        raise ValueError(_expected(field))
+    if field.enum and str(value) not in field.enum:
+        raise ValueError(f"one of {', '.join(field.enum)}")
+    if field.type == "url":
+        _check_url(str(value), field)
+    if field.type == "condition" and isinstance(value, dict):
+        try:
+            return msgspec.convert(value, Condition)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"a condition: {error}") from error
+    return value
+
+
+def read_fields(
+    config: Mapping[str, object], fields: Mapping[str, ConfigField]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """The values with their defaults, and what is expected of those that are wrong, missing or unknown."""
+    values: dict[str, object] = {}
+    wrong = {name: f"one of {', '.join(sorted(fields)) or 'none'}" for name in config.keys() - fields.keys()}
+    for name, field in fields.items():
+        value = config.get(name, field.default)
+        if value is msgspec.UNSET:
+            if field.required:
+                wrong[name] = _expected(field)
+            continue
+        try:
+            values[name] = read_field(value, field)
+        except ValueError as error:
+            wrong[name] = str(error)
+    return values, wrong
+
+
+def _check_url(value: str, field: ConfigField) -> None:
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL as error:
+        raise ValueError(_expected(field)) from error
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        raise ValueError(_expected(field) + " with http or https, a host, and no user in it")
+
+
+def _expected(field: ConfigField) -> str:
+    example = f" such as {field.example}" if field.example else ""
+    return f"{_NAMES[field.type]}{example} ({field.title})"
