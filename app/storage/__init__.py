@@ -1,0 +1,1 @@
+"""Transactional state: SQLAlchemy Core tables and repositories, on embedded SQLite or on PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Alembic's environment and the versions, forward only; a version names the one before as `down_revision`."""
