@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from app.storage.errors import StateDirectoryLocked
+from app.storage.errors import StateDirectoryLockedError
 
 
 class StateDirectory:
@@ -18,7 +18,7 @@ class StateDirectory:
         """Make the directory (mode 0700) when it is missing, and lock it.
 
         Raises:
-            StateDirectoryLocked: when another process holds it; the message names its process id.
+            StateDirectoryLockedError: when another process holds it; the message names its process id.
             OSError: when it cannot be made or written.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ class StateDirectory:
         except BlockingIOError as error:
             owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(handle)
-            raise StateDirectoryLocked(
+            raise StateDirectoryLockedError(
                 f"the state directory {self.path} is in use by process {owner}: stop it first, or set "
                 "another state_dir"
             ) from error

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 
 from app.storage import schema
-from app.storage.errors import DriverMissing, StorageBusy, StorageUnavailable
+from app.storage.errors import MissingDriverError, StorageBusyError, StorageUnavailableError
 from app.storage.units import T, Unit
 from integrations.clock import Clock
 from integrations.samples import Sample
@@ -44,15 +44,15 @@ class PostgreSQLUnits:
         """Connect, and bring the schema up to date.
 
         Raises:
-            DriverMissing: when psycopg is not installed.
-            StorageUnavailable: when the server does not answer or refuses.
+            MissingDriverError: when psycopg is not installed.
+            StorageUnavailableError: when the server does not answer or refuses.
         """
         self._threads = anyio.CapacityLimiter(POOL_SIZE)
         engine = _engine(self._url)
         try:
             await anyio.to_thread.run_sync(_prepare, engine)
         except sa.exc.OperationalError as error:
-            raise StorageUnavailable(
+            raise StorageUnavailableError(
                 f"cannot use the database at {self._url.host}: {_reason(error)}"
             ) from error
         self._engine = engine
@@ -64,14 +64,14 @@ class PostgreSQLUnits:
         A unit is tried again, within the deadline, only while nothing of it can have been committed.
 
         Raises:
-            StorageBusy: when `queue_units` wait already.
-            StorageUnavailable: after the deadline, or when the connection broke during the commit.
+            StorageBusyError: when `queue_units` wait already.
+            StorageUnavailableError: after the deadline, or when the connection broke during the commit.
         """
         if self._engine is None:
-            raise StorageUnavailable("storage is not open")
+            raise StorageUnavailableError("storage is not open")
         if self._pending >= self._limit:
             self._refused += 1
-            raise StorageBusy(f"{self._pending} units wait to be stored already; try again later")
+            raise StorageBusyError(f"{self._pending} units wait to be stored already; try again later")
         self._pending += 1
         try:
             return await self._within_deadline(self._engine, unit)
@@ -104,7 +104,7 @@ class PostgreSQLUnits:
     async def _within_deadline(self, engine: sa.Engine, unit: Unit[T]) -> T:
         with anyio.move_on_after(self._deadline):
             return await self._until_stored(engine, unit)
-        raise StorageUnavailable(
+        raise StorageUnavailableError(
             f"not stored within {self._deadline:g} s: {self._reason or 'the database is slow'}"
         )
 
@@ -148,7 +148,9 @@ def _engine(url: sa.URL) -> sa.Engine:
             connect_args={"connect_timeout": 5, "options": _SERVER_SETTINGS},
         )
     except ImportError as error:
-        raise DriverMissing("storage.url asks for PostgreSQL: pip install 'dialtone[postgres]'") from error
+        raise MissingDriverError(
+            "storage.url asks for PostgreSQL: pip install 'dialtone[postgres]'"
+        ) from error
 
 
 def _prepare(engine: sa.Engine) -> None:
@@ -174,7 +176,7 @@ def _transaction(engine: sa.Engine, unit: Callable[[sa.Connection], T]) -> T:
         try:
             transaction.commit()
         except sa.exc.OperationalError as error:
-            raise StorageUnavailable(
+            raise StorageUnavailableError(
                 f"the connection broke during the commit, so it may be stored or not: {_reason(error)}"
             ) from error
         return result

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from app.storage.errors import SchemaUnknown
+from app.storage.errors import UnknownSchemaError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -25,7 +25,7 @@ def migrate(
     `keep_copy` is called with the present revision before an existing database is changed.
 
     Raises:
-        SchemaUnknown: when the schema is newer than this version, or not Dialtone's.
+        UnknownSchemaError: when the schema is newer than this version, or not Dialtone's.
     """
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -49,7 +49,7 @@ def _refuse_unknown(connection: sa.Connection, scripts: ScriptDirectory, current
     if current is None:
         _refuse_foreign(connection)
     elif current not in {script.revision for script in scripts.walk_revisions()}:
-        raise SchemaUnknown(
+        raise UnknownSchemaError(
             f"the database has schema {current}, this Dialtone knows schemas up to "
             f"{scripts.get_current_head()}: it was written by a newer version. Start that version, or "
             "restore the copy that was kept before the upgrade."
@@ -60,7 +60,7 @@ def _refuse_foreign(connection: sa.Connection) -> None:
     with connection.begin():
         tables = sa.inspect(connection).get_table_names()
     if tables:
-        raise SchemaUnknown(
+        raise UnknownSchemaError(
             f"the database holds tables that are not Dialtone's ({', '.join(sorted(tables)[:5])}): "
             "point storage.url to a database of its own."
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
-from app.storage.errors import StorageDamaged, StorageUnavailable
+from app.storage.errors import StorageDamagedError, StorageUnavailableError
 
 _SETTINGS = (
     "PRAGMA locking_mode=EXCLUSIVE",
@@ -46,14 +46,14 @@ def open_sqlite(path: Path) -> sa.Connection:
     """Open the file, made with mode 0600 when it is new, and check it.
 
     Raises:
-        StorageUnavailable: when it cannot be opened or another program has it open.
-        StorageDamaged: when it is no sound database.
+        StorageUnavailableError: when it cannot be opened or another program has it open.
+        StorageDamagedError: when it is no sound database.
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = _connect(path)
     except OSError as error:
-        raise StorageUnavailable(f"cannot open the database {path}: {error.strerror}") from error
+        raise StorageUnavailableError(f"cannot open the database {path}: {error.strerror}") from error
     try:
         return _checked(connection, path)
     except BaseException:
@@ -107,12 +107,12 @@ def _checked(connection: sa.Connection, path: Path) -> sa.Connection:
         found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
         if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise StorageUnavailable(
+            raise StorageUnavailableError(
                 f"the database {path} is open in another program: close it there"
             ) from error
         found = str(error)
     if found != "ok":
-        raise StorageDamaged(
+        raise StorageDamagedError(
             f"the database {path} is damaged ({found}). Nothing was changed. Move the file and its -wal file "
             "away and put back a backup, or rescue what can be read: "
             f"sqlite3 {path.name} .recover | sqlite3 {path.name}.rescued"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import anyio
 import sqlalchemy as sa
 
-from app.storage.errors import StorageBusy, StorageUnavailable
+from app.storage.errors import StorageBusyError, StorageUnavailableError
 from app.storage.group import Entry, GroupCommit
 from app.storage.units import T, Unit
 from integrations.clock import Clock
@@ -69,8 +69,8 @@ class SQLiteUnits:
         """Return the unit's result after its commit; a cancelled caller's unit is still stored.
 
         Raises:
-            StorageBusy: when `queue_units` wait already.
-            StorageUnavailable: after the deadline; the unit is withdrawn unless its commit is under way.
+            StorageBusyError: when `queue_units` wait already.
+            StorageUnavailableError: after the deadline; the unit is withdrawn unless its commit is under way.
         """
         self._admit()
         entry = Entry(unit)
@@ -81,7 +81,7 @@ class SQLiteUnits:
         if entry.done.is_set():
             return entry.answer()
         entry.abandoned = True
-        raise StorageUnavailable(
+        raise StorageUnavailableError(
             f"not stored within {self._deadline:g} s: {self.healthy() or 'the disk is slow'}"
         )
 
@@ -112,10 +112,10 @@ class SQLiteUnits:
 
     def _admit(self) -> None:
         if not self._accepting:
-            raise StorageUnavailable("storage is not open")
+            raise StorageUnavailableError("storage is not open")
         if self._pending >= self._limit:
             self._refused += 1
-            raise StorageBusy(f"{self._pending} units wait to be stored already; try again later")
+            raise StorageBusyError(f"{self._pending} units wait to be stored already; try again later")
 
     def _deliver(self, entries: Sequence[Entry[object]]) -> None:
         """Let the callers resume; on the event loop."""
@@ -189,5 +189,5 @@ class SQLiteUnits:
         while entry := self._take(0.0):
             group.append(entry)
         for entry in group:
-            entry.error = StorageUnavailable(f"closed before it was stored: {commits.reason}")
+            entry.error = StorageUnavailableError(f"closed before it was stored: {commits.reason}")
         return group

@@ -20,8 +20,8 @@ class Units(Protocol):
         """Return the unit's result after it is durably committed.
 
         Raises:
-            StorageBusy: when too many units wait already.
-            StorageUnavailable: when it could not be committed within the deadline.
+            StorageBusyError: when too many units wait already.
+            StorageUnavailableError: when it could not be committed within the deadline.
             Exception: what the unit itself raised; nothing of it is stored.
         """
         ...

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.errors import StateDirectoryLocked
+from app.storage.errors import StateDirectoryLockedError
 from app.storage.lock import StateDirectory
 
 HOLD = (
@@ -31,7 +31,7 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> No
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
 
-        with pytest.raises(StateDirectoryLocked, match=f"in use by process {other.pid}: stop it first"):
+        with pytest.raises(StateDirectoryLockedError, match=f"in use by process {other.pid}: stop it first"):
             StateDirectory(tmp_path).acquire()
 
 
@@ -51,7 +51,7 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
 def test_a_released_directory_can_be_held_again(tmp_path: Path) -> None:
     first, second = StateDirectory(tmp_path), StateDirectory(tmp_path)
     first.acquire()
-    with pytest.raises(StateDirectoryLocked):
+    with pytest.raises(StateDirectoryLockedError):
         second.acquire()
     first.release()
     first.release()

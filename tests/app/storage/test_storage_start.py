@@ -10,7 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from app.storage import schema, sqlite, tables
-from app.storage.errors import DriverMissing, SchemaUnknown, StorageDamaged, StorageError, StorageUnavailable
+from app.storage.errors import (
+    MissingDriverError,
+    StorageDamagedError,
+    StorageError,
+    StorageUnavailableError,
+    UnknownSchemaError,
+)
 from app.storage.storage import FILE_NAME, open_database, open_storage
 from integrations.clock import SystemClock
 
@@ -107,7 +113,7 @@ def test_a_newer_schema_is_refused(path: Path, later: Path) -> None:
     schema.migrate(connection, migrations=later)
     sqlite.close(connection)
 
-    with pytest.raises(SchemaUnknown, match=r"has schema 0002, this Dialtone knows schemas up to 0001"):
+    with pytest.raises(UnknownSchemaError, match=r"has schema 0002, this Dialtone knows schemas up to 0001"):
         open_database(path)
 
 
@@ -116,14 +122,14 @@ def test_another_programs_database_is_refused(path: Path) -> None:
         other.execute("CREATE TABLE theirs (id INTEGER)")
     other.close()
 
-    with pytest.raises(SchemaUnknown, match=r"not Dialtone's \(theirs\)"):
+    with pytest.raises(UnknownSchemaError, match=r"not Dialtone's \(theirs\)"):
         open_database(path)
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path) -> None:
     path.write_bytes(b"this is no database at all " * 100)
 
-    with pytest.raises(StorageDamaged, match="is damaged"):
+    with pytest.raises(StorageDamagedError, match="is damaged"):
         open_database(path)
 
     assert path.read_bytes().startswith(b"this is no database")
@@ -139,7 +145,7 @@ def test_a_damaged_database_is_refused_with_what_to_do(path: Path) -> None:
     content[20 * 4096 : 22 * 4096] = os.urandom(2 * 4096)
     path.write_bytes(content)
 
-    with pytest.raises(StorageDamaged, match=r"put back a backup, or rescue"):
+    with pytest.raises(StorageDamagedError, match=r"put back a backup, or rescue"):
         open_database(path)
 
 
@@ -155,7 +161,7 @@ def test_a_file_that_another_program_has_open_is_refused(path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
 
-        with pytest.raises(StorageUnavailable, match="open in another program"):
+        with pytest.raises(StorageUnavailableError, match="open in another program"):
             open_database(path)
 
 
@@ -168,7 +174,7 @@ def test_a_url_that_names_no_usable_database_is_refused(url: str, tmp_path: Path
 async def test_a_folder_that_is_missing_is_a_clear_failure(tmp_path: Path) -> None:
     storage = open_storage("sqlite:///missing/x.sqlite", state_dir=tmp_path, clock=SystemClock())
 
-    with pytest.raises(StorageUnavailable, match=r"cannot open the database .*No such file"):
+    with pytest.raises(StorageUnavailableError, match=r"cannot open the database .*No such file"):
         await storage.start()
 
     assert storage.healthy() == "storage is not open"
@@ -180,7 +186,7 @@ async def test_postgresql_without_its_driver_says_what_to_install(tmp_path: Path
     try:
         import psycopg  # type: ignore[import-not-found,unused-ignore]  # the optional extra
     except ImportError:
-        with pytest.raises(DriverMissing, match=r"pip install 'dialtone\[postgres\]'"):
+        with pytest.raises(MissingDriverError, match=r"pip install 'dialtone\[postgres\]'"):
             await storage.start()
     else:
         assert psycopg.__version__

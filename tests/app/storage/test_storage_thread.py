@@ -6,7 +6,7 @@ import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
 
-from app.storage.errors import StorageBusy, StorageUnavailable
+from app.storage.errors import StorageBusyError, StorageUnavailableError
 from app.storage.storage import open_database
 from app.storage.tables import execution_line
 from app.storage.thread import SQLiteUnits
@@ -108,7 +108,7 @@ async def test_a_full_queue_refuses_at_once_and_counts(path: Path) -> None:
         nonlocal refused
         try:
             await units.run(insert(str(number)))
-        except StorageBusy:
+        except StorageBusyError:
             refused += 1
 
     async with anyio.create_task_group() as group:
@@ -124,7 +124,7 @@ async def test_a_full_queue_refuses_at_once_and_counts(path: Path) -> None:
 async def test_a_full_disk_is_told_and_callers_fail_after_their_deadline(units: SQLiteUnits) -> None:
     await units.run(limit_pages)
 
-    with pytest.raises(StorageUnavailable, match=r"not stored within 0\.4 s: .*disk is full"):
+    with pytest.raises(StorageUnavailableError, match=r"not stored within 0\.4 s: .*disk is full"):
         await units.run(insert("large", size=100_000))
 
     assert "database or disk is full" in str(units.healthy())
@@ -149,7 +149,7 @@ async def test_a_unit_is_stored_once_the_disk_has_room_again(path: Path) -> None
 async def test_reading_on_a_full_disk_works_and_does_not_pass_for_health(units: SQLiteUnits) -> None:
     await units.run(insert("small"))
     await units.run(limit_pages)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailableError):
         await units.run(insert("large", size=100_000))
 
     async with anyio.create_task_group() as group:
@@ -160,13 +160,13 @@ async def test_reading_on_a_full_disk_works_and_does_not_pass_for_health(units: 
 
 
 async def _fails(units: SQLiteUnits, unit: Unit) -> None:
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailableError):
         await units.run(unit)
 
 
 async def test_a_withdrawn_unit_is_not_stored_later(units: SQLiteUnits) -> None:
     await units.run(limit_pages)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailableError):
         await units.run(insert("withdrawn", size=100_000))
 
     await units.run(lift_limit)
@@ -177,7 +177,7 @@ async def test_a_withdrawn_unit_is_not_stored_later(units: SQLiteUnits) -> None:
 
 async def test_recovery_is_noticed_without_a_caller(units: SQLiteUnits) -> None:
     await units.run(limit_pages)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailableError):
         await units.run(insert("large", size=100_000))
     await units.run(lift_limit)
 
@@ -204,7 +204,7 @@ async def test_closing_stores_what_waits_and_refuses_the_rest(path: Path) -> Non
         await anyio.lowlevel.checkpoint()
         await units.aclose()
 
-    with pytest.raises(StorageUnavailable, match="not open"):
+    with pytest.raises(StorageUnavailableError, match="not open"):
         await units.run(insert("late"))
     again = make(path)
     await again.start()
