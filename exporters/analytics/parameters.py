@@ -1,0 +1,143 @@
+"""Parameters of named queries: declared with a type, read strictly, bound and never pasted into SQL."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from integrations.manifest.source import nearest
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_CHOICE = re.compile(r"one_of\(([\w|]+)\)")
+_LONGEST = 86_400.0 * 3_660
+_TEXT_LENGTH = 200
+
+Value = datetime | float | int | str | None
+"""What is bound: times as naive UTC, durations as seconds."""
+
+
+class InvalidParams(ValueError):  # noqa: N818 - the name says what is wrong
+    """A parameter that cannot be used; the message says which, what was found and what was expected."""
+
+    def __init__(self, parameter: str, *, found: str, expected: str, nearest: str = "") -> None:
+        self.parameter = parameter
+        self.found = found
+        self.expected = expected
+        self.nearest = nearest
+        hint = f"; the nearest is {nearest!r}" if nearest else ""
+        super().__init__(f"{parameter}: found {found!r}, expected {expected}{hint}")
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter of a named query.
+
+    `type` is time, duration, int, text or one_of, with `choices`. `default` is given as a client would give
+    it; None means that the parameter may be left out and then does not narrow the answer.
+    """
+
+    name: str
+    type: str
+    doc: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @classmethod
+    def declared(cls, name: str, kind: str, default: str, doc: str) -> "Parameter":
+        """Make it from a query's header.
+
+        Raises:
+            ValueError: when the type is unknown.
+        """
+        choice = _CHOICE.fullmatch(kind)
+        if choice is None and kind not in _READERS:
+            raise ValueError(f"@param {name}: type {kind!r} is none of {', '.join(_READERS)}, one_of(a|b)")
+        return cls(
+            name=name,
+            type="one_of" if choice else kind,
+            doc=doc,
+            default=None if default == "-" else default,
+            choices=tuple(choice[1].split("|")) if choice else (),
+        )
+
+    def read(self, given: str | None, now: float) -> Value:
+        """Return the value to bind; `now` is UTC seconds.
+
+        Raises:
+            InvalidParams: when the text is not of this type.
+        """
+        text = self.default if given is None else given
+        if text is None:
+            return None
+        if self.type != "one_of":
+            return _READERS[self.type](self.name, text, now)
+        if text not in self.choices:
+            expected = f"one of {', '.join(self.choices)}"
+            raise InvalidParams(self.name, found=text, expected=expected, nearest=nearest(text, self.choices))
+        return text
+
+
+def read_parameters(
+    declared: Iterable[Parameter], given: Mapping[str, str], *, now: float
+) -> dict[str, Value]:
+    """Read all parameters of a query.
+
+    Raises:
+        InvalidParams: for the first that is unknown, cannot be read, or ends before it begins.
+    """
+    known = {parameter.name: parameter for parameter in declared}
+    for name in given:
+        if name not in known:
+            expected = f"one of {', '.join(known)}" if known else "no parameters"
+            raise InvalidParams(name, found=given[name], expected=expected, nearest=nearest(name, known))
+    values = {name: parameter.read(given.get(name), now) for name, parameter in known.items()}
+    start, end = values.get("from"), values.get("to")
+    if isinstance(start, datetime) and isinstance(end, datetime) and end <= start:
+        raise InvalidParams("to", found=f"{end.isoformat()}Z", expected=f"a time after {start.isoformat()}Z")
+    return values
+
+
+def _read_time(name: str, text: str, now: float) -> datetime:
+    relative = _DURATION.fullmatch(text.removeprefix("-")) if text.startswith("-") else None
+    try:
+        if text == "now" or relative:
+            ago = float(relative[1]) * _UNITS[relative[2]] if relative else 0.0
+            moment = datetime.fromtimestamp(now - ago, UTC)
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
+        expected = "a time: ISO 8601 such as 2026-11-22T10:00:00Z, now, or relative such as -1h"
+        raise InvalidParams(name, found=text, expected=expected) from None
+
+
+def _read_duration(name: str, text: str, _now: float) -> float:
+    match = _DURATION.fullmatch(text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 1 <= seconds <= _LONGEST:
+        raise InvalidParams(
+            name, found=text, expected="a duration of a second or more, such as 30s, 5m, 1h, 7d"
+        )
+    return seconds
+
+
+def _read_int(name: str, text: str, _now: float) -> int:
+    if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+        raise InvalidParams(name, found=text, expected="a whole number")
+    return int(text)
+
+
+def _read_text(name: str, text: str, _now: float) -> str:
+    if len(text) > _TEXT_LENGTH:
+        raise InvalidParams(name, found=f"{text[:20]}…", expected=f"at most {_TEXT_LENGTH} characters")
+    return text
+
+
+_READERS: Mapping[str, Callable[[str, str, float], Value]] = {
+    "time": _read_time,
+    "duration": _read_duration,
+    "int": _read_int,
+    "text": _read_text,
+}

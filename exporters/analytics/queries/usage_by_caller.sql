@@ -1,0 +1,22 @@
+-- Who uses which integration how much: runs of actions on behalf of traffic, by caller, integration and action.
+-- A run is one action asked for, however many requests it took.
+-- @param from time -24h Start of the window, inclusive.
+-- @param to time now End of the window, exclusive.
+-- @param integration text - Only this integration.
+-- @param caller text - Only this caller.
+
+SELECT
+    caller,
+    integration,
+    action,
+    count(DISTINCT run_id) AS runs,
+    count(*) AS requests,
+    count(DISTINCT run_id) FILTER (WHERE kind IS NOT NULL) AS runs_with_failure,
+    max(ts) AS last_used
+FROM calls
+WHERE ts >= $from AND ts < $to
+    AND origin = 'traffic'
+    AND ($integration IS NULL OR integration = $integration)
+    AND ($caller IS NULL OR caller = $caller)
+GROUP BY caller, integration, action
+ORDER BY runs DESC, caller, integration, action

@@ -1,0 +1,69 @@
+"""How analytics is kept: what an operator may set, and the errors its users meet."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Durability(StrEnum):
+    """What an acknowledged row survives: `os` a kill -9; the others a power cut too, once a second or at
+    each tick.
+    """
+
+    OS = "os"
+    FSYNC_1S = "fsync-1s"
+    FSYNC_TICK = "fsync-tick"
+
+
+class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the analytics store. Sizes are bytes, times seconds.
+
+    `queue_rows` signals wait in memory at most, `spool_bytes` on disk; what comes on top is dropped and
+    counted. Below `disk_floor` free bytes nothing is written. A query returns `query_rows` rows at most,
+    within `query_seconds`; `query_queue` more may wait for one of the two that run.
+    """
+
+    enabled: bool = True
+    durability: Durability = Durability.OS
+    queue_rows: int = 100_000
+    spool_bytes: int = 1 << 30
+    disk_floor: int = 512 << 20
+    memory_bytes: int = 512 << 20
+    checkpoint_seconds: float = 30.0
+    checkpoint_bytes: int = 64 << 20
+    query_rows: int = 10_000
+    query_seconds: float = 10.0
+    query_queue: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse limits that make no sense.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        for key in ("queue_rows", "spool_bytes", "query_rows", "checkpoint_bytes"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"analytics.{key} must be at least 1")
+        for key in ("checkpoint_seconds", "query_seconds"):
+            if getattr(self, key) <= 0:
+                raise ValueError(f"analytics.{key} must be above 0")
+        if self.disk_floor < 0 or self.query_queue < 0:
+            raise ValueError("analytics.disk_floor and analytics.query_queue must be at least 0")
+        if self.memory_bytes < 64 << 20:
+            raise ValueError("analytics.memory_bytes must be at least 64 MiB, or DuckDB cannot work")
+
+
+class AnalyticsUnavailable(RuntimeError):  # noqa: N818 - the name says what is wrong
+    """Analytics cannot answer now; the message says why. Calls go on without it."""
+
+
+class AnalyticsBusy(AnalyticsUnavailable):
+    """As many queries wait as may wait."""
+
+
+class QueryTimeout(AnalyticsUnavailable):
+    """A query took longer than it may."""
+
+
+class UnknownQuery(LookupError):  # noqa: N818 - the name says what is wrong
+    """There is no query of this name; the message names the nearest."""

@@ -1,0 +1,206 @@
+"""The spool: signals become lines in segments, on a thread of their own. A row is acknowledged when its
+write(2) has returned.
+"""
+
+import os
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from exporters.analytics.segments import (
+    OPEN,
+    Names,
+    OpenSegment,
+    Segment,
+    lock_directory,
+    recover,
+    sync_directory,
+)
+from exporters.analytics.settings import AnalyticsSettings, Durability
+from exporters.analytics.tables import TABLES
+from integrations.clock import Clock
+from integrations.signals import Signal
+
+SEAL_SECONDS = 1.0
+SEAL_ROWS = 20_000
+SEAL_BYTES = 8 << 20
+
+# Encoding holds the interpreter's lock, so it is cut into slices of about half a millisecond.
+_SLICE = 400
+_DISK_SECONDS = 1.0
+
+
+class Spool:
+    """Writes signals and hands sealed segments on through `sealed`.
+
+    All methods run on one thread at a time; counts may be read from any. `skip` are kinds that reach DuckDB
+    on another way. Rows that cannot be kept are counted in `dropped` by table and reason: `unencodable`,
+    `spool_full` (over `spool_bytes`), `disk`, `write_failed`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        clock: Clock,
+        settings: AnalyticsSettings,
+        skip: frozenset[type[msgspec.Struct]] = frozenset(),
+        write: Callable[[int, bytes], int] = os.write,
+        free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
+    ) -> None:
+        self.sealed: deque[Segment] = deque()
+        self.acknowledged: Counter[str] = Counter()
+        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.problem = ""
+        self.removed_bytes = 0
+        self._directory = directory
+        self._clock = clock
+        self._settings = settings
+        self._skip = skip
+        self._write = write
+        self._free = free
+        self._encoder = msgspec.json.Encoder()
+        self._names = Names(directory, clock)
+        self._open: dict[str, OpenSegment] = {}
+        self._lock: int | None = None
+        self._written_bytes = 0
+        self._disk_due = float("-inf")
+
+    @property
+    def size(self) -> int:
+        """How much of the disk segments take: written and not removed yet."""
+        return self._written_bytes - self.removed_bytes
+
+    @property
+    def oldest(self) -> float | None:
+        """UTC seconds before which no row waits in an open or sealed segment."""
+        segments: list[OpenSegment | Segment] = [*self._open.copy().values(), *self.sealed.copy()]
+        waiting = [segment.opened for segment in segments]
+        return min(waiting, default=None)
+
+    def recover(self) -> None:
+        """Take the directory for this process, with what an earlier one left in it.
+
+        Raises:
+            OSError: when another process has it or it cannot be used; `problem` says so.
+        """
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._lock = self._lock or lock_directory(self._directory)
+            found = list(recover(self._directory))
+        except OSError as error:
+            self.problem = f"cannot use {self._directory}: {error.strerror}"
+            raise
+        self.problem = ""
+        self._written_bytes += sum(segment.size for segment in found)
+        self.sealed.extend(found)
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def write(self, batch: Iterable[Signal]) -> None:
+        """Put a batch on disk, one write a table, and seal what is due."""
+        for table, signals in self._by_table(batch).items():
+            if reason := self._refusal():
+                self.dropped[table, reason] += len(signals)
+            else:
+                self._append(table, signals)
+        self.seal()
+
+    def is_due(self) -> bool:
+        """Whether a segment has been open for long enough."""
+        now = self._clock.monotonic()
+        return any(now - segment.since >= SEAL_SECONDS for segment in self._open.copy().values())
+
+    def seal(self, *, everything: bool = False) -> None:
+        """Seal the segments that are old, long or large enough."""
+        now = self._clock.monotonic()
+        due = [table for table, segment in self._open.items() if everything or _is_complete(segment, now)]
+        for table in due:
+            self._seal(self._open.pop(table))
+        if due and self._settings.durability is not Durability.OS:
+            sync_directory(self._directory)
+
+    def _by_table(self, batch: Iterable[Signal]) -> dict[str, list[Signal]]:
+        groups: dict[str, list[Signal]] = {}
+        for signal in batch:
+            kind = type(signal)
+            if kind not in self._skip:
+                groups.setdefault(TABLES[kind], []).append(signal)
+        return groups
+
+    def _refusal(self) -> str:
+        if self._clock.monotonic() >= self._disk_due:
+            self._disk_due = self._clock.monotonic() + _DISK_SECONDS
+            self.problem = self.disk_problem()
+        if self.problem:
+            return "disk"
+        return "spool_full" if self.size >= self._settings.spool_bytes else ""
+
+    def disk_problem(self) -> str:
+        """Return why nothing may be written now, or nothing."""
+        try:
+            free = self._free(self._directory)
+        except OSError as error:
+            return f"cannot look at {self._directory}: {error.strerror}"
+        if free < self._settings.disk_floor:
+            return f"{free >> 20} MiB are free, less than analytics.disk_floor; make room on the disk"
+        return ""
+
+    def _append(self, table: str, signals: Sequence[Signal]) -> None:
+        lines = list(self._encoded(table, signals))
+        data, rows = b"".join(lines), sum(line.count(b"\n") for line in lines)
+        sync = self._settings.durability is Durability.FSYNC_TICK
+        try:
+            segment = self._open.get(table) or self._start(table)
+            segment.append(data, rows, sync=sync)
+        except OSError as error:
+            self.problem = f"cannot write to {self._directory}: {error.strerror}"
+            self._disk_due = self._clock.monotonic() + _DISK_SECONDS
+            self.dropped[table, "write_failed"] += rows
+            return
+        self._written_bytes += len(data)
+        self.acknowledged[table] += rows
+
+    def _start(self, table: str) -> OpenSegment:
+        path = self._names.next(table, OPEN)
+        self._open[table] = OpenSegment(path, table, clock=self._clock, write=self._write)
+        if self._settings.durability is not Durability.OS:
+            sync_directory(self._directory)
+        return self._open[table]
+
+    def _encoded(self, table: str, signals: Sequence[Signal]) -> Iterator[bytes]:
+        rest = iter(signals)
+        while part := list(islice(rest, _SLICE)):
+            try:
+                yield self._encoder.encode_lines(part)
+            except (ValueError, TypeError, OverflowError):
+                yield from self._encoded_singly(table, part)
+
+    def _encoded_singly(self, table: str, signals: Sequence[Signal]) -> Iterator[bytes]:
+        for signal in signals:
+            try:
+                yield self._encoder.encode(signal) + b"\n"
+            except (ValueError, TypeError, OverflowError):
+                self.dropped[table, "unencodable"] += 1
+
+    def _seal(self, segment: OpenSegment) -> None:
+        try:
+            sealed = segment.seal(sync=self._settings.durability is not Durability.OS)
+        except OSError as error:
+            # The file stays where it is, and the next start takes it over.
+            self.problem = f"cannot seal {segment.path.name}: {error.strerror}"
+            return
+        if sealed:
+            self.sealed.append(sealed)
+
+
+def _is_complete(segment: OpenSegment, now: float) -> bool:
+    return now - segment.since >= SEAL_SECONDS or segment.rows >= SEAL_ROWS or segment.size >= SEAL_BYTES

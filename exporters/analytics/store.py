@@ -1,0 +1,280 @@
+"""AnalyticsStore, the face of this package: takes signals, keeps them, answers questions.
+
+on_signal -> list -> (every 10 ms) spool thread -> segment -> (sealed within 1 s) writer thread -> hot.duckdb.
+"""
+
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+import duckdb
+import msgspec
+import structlog
+
+from exporters.analytics.database import Database
+from exporters.analytics.queries import NamedQuery, bundled_queries
+from exporters.analytics.reader import QueryResult, Reader
+from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.spool import Spool
+from exporters.analytics.tables import STORED, TABLES
+from exporters.analytics.writer import Writer
+from integrations.clock import Clock
+from integrations.samples import Sample
+from integrations.signals import Signal
+
+log = structlog.get_logger("dialtone.analytics")
+
+TICK = 0.01
+CLOSE_SECONDS = 10.0
+
+_LOAD_TICK = 0.1
+_COPY_SECONDS = 1.0
+_COPY_PAGE = 1_000
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+
+
+class StoredSignals(Protocol):
+    """The log of signals that are stored before they are published."""
+
+    async def signals_after(self, cursor: int, limit: int) -> Sequence[tuple[int, Signal]]:
+        """Return up to `limit` signals after the cursor with their positions, in order."""
+        ...
+
+
+class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How analytics is. `freshness` is the age in seconds of the oldest row that no query sees yet.
+
+    `rows` counts rows committed since the start by table, `dropped` rows that were lost on the way,
+    `set_aside` names damaged files that were renamed; `checkpointed_at` is UTC seconds.
+    """
+
+    ok: bool
+    reason: str
+    freshness: float
+    rows: Mapping[str, int]
+    dropped: int
+    spool_bytes: int
+    set_aside: tuple[str, ...]
+    checkpointed_at: float | None
+    engine: str
+
+
+class AnalyticsStore:
+    """Keeps every signal in `directory` and answers named queries.
+
+    Nothing that happens here raises into a publisher or stops a call: what cannot be kept is counted, what
+    fails is tried again with back-off, and `status` says why. `stored` is the log that health changes and
+    operator actions are copied from; without it they are taken as they are published.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        clock: Clock,
+        stored: StoredSignals | None = None,
+        settings: AnalyticsSettings | None = None,
+        publish: Callable[[Signal], None] = lambda _signal: None,
+    ) -> None:
+        self._clock = clock
+        self._stored = stored
+        self._settings = settings = settings or AnalyticsSettings()
+        skip = STORED if stored else frozenset()
+        self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=skip)
+        self._writer = Writer(directory, self._spool, clock=clock, settings=settings)
+        self._reader = Reader(
+            bundled_queries(), database=self._database, clock=clock, settings=settings, publish=publish
+        )
+        self._buffer: list[Signal] = []
+        self._handed: deque[list[Signal]] = deque()
+        self._swapped_at = clock.time()
+        self._refused: Counter[tuple[str, str]] = Counter()
+        self._restarts: Counter[str] = Counter()
+        self._room = settings.queue_rows if settings.enabled else 0
+        self._state = "" if settings.enabled else "analytics is turned off in the configuration"
+        self._is_recovered = False
+        self._copy_due = 0.0
+        self._spool_thread = anyio.CapacityLimiter(1)
+        self._writer_thread = anyio.CapacityLimiter(1)
+
+    def on_signal(self, signal: Signal) -> None:
+        """Take one signal; when the queue is full it is dropped and counted."""
+        if len(self._buffer) < self._room:
+            self._buffer.append(signal)
+        elif self._settings.enabled:
+            self._refused[TABLES[type(signal)], "closed" if self._state else "queue_full"] += 1
+
+    async def start(self) -> None:
+        """Take over what an earlier process left, and open the file. A failure is in `status`, not raised."""
+        if not self._settings.enabled:
+            return
+        try:
+            await self._recover()
+            await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
+        except (OSError, AnalyticsUnavailable) as error:
+            log.warning("analytics_start", reason=str(error))
+
+    async def run(self) -> None:
+        """Spool and load until cancelled or closed."""
+        if not self._settings.enabled:
+            return
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep, "analytics-spool", self._spool_forever)
+            group.start_soon(self._keep, "analytics-writer", self._load_forever)
+
+    async def aclose(self) -> None:
+        """Take no more signals, and bring those taken into the file, within `CLOSE_SECONDS`; what is not
+        loaded by then stays in segments for the next start.
+        """
+        if self._state:
+            return
+        self._state, self._room = "analytics is closed", 0
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._break_off)
+                await self._drain()
+                group.cancel_scope.cancel()
+            await anyio.to_thread.run_sync(self._writer.close, limiter=self._writer_thread)
+            self._spool.close()
+
+    async def query(self, name: str, params: Mapping[str, str], *, caller: str) -> QueryResult:
+        """Answer a named query.
+
+        Raises:
+            UnknownQuery(LookupError), InvalidParams(ValueError), AnalyticsUnavailable(RuntimeError).
+        """
+        return await self._reader.query(name, params, caller=caller)
+
+    def queries(self) -> tuple[NamedQuery, ...]:
+        """Return the named queries."""
+        return tuple(self._reader.queries.values())
+
+    def status(self) -> AnalyticsStatus:
+        """Return how analytics is now."""
+        problem = self._state or self._spool.problem or self._writer.problem
+        return AnalyticsStatus(
+            ok=not problem,
+            reason=problem,
+            freshness=self._lag(),
+            rows={table: self._writer.rows[table] for table in TABLES.values()},
+            dropped=self._dropped().total(),
+            spool_bytes=self._spool.size,
+            set_aside=self._writer.set_aside,
+            checkpointed_at=self._writer.checkpointed_at,
+            engine=f"DuckDB {duckdb.__version__}",
+        )
+
+    def samples(self) -> Iterable[Sample]:
+        """Rows, drops, lag, sizes and queries, as the catalogue names them."""
+        status = self.status()
+        yield Sample("dialtone_analytics_up", (), float(status.ok))
+        yield Sample("dialtone_analytics_write_lag_seconds", (), status.freshness)
+        yield Sample("dialtone_analytics_spool_bytes", (), status.spool_bytes)
+        yield Sample("dialtone_analytics_load_duration_seconds", (), self._writer.load_seconds)
+        yield Sample("dialtone_queue_depth", ("analytics",), len(self._buffer))
+        yield Sample("dialtone_queue_depth", ("analytics-queries",), self._reader.waiting)
+        for table, count in status.rows.items():
+            yield Sample("dialtone_analytics_rows_total", (table,), count)
+        for labels, count in self._dropped().items():
+            yield Sample("dialtone_analytics_dropped_total", labels, count)
+        for labels, count in self._reader.results.items():
+            yield Sample("dialtone_analytics_queries_total", labels, count)
+        for task, count in self._restarts.items():
+            yield Sample("dialtone_task_restarts_total", (task,), count)
+
+    async def _recover(self) -> None:
+        if not self._is_recovered:
+            await anyio.to_thread.run_sync(self._spool.recover, limiter=self._spool_thread)
+            self._is_recovered = True
+
+    async def _spool_forever(self) -> None:
+        await self._recover()
+        while not self._state:
+            await self._clock.sleep(TICK)
+            if self._buffer or self._handed or self._spool.is_due():
+                await self._flush()
+
+    async def _flush(self) -> None:
+        # Handed on through a deque: a cancelled wait for the thread leaves the batch there for aclose.
+        self._handed.append(self._buffer)
+        self._buffer = []
+        await anyio.to_thread.run_sync(self._write_handed, limiter=self._spool_thread)
+        self._swapped_at = self._clock.time()
+
+    def _write_handed(self) -> None:
+        while self._handed:
+            self._spool.write(self._handed.popleft())
+        self._spool.seal()
+
+    async def _load_forever(self) -> None:
+        while not self._state:
+            await self._load()
+            await self._clock.sleep(_LOAD_TICK)
+
+    async def _load(self) -> None:
+        if not self._is_recovered:
+            return
+        if self._writer.is_due():
+            await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
+        if self._stored and self._clock.monotonic() >= self._copy_due:
+            self._copy_due = self._clock.monotonic() + _COPY_SECONDS
+            await self._copy(self._stored)
+
+    async def _copy(self, stored: StoredSignals) -> None:
+        cursor = await anyio.to_thread.run_sync(self._writer.position, limiter=self._writer_thread)
+        while cursor is not None and (page := await stored.signals_after(cursor, _COPY_PAGE)):
+            await anyio.to_thread.run_sync(self._writer.copy, page, limiter=self._writer_thread)
+            cursor = page[-1][0] if len(page) == _COPY_PAGE else None
+
+    async def _drain(self) -> None:
+        if not self._is_recovered:
+            return
+        await self._flush()
+        await anyio.to_thread.run_sync(lambda: self._spool.seal(everything=True), limiter=self._spool_thread)
+        try:
+            self._copy_due = 0.0
+            await self._load()
+            await anyio.to_thread.run_sync(self._writer.finish, limiter=self._writer_thread)
+        except Exception as error:  # noqa: BLE001 - what is left stays in segments; stopping goes on
+            log.warning("analytics_drain", reason=str(error))
+
+    async def _break_off(self) -> None:
+        await self._clock.sleep(CLOSE_SECONDS)
+        while True:
+            self._writer.interrupt()
+            await self._clock.sleep(TICK)
+
+    async def _keep(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
+        """Keep a loop alive: what it raises is counted, and it starts again after a growing wait."""
+        wait = _FIRST_WAIT
+        while not self._state:
+            started = self._clock.monotonic()
+            try:
+                await task()
+            except Exception as error:  # noqa: BLE001 - the owner of a loop
+                self._restarts[name] += 1
+                log.warning("analytics_restart", task=name, reason=str(error))
+            if self._clock.monotonic() - started > _LONGEST_WAIT:
+                wait = _FIRST_WAIT
+            await self._clock.sleep(0 if self._state else wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _database(self) -> Database:
+        database = self._writer.database
+        if self._state or database is None:
+            raise AnalyticsUnavailable(f"analytics is off: {self._state or self._writer.problem}")
+        return database
+
+    def _lag(self) -> float:
+        """Segments know when they were opened; what is in memory is no older than the last swap."""
+        waiting = [self._swapped_at] if self._buffer or self._handed else []
+        if (oldest := self._spool.oldest) is not None:
+            waiting.append(oldest)
+        return max(0.0, self._clock.time() - min(waiting)) if waiting else 0.0
+
+    def _dropped(self) -> Counter[tuple[str, str]]:
+        lost = Counter({(table, "unreadable"): count for table, count in self._writer.lost.items()})
+        return self._refused + self._spool.dropped.copy() + lost

@@ -1,0 +1,217 @@
+"""The writer: owns the only write connection; opens, loads, checkpoints, and says what is wrong."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import structlog
+
+from exporters.analytics.database import Database, damaged_files, open_database, reason, set_aside
+from exporters.analytics.loader import Loader
+from exporters.analytics.migrations import bundled_steps, migrate
+from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.spool import Spool
+from integrations.clock import Clock
+from integrations.signals import Signal
+
+log = structlog.get_logger("dialtone.analytics")
+
+# Bounds one transaction, and with it how long a stop or a reader of the newest rows waits.
+_SEGMENTS = 64
+_PROBE_SECONDS = 10.0
+
+
+class Writer:
+    """Moves the spool's sealed segments into hot.duckdb. Its methods run on one thread at a time.
+
+    `problem` says why it is off, or is empty. `set_aside` names damaged files that were renamed.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        spool: Spool,
+        *,
+        clock: Clock,
+        settings: AnalyticsSettings,
+        steps: Sequence[str] | None = None,
+        opener: Callable[..., tuple[Database, tuple[str, ...]]] = open_database,
+    ) -> None:
+        self.path = directory / "hot.duckdb"
+        self.database: Database | None = None
+        self.problem = "not started"
+        self.set_aside: tuple[str, ...] = ()
+        self.rows: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
+        self.load_seconds = 0.0
+        self.checkpointed_at: float | None = None
+        self._spool = spool
+        self._spool_directory = directory / "spool"
+        self._clock = clock
+        self._settings = settings
+        self._steps = bundled_steps() if steps is None else steps
+        self._opener = opener
+        self._loader: Loader | None = None
+        self._damaged = False
+        self._checkpoint_due = 0.0
+        self._probe_due = 0.0
+
+    def is_due(self) -> bool:
+        """Whether there is anything to do; may be asked from any thread."""
+        now = self._clock.monotonic()
+        return (
+            self._loader is None
+            or bool(self._spool.sealed)
+            or now >= min(self._checkpoint_due, self._probe_due)
+        )
+
+    def step(self) -> None:
+        """Open the file if need be, load what is sealed, and checkpoint when it is time.
+
+        Raises:
+            AnalyticsUnavailable: when the file is closed again; `problem` holds the message.
+        """
+        try:
+            loader = self._loader or self._open()
+            self._load(loader)
+            self._look_after(loader)
+        except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
+            self._fail(error)
+            raise AnalyticsUnavailable(self.problem) from error
+        self._say("")
+
+    def position(self) -> int | None:
+        """Return how far the log of stored signals is copied; None while the file is closed."""
+        return self._loader.position() if self._loader else None
+
+    def copy(self, stored: Sequence[tuple[int, Signal]]) -> None:
+        """Copy a page of the log of stored signals; nothing happens while the file is closed.
+
+        Raises:
+            AnalyticsUnavailable: as step.
+        """
+        if self._loader is None:
+            return
+        try:
+            self._loader.copy(stored)
+            self._count(self._loader)
+        except (duckdb.Error, OSError) as error:
+            self._fail(error)
+            raise AnalyticsUnavailable(self.problem) from error
+
+    def checkpoint(self) -> None:
+        """Checkpoint now, and remove the segments that it holds."""
+        if self._loader is None:
+            return
+        self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
+        self._spool.removed_bytes += self._loader.checkpoint()
+        self.checkpointed_at = self._clock.time()
+
+    def finish(self) -> None:
+        """Load what is left, and checkpoint.
+
+        Raises:
+            AnalyticsUnavailable: as step.
+        """
+        self._checkpoint_due = self._clock.monotonic()
+        self.step()
+
+    def interrupt(self) -> None:
+        """Break off what runs, from another thread."""
+        database = self.database
+        if database:
+            database.connection.interrupt()
+
+    def close(self) -> None:
+        """Let go of the file. What is loaded and not checkpointed stays in the log and in its segments, which
+        the next opening holds against the ledger again.
+        """
+        if self._loader:
+            self._spool.sealed.extendleft(reversed(self._loader.held))
+        database, self.database, self._loader = self.database, None, None
+        if database:
+            database.close()
+
+    def _open(self) -> Loader:
+        self._check_disk()
+        if self._damaged:
+            self._put_away(damaged_files(self.path, duckdb.Error("Corrupt database file")))
+            self._damaged = False
+        database = self._open_file()
+        try:
+            now = datetime.fromtimestamp(self._clock.time(), UTC).replace(tzinfo=None)
+            database = migrate(database, self._steps, reopen=self._open_file, now=now)
+            self._loader = Loader(database.connection, spool=self._spool_directory, clock=self._clock)
+        except BaseException:
+            database.close()
+            raise
+        self.database = database
+        self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
+        return self._loader
+
+    def _open_file(self) -> Database:
+        database, aside = self._opener(
+            self.path, memory_bytes=self._settings.memory_bytes, stamp=self._stamp()
+        )
+        self._note(aside)
+        return database
+
+    def _load(self, loader: Loader) -> None:
+        while segments := list(islice(self._spool.sealed.copy(), _SEGMENTS)):
+            self._check_disk()
+            started = self._clock.monotonic()
+            loader.load(segments)
+            for _ in segments:
+                self._spool.sealed.popleft()
+            self.load_seconds = self._clock.monotonic() - started
+            self._count(loader)
+
+    def _look_after(self, loader: Loader) -> None:
+        now = self._clock.monotonic()
+        if now >= self._probe_due:
+            self._probe_due = now + _PROBE_SECONDS
+            self._check_disk()
+            loader.probe()
+        if now >= self._checkpoint_due or self._log_bytes() >= self._settings.checkpoint_bytes:
+            self.checkpoint()
+
+    def _log_bytes(self) -> int:
+        try:
+            return self.path.with_name(f"{self.path.name}.wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _check_disk(self) -> None:
+        """Raises: AnalyticsUnavailable below the floor, because a full disk can ruin a checkpoint."""
+        if problem := self._spool.disk_problem():
+            raise AnalyticsUnavailable(problem)
+
+    def _count(self, loader: Loader) -> None:
+        self.rows.update(loader.rows)
+        self.lost.update(loader.lost)
+        loader.rows.clear()
+        loader.lost.clear()
+
+    def _fail(self, error: Exception) -> None:
+        self._damaged = isinstance(error, duckdb.Error) and bool(damaged_files(self.path, error))
+        self.close()
+        self._say(reason(error))
+
+    def _put_away(self, files: list[Path]) -> None:
+        self._note(set_aside([file for file in files if file.exists()], self._stamp()))
+
+    def _note(self, aside: Sequence[str]) -> None:
+        if aside:
+            self.set_aside += tuple(aside)
+            log.error("analytics_file_damaged", set_aside=list(aside), directory=str(self.path.parent))
+
+    def _say(self, problem: str) -> None:
+        if problem != self.problem:
+            log.warning("analytics_off", reason=problem) if problem else log.info("analytics_on")
+        self.problem = problem
+
+    def _stamp(self) -> str:
+        return datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
