@@ -1,0 +1,133 @@
+"""Accounts: the tokens a simulated vendor knows, with each one's quota and what was created with it."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import msgspec
+
+from integrations.manifest.schema import (
+    APIKeyAuth,
+    AppAuth,
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    ClientCertificateAuth,
+    Manifest,
+    NoAuth,
+    OAuth2Auth,
+)
+from integrations.manifest.templates import Template
+from integrations.simulator.messages import Request
+
+MAX_KEPT = 500
+"""Created things of one kind that an account keeps; older ones go, so a long demo does not grow."""
+
+
+class Quota(msgspec.Struct, kw_only=True):
+    """A fixed window of requests: `limit` in `window` seconds; `reset_at` is UTC seconds."""
+
+    limit: int
+    window: float
+    used: int = 0
+    reset_at: float = 0.0
+
+    @property
+    def remaining(self) -> int:
+        """How many requests are left."""
+        return max(self.limit - self.used, 0)
+
+    def turn(self, now: float) -> None:
+        """Begin a new window when the old one is over."""
+        if now >= self.reset_at:
+            self.used = 0
+            self.reset_at = now + self.window
+
+
+class Account:
+    """One customer of a simulated vendor, known by its secrets; an empty mapping means the open door."""
+
+    def __init__(
+        self, name: str, *, secrets: Mapping[str, str], limits: Mapping[str, tuple[int, float]]
+    ) -> None:
+        self.name = name
+        self.secrets = dict(secrets)
+        self.tokens: set[str] = set()
+        self._quotas = {
+            bucket: Quota(limit=limit, window=window) for bucket, (limit, window) in limits.items()
+        }
+        self._kept: dict[str, list[dict[str, object]]] = {}
+        self._numbers: dict[str, int] = {}
+
+    def quota(self, bucket: str, now: float) -> Quota:
+        """Return a bucket as it stands at UTC second `now`.
+
+        Raises:
+            KeyError: for a bucket that the vendor does not have.
+        """
+        quota = self._quotas[bucket]
+        quota.turn(now)
+        return quota
+
+    def number(self, kind: str) -> int:
+        """Return the next number of a kind, from 1."""
+        self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return self._numbers[kind]
+
+    def keep(self, kind: str, thing: dict[str, object]) -> dict[str, object]:
+        """Remember something created, newest last, and return it."""
+        things = self._kept.setdefault(kind, [])
+        things.append(thing)
+        del things[:-MAX_KEPT]
+        return thing
+
+    def kept(self, kind: str) -> list[dict[str, object]]:
+        """Return what was created, oldest first."""
+        return self._kept.setdefault(kind, [])
+
+
+def secrets_for(manifest: Manifest, name: str) -> dict[str, str]:
+    """Make up an account's secrets: all that any authentication kind asks for, with the right prefix."""
+    return {
+        key: f"{field.prefix[0] if field.prefix else ''}simulated-{manifest.id}-{name}-{key}"
+        for auth in manifest.auth.values()
+        for key, field in auth.secrets.items()
+    }
+
+
+def authenticate(manifest: Manifest, request: Request, accounts: Sequence[Account]) -> Account | None:
+    """Return the account whose credential a request carries, by any kind of the manifest."""
+    for account in accounts:
+        if any(_carries(auth, request, account) for auth in manifest.auth.values()):
+            return account
+    return None
+
+
+def _carries(auth: Auth, request: Request, account: Account) -> bool:
+    sent = request.headers.get("authorization", "")
+    match auth:
+        case NoAuth():
+            return True
+        case BearerAuth():
+            return sent == f"{auth.scheme} {_fill(auth.token, account)}"
+        case BasicAuth():
+            pair = f"{_fill(auth.username, account)}:{_fill(auth.password, account)}"
+            return sent == f"Basic {base64.b64encode(pair.encode()).decode()}"
+        case APIKeyAuth():
+            return _has_key(auth, request, account)
+        case OAuth2Auth() | AppAuth():
+            return sent.partition(" ")[2] in account.tokens
+        case ClientCertificateAuth():
+            return False
+        case _:
+            assert_never(auth)
+
+
+def _has_key(auth: APIKeyAuth, request: Request, account: Account) -> bool:
+    headers = all(request.headers.get(n.lower()) == _fill(v, account) for n, v in auth.apply.headers.items())
+    query = all(request.argument(name) == _fill(value, account) for name, value in auth.apply.query.items())
+    return headers and query
+
+
+def _fill(text: str, account: Account) -> str:
+    return Template(text).fill(lambda name: account.secrets.get(name.rpartition(".")[2], ""))

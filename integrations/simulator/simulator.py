@@ -1,0 +1,143 @@
+"""The double itself: one ASGI app in which every vendor of the catalogue is mounted by its id.
+
+`/github/...` is GitHub's API, `/slack/api/...` Slack's: a connection's `config.base_url` is what `base_url`
+gives.
+An answer shows only that a request is what our manifest and lock say. It is never proof on its own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from integrations.clock import Clock
+from integrations.manifest.contract import Lock
+from integrations.manifest.schema import Manifest
+from integrations.simulator.accounts import Account, secrets_for
+from integrations.simulator.control import CONTROL, Control
+from integrations.simulator.faults import FaultBoard, FaultKind
+from integrations.simulator.messages import (
+    Receive,
+    Request,
+    Scope,
+    Send,
+    read_request,
+    send_response,
+    text_response,
+)
+from integrations.simulator.misbehaviour import Line, first
+from integrations.simulator.mount import Mount
+from integrations.simulator.vendors import double_of
+
+MAIN = "main"
+"""The account that every vendor has from the start."""
+
+DROPPED = 0
+"""The status under which a request without an answer is counted."""
+
+
+class Manifests(Protocol):
+    """Where the vendors come from: the catalogue."""
+
+    def vendors(self) -> Iterable[str]:
+        """Return the ids of all vendors."""
+        ...
+
+    def manifest(self, vendor: str) -> Manifest:
+        """Return a vendor's manifest."""
+        ...
+
+    def lock(self, vendor: str) -> Lock:
+        """Return what is known of its contract."""
+        ...
+
+
+class Simulator:
+    """An ASGI app that doubles every vendor. `faults` is the board of what goes wrong; `seen` counts requests
+    by vendor, account, action and status.
+    """
+
+    def __init__(self, manifests: Manifests, *, clock: Clock, faults: FaultBoard | None = None) -> None:
+        self.faults = faults or FaultBoard(clock=clock)
+        self.seen: Counter[tuple[str, str, str, int]] = Counter()
+        self._clock = clock
+        self._mounts = {
+            name: Mount(double_of(manifests.manifest(name), manifests.lock(name)))
+            for name in manifests.vendors()
+        }
+        self._control = Control(self.faults, self.overview)
+        for name in self._mounts:
+            self.add_account(name, MAIN)
+
+    def add_account(
+        self, vendor: str, name: str, *, limit: int | None = None, window: float | None = None
+    ) -> Mapping[str, str]:
+        """Make an account and return its secrets; `limit` requests in `window` seconds are its main quota.
+
+        Raises:
+            KeyError: for a vendor that the catalogue does not have.
+        """
+        mount = self._mounts[vendor]
+        limits = dict(mount.vendor.limits)
+        bucket = next(iter(limits))
+        limits[bucket] = (limit or limits[bucket][0], window or limits[bucket][1])
+        secrets = secrets_for(mount.vendor.manifest, name)
+        mount.accounts[name] = Account(name, secrets=secrets, limits=limits)
+        return secrets
+
+    def secrets(self, vendor: str, account: str = MAIN) -> Mapping[str, str]:
+        """Return what a connection needs to be let in.
+
+        Raises:
+            KeyError: for an unknown vendor or account.
+        """
+        return self._mounts[vendor].accounts[account].secrets
+
+    def base_url(self, vendor: str, origin: str) -> str:
+        """Return what a connection's `config.base_url` must be; `origin` is the server's, without a path.
+
+        Raises:
+            KeyError: for a vendor that the catalogue does not have.
+        """
+        return f"{origin.rstrip('/')}{self._mounts[vendor].path}"
+
+    def overview(self) -> Mapping[str, object]:
+        """Return the vendors, their mounts and accounts, and how many requests each has had."""
+        return {
+            name: {
+                "path": mount.path,
+                "accounts": sorted(mount.accounts),
+                "requests": sum(count for (vendor, *_), count in self.seen.items() if vendor == name),
+            }
+            for name, mount in sorted(self._mounts.items())
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3); `lifespan` and `websocket` are not spoken.
+
+        Raises:
+            RuntimeError: for a scope that is not http.
+        """
+        if scope["type"] != "http":
+            raise RuntimeError(f"the simulator speaks http, not {scope['type']}")
+        request = await read_request(scope, receive)
+        mount = self._mounts.get(request.path.split("/")[1])
+        if request.path.startswith(CONTROL):
+            await send_response(send, self._control.answer(request))
+        elif mount is None or not request.path.startswith(mount.path):
+            await send_response(send, text_response("no such vendor is mounted here", status=404))
+        else:
+            await self._serve(mount, request, Line(scope, receive, send, clock=self._clock))
+
+    async def _serve(self, mount: Mount, request: Request, line: Line) -> None:
+        visit = mount.visit(request)
+        key = (mount.vendor.manifest.id, visit.who, visit.action)
+        faults = self.faults.struck(*key)
+        await line.delay(faults)
+        drop = first(faults, FaultKind.RESET, FaultKind.HANG)
+        if drop:
+            self.seen[*key, DROPPED] += 1
+            await line.drop(drop)
+            return
+        response = mount.respond(visit, faults, now=self._clock.time())
+        self.seen[*key, response.status] += 1
+        await line.answer(response, faults)

@@ -1,0 +1,23 @@
+"""What the manifest does not say of a vendor: the shape of its answers and its way to say no."""
+
+from collections.abc import Mapping
+
+from integrations.manifest.contract import Lock
+from integrations.manifest.schema import Manifest
+from integrations.simulator.vendors.generic import GenericVendor
+from integrations.simulator.vendors.github import GitHub
+from integrations.simulator.vendors.http import Site
+from integrations.simulator.vendors.prometheus import Prometheus
+from integrations.simulator.vendors.slack import Slack
+
+_DOUBLES: Mapping[str, type[GenericVendor]] = {
+    "github": GitHub,
+    "http": Site,
+    "prometheus": Prometheus,
+    "slack": Slack,
+}
+
+
+def double_of(manifest: Manifest, lock: Lock) -> GenericVendor:
+    """Return the double of a vendor: its own, or the generic one."""
+    return _DOUBLES.get(manifest.id, GenericVendor)(manifest, lock)

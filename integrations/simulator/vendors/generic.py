@@ -1,0 +1,137 @@
+"""How a simulated vendor answers where nothing is known of its own ways: plain HTTP, by the manifest."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from integrations.execution.outcome import FailureKind
+from integrations.manifest.contract import Lock
+from integrations.manifest.schema import Manifest
+from integrations.simulator.accounts import Account, Quota, authenticate
+from integrations.simulator.checking import Problem
+from integrations.simulator.messages import Request, Response, json_response, text_response
+from integrations.simulator.operations import Operation, Operations
+
+_STATUS: Mapping[FailureKind, int] = {
+    FailureKind.UNAUTHORIZED: 401,
+    FailureKind.FORBIDDEN: 403,
+    FailureKind.NOT_FOUND: 404,
+    FailureKind.CLIENT_ERROR: 400,
+    FailureKind.THROTTLED: 429,
+    FailureKind.VENDOR_ERROR: 200,
+}
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a request is refused; each vendor says it in its own form.
+
+    `code` is a vendor's error word, `problems` what is wrong with the request, `retry_after` is in seconds,
+    `status` is for a server error, `exhausted` says that the quota is used up.
+    """
+
+    kind: FailureKind
+    code: str = ""
+    problems: tuple[Problem, ...] = ()
+    exhausted: bool = False
+    retry_after: float = 0.0
+    status: int = 0
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that was found good: `values` by wire name, `now` in UTC seconds."""
+
+    request: Request
+    operation: Operation
+    account: Account
+    values: Mapping[str, object]
+    now: float
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a value as text."""
+        value = self.values.get(name)
+        return default if value is None else str(value)
+
+    def integer(self, name: str, default: int) -> int:
+        """Return a value as a number, the default when it is none."""
+        text = self.text(name)
+        return int(text) if text.lstrip("-").isdigit() else default
+
+
+class GenericVendor:
+    """A vendor of which only the manifest is known. A vendor with ways of its own overrides what differs.
+
+    `limits` are an account's quotas by bucket: requests in seconds.
+    """
+
+    limits: Mapping[str, tuple[int, float]] = {"default": (6_000, 60.0)}
+
+    def __init__(self, manifest: Manifest, lock: Lock) -> None:
+        self.manifest = manifest
+        self.lock = lock
+        self._operations = Operations(manifest)
+
+    def account(self, request: Request, accounts: Sequence[Account]) -> Account | None:
+        """Return whose request this is, None when its credential is missing or wrong."""
+        return authenticate(self.manifest, request, accounts)
+
+    def operation(self, request: Request) -> Operation | None:
+        """Return which action a request means."""
+        return self._operations.find(request)
+
+    def token(self, request: Request, accounts: Sequence[Account], *, now: float) -> Response | None:
+        """Answer a request that buys a token, before authentication; None for any other."""
+        del request, accounts, now
+        return None
+
+    def unknown(self, request: Request) -> Response:
+        """Refuse a path or method that the vendor does not have."""
+        methods = self._operations.methods(request.path)
+        if methods:
+            return text_response("method not allowed", status=405).with_headers({"allow": ", ".join(methods)})
+        return self.refuse(Refusal(kind=FailureKind.NOT_FOUND))
+
+    def bucket(self, operation: Operation | None) -> str:
+        """Return which of `limits` an operation draws on."""
+        del operation
+        return next(iter(self.limits))
+
+    def cost(self, operation: Operation | None) -> int:
+        """Return how many requests of the quota an operation takes."""
+        del operation
+        return 1
+
+    def exhausted(self, seconds: float) -> Refusal:
+        """Refuse because the quota is used up for so many seconds more."""
+        return Refusal(kind=FailureKind.THROTTLED, retry_after=max(seconds, 1.0), exhausted=True)
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """Say no, in the vendor's form."""
+        status = refusal.status or _STATUS.get(refusal.kind, 500)
+        headers = (
+            {"retry-after": f"{refusal.retry_after:.0f}"} if refusal.kind is FailureKind.THROTTLED else {}
+        )
+        body = {"error": refusal.code or refusal.kind.value, "problems": list(refusal.problems)}
+        return json_response(body, status=status, headers=headers)
+
+    def headers(self, operation: Operation | None, quota: Quota) -> Mapping[str, str]:
+        """Return the headers of each answer: the account's quota, as the vendor says it."""
+        del operation, quota
+        return {}
+
+    def answer(self, exchange: Exchange) -> Response:
+        """Answer a good request: a value that has what the action's pointers ask for."""
+        action = exchange.operation.action
+        if action.answer == "none":
+            return Response(status=204)
+        if action.answer != "json":
+            return text_response("simulated")
+        things = [{"id": number, "name": f"simulated {number}"} for number in range(1, 4)]
+        data = _place(action.items, things, {}) if action.items else {"id": 1, "name": "simulated"}
+        return json_response(data)
+
+
+def _place(pointer: str, value: object, onto: dict[str, object]) -> object:
+    tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+    for token in reversed(tokens):
+        value = {token: value}
+    return {**onto, **value} if isinstance(value, dict) else value

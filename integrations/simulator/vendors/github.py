@@ -1,0 +1,289 @@
+"""GitHub's double: REST answers in the shape of its OpenAPI description, Link pages, x-ratelimit headers.
+
+Limits and error forms: docs.github.com, "Rate limits for the REST API" and "Troubleshooting the REST API".
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from integrations.execution.outcome import FailureKind
+from integrations.simulator.accounts import Account, Quota
+from integrations.simulator.messages import Request, Response, json_response
+from integrations.simulator.operations import Operation
+from integrations.simulator.vendors import github_shapes as shapes
+from integrations.simulator.vendors.generic import Exchange, GenericVendor, Refusal
+
+_DOCS = "https://docs.github.com/rest"
+_SEEDED = 42
+_INSTALLATION_TOKEN = re.compile(r"/app/installations/\d+/access_tokens")
+_TOKEN_LIFE = 3_600.0
+
+_MESSAGES: Mapping[FailureKind, tuple[int, str]] = {
+    FailureKind.UNAUTHORIZED: (401, "Bad credentials"),
+    FailureKind.FORBIDDEN: (403, "Resource not accessible by personal access token"),
+    FailureKind.NOT_FOUND: (404, "Not Found"),
+    FailureKind.THROTTLED: (429, "You have exceeded a secondary rate limit."),
+    FailureKind.SERVER_ERROR: (503, "We couldn't respond to your request in time."),
+    FailureKind.VENDOR_ERROR: (200, "Something went wrong while executing your query."),
+}
+
+
+class GitHub(GenericVendor):
+    """GitHub, for a token: 5,000 requests an hour, searches 30 a minute."""
+
+    limits: Mapping[str, tuple[int, float]] = {"core": (5_000, 3_600.0), "search": (30, 60.0)}
+
+    def bucket(self, operation: Operation | None) -> str:
+        """Return the resource that an operation draws on."""
+        return "search" if operation and operation.action.path.startswith("/search/") else "core"
+
+    def cost(self, operation: Operation | None) -> int:
+        """Return 1; asking for the rate limit is free, as its documentation says."""
+        return 0 if operation and operation.action.path == "/rate_limit" else 1
+
+    def exhausted(self, seconds: float) -> Refusal:
+        """Refuse with 403, which is what GitHub answers when the primary limit is used up."""
+        return Refusal(kind=FailureKind.THROTTLED, retry_after=seconds, exhausted=True)
+
+    def headers(self, operation: Operation | None, quota: Quota) -> Mapping[str, str]:
+        """Return the x-ratelimit headers; the reset is UTC seconds."""
+        return {
+            "x-ratelimit-limit": str(quota.limit),
+            "x-ratelimit-remaining": str(quota.remaining),
+            "x-ratelimit-used": str(min(quota.used, quota.limit)),
+            "x-ratelimit-reset": f"{quota.reset_at:.0f}",
+            "x-ratelimit-resource": self.bucket(operation),
+            "x-github-request-id": "SIMULATED",
+        }
+
+    def token(self, request: Request, accounts: Sequence[Account], *, now: float) -> Response | None:
+        """Sell an installation token for an App's JWT. The signature is not looked at, only its form."""
+        if request.method != "POST" or not _INSTALLATION_TOKEN.fullmatch(request.path):
+            return None
+        scheme, _, proof = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or proof.count(".") != 2 or not accounts:
+            return self.refuse(Refusal(kind=FailureKind.UNAUTHORIZED))
+        account = accounts[0]
+        token = f"ghs_simulated{account.number('token')}"
+        account.tokens.add(token)
+        expires = shapes.stamp(now + _TOKEN_LIFE)
+        return json_response({"token": token, "expires_at": expires, "permissions": {}}, status=201)
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """Say no with GitHub's `message` and `documentation_url`."""
+        if refusal.kind is FailureKind.CLIENT_ERROR:
+            return _invalid(refusal)
+        status, message = _MESSAGES[refusal.kind]
+        if refusal.kind is FailureKind.VENDOR_ERROR:
+            return json_response(
+                {"data": None, "errors": [{"type": refusal.code or "SERVICE", "message": message}]}
+            )
+        if refusal.exhausted:
+            status, message = 403, "API rate limit exceeded for user ID 1005."
+        throttled = refusal.kind is FailureKind.THROTTLED and not refusal.exhausted
+        body = {"message": message, "documentation_url": _DOCS, "status": str(refusal.status or status)}
+        return json_response(
+            body,
+            status=refusal.status or status,
+            headers={"retry-after": f"{refusal.retry_after:.0f}"} if throttled else {},
+        )
+
+    def unknown(self, request: Request) -> Response:
+        """Answer 404, which is what GitHub says to a wrong path and to a wrong method."""
+        del request
+        return self.refuse(Refusal(kind=FailureKind.NOT_FOUND))
+
+    def answer(self, exchange: Exchange) -> Response:
+        """Answer in the operation's shape; an operation without one of its own is answered generically."""
+        build = _ANSWERS.get(exchange.operation.shape)
+        return build(exchange) if build else super().answer(exchange)
+
+
+def _invalid(refusal: Refusal) -> Response:
+    if refusal.code:
+        return json_response({"message": "Problems parsing JSON", "documentation_url": _DOCS}, status=400)
+    codes = {"missing": "missing_field", "invalid": "invalid"}
+    errors = [
+        {"resource": "Request", "field": problem.field, "code": codes[problem.reason]}
+        for problem in refusal.problems
+    ]
+    return json_response(
+        {"message": "Validation Failed", "errors": errors, "documentation_url": _DOCS}, status=422
+    )
+
+
+def _rate_limit(exchange: Exchange) -> Response:
+    def read(quota: Quota) -> dict[str, int]:
+        used, reset = min(quota.used, quota.limit), int(quota.reset_at)
+        return {"limit": quota.limit, "used": used, "remaining": quota.remaining, "reset": reset}
+
+    resources = {name: read(exchange.account.quota(name, exchange.now)) for name in GitHub.limits}
+    return json_response({"resources": resources, "rate": resources["core"]})
+
+
+def _user(exchange: Exchange) -> Response:
+    return json_response(shapes.public_user(exchange))
+
+
+def _repository(exchange: Exchange) -> Response:
+    return json_response(shapes.repository(exchange, exchange.text("owner"), exchange.text("repo")))
+
+
+def _repositories(exchange: Exchange) -> Response:
+    owner = exchange.text("org", "acme")
+    return _page(
+        exchange, [shapes.repository(exchange, owner, name) for name in ("shop", "payments", "docs")]
+    )
+
+
+def _issues(exchange: Exchange) -> list[dict[str, object]]:
+    kept = exchange.account.kept(_issue_kind(exchange))
+    seeded = [shapes.issue(exchange, number, {}) for number in range(_SEEDED, 0, -1)]
+    # An issue that was changed is kept under its number and stands in for the seeded one.
+    changed = {thing["number"] for thing in kept}
+    return [*reversed(kept), *(thing for thing in seeded if thing["number"] not in changed)]
+
+
+def _list_issues(exchange: Exchange) -> Response:
+    state = exchange.text("state", "open")
+    return _page(exchange, [thing for thing in _issues(exchange) if state in {"all", thing["state"]}])
+
+
+def _search_issues(exchange: Exchange) -> Response:
+    found = [{**thing, "score": 1.0} for thing in _issues(exchange)]
+    page = _page(exchange, found)
+    body = {"total_count": len(found), "incomplete_results": False, "items": msgspec.json.decode(page.body)}
+    return json_response(body, headers={"link": page.headers["link"]} if "link" in page.headers else {})
+
+
+def _create_issue(exchange: Exchange) -> Response:
+    number = _SEEDED + exchange.account.number(_issue_kind(exchange))
+    made = shapes.issue(exchange, number, exchange.values)
+    exchange.account.keep(_issue_kind(exchange), made)
+    return json_response(made, status=201, headers={"location": str(made["url"])})
+
+
+def _get_issue(exchange: Exchange) -> Response:
+    found = _find_issue(exchange)
+    return json_response(found) if found else _missing()
+
+
+def _update_issue(exchange: Exchange) -> Response:
+    found = _find_issue(exchange)
+    if found is None:
+        return _missing()
+    allowed = {"title", "body", "state"}
+    changed = {**found, **{key: value for key, value in exchange.values.items() if key in allowed}}
+    kept = exchange.account.kept(_issue_kind(exchange))
+    kept[:] = [thing for thing in kept if thing["number"] != found["number"]]
+    return json_response(exchange.account.keep(_issue_kind(exchange), changed))
+
+
+def _find_issue(exchange: Exchange) -> dict[str, object] | None:
+    number = exchange.integer("issue_number", 0)
+    return next((thing for thing in _issues(exchange) if thing["number"] == number), None)
+
+
+def _list_comments(exchange: Exchange) -> Response:
+    return _page(exchange, list(exchange.account.kept(exchange.request.path)))
+
+
+def _create_comment(exchange: Exchange) -> Response:
+    if _find_issue(exchange) is None:
+        return _missing()
+    number = exchange.account.number("comment")
+    made = shapes.comment(exchange, number, exchange.text("issue_number"), exchange.text("body"))
+    exchange.account.keep(exchange.request.path, made)
+    return json_response(made, status=201, headers={"location": str(made["url"])})
+
+
+def _list_pulls(exchange: Exchange) -> Response:
+    return _page(exchange, [shapes.pull(exchange, number) for number in range(9, 0, -1)])
+
+
+def _get_pull(exchange: Exchange) -> Response:
+    number = exchange.integer("pull_number", 0)
+    return json_response(shapes.pull(exchange, number)) if 0 < number < 10 else _missing()
+
+
+def _list_commits(exchange: Exchange) -> Response:
+    return _page(exchange, [shapes.commit(exchange, number) for number in range(_SEEDED)])
+
+
+def _list_runs(exchange: Exchange) -> Response:
+    runs = [shapes.workflow_run(exchange, number) for number in range(_SEEDED, 0, -1)]
+    page = _page(exchange, runs)
+    body = {"total_count": len(runs), "workflow_runs": msgspec.json.decode(page.body)}
+    return json_response(body, headers={"link": page.headers["link"]} if "link" in page.headers else {})
+
+
+def _list_releases(exchange: Exchange) -> Response:
+    return _page(exchange, [shapes.release(exchange, number) for number in range(5, 0, -1)])
+
+
+def _latest_release(exchange: Exchange) -> Response:
+    return json_response(shapes.release(exchange, 5))
+
+
+def _accepted(exchange: Exchange) -> Response:
+    del exchange
+    return Response(status=204)
+
+
+def _graphql(exchange: Exchange) -> Response:
+    login = shapes.public_user(exchange)["login"]
+    return json_response({"data": {"viewer": {"login": login}}})
+
+
+def _missing() -> Response:
+    return json_response({"message": "Not Found", "documentation_url": _DOCS, "status": "404"}, status=404)
+
+
+def _issue_kind(exchange: Exchange) -> str:
+    return f"issues of {exchange.text('owner', 'acme')}/{exchange.text('repo', 'shop')}"
+
+
+def _page(exchange: Exchange, things: Sequence[dict[str, object]]) -> Response:
+    """Return one page with its Link header: `page` from 1, `per_page` 30 by default, at most 100."""
+    page = max(exchange.integer("page", 1), 1)
+    size = min(max(exchange.integer("per_page", 30), 1), 100)
+    last = max(-(-len(things) // size), 1)
+    targets = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
+    wanted = (("prev", "first") if page > 1 else ()) + (("next", "last") if page < last else ())
+    links = [f'<{_page_url(exchange, targets[name])}>; rel="{name}"' for name in wanted]
+    headers = {"link": ", ".join(links)} if links else {}
+    return json_response(things[(page - 1) * size : page * size], headers=headers)
+
+
+def _page_url(exchange: Exchange, page: int) -> str:
+    query = [pair for pair in exchange.request.query if pair[0] != "page"]
+    text = "&".join(f"{name}={value}" for name, value in [*query, ("page", str(page))])
+    return f"{exchange.request.url(exchange.request.path)}?{text}"
+
+
+_ISSUES = "/repos/{}/{}/issues"
+_ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
+    "GET /rate_limit": _rate_limit,
+    "GET /user": _user,
+    "GET /users/{}": _user,
+    "GET /user/repos": _repositories,
+    "GET /orgs/{}/repos": _repositories,
+    "GET /repos/{}/{}": _repository,
+    f"GET {_ISSUES}": _list_issues,
+    f"POST {_ISSUES}": _create_issue,
+    f"GET {_ISSUES}/{{}}": _get_issue,
+    f"PATCH {_ISSUES}/{{}}": _update_issue,
+    f"GET {_ISSUES}/{{}}/comments": _list_comments,
+    f"POST {_ISSUES}/{{}}/comments": _create_comment,
+    "GET /repos/{}/{}/pulls": _list_pulls,
+    "GET /repos/{}/{}/pulls/{}": _get_pull,
+    "GET /repos/{}/{}/commits": _list_commits,
+    "GET /repos/{}/{}/actions/runs": _list_runs,
+    "POST /repos/{}/{}/actions/workflows/{}/dispatches": _accepted,
+    "GET /repos/{}/{}/releases": _list_releases,
+    "GET /repos/{}/{}/releases/latest": _latest_release,
+    "GET /search/issues": _search_issues,
+    "POST /graphql": _graphql,
+}
