@@ -1,0 +1,1 @@
+"""Inbound webhooks: verified by schemes that manifests hold as data."""
