@@ -1,0 +1,83 @@
+"""What a handler needs of its request: the parts, the caller, and the scope that its route asks for."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from litestar.di import Dependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import HeaderParameter, SkipValidationMarker
+
+from app.api.problems import AnyConnection, AnyRequest, ProblemError, not_found
+from app.api.tokens import Caller, Scope
+from app.operations import Operations
+from app.parts import Parts, Registered
+
+GivenParts = Annotated[Parts, Dependency(), SkipValidationMarker()]
+GivenOperations = Annotated[Operations, Dependency(), SkipValidationMarker()]
+CallerHeader = Annotated[
+    str,
+    HeaderParameter(
+        name="Dialtone-Caller",
+        description="Who asks, finer than the token's name; kept for analytics.",
+        max_length=64,
+    ),
+]
+
+CHALLENGE = 'Bearer realm="dialtone", Basic realm="dialtone", charset="UTF-8"'
+
+
+def requires(scope: Scope) -> Callable[[AnyConnection, BaseRouteHandler], None]:
+    """Return a guard that lets only callers with this scope, or a higher one, pass."""
+
+    def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
+        require(connection, scope)
+
+    return guard
+
+
+def require(connection: AnyConnection, scope: Scope) -> None:
+    """Refuse a connection whose caller is unknown (401) or lacks the scope (403).
+
+    Raises:
+        ProblemError: the refusal.
+    """
+    caller = connection.scope.get("user")
+    if not isinstance(caller, Caller):
+        raise ProblemError(
+            "unauthorized",
+            status=HTTPStatus.UNAUTHORIZED,
+            detail="Send an API token: `Authorization: Bearer TOKEN`, or as the password of HTTP Basic.",
+            headers={"www-authenticate": CHALLENGE},
+        )
+    if caller.scope < scope:
+        name = scope.name.lower()
+        raise ProblemError(
+            "missing-scope",
+            status=HTTPStatus.FORBIDDEN,
+            detail=f"The token {caller.name} lacks the scope {name}.",
+            scope=name,
+        )
+
+
+READ = [requires(Scope.READ)]
+OPERATE = [requires(Scope.OPERATE)]
+
+
+def caller_of(request: AnyRequest, finer: str = "") -> str:
+    """Return who asks: the token's name, and what the header Dialtone-Caller adds."""
+    caller = request.scope.get("user")
+    name = caller.name if isinstance(caller, Caller) else ""
+    return f"{name}/{finer}" if finer else name
+
+
+def find(parts: Parts, integration_id: str) -> Registered:
+    """Return the integration.
+
+    Raises:
+        ProblemError: 404, naming the nearest id.
+    """
+    try:
+        return parts.framework.integration(integration_id)
+    except LookupError as error:
+        raise not_found("unknown-integration", error) from error

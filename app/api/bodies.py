@@ -1,0 +1,183 @@
+"""The shapes of requests and answers: what OpenAPI describes and programs may rely on.
+
+Times are UTC seconds since 1970, durations are seconds.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from integrations.connection import Labels
+from integrations.execution.outcome import Effect
+from integrations.execution.status import LineStatus
+from integrations.signals import Health, OperatorAction
+from monitors.report import CapabilityHealth, IntegrationHealth, Pause
+
+DAY = 86_400.0
+
+Reason = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=500,
+        pattern=r"\S",
+        description="Why, for whoever looks at it later.",
+        examples=["vendor announced maintenance"],
+    ),
+]
+ExpiresIn = Annotated[
+    float,
+    msgspec.Meta(
+        gt=0, le=30 * DAY, description="Seconds after which it undoes itself; without: never.", examples=[900]
+    ),
+]
+Timeout = Annotated[
+    float, msgspec.Meta(gt=0, le=600, description="Seconds that the whole action may take.", examples=[5])
+]
+IdempotencyKey = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Lets a write be repeated safely, where the vendor has such keys.",
+    ),
+]
+
+
+class IntegrationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An integration and how it is. `advice` says what to do, or is empty."""
+
+    id: str
+    vendor: str
+    vendor_name: str
+    labels: Labels
+    state: Health
+    since: float
+    reason: str
+    advice: str
+    needs_attention: bool
+    capabilities: tuple[CapabilityHealth, ...]
+    pause: Pause | None = None
+
+
+class IntegrationList(msgspec.Struct, frozen=True, kw_only=True):
+    """The integrations that match, ordered by id; `total` counts all that are configured."""
+
+    integrations: tuple[IntegrationSummary, ...]
+    total: int
+    needing_attention: int
+
+
+class ActionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that can be done through an integration."""
+
+    name: str
+    title: str
+    effect: Effect
+    capabilities: tuple[str, ...]
+
+
+class IntegrationDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """An integration, how it is, what it can do and under which limits its calls run now."""
+
+    integration: IntegrationSummary
+    actions: tuple[ActionSummary, ...]
+    line: LineStatus
+
+
+class IntegrationStatusBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An integration's health, and its limits now: breakers, quotas, calls in flight."""
+
+    integration: str
+    vendor: str
+    health: IntegrationHealth
+    line: LineStatus
+
+
+class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to do an action: `params` are the inputs its vendor's manifest names."""
+
+    params: dict[str, object] = {}
+    timeout: Timeout | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+class BreakerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a breaker is operated, for how long, and which (without capability: all of the integration's)."""
+
+    reason: Reason
+    capability: str | None = None
+    expires_in: ExpiresIn | None = None
+
+
+class PauseRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why checks are paused, and for how long."""
+
+    reason: Reason
+    expires_in: ExpiresIn | None = None
+
+
+class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why checks start again."""
+
+    reason: Reason
+
+
+class VendorInput(msgspec.Struct, frozen=True, kw_only=True):
+    """One input of an action."""
+
+    name: str
+    type: str
+    required: bool
+    description: str
+    enum: tuple[str, ...] = ()
+
+
+class VendorAction(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a vendor can do."""
+
+    name: str
+    title: str
+    effect: Effect
+    capabilities: tuple[str, ...]
+    inputs: tuple[VendorInput, ...]
+
+
+class VendorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A third party that Dialtone can call, with the ways to authenticate and all its actions."""
+
+    id: str
+    name: str
+    docs: str
+    lifecycle: str
+    auth: tuple[str, ...]
+    config: tuple[str, ...]
+    webhooks: bool
+    actions: tuple[VendorAction, ...]
+
+
+class VendorList(msgspec.Struct, frozen=True, kw_only=True):
+    """The catalogue, ordered by id."""
+
+    vendors: tuple[VendorBody, ...]
+
+
+class OperationList(msgspec.Struct, frozen=True, kw_only=True):
+    """What operators did, the newest first."""
+
+    operations: tuple[OperatorAction, ...]
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True):
+    """Dialtone answers."""
+
+    status: str = "ok"
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether Dialtone can do its work: `ok`, or why not. Analytics may be down without making it unready."""
+
+    status: str
+    storage: str
+    analytics: str

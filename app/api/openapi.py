@@ -1,0 +1,43 @@
+"""The description of the API: OpenAPI 3.1 at /schema/openapi.json."""
+
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
+
+DESCRIPTION = """
+Dialtone calls third parties through one circuit-breaking executor, checks them, and says what it means.
+
+Times are UTC seconds since 1970, durations are seconds. Every error is a problem (RFC 9457, application/problem+json).
+A failed call is a problem too, and holds the outcome: 503 a local limit refused it, 429 the vendor throttles,
+504 no answer in time, 502 any other failure at the vendor.
+"""
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    """Return what Litestar needs to describe the API."""
+    return OpenAPIConfig(
+        title="Dialtone",
+        version=version,
+        description=DESCRIPTION.strip(),
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        servers=[Server(url="/", description="This server")],
+        tags=[
+            Tag(name="Integrations", description="Which there are, how they are, and calls through them."),
+            Tag(name="Operations", description="Breakers, pause and resume; each with actor and reason."),
+            Tag(name="Analytics", description="Named queries over everything that happened."),
+            Tag(name="Catalogue", description="The vendors and what they can do."),
+            Tag(name="Running", description="For orchestrators and Prometheus."),
+        ],
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(type="http", scheme="bearer", description="An API token."),
+                "password": SecurityScheme(
+                    type="http", scheme="basic", description="Any user name, the API token as password."
+                ),
+            }
+        ),
+        security=[{"token": []}, {"password": []}],
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[JsonRenderPlugin()],
+    )

@@ -1,0 +1,65 @@
+"""/healthz, /readyz and /metrics: what orchestrators and Prometheus ask."""
+
+from http import HTTPStatus
+
+from litestar import Response, Router, get
+
+from app.api.access import GivenParts, require
+from app.api.bodies import Alive, Readiness
+from app.api.problems import AnyRequest
+from app.api.responses import problems
+from app.api.tokens import Scope
+
+
+@get("/healthz", operation_id="get_liveness", summary="Whether Dialtone is alive", sync_to_thread=False)
+def healthz() -> Alive:
+    """Answers as long as the event loop does; open to everyone."""
+    return Alive()
+
+
+@get(
+    "/readyz",
+    operation_id="get_readiness",
+    summary="Whether Dialtone can do its work",
+    sync_to_thread=False,
+)
+def readyz(parts: GivenParts) -> Response[Readiness]:
+    """503 while what must be kept cannot be kept; open to everyone, and names nobody."""
+    stored = parts.storage.healthy() is None
+    status = HTTPStatus.OK if stored else HTTPStatus.SERVICE_UNAVAILABLE
+    readiness = Readiness(
+        status="ready" if stored else "not ready",
+        storage="ok" if stored else "cannot commit",
+        analytics=_analytics(parts),
+    )
+    return Response(readiness, status_code=status)
+
+
+def _analytics(parts: GivenParts) -> str:
+    if parts.analytics is None:
+        return "off"
+    return "ok" if getattr(parts.analytics.status(), "ok", False) else "stopped"
+
+
+@get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Metrics for Prometheus",
+    media_type="text/plain",
+    responses=problems(401, 403),
+)
+async def metrics(request: AnyRequest, parts: GivenParts) -> Response[bytes]:
+    """Text 0.0.4 or OpenMetrics 1.0, as the Accept header asks."""
+    if not parts.public_metrics:
+        require(request, Scope.READ)
+    scrape = await parts.metrics.scrape(
+        accept=request.headers.get("accept", ""),
+        accept_encoding=request.headers.get("accept-encoding", ""),
+    )
+    headers = {"vary": "Accept, Accept-Encoding", "content-type": scrape.content_type}
+    if scrape.content_encoding is not None:
+        headers["content-encoding"] = scrape.content_encoding
+    return Response(scrape.body, headers=headers)
+
+
+router = Router(path="/", tags=["Running"], route_handlers=[healthz, readyz, metrics])

@@ -1,0 +1,61 @@
+"""What an ASGI server is given: the HTTP API and the pages over the parts of a running Dialtone."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from app.api import analytics, integrations, operators, probes, vendors
+from app.api.gate import Gate
+from app.api.openapi import openapi_config
+from app.api.problems import HANDLERS
+from app.api.tokens import TokenTable
+from app.operations import Operations
+from app.parts import Parts
+from app.web.pages import pages
+
+MAX_BODY = 1024 * 1024
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[object]]
+
+
+def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = (), tokens: TokenTable | None = None) -> Litestar:
+    """Return the application.
+
+    `lifespan` starts and stops what the parts run on. `tokens` may be passed by whoever samples it; by
+    default it is made from the parts.
+    """
+    operations = Operations(
+        breakers=parts.breakers,
+        pausing=parts.pausing,
+        operators=parts.operators,
+        clock=parts.clock,
+        publish=parts.publish,
+    )
+    app = Litestar(
+        route_handlers=[
+            integrations.router,
+            operators.router,
+            vendors.router,
+            analytics.router,
+            probes.router,
+            pages(parts.version),
+        ],
+        dependencies={
+            "parts": Provide(lambda: parts, sync_to_thread=False),
+            "operations": Provide(lambda: operations, sync_to_thread=False),
+        },
+        exception_handlers=HANDLERS,
+        lifespan=list(lifespan),
+        openapi_config=openapi_config(parts.version),
+        request_max_body_size=MAX_BODY,
+        logging_config=None,
+    )
+    app.asgi_handler = Gate(
+        app.asgi_handler,
+        tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),
+        clock=parts.clock,
+        publish=parts.publish,
+    )
+    return app

@@ -1,0 +1,1 @@
+"""What the `dialtone` command does, one file a subject."""

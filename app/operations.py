@@ -1,0 +1,96 @@
+"""What operators do to integrations: stored first, then done, then told to everyone."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+from app.parts import BreakerControl, OperatorLog, Pausing
+from integrations.clock import Clock
+from integrations.signals import OperatorAction, Signal
+
+
+class BreakerOperation(StrEnum):
+    """What an operator can do to a circuit breaker."""
+
+    FORCE_OPEN = "force_open"
+    DISABLE = "disable"
+    SHADOW = "shadow"
+    RESET = "reset"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Who wants something done to which integration, why, and for how many seconds (None: until undone).
+
+    `capability` empty means all capabilities.
+    """
+
+    actor: str
+    integration: str
+    reason: str
+    capability: str = ""
+    expires_in: float | None = None
+
+
+class Operations:
+    """Carries out orders. Whoever calls has checked that the integration and its capability exist."""
+
+    def __init__(
+        self,
+        *,
+        breakers: BreakerControl,
+        pausing: Pausing,
+        operators: OperatorLog,
+        clock: Clock,
+        publish: Callable[[Signal], None],
+    ) -> None:
+        self._pausing = pausing
+        self._operators = operators
+        self._clock = clock
+        self._publish = publish
+        self._breaker = {
+            BreakerOperation.FORCE_OPEN: breakers.force_open,
+            BreakerOperation.DISABLE: breakers.disable,
+            BreakerOperation.SHADOW: breakers.shadow,
+            BreakerOperation.RESET: breakers.reset,
+        }
+
+    async def operate_breaker(self, operation: BreakerOperation, order: Order) -> None:
+        """Force a breaker open, switch it off, let it only watch, or give it back to its own rules."""
+        action = await self._record(operation.value, order)
+        self._breaker[operation](
+            order.integration,
+            order.capability or None,
+            actor=order.actor,
+            reason=order.reason,
+            expires_at=action.expires_at,
+        )
+        self._publish(action)
+
+    async def pause(self, order: Order) -> None:
+        """Stop an integration's checks."""
+        action = await self._record("pause", order)
+        await self._pausing.pause(
+            order.integration, actor=order.actor, reason=order.reason, expires_at=action.expires_at
+        )
+        self._publish(action)
+
+    async def resume(self, order: Order) -> None:
+        """Start an integration's checks again."""
+        action = await self._record("resume", order)
+        await self._pausing.resume(order.integration, actor=order.actor, reason=order.reason)
+        self._publish(action)
+
+    async def _record(self, action: str, order: Order) -> OperatorAction:
+        now = self._clock.time()
+        taken = OperatorAction(
+            at=now,
+            actor=order.actor,
+            action=action,
+            integration=order.integration,
+            capability=order.capability,
+            reason=order.reason,
+            expires_at=None if order.expires_in is None else now + order.expires_in,
+        )
+        await self._operators.record(taken)
+        return taken

@@ -1,0 +1,119 @@
+"""Words and numbers as people read them: states, times, durations, shares."""
+
+from datetime import UTC, datetime
+
+from integrations.execution.status import BreakerStatus
+from integrations.signals import BreakerState, Health
+
+ORDER = (
+    Health.DOWN,
+    Health.UNAUTHORIZED,
+    Health.THROTTLED,
+    Health.DEGRADED,
+    Health.UNKNOWN,
+    Health.PAUSED,
+    Health.UP,
+)
+"""The states, worst first."""
+
+STATES = {
+    Health.UP: "Up",
+    Health.DEGRADED: "Degraded",
+    Health.DOWN: "Down",
+    Health.THROTTLED: "Throttled",
+    Health.UNAUTHORIZED: "Unauthorized",
+    Health.UNKNOWN: "Unknown",
+    Health.PAUSED: "Paused",
+}
+
+BREAKERS = {
+    BreakerState.CLOSED: "closed",
+    BreakerState.OPEN: "open, refusing calls",
+    BreakerState.HALF_OPEN: "half open, trying a few calls",
+    BreakerState.FORCED_OPEN: "forced open, refusing calls",
+    BreakerState.DISABLED: "disabled, letting all through",
+    BreakerState.SHADOW: "shadow, only watching",
+}
+
+_MINUTE = 60.0
+_HOUR = 3600.0
+_DAY = 86_400.0
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in one unit: `12 s`, `3 min`, `5 h`, `2 days`."""
+    seconds = max(0.0, seconds)
+    if seconds < _MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min"
+    if seconds < 2 * _DAY:
+        return f"{int(seconds // _HOUR)} h"
+    return f"{int(seconds // _DAY)} days"
+
+
+def ago(then: float, now: float) -> str:
+    """Return how long ago a moment was."""
+    return "just now" if now - then < 1 else f"{span(now - then)} ago"
+
+
+def until(then: float, now: float) -> str:
+    """Return how soon a moment comes."""
+    return "now" if then - now < 1 else f"in {span(then - now)}"
+
+
+def stamp(moment: float) -> str:
+    """Return a moment for machines (ISO 8601, UTC)."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact(moment: float) -> str:
+    """Return a moment for people (UTC)."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y, %H:%M:%S UTC")
+
+
+def clock_time(moment: float) -> str:
+    """Return the time of day (UTC)."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S")
+
+
+def latency(seconds: float | None) -> str:
+    """Return a latency with the digits that matter: `85 ms`, `1.24 s`, or a dash."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.01:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def share(ratio: float | None) -> str:
+    """Return a share in per cent, or a dash; a small share is never rounded to nothing."""
+    if ratio is None:
+        return "–"
+    if 0 < ratio < 0.001:
+        return "<0.1 %"
+    return f"{ratio:.1%}".replace("%", " %") if ratio < 0.1 else f"{ratio:.0%}".replace("%", " %")
+
+
+def number(value: float | None) -> str:
+    """Return a count with thousands apart, or a dash."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 call`, `2 calls`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def breaker_words(breaker: BreakerStatus, now: float) -> str:
+    """Return a breaker's state in words, with what ends it."""
+    words = BREAKERS[breaker.state]
+    if breaker.state is BreakerState.OPEN and breaker.open_until is not None:
+        words += f", tries again {until(breaker.open_until, now)}"
+    if breaker.actor:
+        words += f", by {breaker.actor}"
+    if breaker.expires_at is not None:
+        words += f", ends {until(breaker.expires_at, now)}"
+    return words
