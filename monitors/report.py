@@ -12,7 +12,8 @@ from integrations.signals import Evidence, Health, HealthChange
 class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The confirmed health of one capability, why, and since when (UTC seconds).
 
-    `pending` is a state that evidence points to and that is not confirmed yet, after `pending_count` results.
+    `pending` is a state that evidence points to and that is not confirmed yet, after `pending_count` results
+    since `pending_since`. `judged` turns true with the first confirmed verdict, whatever it is.
     """
 
     capability: str
@@ -25,6 +26,8 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
     next_check_at: float | None = None
     pending: Health | None = None
     pending_count: int = 0
+    pending_since: float | None = None
+    judged: bool = False
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):

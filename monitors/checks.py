@@ -1,0 +1,164 @@
+"""Runs one check through the framework and says what its result means."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+import structlog
+
+from integrations.clock import Clock
+from integrations.execution.outcome import FailureKind, Outcome, RejectReason
+from integrations.signals import CheckResult, Evidence, Health, Signal
+from monitors.health import EVIDENCE_OF, Observation
+
+log = structlog.get_logger("dialtone.checks")
+
+GRACE = 2.0
+"""Seconds a check may take beyond its own timeout before it is given up here."""
+
+_LOCAL = frozenset((FailureKind.THROTTLED, FailureKind.REJECTED, FailureKind.CANCELLED))
+
+
+class Check(Protocol):
+    """One synthetic probe: which action of which integration stands for which capability."""
+
+    @property
+    def integration(self) -> str:
+        """The integration's id."""
+        ...
+
+    @property
+    def capability(self) -> str:
+        """The capability the result speaks of."""
+        ...
+
+    @property
+    def action(self) -> str:
+        """The vendor's action that is called."""
+        ...
+
+
+class Framework(Protocol):
+    """Who carries checks out."""
+
+    async def run_check(self, check: Check, /, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - its own deadline
+        """Make the check's request; a third party's failure is an Outcome."""
+        ...
+
+
+class Breakers(Protocol):
+    """Who wants to know that a vendor answers again."""
+
+    def check_succeeded(self, integration: str, capability: str, /) -> None:
+        """Let an open circuit try again at once."""
+        ...
+
+
+class CheckRunner:
+    """Runs checks and publishes their results. `errors` counts those that Dialtone itself could not carry
+    out.
+    """
+
+    def __init__(
+        self, *, framework: Framework, breakers: Breakers, clock: Clock, publish: Callable[[Signal], None]
+    ) -> None:
+        self._framework = framework
+        self._breakers = breakers
+        self._clock = clock
+        self._publish = publish
+        self._failing: dict[tuple[str, str], str] = {}
+        self.errors = 0
+
+    async def run(
+        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int
+    ) -> Observation | None:
+        """Run a check; return what it says of the capability's health, or None when it says nothing.
+
+        `limit` is in seconds; the outcome of one that hangs longer is a timeout, whatever it does. A check
+        that raises is a fault of ours: counted, logged when it begins and ends, and unknown.
+        """
+        try:
+            seen = await self._run(check, vendor=vendor, limit=limit, lag=lag, skipped=skipped)
+        except Exception as error:  # noqa: BLE001 - one check's fault must not stop the others
+            return self._fail(check, error)
+        if self._failing and self._failing.pop((check.integration, check.capability), ""):
+            log.info("check works again", integration=check.integration, capability=check.capability)
+        return seen
+
+    async def _run(
+        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int
+    ) -> Observation | None:
+        began = self._clock.monotonic()
+        outcome = await self._outcome(check, limit)
+        state = evidence_of(outcome)
+        result = CheckResult(
+            at=self._clock.time(),
+            integration=check.integration,
+            vendor=vendor,
+            capability=check.capability,
+            action=check.action,
+            run_id=outcome.run_id,
+            ran=bool(outcome.attempts) or outcome.kind not in _LOCAL,
+            kind=outcome.kind,
+            status=outcome.status,
+            code=outcome.code,
+            detail=outcome.detail,
+            duration=self._clock.monotonic() - began,
+            lag=lag,
+            skipped=skipped,
+            evidence_health=state or Health.UNKNOWN,
+        )
+        self._publish(result)
+        if outcome.ok:
+            self._breakers.check_succeeded(check.integration, check.capability)
+        if state is None:
+            return None
+        return Observation(
+            at=result.at,
+            state=state,
+            evidence=Evidence.CHECK,
+            reason=explain(outcome, vendor=vendor, action=check.action),
+            kind=outcome.kind,
+        )
+
+    def _fail(self, check: Check, error: Exception) -> Observation:
+        self.errors += 1
+        key, fault = (check.integration, check.capability), type(error).__name__
+        if self._failing.get(key) != fault:
+            self._failing[key] = fault
+            log.error(
+                "check raised", integration=check.integration, capability=check.capability, exc_info=error
+            )
+        reason = f"Dialtone could not carry out {check.action} ({fault}); its log says more."
+        return Observation(
+            at=self._clock.time(), state=Health.UNKNOWN, evidence=Evidence.CHECK, reason=reason
+        )
+
+    async def _outcome(self, check: Check, limit: float) -> Outcome:
+        with anyio.move_on_after(limit + GRACE):
+            return await self._framework.run_check(check, timeout=limit)
+        return Outcome(
+            kind=FailureKind.TIMEOUT, detail=f"No end after {limit + GRACE:g} s.", duration=limit + GRACE
+        )
+
+
+def evidence_of(outcome: Outcome) -> Health | None:
+    """What a check's outcome says of health; None for nothing.
+
+    A check that our own quota held back was spared because the vendor wants quiet.
+    """
+    if outcome.kind is None:
+        return Health.UP
+    if outcome.reason is RejectReason.QUOTA:
+        return Health.THROTTLED
+    return EVIDENCE_OF[outcome.kind]
+
+
+def explain(outcome: Outcome, *, vendor: str, action: str) -> str:
+    """One sentence on what became of a check."""
+    if outcome.kind is None:
+        return f"{action} at {vendor} answered in {outcome.duration:.2f} s."
+    status = f", HTTP {outcome.status}" if outcome.status else ""
+    code = f", {outcome.code}" if outcome.code else ""
+    detail = f": {outcome.detail}" if outcome.detail else "."
+    return f"{action} at {vendor} failed ({outcome.kind.value}{status}{code}){detail}"

@@ -1,0 +1,291 @@
+"""IntegrationMonitor, the face of this package: watches integrations and knows how they are."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from random import Random
+
+import anyio
+import msgspec
+
+from integrations.clock import Clock
+from integrations.connection import Connection
+from integrations.execution.outcome import Origin, Outcome
+from integrations.samples import Sample
+from integrations.signals import BreakerTransition, CallRecord, Signal
+from monitors.breakers import observe_breaker
+from monitors.checks import Breakers, Check, CheckRunner, Framework
+from monitors.report import HealthStore, IntegrationHealth, IntegrationMetrics, Pause, SavedHealth
+from monitors.reported import observe_report
+from monitors.saving import HealthSaver
+from monitors.scheduler import Scheduler
+from monitors.timetable import Round, Timetable
+from monitors.traffic import Traffic
+from monitors.watched import WatchedIntegration
+
+CHECKS_AT_ONCE = 2
+"""Checks of one integration that run together: the executor keeps as many slots for them."""
+
+PAUSE_TICK = 1.0
+"""Seconds between two looks at which pauses are over."""
+
+
+class NotWatched(LookupError):  # noqa: N818 - named as the caller reads it, like UnknownIntegration
+    """The monitor does not watch this integration; the message names the nearest one it does."""
+
+
+class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much is checked at once: rounds of one vendor that run together, and the seconds over which first
+    rounds are spread.
+    """
+
+    vendor_rounds: int = 8
+    spread: float = 10.0
+
+
+DEFAULTS = MonitorSettings()
+
+
+@dataclass(kw_only=True, slots=True)
+class _Subject:
+    """All that belongs to one watched integration. `resume_at` is when its pause ends, by the monotonic
+    clock.
+    """
+
+    connection: Connection
+    checks: Sequence[Check]
+    watched: WatchedIntegration
+    traffic: Traffic = field(default_factory=Traffic)
+    resume_at: float | None = None
+
+
+class IntegrationMonitor:
+    """Checks integrations, judges their health from checks, breakers, reports and live calls, and tells.
+
+    `framework` carries checks out, `executor` is told when one succeeds. Confirmed changes go to `store`
+    first and to `publish` then. Everything is called on the event loop; methods that name an integration
+    raise NotWatched. Wire it so: `await load()`, `watch(…)` for each integration, `run()` in a task, and
+    subscribe it to the bus.
+    """
+
+    def __init__(
+        self,
+        *,
+        framework: Framework,
+        executor: Breakers,
+        clock: Clock,
+        publish: Callable[[Signal], None],
+        store: HealthStore | None = None,
+        random: Random | None = None,
+        settings: MonitorSettings = DEFAULTS,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._runner = CheckRunner(framework=framework, breakers=executor, clock=clock, publish=publish)
+        jitter = random or Random()  # noqa: S311 - it spreads retries, it guards nothing
+        self._saver = HealthSaver(store=store, clock=clock, publish=publish, random=jitter)
+        self._timetable = Timetable(
+            epoch=clock.monotonic() - clock.time(),
+            vendor_rounds=settings.vendor_rounds,
+            spread=settings.spread,
+        )
+        self._scheduler = Scheduler(clock=clock, timetable=self._timetable, work=self._run_round)
+        self._subjects: dict[str, _Subject] = {}
+        self._stored: dict[str, SavedHealth] = {}
+
+    async def load(self) -> None:
+        """Read what is stored, so that a restart neither forgets nor announces anything twice."""
+        if self._store is None:
+            return
+        for saved in await self._store.load_health():
+            self._stored[saved.integration] = saved
+            if subject := self._subjects.get(saved.integration):
+                self._restore(subject)
+
+    async def run(self) -> None:
+        """Run checks, store changes and end pauses, until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._saver.run)
+            group.start_soon(self._scheduler.run)
+            while True:
+                self._end_pauses()
+                await self._clock.sleep(PAUSE_TICK)
+
+    def watch(self, connection: Connection, vendor: str, checks: Sequence[Check]) -> None:
+        """Watch an integration, or watch it under a changed configuration; `vendor` is its vendor's name for
+        people.
+        """
+        subject = self._subjects.get(connection.id)
+        if subject is None or subject.watched.vendor != connection.vendor:
+            subject = self._subjects[connection.id] = self._subject(connection, vendor)
+        subject.connection, subject.checks = connection, tuple(checks)
+        capabilities = [check.capability for check in checks]
+        subject.watched.configure(connection.check, capabilities, at=self._clock.time())
+        self._scheduler.add(
+            connection.id,
+            vendor=connection.vendor,
+            interval=connection.check.interval,
+            retry_interval=connection.check.retry_interval,
+        )
+        self._switch(subject)
+        self._restore(subject)
+
+    def unwatch(self, integration_id: str) -> None:
+        """Watch an integration no longer; its stored health stays."""
+        if subject := self._subjects.pop(integration_id, None):
+            self._stored[integration_id] = subject.watched.saved()
+            self._scheduler.remove(integration_id)
+
+    def on_signal(self, signal: Signal) -> None:
+        """Take what live traffic says: calls into the statistics, a breaker's opening as evidence."""
+        if type(signal) is CallRecord:
+            if subject := self._subjects.get(signal.integration):
+                subject.traffic.record(signal)
+                watched = subject.watched
+                if watched.healed_by_calls and signal.kind is None and signal.origin is Origin.TRAFFIC:
+                    watched.succeed(signal.capability, at=self._clock.time())
+        elif type(signal) is BreakerTransition and (subject := self._subjects.get(signal.integration)):
+            seen = observe_breaker(signal, at=self._clock.time())
+            if seen:
+                subject.watched.observe(signal.capability, seen)
+
+    async def check_integration_health(self, integration_id: str) -> IntegrationHealth:
+        """Check all capabilities now and return the verdict; a round that runs already is joined, and a
+        paused integration is left alone.
+        """
+        if self._subject_of(integration_id).watched.pause is None:
+            await self._scheduler.run_now(integration_id)
+        return self.health(integration_id)
+
+    def health(self, integration_id: str) -> IntegrationHealth:
+        """The confirmed health, without asking anyone."""
+        subject = self._subject_of(integration_id)
+        due = self._timetable.due(integration_id)
+        ahead = self._clock.time() - self._clock.monotonic()
+        return subject.watched.health(next_check_at=None if due is None else due + ahead)
+
+    def get_integration_metrics(self, integration_id: str) -> IntegrationMetrics:
+        """The last hour of calls in numbers."""
+        subject = self._subject_of(integration_id)
+        return subject.traffic.metrics(integration_id, now=self._clock.time())
+
+    async def alert_integration_failure(self, integration_id: str, error: Outcome | str) -> IntegrationHealth:
+        """Take someone's word that an integration fails: down (or what the Outcome says) at once, until
+        checks succeed again.
+
+        Told twice it changes nothing. An Outcome that says nothing of the vendor (rejected, cancelled, a
+        wrong request) changes nothing either.
+
+        Raises:
+            ValueError: when the Outcome succeeded or the text is empty.
+        """
+        watched = self._subject_of(integration_id).watched
+        seen = observe_report(error, at=self._clock.time())
+        if seen:
+            watched.report(seen)
+            await self._saver.settle(integration_id)
+        return self.health(integration_id)
+
+    async def pause(
+        self, integration_id: str, *, actor: str, reason: str, expires_at: float | None = None
+    ) -> IntegrationHealth:
+        """Stop an integration's checks until resumed, or until `expires_at` (UTC seconds); again, to change
+        that.
+        """
+        subject = self._subject_of(integration_id)
+        pause = Pause(actor=actor, reason=reason, since=self._clock.time(), expires_at=expires_at)
+        subject.watched.begin_pause(pause)
+        self._switch(subject)
+        await self._saver.settle(integration_id)
+        return self.health(integration_id)
+
+    async def resume(self, integration_id: str, *, actor: str, reason: str) -> IntegrationHealth:
+        """Check a paused integration again, soon."""
+        subject = self._subject_of(integration_id)
+        self._resume(subject, reason=f"Resumed by {actor}: {reason}")
+        await self._saver.settle(integration_id)
+        return self.health(integration_id)
+
+    def samples(self) -> Iterable[Sample]:
+        """Health of all integrations, and how the monitor itself is."""
+        for subject in tuple(self._subjects.values()):
+            yield from subject.watched.samples()
+        yield Sample("dialtone_queue_depth", ("checks",), self._timetable.waiting)
+        yield Sample("dialtone_checks_in_flight", (), self._timetable.in_flight)
+        yield Sample("dialtone_check_errors_total", (), self._runner.errors + self._scheduler.errors)
+        yield from self._saver.samples()
+
+    def _subject(self, connection: Connection, vendor: str) -> _Subject:
+        watched = WatchedIntegration(
+            connection.id,
+            vendor=connection.vendor,
+            vendor_name=vendor,
+            note=self._saver.note,
+            at=self._clock.time(),
+        )
+        return _Subject(connection=connection, checks=(), watched=watched)
+
+    def _subject_of(self, integration_id: str) -> _Subject:
+        try:
+            return self._subjects[integration_id]
+        except KeyError:
+            nearest = get_close_matches(integration_id, self._subjects, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise NotWatched(f"no integration {integration_id!r} is watched{hint}") from None
+
+    def _restore(self, subject: _Subject) -> None:
+        if saved := self._stored.pop(subject.connection.id, None):
+            subject.watched.restore(saved, at=self._clock.time())
+            self._switch(subject)
+
+    def _switch(self, subject: _Subject) -> None:
+        """Let the timetable follow the pause. The end of a pause is fixed on the monotonic clock, so that a
+        jump of the wall clock ends none early.
+        """
+        pause = subject.watched.pause
+        subject.resume_at = None
+        if pause and pause.expires_at is not None:
+            subject.resume_at = self._clock.monotonic() + pause.expires_at - self._clock.time()
+        if pause or not (subject.connection.check.enabled and subject.checks):
+            self._scheduler.switch_off(subject.connection.id)
+        else:
+            self._scheduler.switch_on(subject.connection.id)
+
+    def _resume(self, subject: _Subject, *, reason: str) -> None:
+        if subject.watched.pause:
+            subject.watched.end_pause(at=self._clock.time(), reason=reason)
+            self._switch(subject)
+
+    def _end_pauses(self) -> None:
+        now = self._clock.monotonic()
+        for subject in tuple(self._subjects.values()):
+            if subject.resume_at is not None and subject.resume_at <= now and subject.watched.pause:
+                self._resume(subject, reason=f"The pause by {subject.watched.pause.actor} is over.")
+
+    async def _run_round(self, begun: Round) -> bool:
+        """Run the checks of one integration, two at a time; return whether a result needs confirmation."""
+        subject = self._subjects.get(begun.key)
+        if subject is None:
+            return False
+        checks = iter(subject.checks)
+        if len(subject.checks) == 1:
+            await self._run_lane(subject, checks, begun)
+        else:
+            async with anyio.create_task_group() as group:
+                for _ in range(min(CHECKS_AT_ONCE, len(subject.checks))):
+                    group.start_soon(self._run_lane, subject, checks, begun)
+        return subject.watched.is_unconfirmed
+
+    async def _run_lane(self, subject: _Subject, checks: Iterator[Check], begun: Round) -> None:
+        """Run checks until none is left. The skipped slots are told by the first result of a round only."""
+        for check in checks:
+            skipped, begun.skipped = begun.skipped, 0
+            seen = await self._runner.run(
+                check,
+                vendor=subject.connection.vendor,
+                limit=subject.connection.check.timeout,
+                lag=begun.lag,
+                skipped=skipped,
+            )
+            if seen:
+                subject.watched.observe(check.capability, seen)

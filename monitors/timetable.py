@@ -1,0 +1,241 @@
+"""When each integration is due for its next round of checks: slots on a fixed grid, and a heap of due times.
+
+Pure: it is told the time and never waits. The slots of an integration lie at UTC epoch + (k + phase) x
+interval, the phase is a hash of its id, so they are the same after a restart and never drift; a small jitter,
+fixed for each slot, keeps vendors from seeing a beat. UTC is read once: later jumps of the wall clock do not
+matter.
+"""
+
+import heapq
+from collections import deque
+from hashlib import blake2b
+from itertools import count
+from math import floor, inf
+
+JITTER_RATIO = 0.02
+JITTER_MAX = 1.0
+
+
+class _Vendor:
+    """The rounds of one vendor: how many run, and who waits for a place, first come first served."""
+
+    __slots__ = ("running", "waiting")
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.waiting: deque[_Entry] = deque()
+
+
+class _Entry:
+    """One integration's grid, and where it stands on it. `slot` is the next slot that has not come yet."""
+
+    __slots__ = (
+        "asked",
+        "base",
+        "due",
+        "interval",
+        "is_on",
+        "is_running",
+        "is_waiting",
+        "key",
+        "phase",
+        "retry_interval",
+        "seed",
+        "skipped",
+        "slot",
+        "started",
+        "vendor",
+        "version",
+    )
+
+    def __init__(self, key: str, vendor: _Vendor) -> None:
+        self.key = key
+        self.vendor = vendor
+        self.seed = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
+        self.phase = self.seed / 2**64
+        self.interval = self.retry_interval = 1.0
+        self.base = self.due = self.asked = self.started = 0.0
+        self.slot = self.skipped = self.version = 0
+        self.is_on = self.is_running = self.is_waiting = False
+
+    def slot_due(self, slot: int) -> float:
+        """When a slot is due. The jitter is a hash of the slot (Knuth's multiplier), the same each time."""
+        share = ((self.seed ^ slot) * 2654435761 >> 16 & 0xFFFF) / 0x10000
+        jitter = share * min(self.interval * JITTER_RATIO, JITTER_MAX)
+        return self.base + (slot + self.phase) * self.interval + jitter
+
+    def latest_slot(self, now: float) -> int:
+        """The last slot that is due by now."""
+        slot = floor((now - self.base) / self.interval - self.phase)
+        return slot if self.slot_due(slot) <= now else slot - 1
+
+
+class Round:
+    """One round of an integration's checks that may start now.
+
+    `lag` is how late it starts in seconds, `skipped` how many slots passed unused before it.
+    """
+
+    __slots__ = ("entry", "key", "lag", "skipped")
+
+    def __init__(self, entry: _Entry, *, lag: float, skipped: int) -> None:
+        self.entry = entry
+        self.key = entry.key
+        self.lag = lag
+        self.skipped = skipped
+
+
+class Timetable:
+    """Says which rounds start now. At most one round of an integration runs or waits at any time, so what
+    waits is bounded by the number of integrations; a slot that finds it so is skipped and counted.
+
+    `epoch` is UTC's zero on the clock that `now` is read from. `vendor_rounds` of one vendor run at once, the
+    others of that vendor wait. The first round after `add` comes within `spread` seconds.
+    """
+
+    def __init__(self, *, epoch: float, vendor_rounds: int = 8, spread: float = 10.0) -> None:
+        self._epoch = epoch
+        self._vendor_rounds = vendor_rounds
+        self._spread = spread
+        self._entries: dict[str, _Entry] = {}
+        self._vendors: dict[str, _Vendor] = {}
+        self._heap: list[tuple[float, int, int, _Entry]] = []
+        self._order = count()
+        self._freed: dict[_Vendor, None] = {}
+        self.in_flight = 0
+        self.waiting = 0
+        self.skipped = 0
+
+    def add(self, key: str, *, vendor: str, interval: float, retry_interval: float, now: float) -> None:
+        """Put an integration on the timetable, or change its times; a round that runs goes on."""
+        entry = self._entries.get(key)
+        place = self._vendors.setdefault(vendor, _Vendor())
+        if entry is None or entry.vendor is not place:
+            self.remove(key)
+            entry = self._entries[key] = _Entry(key, place)
+        elif entry.is_on and (entry.interval, entry.retry_interval) == (interval, retry_interval):
+            return
+        entry.interval, entry.retry_interval, entry.base = interval, retry_interval, self._epoch
+        self._plan(entry, now)
+
+    def remove(self, key: str) -> None:
+        """Take an integration off; unknown ones are ignored."""
+        if key in self._entries:
+            self.switch_off(key)
+            del self._entries[key]
+
+    def switch_off(self, key: str) -> None:
+        """Let no slot of an integration come due; a round that runs goes on."""
+        entry = self._entries[key]
+        entry.is_on, entry.due = False, inf
+        entry.version += 1
+        if entry.is_waiting:
+            self._stop_waiting(entry)
+            entry.vendor.waiting.remove(entry)
+
+    def switch_on(self, key: str, *, now: float) -> None:
+        """Let slots come due again, the first soon; nothing changes when they do already."""
+        if not self._entries[key].is_on:
+            self._plan(self._entries[key], now)
+
+    def next_due(self) -> float:
+        """When `take` will have something to do: infinity for never, minus infinity for now."""
+        if self._freed:
+            return -inf
+        return self._heap[0][0] if self._heap else inf
+
+    def due(self, key: str) -> float | None:
+        """When an integration's next round is due, None for never."""
+        due = self._entries[key].due
+        return None if due == inf else due
+
+    def take(self, now: float, *, limit: int = 256) -> list[Round]:
+        """The rounds that start now; at most `limit` due times are looked at."""
+        rounds = self._take_waiting(now)
+        for _ in range(limit):
+            if not self._heap or self._heap[0][0] > now:
+                break
+            due, _order, version, entry = heapq.heappop(self._heap)
+            if version == entry.version and (begun := self._fall_due(entry, due=due, now=now)):
+                rounds.append(begun)
+        return rounds
+
+    def begin(self, key: str, *, now: float) -> Round:
+        """Start a round outside the grid and the vendor's limit; none of this integration may be running."""
+        entry = self._entries[key]
+        if entry.is_waiting:
+            self._stop_waiting(entry)
+            entry.vendor.waiting.remove(entry)
+        return self._start(entry, due=now, now=now)
+
+    def finish(self, ended: Round, *, now: float, is_unconfirmed: bool) -> None:
+        """A round has ended; when its result needs confirmation, the next one comes after the retry
+        interval.
+        """
+        entry = ended.entry
+        entry.is_running = False
+        entry.vendor.running -= 1
+        self.in_flight -= 1
+        if entry.vendor.waiting:
+            self._freed[entry.vendor] = None
+        retry = max(now, entry.started + entry.retry_interval)
+        if is_unconfirmed and entry.is_on and retry < entry.due:
+            self._push(entry, retry)
+
+    def _plan(self, entry: _Entry, now: float) -> None:
+        entry.is_on = True
+        entry.slot = entry.latest_slot(now) + 1
+        soon = now + entry.phase * min(self._spread, entry.interval)
+        self._push(entry, min(soon, entry.slot_due(entry.slot)))
+
+    def _push(self, entry: _Entry, due: float) -> None:
+        entry.due = due
+        entry.version += 1
+        heapq.heappush(self._heap, (due, next(self._order), entry.version, entry))
+
+    def _fall_due(self, entry: _Entry, *, due: float, now: float) -> Round | None:
+        passed = self._pass_slots(entry, now)
+        self._push(entry, entry.slot_due(entry.slot))
+        if entry.is_running or entry.is_waiting:
+            self._skip(entry, passed)
+            return None
+        self._skip(entry, max(0, passed - 1))
+        if entry.vendor.running < self._vendor_rounds:
+            return self._start(entry, due=due, now=now)
+        entry.asked, entry.is_waiting = due, True
+        entry.vendor.waiting.append(entry)
+        self.waiting += 1
+        return None
+
+    def _pass_slots(self, entry: _Entry, now: float) -> int:
+        """Move on to the next slot to come, and say how many were passed; a retry passes none."""
+        following = max(entry.slot, entry.latest_slot(now) + 1)
+        passed = following - entry.slot
+        entry.slot = following
+        return passed
+
+    def _skip(self, entry: _Entry, slots: int) -> None:
+        entry.skipped += slots
+        self.skipped += slots
+
+    def _take_waiting(self, now: float) -> list[Round]:
+        rounds = []
+        for vendor in self._freed:
+            while vendor.waiting and vendor.running < self._vendor_rounds:
+                entry = vendor.waiting.popleft()
+                self._stop_waiting(entry)
+                rounds.append(self._start(entry, due=entry.asked, now=now))
+        self._freed.clear()
+        return rounds
+
+    def _stop_waiting(self, entry: _Entry) -> None:
+        entry.is_waiting = False
+        self.waiting -= 1
+
+    def _start(self, entry: _Entry, *, due: float, now: float) -> Round:
+        entry.is_running, entry.started = True, now
+        entry.vendor.running += 1
+        self.in_flight += 1
+        begun = Round(entry, lag=max(0.0, now - due), skipped=entry.skipped)
+        entry.skipped = 0
+        return begun

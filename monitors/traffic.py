@@ -1,0 +1,143 @@
+"""The last hour of an integration's calls, in memory: sixty minutes of counts and latency histograms.
+
+Latencies fall into buckets that grow by 5 %, from 0.1 ms to about 5 minutes, so a percentile read from them
+is at most 5 % off. Minutes that are over are packed. The bound an integration: 60 x 310 buckets of 8 bytes,
+149 kB, when every minute holds every latency; an integration with one call a minute takes about 10 kB.
+"""
+
+from array import array
+from collections import Counter, deque
+from collections.abc import Mapping
+from itertools import chain
+from math import ceil, log
+
+from integrations.execution.outcome import FailureKind
+from integrations.signals import CallRecord
+from monitors.report import IntegrationMetrics, MinuteStats
+
+MINUTES = 60
+SHORTEST = 0.0001
+GROWTH = 1.05
+LAST_BUCKET = 309
+
+_PER_BUCKET = 1 / log(GROWTH)
+_UNCOUNTED = frozenset((FailureKind.REJECTED, FailureKind.CANCELLED))
+
+
+class _Minute:
+    """One minute's counts. `latencies` maps a bucket to calls while the minute runs, `packed` holds the same
+    as pairs afterwards.
+    """
+
+    __slots__ = ("calls", "failures", "latencies", "number", "packed", "rejected", "retries")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.calls = self.failures = self.rejected = self.retries = 0
+        self.latencies: dict[int, int] = {}
+        self.packed: array[int] | None = None
+
+    def pack(self) -> None:
+        self.packed = array("I", chain.from_iterable(self.latencies.items()))
+        self.latencies = {}
+
+    def histogram(self) -> Mapping[int, int]:
+        if self.packed is None:
+            return self.latencies
+        return dict(zip(self.packed[::2], self.packed[1::2], strict=True))
+
+
+class Traffic:
+    """Counts an integration's requests, checks included.
+
+    Rejected requests never left the house, and a cancelled one says nothing: neither has a latency or counts
+    as a failure. The wall clock may jump: a record from before the newest minute counts into that minute.
+    """
+
+    def __init__(self) -> None:
+        self._minutes: deque[_Minute] = deque(maxlen=MINUTES)
+        self._newest = _Minute(-1)
+
+    def record(self, call: CallRecord) -> None:
+        """Count one request."""
+        minute = self._newest
+        if call.at >= (minute.number + 1) * 60:
+            minute = self._begin(int(call.at // 60))
+        minute.calls += 1
+        attempts = len(call.attempts)
+        if attempts > 1:
+            minute.retries += attempts - 1
+        if call.kind is not None:
+            if call.kind in _UNCOUNTED:
+                minute.rejected += call.kind is FailureKind.REJECTED
+                return
+            minute.failures += 1
+        bucket = bucket_of(call.duration)
+        minute.latencies[bucket] = minute.latencies.get(bucket, 0) + 1
+
+    def metrics(self, integration: str, *, now: float) -> IntegrationMetrics:
+        """The last hour up to the UTC second `now`, minute by minute and as a whole."""
+        current = max(int(now // 60), self._newest.number)
+        known = {minute.number: minute for minute in self._minutes}
+        minutes = [
+            known.get(number) or _Minute(number) for number in range(current - MINUTES + 1, current + 1)
+        ]
+        latencies: Counter[int] = Counter()
+        for minute in minutes:
+            latencies.update(minute.histogram())
+        failures = sum(minute.failures for minute in minutes)
+        measured = latencies.total()
+        return IntegrationMetrics(
+            integration=integration,
+            calls=sum(minute.calls for minute in minutes),
+            failures=failures,
+            rejected=sum(minute.rejected for minute in minutes),
+            retries=sum(minute.retries for minute in minutes),
+            error_ratio=failures / measured if measured else None,
+            p50=percentile(latencies, 0.5),
+            p95=percentile(latencies, 0.95),
+            p99=percentile(latencies, 0.99),
+            minutes=tuple(_stats(minute) for minute in minutes),
+        )
+
+    def _begin(self, number: int) -> _Minute:
+        if self._newest.number >= 0:
+            self._newest.pack()
+        self._newest = _Minute(number)
+        self._minutes.append(self._newest)
+        return self._newest
+
+
+def bucket_of(seconds: float) -> int:
+    """The bucket of a latency: 0 up to 0.1 ms, each further one 5 % wider, the last one open."""
+    if seconds <= SHORTEST:
+        return 0
+    bucket = int(log(seconds / SHORTEST) * _PER_BUCKET) + 1
+    return min(bucket, LAST_BUCKET)
+
+
+def percentile(latencies: Mapping[int, int], share: float) -> float | None:
+    """The latency in seconds that `share` of the calls did not exceed, geometrically interpolated within its
+    bucket; None without calls.
+    """
+    wanted = max(1, ceil(share * sum(latencies.values())))
+    below = 0
+    for bucket in sorted(latencies):
+        held = latencies[bucket]
+        if below + held >= wanted:
+            within = (wanted - below - 0.5) / held
+            return SHORTEST * float(GROWTH ** (bucket - 1 + within))
+        below += held
+    return None
+
+
+def _stats(minute: _Minute) -> MinuteStats:
+    latencies = minute.histogram()
+    return MinuteStats(
+        start=minute.number * 60.0,
+        calls=minute.calls,
+        failures=minute.failures,
+        rejected=minute.rejected,
+        p50=percentile(latencies, 0.5),
+        p95=percentile(latencies, 0.95),
+    )

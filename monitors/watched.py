@@ -1,0 +1,243 @@
+"""The health of one watched integration: its capabilities, the whole, and a pause laid over both."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import chain
+
+import msgspec
+
+from integrations.connection import CheckPolicy
+from integrations.samples import Sample
+from integrations.signals import Evidence, Health, HealthChange
+from monitors.advice import advise
+from monitors.health import Observation, judge, unjudged, worst
+from monitors.report import CapabilityHealth, IntegrationHealth, Pause, SavedHealth
+
+WHOLE = ""
+"""The capability of a change or sample that is about the integration as a whole."""
+
+UNNAMED = "any"
+"""The capability a reported failure counts against when the integration has no other."""
+
+Note = Callable[[SavedHealth, Sequence[HealthChange]], None]
+
+
+class WatchedIntegration:
+    """Takes evidence and tells `note` whatever must be stored: the state, and confirmed changes of it.
+
+    The whole is as its worst judged capability. While paused, no evidence counts: nothing is known that
+    would be worth a verdict. `checked` names the capabilities that have a check running; the others recover
+    by successful live calls.
+    """
+
+    def __init__(self, integration: str, *, vendor: str, vendor_name: str, note: Note, at: float) -> None:
+        self.integration = integration
+        self.vendor = vendor
+        self.vendor_name = vendor_name
+        self.state = Health.UNKNOWN
+        self.since = at
+        self.pause: Pause | None = None
+        self.healed_by_calls: frozenset[str] = frozenset()
+        self._note = note
+        self._policy = CheckPolicy()
+        self._checked: frozenset[str] = frozenset()
+        self._capabilities: dict[str, CapabilityHealth] = {}
+        self._samples: tuple[Sample, ...] | None = None
+
+    def configure(self, policy: CheckPolicy, capabilities: Iterable[str], *, at: float) -> None:
+        """Set what is checked and how it is confirmed; what is known of capabilities that stay is kept."""
+        names = tuple(dict.fromkeys(capabilities))
+        self._policy = policy
+        self._checked = frozenset(names) if policy.enabled else frozenset()
+        reason = "No check has answered yet." if policy.enabled else "Checks are switched off."
+        fresh = partial(unjudged, at=at, reason=reason)
+        known = self._capabilities
+        self._capabilities = {
+            name: known[name] if name in known and _is_known(known[name]) else fresh(name) for name in names
+        } | {name: known[name] for name in known if known[name].evidence is not Evidence.CHECK}
+        self._realign(at)
+
+    def restore(self, saved: SavedHealth, *, at: float) -> None:
+        """Go on from a stored state: nothing is announced again, since-times stay."""
+        for capability in saved.capabilities:
+            if capability.capability in self._capabilities or capability.evidence is not Evidence.CHECK:
+                self._capabilities[capability.capability] = capability
+        self.state, self.since, self.pause = saved.state, saved.since, saved.pause
+        self._realign(at)
+
+    def saved(self) -> SavedHealth:
+        """What must survive a restart."""
+        return SavedHealth(
+            integration=self.integration,
+            capabilities=tuple(self._capabilities.values()),
+            state=self.state,
+            since=self.since,
+            pause=self.pause,
+        )
+
+    def observe(self, capability: str, seen: Observation) -> None:
+        """Take one piece of evidence about one capability."""
+        if self.pause:
+            return
+        before = self._capabilities.get(capability)
+        if before is None:
+            before = unjudged(capability, at=seen.at, reason="No evidence yet.")
+        after = judge(
+            before, seen, fail_after=self._policy.fail_after, recover_after=self._policy.recover_after
+        )
+        if after is before:
+            return
+        self._capabilities[capability] = after
+        if after.state is not before.state or after.judged is not before.judged:
+            self._tell(self._changes(before, after, at=seen.at))
+        elif _is_news(before, after):
+            self._tell(())
+
+    def report(self, seen: Observation) -> None:
+        """Take evidence that names no capability: it counts against all."""
+        for capability in tuple(self._capabilities) or (UNNAMED,):
+            self.observe(capability, seen)
+
+    def succeed(self, capability: str, *, at: float) -> None:
+        """Take a successful live call as evidence, for capabilities that no check would heal."""
+        for name in (capability, UNNAMED):
+            if name in self.healed_by_calls:
+                reason = "A live call succeeded."
+                self.observe(
+                    name, Observation(at=at, state=Health.UP, evidence=Evidence.TRAFFIC, reason=reason)
+                )
+
+    def begin_pause(self, pause: Pause) -> None:
+        """Lay a pause over the health, or replace the one that lies there."""
+        reason = f"Paused by {pause.actor}: {pause.reason}"
+        self.pause = pause
+        self._turn(Health.PAUSED, at=pause.since, reason=reason)
+
+    def end_pause(self, *, at: float, reason: str) -> None:
+        """Take the pause away; health is again what the capabilities say."""
+        if self.pause:
+            self.pause = None
+            deciding = worst(self._capabilities.values())
+            self._turn(deciding.state if deciding else Health.UNKNOWN, at=at, reason=reason)
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether a checked capability has evidence that is not confirmed yet."""
+        return any(self._capabilities[name].pending for name in self._checked)
+
+    def health(self, *, next_check_at: float | None = None) -> IntegrationHealth:
+        """The verdict of now."""
+        deciding = worst(self._capabilities.values())
+        return IntegrationHealth(
+            integration=self.integration,
+            vendor=self.vendor,
+            state=self.state,
+            since=self.since,
+            reason=self._reason(deciding),
+            advice=advise(deciding, vendor=self.vendor_name) if deciding and not self.pause else "",
+            capabilities=tuple(
+                _due(capability, next_check_at if capability.capability in self._checked else None)
+                for capability in self._capabilities.values()
+            ),
+            pause=self.pause,
+        )
+
+    def samples(self) -> Iterable[Sample]:
+        """Health and its since-times, of the whole and of each capability; made anew after a change only."""
+        if self._samples is None:
+            states = chain(
+                [(WHOLE, self.state, self.since)],
+                [(each.capability, each.state, each.since) for each in self._capabilities.values()],
+            )
+            self._samples = tuple(chain.from_iterable(self._sample(*state) for state in states))
+        return self._samples
+
+    def _sample(self, capability: str, state: Health, since: float) -> Iterable[Sample]:
+        labels = (self.integration, self.vendor, capability)
+        for each in Health:
+            yield Sample("dialtone_health", (*labels, each.value), float(each is state))
+        yield Sample("dialtone_health_since_timestamp_seconds", labels, since)
+
+    def _reason(self, deciding: CapabilityHealth | None) -> str:
+        if self.pause:
+            return f"Paused by {self.pause.actor}: {self.pause.reason}"
+        if deciding:
+            return deciding.reason
+        return next((capability.reason for capability in self._capabilities.values()), "Nothing is checked.")
+
+    def _changes(self, before: CapabilityHealth, after: CapabilityHealth, *, at: float) -> list[HealthChange]:
+        """The capability's change, and the whole's when it follows. A first verdict of unknown is none."""
+        changes = []
+        if after.state is not before.state:
+            changes.append(self._change(before.state, after, capability=after.capability, at=at))
+        deciding = worst(self._capabilities.values())
+        if deciding and deciding.state is not self.state:
+            cause = msgspec.structs.replace(deciding, since=after.since)
+            changes.append(self._change(self.state, cause, capability=WHOLE, at=at))
+            self.state, self.since = deciding.state, after.since
+        return changes
+
+    def _change(self, before: Health, after: CapabilityHealth, *, capability: str, at: float) -> HealthChange:
+        return HealthChange(
+            at=at,
+            integration=self.integration,
+            vendor=self.vendor,
+            capability=capability,
+            before=before,
+            after=after.state,
+            evidence=after.evidence,
+            reason=after.reason,
+            since=min(after.since, at),
+            kind=after.kind,
+        )
+
+    def _turn(self, state: Health, *, at: float, reason: str) -> None:
+        """Change the whole by an operator's hand; the capabilities keep their states."""
+        change = HealthChange(
+            at=at,
+            integration=self.integration,
+            vendor=self.vendor,
+            capability=WHOLE,
+            before=self.state,
+            after=state,
+            evidence=Evidence.OPERATOR,
+            reason=reason,
+            since=at,
+        )
+        is_change = state is not self.state
+        if is_change:
+            self.state, self.since = state, at
+        self._tell([change] if is_change else [])
+
+    def _realign(self, at: float) -> None:
+        """After the configuration took a capability away, the whole may be better than it was."""
+        deciding = worst(self._capabilities.values())
+        state = deciding.state if deciding else Health.UNKNOWN
+        if not self.pause and state is not self.state:
+            self._turn(state, at=at, reason="What decided the health so far is no longer checked.")
+        self._settle()
+
+    def _tell(self, changes: Sequence[HealthChange]) -> None:
+        self._settle()
+        self._note(self.saved(), changes)
+
+    def _settle(self) -> None:
+        self._samples = None
+        self.healed_by_calls = frozenset(
+            name
+            for name, capability in self._capabilities.items()
+            if name not in self._checked and capability.state is not Health.UP
+        )
+
+
+def _is_known(capability: CapabilityHealth) -> bool:
+    return capability.judged or capability.pending is not None
+
+
+def _is_news(before: CapabilityHealth, after: CapabilityHealth) -> bool:
+    """Whether more than the time of the last check is different."""
+    return msgspec.structs.replace(after, checked_at=before.checked_at) != before
+
+
+def _due(capability: CapabilityHealth, next_check_at: float | None) -> CapabilityHealth:
+    return msgspec.structs.replace(capability, next_check_at=next_check_at)

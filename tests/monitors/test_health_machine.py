@@ -1,0 +1,164 @@
+"""Health under any order of evidence, pauses and restarts: what must hold at every step."""
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from integrations.connection import CheckPolicy
+from integrations.signals import Evidence, Health, HealthChange
+from monitors.health import BROKEN, Observation
+from monitors.report import Pause, SavedHealth
+from monitors.watched import WHOLE, WatchedIntegration
+
+CAPABILITIES = ("read", "write")
+POLICY = CheckPolicy(fail_after=3, recover_after=2)
+STATES = (Health.UP, Health.DOWN, Health.THROTTLED, Health.UNAUTHORIZED, Health.UNKNOWN)
+
+
+class _Notes:
+    def __init__(self) -> None:
+        self.saved: SavedHealth | None = None
+        self.changes: list[HealthChange] = []
+
+    def __call__(self, state: SavedHealth, changes: list[HealthChange]) -> None:
+        self.saved = state
+        self.changes.extend(changes)
+
+
+def watch(notes: _Notes, *, at: float) -> WatchedIntegration:
+    watched = WatchedIntegration("wiki", vendor="wikis", vendor_name="Wikis", note=notes, at=at)
+    watched.configure(POLICY, CAPABILITIES, at=at)
+    return watched
+
+
+class HealthMachine(RuleBasedStateMachine):
+    """Drives one integration that is restarted now and then beside a twin that never is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_000.0
+        self.notes, self.twin_notes = _Notes(), _Notes()
+        self.subject = watch(self.notes, at=self.now)
+        self.twin = watch(self.twin_notes, at=self.now)
+        self.shown = {name: Health.UNKNOWN for name in (*CAPABILITIES, WHOLE)}
+        self.rows: dict[str, list[Health]] = {name: [] for name in CAPABILITIES}
+
+    def observe(self, capability: str, seen: Observation) -> list[HealthChange]:
+        told = len(self.notes.changes)
+        self.subject.observe(capability, seen)
+        self.twin.observe(capability, seen)
+        changes = self.notes.changes[told:]
+        for change in changes:
+            assert change.before is self.shown[change.capability]
+            self.shown[change.capability] = change.after
+        return [change for change in changes if change.capability]
+
+    @rule(capability=st.sampled_from(CAPABILITIES), state=st.sampled_from(STATES))
+    def a_check_answers(self, capability: str, state: Health) -> None:
+        self.now += 15
+        before = self.shown[capability]
+        seen = Observation(at=self.now, state=state, evidence=Evidence.CHECK, reason=f"It looked {state}.")
+        changes = self.observe(capability, seen)
+        if self.subject.pause:
+            assert changes == []
+            return
+        self.rows[capability].append(state)
+        for change in changes:
+            assert change.after is state
+            self.must_be_confirmed(change, before)
+
+    def must_be_confirmed(self, change: HealthChange, before: Health) -> None:
+        row = self.rows[change.capability]
+        if change.after is Health.UP:
+            assert before is Health.UNKNOWN or row[-2:] == [Health.UP, Health.UP]
+        elif change.after in BROKEN and before in BROKEN:
+            assert row[-3:] == [change.after] * 3
+        elif change.after in BROKEN:
+            assert len(row) >= 3
+            assert set(row[-3:]) <= BROKEN
+        else:
+            assert row[-3:] == [Health.UNKNOWN] * 3
+
+    @rule(capability=st.sampled_from(CAPABILITIES), is_open=st.booleans())
+    def the_breaker_moves(self, capability: str, is_open: bool) -> None:
+        self.now += 1
+        state = Health.DOWN if is_open else Health.UP
+        before = self.subject.health()
+        rests = {c.capability: c.evidence is Evidence.BREAKER for c in before.capabilities}
+        seen = Observation(
+            at=self.now, state=state, evidence=Evidence.BREAKER, reason="The circuit moved.", is_hard=True
+        )
+        changes = self.observe(capability, seen)
+        if not self.subject.pause and is_open:
+            assert self.shown[capability] is Health.DOWN
+        if not is_open and not rests[capability]:
+            assert changes == []
+
+    @rule(state=st.sampled_from((Health.DOWN, Health.THROTTLED)))
+    def someone_reports_a_failure_twice(self, state: Health) -> None:
+        self.now += 1
+        seen = Observation(
+            at=self.now, state=state, evidence=Evidence.REPORTED, reason="Reported: it fails.", is_hard=True
+        )
+        for capability in CAPABILITIES:
+            self.observe(capability, seen)
+        told = len(self.notes.changes)
+        self.subject.report(seen)
+        self.twin.report(seen)
+        assert len(self.notes.changes) == told
+        assert self.subject.state is (Health.PAUSED if self.subject.pause else state)
+
+    @rule()
+    def an_operator_pauses(self) -> None:
+        self.now += 1
+        pause = Pause(actor="ada", reason="vendor maintenance", since=self.now)
+        self.subject.begin_pause(pause)
+        self.twin.begin_pause(pause)
+        self.shown[WHOLE] = Health.PAUSED
+        assert self.subject.state is Health.PAUSED
+
+    @precondition(lambda self: self.subject.pause)
+    @rule()
+    def an_operator_resumes(self) -> None:
+        self.now += 1
+        for watched in (self.subject, self.twin):
+            watched.end_pause(at=self.now, reason="Resumed by ada: done")
+        self.shown[WHOLE] = self.subject.state
+
+    @precondition(lambda self: self.notes.saved)
+    @rule()
+    def it_is_restarted(self) -> None:
+        told = len(self.notes.changes)
+        stored = msgspec.msgpack.encode(self.notes.saved)
+        self.subject = watch(self.notes, at=self.now)
+        self.subject.restore(msgspec.msgpack.decode(stored, type=SavedHealth), at=self.now)
+        assert len(self.notes.changes) == told
+
+    @invariant()
+    def a_restart_changes_no_outcome(self) -> None:
+        assert self.notes.changes == self.twin_notes.changes
+        assert without_check_times(self.subject) == without_check_times(self.twin)
+
+    @invariant()
+    def every_change_has_a_reason_and_began_before_it_was_confirmed(self) -> None:
+        for change in self.notes.changes:
+            assert change.reason
+            assert change.since <= change.at
+            assert change.before is not change.after
+
+    @invariant()
+    def the_state_shown_is_the_last_one_told(self) -> None:
+        health = self.subject.health()
+        assert health.state is self.shown[WHOLE]
+        for capability in health.capabilities:
+            assert capability.state is self.shown[capability.capability]
+
+
+def without_check_times(watched: WatchedIntegration) -> SavedHealth:
+    """What is saved, less when the last check was: that alone is no reason to write to the store."""
+    saved = watched.saved()
+    plain = tuple(msgspec.structs.replace(each, checked_at=None) for each in saved.capabilities)
+    return msgspec.structs.replace(saved, capabilities=plain)
+
+
+TestHealthMachine = HealthMachine.TestCase
