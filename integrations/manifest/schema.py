@@ -324,6 +324,7 @@ class HealthCheck(_Part, frozen=True, kw_only=True):
     params: dict[str, object] = {}
     expect: Condition | None = None
     expect_config: str = ""
+    cost: float = 1.0
     auth: tuple[str, ...] = ()
 
 

@@ -1,0 +1,53 @@
+"""Actions in code, for what a manifest cannot say.
+
+A vendor's actions.py holds `ACTIONS`: a mapping of action names to classes that fulfil CodeAction. The
+manifest still declares each action, its inputs and its effect; its requests take the same path as all others.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import httpx
+
+from integrations.execution.call import Answer
+from integrations.execution.outcome import Outcome
+
+Send = Callable[[httpx.Request, str, bool], Awaitable[Answer]]
+"""Sends one request: the request, the step's name, whether a repeat does no harm."""
+
+
+class ActionContext:
+    """What an action in code is given: checked `params`, the connection's `config`, and a way to send."""
+
+    def __init__(
+        self,
+        *,
+        params: Mapping[str, object],
+        config: Mapping[str, object],
+        send: Send,
+        finish: Callable[[Answer], Outcome],
+    ) -> None:
+        self.params = params
+        self.config = config
+        self._send = send
+        self._finish = finish
+
+    async def send(self, request: httpx.Request, *, step: str = "request", idempotent: bool) -> Answer:
+        """Send a request through the executor, with the credential and within the action's deadline.
+
+        Raises:
+            ForeignHostError: when the request would leave the manifest's hosts.
+        """
+        return await self._send(request, step, idempotent)
+
+    def finish(self, answer: Answer) -> Outcome:
+        """The action's Outcome from its last answer, with the data that the manifest asks for."""
+        return self._finish(answer)
+
+
+class CodeAction(Protocol):
+    """One action in code."""
+
+    async def run(self, context: ActionContext) -> Outcome:
+        """Make the action's requests and say what became of it."""
+        ...

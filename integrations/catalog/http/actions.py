@@ -1,0 +1,38 @@
+"""The one action of `http`: method, headers and body are the operator's, so no manifest can hold them."""
+
+from collections.abc import Mapping
+
+import httpx
+import msgspec
+
+from integrations.actions import ActionContext, CodeAction
+from integrations.execution.outcome import Outcome
+from integrations.manifest import inputs
+from integrations.manifest.requests import USER_AGENT
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Fetch:
+    """Sends the configured request."""
+
+    async def run(self, context: ActionContext) -> Outcome:
+        """Send it, and return the answer as text."""
+        request = _request(context.config)
+        answer = await context.send(request, idempotent=request.method in _SAFE)
+        return context.finish(answer)
+
+
+def _request(config: Mapping[str, object]) -> httpx.Request:
+    headers = {"user-agent": USER_AGENT, **_headers(config.get("headers"))}
+    body = config.get("body", "")
+    content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    return httpx.Request(str(config["method"]), str(config["url"]), headers=headers, content=content or None)
+
+
+def _headers(configured: object) -> dict[str, str]:
+    pairs = configured.items() if isinstance(configured, dict) else ()
+    return {name.lower(): inputs.header(inputs.text(value)) for name, value in pairs}
+
+
+ACTIONS: Mapping[str, type[CodeAction]] = {"fetch": Fetch}

@@ -1,0 +1,191 @@
+"""One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
+
+from collections.abc import Callable
+
+from integrations.clock import Clock
+from integrations.connection import Connection
+from integrations.credentials.credential import Credential
+from integrations.credentials.opening import UnsupportedKindError, open_credential
+from integrations.errors import ConfigurationError, UnknownAction
+from integrations.execution.call import LineSpec
+from integrations.manifest.answers import AnswerReader
+from integrations.manifest.fields import read_fields
+from integrations.manifest.hosts import Origins
+from integrations.manifest.requests import RequestPlan
+from integrations.manifest.schema import Auth, Manifest, SecretField
+from integrations.manifest.templates import Template
+from integrations.manifest.values import Values
+from integrations.signals import CredentialNotice, Signal
+
+
+class Integration:
+    """What the framework knows of one integration. Read it; only the framework makes one.
+
+    Raises:
+        ConfigurationError: when the connection does not fit its manifest.
+    """
+
+    def __init__(
+        self, connection: Connection, manifest: Manifest, *, clock: Clock, publish: Callable[[Signal], None]
+    ) -> None:
+        self.connection = connection
+        self.manifest = manifest
+        self.auth_name, self.auth = _auth(connection, manifest)
+        self.config = _config(connection, manifest)
+        self._clock = clock
+        self._publish = publish
+        self._values = Values(self.config, clock=clock)
+        self._is_rejected = False
+        _check_secrets(connection, manifest, self.auth)
+        self.origins = self._origins()
+        self.reader = AnswerReader(manifest, now=clock.time)
+        self.credential = self._credential()
+        self._plans: dict[str, RequestPlan] = {}
+
+    @property
+    def id(self) -> str:
+        """The integration's id."""
+        return self.connection.id
+
+    @property
+    def vendor(self) -> str:
+        """The vendor's id."""
+        return self.manifest.id
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The vendor's groups of actions."""
+        return tuple(self.manifest.capabilities)
+
+    @property
+    def line(self) -> LineSpec:
+        """What the executor must know."""
+        return LineSpec(
+            integration=self.id,
+            vendor=self.vendor,
+            policy=self.connection.policy,
+            network=self.connection.network,
+            capabilities=self.capabilities,
+            socket=Template(self.manifest.socket).fill(self._values),
+            limits=self.manifest.limits,
+        )
+
+    def capability(self, action: str) -> str:
+        """The first capability that an action belongs to."""
+        return next(name for name, actions in self.manifest.capabilities.items() if action in actions)
+
+    def plan(self, action: str) -> RequestPlan:
+        """How an action's requests are made, prepared at its first use.
+
+        Raises:
+            UnknownAction: naming the nearest.
+        """
+        if action not in self.manifest.actions:
+            raise UnknownAction(self.vendor, action, known=self.manifest.actions)
+        if action not in self._plans:
+            self._plans[action] = RequestPlan(
+                self.manifest, action, config=self.config, origins=self.origins, clock=self._clock
+            )
+        return self._plans[action]
+
+    async def refresh(self) -> bool:
+        """After a 401: whether rereading the secrets gave other ones. Publishes what became of it."""
+        try:
+            changed = await self.credential.refresh()
+        except OSError as error:
+            self._notice("reread_failed", error.strerror or "the secret's file cannot be read")
+            return False
+        if changed:
+            self._is_rejected = False
+            self._notice("reread", "the file gave a new value")
+        elif not self._is_rejected:
+            self._is_rejected = True
+            self._notice("rejected", f"the vendor refuses the credential of kind {self.auth_name}")
+        return changed
+
+    def accepted(self) -> None:
+        """The vendor took the credential: its next refusal is news again."""
+        self._is_rejected = False
+
+    def _notice(self, event: str, detail: str) -> None:
+        self._publish(
+            CredentialNotice(
+                at=self._clock.time(), integration=self.id, vendor=self.vendor, event=event, detail=detail
+            )
+        )
+
+    def _origins(self) -> Origins:
+        entries = [Template(host).fill(self._values) for host in self.manifest.hosts]
+        return Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
+
+    def _credential(self) -> Credential:
+        secrets = {name: self.connection.secrets[name] for name in self._given_secrets()}
+        values = Values(self.config, clock=self._clock, secrets=secrets)
+        try:
+            return open_credential(self.auth, values=values, secrets=secrets)
+        except UnsupportedKindError as error:
+            supported = "a kind that is: none, api_key, basic, bearer"
+            raise ConfigurationError(self.id, key="auth", found=str(error), expected=supported) from error
+
+    def _given_secrets(self) -> list[str]:
+        return [name for name in self.auth.secrets if name in self.connection.secrets]
+
+
+def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:
+    """The kind that the connection names; else the only one, else `none` where the vendor has it."""
+    kinds = manifest.auth
+    name = connection.auth or (next(iter(kinds)) if len(kinds) == 1 else "none")
+    if name in kinds:
+        return name, kinds[name]
+    found = repr(connection.auth) if connection.auth else "nothing"
+    raise ConfigurationError(
+        connection.id,
+        key="auth",
+        found=found,
+        expected=f"one of {', '.join(sorted(kinds))}",
+        valid=kinds,
+        word=connection.auth,
+    )
+
+
+def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:
+    values, wrong = read_fields(connection.config, manifest.config)
+    for name, expected in sorted(wrong.items()):
+        is_known = name in manifest.config
+        raise ConfigurationError(
+            connection.id,
+            key=f"config.{name}",
+            found=("another value" if name in connection.config else "nothing")
+            if is_known
+            else "an unknown key",
+            expected=expected,
+            valid=manifest.config,
+            word="" if is_known else name,
+        )
+    return values
+
+
+def _check_secrets(connection: Connection, manifest: Manifest, auth: Auth) -> None:
+    hook = manifest.webhooks.verify.secret if manifest.webhooks is not None else ""
+    known = [*auth.secrets, *([hook, f"{hook}_previous"] if hook else [])]
+    for name in connection.secrets:
+        if name not in known:
+            expected = f"one of {', '.join(sorted(known)) or 'none'}"
+            raise ConfigurationError(
+                connection.id, key=f"secrets.{name}", found="an unknown secret", expected=expected,
+                valid=known, word=name,
+            )  # fmt: skip
+    for name, field in auth.secrets.items():
+        _check_secret(connection, name, field)
+
+
+def _check_secret(connection: Connection, name: str, field: SecretField) -> None:
+    secret = connection.secrets.get(name)
+    key = f"secrets.{name}"
+    if secret is None or not secret.reveal():
+        if field.required:
+            raise ConfigurationError(connection.id, key=key, found="nothing", expected=field.title)
+        return
+    if field.prefix and not secret.reveal().startswith(field.prefix):
+        expected = f"{field.title}, which starts with {' or '.join(field.prefix)}"
+        raise ConfigurationError(connection.id, key=key, found="something else", expected=expected)

@@ -1,0 +1,200 @@
+"""Runs one action: its requests through the executor, its pages, its data. One deadline spans them all."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+import httpx
+import msgspec
+
+from integrations.actions import ActionContext, CodeAction
+from integrations.clock import Clock
+from integrations.execution.call import Answer, Call, Verdict
+from integrations.execution.outcome import FailureKind, Origin, Outcome
+from integrations.execution.transport import Reply
+from integrations.integration import Integration
+from integrations.manifest.hosts import ForeignHostError
+from integrations.manifest.paging import Next, next_page, sized
+from integrations.manifest.requests import RequestPlan
+from integrations.manifest.schema import Paginate
+
+MAX_PAGES = 100
+MAX_ITEMS = 10_000
+
+
+class Calls(Protocol):
+    """Who makes the requests."""
+
+    async def execute(self, call: Call) -> Answer:
+        """Make one request; a third party's failure is an Outcome."""
+        ...
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """How an action is to be run. `deadline` is a value of the clock's `monotonic`.
+
+    `judge` makes a verdict of the manifest's own; a check adds its expectations there.
+    """
+
+    capability: str
+    deadline: float
+    run_id: str
+    caller: str = ""
+    origin: Origin = Origin.TRAFFIC
+    idempotency_key: str = ""
+    trace_id: str = ""
+    parent_span_id: str = ""
+    sampled: bool | None = None
+    certificate: bool = False
+    cost: float | None = None
+    pages: int = 1
+    judge: Callable[[Verdict, Reply], Verdict] = lambda verdict, _: verdict
+
+
+class _Page(NamedTuple):
+    """One page's answer, its items, and where the next one is."""
+
+    outcome: Outcome
+    items: list[object]
+    following: Next | None
+
+
+class ActionRun:
+    """One run of one action of one integration."""
+
+    def __init__(self, integration: Integration, plan: RequestPlan, *, calls: Calls, order: Order) -> None:
+        self._integration = integration
+        self._plan = plan
+        self._calls = calls
+        self._order = order
+        self._outcomes: list[Outcome] = []
+        self._key = order.idempotency_key or str(uuid.uuid4())
+
+    async def data(self, params: Mapping[str, object]) -> Outcome:
+        """Run an action that is all data; `params` are checked.
+
+        Raises:
+            InvalidParams: when a value cannot stand where it is to go.
+        """
+        paginate = self._integration.manifest.paginate.get(self._plan.action.paginate)
+        if paginate is not None:
+            return await self._paged(paginate, sized(paginate, params))
+        answer = await self._send(self._plan.build(params, key=self._key), "request", self._is_idempotent)
+        return self._finish(answer)
+
+    async def code(self, action: CodeAction, params: Mapping[str, object]) -> Outcome:
+        """Run an action in code; `params` are checked."""
+        context = ActionContext(
+            params=params, config=self._integration.config, send=self._send, finish=self._finish
+        )
+        try:
+            return await action.run(context)
+        except ForeignHostError as error:
+            return self._foreign(error)
+
+    async def _paged(self, paginate: Paginate, params: dict[str, object]) -> Outcome:
+        """Data of a paged action: `items` of all pages asked for, whether there is `more`, and the params
+        that ask for the `next` page where the vendor counts or gives a cursor.
+        """
+        items: list[object] = []
+        request = self._plan.build(params, key=self._key)
+        for number in range(1, self._order.pages + 1):
+            step = "request" if number == 1 else f"page-{number}"
+            page = self._page(await self._send(request, step, self._is_idempotent), paginate, params)
+            if not page.outcome.ok:
+                return page.outcome
+            items += page.items
+            if page.following is None or len(items) >= MAX_ITEMS or number == self._order.pages:
+                break
+            params = {**params, **page.following.params}
+            try:
+                request = self._next(page.following, request, params)
+            except ForeignHostError as error:
+                return self._foreign(error)
+        following = page.following
+        data = {
+            "items": items,
+            "more": following is not None,
+            "next": dict(following.params) if following else {},
+        }
+        return msgspec.structs.replace(page.outcome, data=data)
+
+    def _page(self, answer: Answer, paginate: Paginate, params: Mapping[str, object]) -> _Page:
+        outcome = self._finish(answer)
+        if not outcome.ok or answer.reply is None:
+            return _Page(outcome, [], None)
+        items = outcome.data if isinstance(outcome.data, list) else []
+        return _Page(outcome, items, next_page(paginate, answer.reply, params, items=len(items)))
+
+    def _next(self, following: Next, request: httpx.Request, params: Mapping[str, object]) -> httpx.Request:
+        if following.url:
+            return self._plan.follow(following.url, request)
+        return self._plan.build(params, key=str(uuid.uuid4()))
+
+    @property
+    def _is_idempotent(self) -> bool:
+        return self._plan.idempotent or bool(self._plan.action.idempotency)
+
+    async def _send(self, request: httpx.Request, step: str, idempotent: bool) -> Answer:  # noqa: FBT001 - the shape of Send
+        self._integration.origins.check(request.url)
+        answer = await self._calls.execute(self._call(request, step, idempotent=idempotent))
+        self._outcomes.append(answer.outcome)
+        if answer.outcome.ok:
+            self._integration.accepted()
+        return answer
+
+    def _call(self, request: httpx.Request, step: str, *, idempotent: bool) -> Call:
+        integration, action, order = self._integration, self._plan.action, self._order
+
+        def prepare() -> httpx.Request:
+            # Attempts follow one another, so they may share the request; the credential is put in anew.
+            integration.credential.apply(request)
+            return request
+
+        def classify(reply: Reply) -> Verdict:
+            return order.judge(integration.reader.verdict(reply, action), reply)
+
+        return Call(
+            integration=integration.id,
+            action=self._plan.name,
+            capability=order.capability,
+            effect=action.effect,
+            idempotent=idempotent,
+            prepare=prepare,
+            classify=classify,
+            refresh=integration.refresh,
+            bucket=action.bucket,
+            cost=action.cost if order.cost is None else order.cost,
+            timeout=action.timeout,
+            deadline=order.deadline,
+            origin=order.origin,
+            caller=order.caller,
+            run_id=order.run_id,
+            step=step,
+            trace_id=order.trace_id,
+            parent_span_id=order.parent_span_id,
+            sampled=order.sampled,
+            certificate=order.certificate,
+        )
+
+    def _finish(self, answer: Answer) -> Outcome:
+        """The run's Outcome so far: the last answer's, with the attempts and time of all its requests."""
+        attempts = tuple(attempt for outcome in self._outcomes for attempt in outcome.attempts)
+        data = None
+        if answer.outcome.ok and answer.reply is not None:
+            data = self._integration.reader.output(answer.reply, self._plan.action)
+        return msgspec.structs.replace(
+            answer.outcome,
+            data=data,
+            attempts=attempts,
+            duration=sum(outcome.duration for outcome in self._outcomes),
+            run_id=self._order.run_id,
+        )
+
+    def _foreign(self, error: ForeignHostError) -> Outcome:
+        return Outcome(kind=FailureKind.MALFORMED, detail=f"not followed: {error}", run_id=self._order.run_id)
+
+
+def deadline_from(clock: Clock, seconds: float) -> float:
+    """The deadline `seconds` from now."""
+    return clock.monotonic() + seconds
