@@ -1,0 +1,1 @@
+"""Generates the Grafana boards from the catalogue of metrics; the JSON beside it is committed."""
