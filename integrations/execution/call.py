@@ -1,0 +1,102 @@
+"""What goes into the executor and what comes out: a Call, a Verdict on each answer, and an Answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from integrations.connection import NetworkPolicy
+from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome
+from integrations.execution.policy import Policy
+from integrations.execution.transport import Reply
+from integrations.manifest.schema import Limit
+
+
+class QuotaReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one answer says of one quota bucket; `reset_at` is UTC seconds."""
+
+    bucket: str
+    limit: float | None = None
+    remaining: float | None = None
+    reset_at: float | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer means: `kind` is None for success.
+
+    `retry_after` is seconds from now. `retryable` overrides the rules of retry.py, None leaves them.
+    """
+
+    kind: FailureKind | None = None
+    detail: str = ""
+    code: str = ""
+    retry_after: float | None = None
+    retryable: bool | None = None
+    readings: tuple[QuotaReading, ...] = ()
+
+
+class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What the executor must know of an integration to hold a line open to it.
+
+    `socket` is a unix socket's path, `limits` are those that the vendor's documentation declares.
+    """
+
+    integration: str
+    vendor: str
+    policy: Policy
+    network: NetworkPolicy
+    capabilities: tuple[str, ...]
+    socket: str = ""
+    limits: tuple[Limit, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a line that could not work.
+
+        Raises:
+            ValueError: with the integration, the key and what it must be.
+        """
+        if not self.capabilities:
+            raise ValueError(f"{self.integration}: a line needs at least one capability")
+        for limit in self.limits:
+            if limit.rate <= 0 or limit.per <= 0:
+                raise ValueError(f"{self.integration}: limits.{limit.id}: rate and per must be above 0")
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to make.
+
+    `prepare` builds the request anew for each attempt and puts the credential in. `classify` judges each
+    answer. `refresh` is asked once after a 401: True means that a fresh credential is worth another try.
+    `timeout` is seconds for one attempt, `deadline` a value of the clock's `monotonic`; None takes the
+    policy's. `certificate` asks for the days the server's certificate is still valid.
+    """
+
+    integration: str
+    action: str
+    capability: str
+    effect: Effect
+    idempotent: bool
+    prepare: Callable[[], httpx.Request]
+    classify: Callable[[Reply], Verdict]
+    run_id: str
+    origin: Origin = Origin.TRAFFIC
+    refresh: Callable[[], Awaitable[bool]] | None = None
+    bucket: str = ""
+    cost: float = 1.0
+    timeout: float | None = None
+    deadline: float | None = None
+    caller: str = ""
+    step: str = "request"
+    trace_id: str = ""
+    parent_span_id: str = ""
+    sampled: bool | None = None
+    certificate: bool = False
+    max_attempts: int | None = None
+
+
+class Answer(NamedTuple):
+    """A call's outcome, its `data` still empty, and the last reply when one came."""
+
+    outcome: Outcome
+    reply: Reply | None

@@ -1,0 +1,355 @@
+"""The executor: the only path for HTTP to a third party, and the face of this package.
+
+A call goes through run.py; what it passes belongs to its line (line.py). This module opens and closes lines,
+retries, publishes one CallRecord a call, and keeps what must survive a restart.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+
+import httpx
+
+from integrations.clock import Clock
+from integrations.execution.call import Answer, Call, LineSpec
+from integrations.execution.ids import IdSource
+from integrations.execution.line import Line
+from integrations.execution.outcome import Origin
+from integrations.execution.pool import Pools
+from integrations.execution.quota import Allowance
+from integrations.execution.record import answer_of, record_of
+from integrations.execution.retry import Retries
+from integrations.execution.run import Run
+from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
+from integrations.execution.transport import HTTPTransport
+from integrations.samples import Sample
+from integrations.signals import BreakerState, Signal
+
+TransportFactory = Callable[[LineSpec], httpx.AsyncBaseTransport]
+
+_SAVE_EVERY = 0.5
+_DRAIN = 10.0
+_LAST_CALLS = 2.0
+_STEP = 0.01
+_ONE_ATTEMPT = frozenset({Origin.DELIVERY, Origin.EXPORT})
+
+
+class Executor:
+    """Makes calls under the limits of their integrations.
+
+    `transport` opens the connections of an integration (default: a pool of its own); `drain` is how many
+    seconds `aclose` waits for calls in flight.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        publish: Callable[[Signal], None],
+        store: ExecutionStore | None = None,
+        transport: TransportFactory | None = None,
+        random: random.Random | None = None,
+        drain: float = _DRAIN,
+    ) -> None:
+        self._clock = clock
+        self._publish = publish
+        self._store = store
+        self._open_transport = transport if transport is not None else Pools(clock).open
+        self._random = random if random is not None else _system_random()
+        self._drain = drain
+        self._ids = IdSource(self._random)
+        self._lines: dict[str, Line] = {}
+        self._saved: dict[str, SavedLine] = {}
+        self._shared: dict[tuple[str, str], Allowance] = {}
+        self._retired: list[HTTPTransport] = []
+        self._save_errors = 0
+        self._is_closing = False
+
+    # Lines.
+
+    async def load(self) -> None:
+        """Restore what was saved, for lines that are open and those that will be."""
+        if self._store is None:
+            return
+        for saved in await self._store.load_lines():
+            self._saved[saved.integration] = saved
+            if saved.integration in self._lines:
+                self._lines[saved.integration].restore(saved)
+
+    def open_line(self, spec: LineSpec) -> None:
+        """Make an integration callable; under a changed spec it goes on with the state it has.
+
+        Raises:
+            ValueError: when the spec cannot work, with key and reason.
+            OSError: when the CA file cannot be read.
+        """
+        line = self._lines.get(spec.integration)
+        if line is None:
+            self._lines[spec.integration] = self._new_line(spec)
+        elif line.spec != spec:
+            self._change(line, spec)
+
+    async def close_line(self, integration: str) -> None:
+        """Refuse new calls to an integration, wait for those in flight up to the limit, close its pool.
+
+        Raises:
+            LookupError: when it is not open.
+        """
+        line = self._line(integration)
+        await self._drain_lines([line])
+        del self._lines[integration]
+        self._saved[integration] = line.saved()
+        if self._store is not None:
+            await self._store.save_lines([line.saved()])
+        await line.transport.aclose()
+
+    # Calls.
+
+    async def execute(self, call: Call) -> Answer:
+        """Make a call; whatever the third party does is an Outcome.
+
+        A cancellation passes through, after everything is released and recorded.
+
+        Raises:
+            LookupError: when the integration or its capability is not known.
+        """
+        line = self._lines.get(call.integration)
+        if line is None:
+            line = self._line(call.integration)
+        run = Run(call, line)
+        line.active += 1
+        try:
+            await run.attempt()
+            if run.kind is None:
+                line.budget.earn()
+            elif not run.is_barred:
+                await self._pursue(run)
+        except asyncio.CancelledError:
+            run.cancelled()
+            self._finish(run)
+            raise
+        finally:
+            line.active -= 1
+        return self._finish(run)
+
+    async def _pursue(self, run: Run) -> None:
+        """The first attempt has failed live: a fresh credential, then retries, as far as they are allowed."""
+        call, line = run.call, run.line
+        retry = line.policy.retry
+        await run.attempt_with_fresh_credential()
+        attempts = call.max_attempts or (1 if call.origin in _ONE_ATTEMPT else retry.attempts)
+        if attempts > 1 and run.may_go_on():
+            retries = Retries(run, retry, line.budget, attempts=attempts, rng=self._random)
+            await retries.run(line.sleep)
+
+    def _finish(self, run: Run) -> Answer:
+        ids = self._ids.next()
+        ended = run.line.now()
+        self._publish(record_of(run, ids, ended))
+        return answer_of(run, ids, ended)
+
+    # What an operator, and a check, say.
+
+    def force_open(
+        self,
+        integration: str,
+        capability: str | None = None,
+        *,
+        actor: str,
+        reason: str,
+        expires_at: float | None = None,
+    ) -> None:
+        """Refuse all calls until reset, or until `expires_at` (UTC seconds).
+
+        Raises:
+            LookupError: when the integration or capability is not known.
+        """
+        self._hold(
+            BreakerState.FORCED_OPEN,
+            integration,
+            capability,
+            actor=actor,
+            reason=reason,
+            expires_at=expires_at,
+        )
+
+    def disable(
+        self,
+        integration: str,
+        capability: str | None = None,
+        *,
+        actor: str,
+        reason: str,
+        expires_at: float | None = None,
+    ) -> None:
+        """Let all calls through, uncounted, until reset, or until `expires_at` (UTC seconds).
+
+        Raises:
+            LookupError: when the integration or capability is not known.
+        """
+        self._hold(
+            BreakerState.DISABLED, integration, capability, actor=actor, reason=reason, expires_at=expires_at
+        )
+
+    def shadow(
+        self,
+        integration: str,
+        capability: str | None = None,
+        *,
+        actor: str,
+        reason: str,
+        expires_at: float | None = None,
+    ) -> None:
+        """Count and refuse nothing until reset, or until `expires_at` (UTC seconds).
+
+        Raises:
+            LookupError: when the integration or capability is not known.
+        """
+        self._hold(
+            BreakerState.SHADOW, integration, capability, actor=actor, reason=reason, expires_at=expires_at
+        )
+
+    def reset(self, integration: str, capability: str | None = None, *, actor: str, reason: str) -> None:
+        """Close the breakers, with empty windows.
+
+        Raises:
+            LookupError: when the integration or capability is not known.
+        """
+        for breaker in self._line(integration).breakers(capability):
+            breaker.reset(actor=actor, reason=reason)
+
+    def check_succeeded(self, integration: str, capability: str) -> None:
+        """A check got through: an open breaker goes half-open at once.
+
+        Raises:
+            LookupError: when the integration or capability is not known.
+        """
+        self._line(integration).breaker(capability).check_succeeded(self._clock.monotonic())
+
+    # Telling.
+
+    def status(self, integration: str) -> LineStatus:
+        """Return all limits of an integration as they are now.
+
+        Raises:
+            LookupError: when it is not open.
+        """
+        return self._line(integration).status()
+
+    def samples(self) -> Iterable[Sample]:
+        """Gauges of all lines."""
+        for line in self._lines.values():
+            yield from line.samples()
+        yield Sample("dialtone_execution_save_errors_total", (), self._save_errors)
+
+    # Keeping.
+
+    async def run(self) -> None:
+        """Save changed lines within a second and let held states expire, until cancelled."""
+        while True:
+            await self._clock.sleep(_SAVE_EVERY)
+            for line in self._lines.values():
+                line.tick()
+            await self._close_retired()
+            try:
+                await self._save()
+            except Exception:  # noqa: BLE001 - a store that is down must not end the loop; it is tried again
+                self._save_errors += 1
+
+    async def aclose(self) -> None:
+        """Refuse new calls, wait for those in flight up to the limit, cut off the rest, save, close."""
+        self._is_closing = True
+        lines = tuple(self._lines.values())
+        await self._drain_lines(lines)
+        try:
+            await self._save()
+        finally:
+            for line in lines:
+                await line.transport.aclose()
+            for transport in self._retired:
+                await transport.aclose()
+            self._retired.clear()
+
+    async def _save(self) -> None:
+        changed = [line for line in self._lines.values() if line.is_changed]
+        if self._store is None or not changed:
+            return
+        for line in changed:
+            line.is_changed = False
+        try:
+            await self._store.save_lines([line.saved() for line in changed])
+        except BaseException:
+            for line in changed:
+                line.is_changed = True
+            raise
+
+    async def _drain_lines(self, lines: Iterable[Line]) -> None:
+        lines = tuple(lines)
+        for line in lines:
+            line.is_closing = True
+        await self._until_idle(lines, self._drain)
+        for line in lines:
+            line.cut()
+        await self._until_idle(lines, _LAST_CALLS)
+
+    async def _until_idle(self, lines: tuple[Line, ...], within: float) -> None:
+        end = self._clock.monotonic() + within
+        while any(line.active for line in lines) and self._clock.monotonic() < end:
+            await self._clock.sleep(_STEP)
+
+    async def _close_retired(self) -> None:
+        for transport in [transport for transport in self._retired if not transport.in_flight]:
+            self._retired.remove(transport)
+            await transport.aclose()
+
+    def _new_line(self, spec: LineSpec) -> Line:
+        line = Line(
+            spec,
+            self._transport(spec),
+            clock=self._clock,
+            rng=self._random,
+            publish=self._publish,
+            shared=self._shared,
+        )
+        line.is_closing = self._is_closing
+        if spec.integration in self._saved:
+            line.restore(self._saved[spec.integration])
+        return line
+
+    def _change(self, line: Line, spec: LineSpec) -> None:
+        if _pool_of(line.spec) != _pool_of(spec):
+            transport = self._transport(spec)
+            self._retired.append(line.transport)
+            line.transport = transport
+        line.adopt(spec)
+
+    def _transport(self, spec: LineSpec) -> HTTPTransport:
+        return HTTPTransport(self._open_transport(spec), clock=self._clock)
+
+    def _line(self, integration: str) -> Line:
+        if integration not in self._lines:
+            raise LookupError(f"no line is open to {integration!r}")
+        return self._lines[integration]
+
+    def _hold(
+        self,
+        state: BreakerState,
+        integration: str,
+        capability: str | None,
+        *,
+        actor: str,
+        reason: str,
+        expires_at: float | None,
+    ) -> None:
+        now = self._clock.monotonic()
+        for breaker in self._line(integration).breakers(capability):
+            breaker.hold(state, now, actor=actor, reason=reason, expires_at=expires_at)
+
+
+def _pool_of(spec: LineSpec) -> tuple[object, ...]:
+    """What a pool is made from: when it changes, the line gets another pool."""
+    return spec.network, spec.socket, spec.policy.concurrency
+
+
+def _system_random() -> random.Random:
+    return random.Random()  # noqa: S311 - jitter and trace ids are no secrets

@@ -1,0 +1,326 @@
+"""A line: everything the executor holds for one integration."""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import anyio
+
+from integrations.clock import Clock
+from integrations.execution.breaker import CircuitBreaker, Transition
+from integrations.execution.call import Call, LineSpec, QuotaReading
+from integrations.execution.concurrency import Bulkhead
+from integrations.execution.quota import Allowance, Part, QuotaLine, VendorQuota
+from integrations.execution.retry import RetryBudget
+from integrations.execution.status import LineStatus, SavedLine
+from integrations.execution.transport import HTTPTransport
+from integrations.manifest.schema import Limit
+from integrations.samples import Sample
+from integrations.signals import BreakerState, BreakerTransition, QuotaSample, Signal
+
+_CHECK_SLOTS = 2
+_CHECK_QUEUE = 64
+_SAMPLE_EVERY = 10.0
+
+SharedLimits = MutableMapping[tuple[str, str], Allowance]
+"""Declared limits that all integrations of a vendor share, by vendor and limit."""
+
+
+class Route(NamedTuple):
+    """What a call of one action passes: looked up once, then kept."""
+
+    breaker: CircuitBreaker
+    quota: VendorQuota
+    queue: QuotaLine
+    parts: tuple[Part, ...]
+
+
+class Line:
+    """The breakers, quotas, slots, retry tokens and pool of one integration."""
+
+    def __init__(
+        self,
+        spec: LineSpec,
+        transport: HTTPTransport,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        publish: Callable[[Signal], None],
+        shared: SharedLimits,
+    ) -> None:
+        self.spec = spec
+        self.policy = spec.policy
+        self.transport = transport
+        self.clock = clock
+        self.now = clock.monotonic
+        self.rng = rng
+        self.publish = publish
+        self.budget = RetryBudget(spec.policy.retry.budget)
+        self.slots = Bulkhead(_concurrency(spec), queue=spec.policy.queue)
+        self.check_slots = Bulkhead(_CHECK_SLOTS, queue=_CHECK_QUEUE)
+        self.active = 0
+        self.errors = 0
+        self.is_closing = False
+        self.is_cut = False
+        self.is_changed = False
+        self.scopes: set[anyio.CancelScope] = set()
+        self._shared = shared
+        self._breakers: dict[str, CircuitBreaker] = {}
+        self._quotas: dict[str, VendorQuota] = {}
+        self._queues: dict[str, QuotaLine] = {}
+        self._allowances: list[tuple[Limit, Allowance]] = []
+        self._routes: dict[tuple[str, str, str], Route] = {}
+        self._sampled: dict[str, float] = {}
+        self._fit()
+
+    def adopt(self, spec: LineSpec) -> None:
+        """Go on under another spec: state is kept, limits are the new ones."""
+        self.spec, self.policy = spec, spec.policy
+        self.budget.adopt(spec.policy.retry.budget)
+        self.slots.queue = spec.policy.queue
+        self.slots.limit = _concurrency(spec)
+        self.slots.admit()
+        for breaker in self._breakers.values():
+            breaker.adopt(spec.policy.breaker)
+        for queue in self._queues.values():
+            queue.bound = spec.policy.queue
+        self._fit()
+
+    def route(self, call: Call) -> Route:
+        """Return what this call passes.
+
+        Raises:
+            LookupError: when the integration has no such capability.
+        """
+        key = (call.capability, call.action, call.bucket)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = self._new_route(call)
+        return route
+
+    def breaker(self, capability: str) -> CircuitBreaker:
+        """Return the breaker of one capability.
+
+        Raises:
+            LookupError: when the integration has no such capability.
+        """
+        if capability not in self._breakers:
+            known = ", ".join(self._breakers)
+            raise LookupError(f"{self.spec.integration} has no capability {capability!r}, only {known}")
+        return self._breakers[capability]
+
+    def breakers(self, capability: str | None) -> Iterable[CircuitBreaker]:
+        """Return one breaker, or all for None.
+
+        Raises:
+            LookupError: when the integration has no such capability.
+        """
+        return tuple(self._breakers.values()) if capability is None else (self.breaker(capability),)
+
+    def learn(self, readings: Sequence[QuotaReading]) -> None:
+        """Take what an answer said of the vendor's buckets."""
+        for reading in readings:
+            quota = self._quota(reading.bucket)
+            quota.learn(reading)
+            self.is_changed = True
+            self._queue(reading.bucket).wake()
+            self._tell(quota)
+
+    def throttle(self, route: Route, seconds: float | None) -> float:
+        """Keep quiet in one bucket as the vendor asks; return for how long."""
+        retry = self.policy.retry
+        route.quota.throttle(seconds, base=retry.throttle_base, cap=retry.cap)
+        pause = route.quota.wait(self.now(), 1.0)
+        self.is_changed = True
+        route.queue.wake()
+        self._sampled.pop(route.quota.bucket, None)
+        self._tell(route.quota)
+        return pause
+
+    def tick(self) -> None:
+        """Let end what has an end, also when no call comes by."""
+        for breaker in self._breakers.values():
+            breaker.tick(self.now())
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait between attempts; ends early when the line is cut."""
+        with self.cuttable(math.inf):
+            await self.clock.sleep(seconds)
+
+    @contextmanager
+    def cuttable(self, within: float) -> Iterator[anyio.CancelScope]:
+        """A wait that ends after `within` seconds, or when the line is cut."""
+        scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + within)
+        self.scopes.add(scope)
+        try:
+            with scope:
+                yield scope
+        finally:
+            self.scopes.discard(scope)
+
+    def cut(self) -> None:
+        """Cancel what is still on its way or waits."""
+        self.is_cut = True
+        for scope in tuple(self.scopes):
+            scope.cancel()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that hold a slot."""
+        return self.slots.running + self.check_slots.running
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for quota or a slot."""
+        queued = sum(queue.waiting for queue in self._queues.values())
+        return queued + self.slots.waiting + self.check_slots.waiting
+
+    def status(self) -> LineStatus:
+        """Return all limits as they are now."""
+        return LineStatus(
+            integration=self.spec.integration,
+            in_flight=self.in_flight,
+            waiting=self.waiting,
+            concurrency=self.slots.limit,
+            retry_tokens=self.budget.tokens,
+            retry_budget=int(self.budget.capacity),
+            breakers=tuple(breaker.status(name) for name, breaker in self._breakers.items()),
+            quotas=tuple(
+                quota.status(self._queues[bucket].waiting) for bucket, quota in self._quotas.items()
+            ),
+        )
+
+    def saved(self) -> SavedLine:
+        """Return what must survive a restart."""
+        breakers = (breaker.saved(name) for name, breaker in self._breakers.items())
+        return SavedLine(
+            integration=self.spec.integration,
+            breakers=tuple(saved for saved in breakers if saved is not None),
+            quotas=tuple(quota.saved() for quota in self._quotas.values()),
+        )
+
+    def restore(self, saved: SavedLine) -> None:
+        """Take up what survived."""
+        for breaker in saved.breakers:
+            if breaker.capability in self._breakers:
+                self._breakers[breaker.capability].restore(breaker)
+        for quota in saved.quotas:
+            self._quota(quota.bucket).restore(quota)
+
+    def samples(self) -> Iterable[Sample]:
+        """Gauges of this integration."""
+        name = self.spec.integration
+        status = self.status()
+        yield Sample("dialtone_calls_in_flight", (name,), status.in_flight)
+        yield Sample("dialtone_calls_waiting", (name,), status.waiting)
+        yield Sample("dialtone_concurrency_limit", (name,), status.concurrency)
+        yield Sample("dialtone_retry_budget_tokens", (name,), status.retry_tokens)
+        yield Sample("dialtone_pool_orphans", (name,), self.transport.orphans)
+        yield Sample("dialtone_executor_errors_total", (name,), self.errors)
+        yield from _breaker_samples(name, status)
+        yield from _quota_samples(name, status)
+
+    def _fit(self) -> None:
+        """Make what the spec names and is not there yet."""
+        self._routes.clear()
+        for capability in self.spec.capabilities:
+            if capability not in self._breakers:
+                self._breakers[capability] = self._new_breaker(capability)
+        for gone in set(self._breakers) - set(self.spec.capabilities):
+            del self._breakers[gone]
+        self._allowances = [(limit, self._allowance(limit)) for limit in self.spec.limits]
+
+    def _allowance(self, limit: Limit) -> Allowance:
+        if limit.scope == "vendor":
+            return self._shared.setdefault((self.spec.vendor, limit.id), Allowance(limit, self.clock))
+        return next((known for old, known in self._allowances if old == limit), Allowance(limit, self.clock))
+
+    def _new_breaker(self, capability: str) -> CircuitBreaker:
+        def tell(transition: Transition) -> None:
+            self._on_transition(capability, transition)
+
+        return CircuitBreaker(self.policy.breaker, clock=self.clock, rng=self.rng, on_transition=tell)
+
+    def _on_transition(self, capability: str, transition: Transition) -> None:
+        self.is_changed = True
+        self.publish(
+            BreakerTransition(
+                at=self.clock.time(),
+                integration=self.spec.integration,
+                vendor=self.spec.vendor,
+                capability=capability,
+                **transition._asdict(),
+            )
+        )
+
+    def _new_route(self, call: Call) -> Route:
+        quota = self._quota(call.bucket)
+        declared = (
+            allowance
+            for limit, allowance in self._allowances
+            if not limit.actions or call.action in limit.actions
+        )
+        return Route(self.breaker(call.capability), quota, self._queue(call.bucket), (quota, *declared))
+
+    def _quota(self, bucket: str) -> VendorQuota:
+        if bucket not in self._quotas:
+            self._quotas[bucket] = VendorQuota(bucket, self.clock)
+            self._queues[bucket] = QuotaLine(self.clock, bound=self.policy.queue)
+        return self._quotas[bucket]
+
+    def _queue(self, bucket: str) -> QuotaLine:
+        self._quota(bucket)
+        return self._queues[bucket]
+
+    def _tell(self, quota: VendorQuota) -> None:
+        """Publish a bucket's level, at most every ten seconds: the gauge is sampled anyway."""
+        now = self.now()
+        if now - self._sampled.get(quota.bucket, -_SAMPLE_EVERY) < _SAMPLE_EVERY:
+            return
+        self._sampled[quota.bucket] = now
+        saved = quota.saved()
+        self.publish(
+            QuotaSample(
+                at=self.clock.time(),
+                integration=self.spec.integration,
+                vendor=self.spec.vendor,
+                bucket=saved.bucket,
+                limit=saved.limit,
+                remaining=saved.remaining,
+                reset_at=saved.reset_at,
+                throttled_until=saved.throttled_until,
+            )
+        )
+
+
+def _concurrency(spec: LineSpec) -> int:
+    declared = [limit.concurrency for limit in spec.limits if limit.concurrency and not limit.actions]
+    return min([spec.policy.concurrency, *declared])
+
+
+def _breaker_samples(name: str, status: LineStatus) -> Iterable[Sample]:
+    for breaker in status.breakers:
+        labels = (name, breaker.capability)
+        for state in BreakerState:
+            yield Sample("dialtone_breaker_state", (*labels, state.value), float(breaker.state is state))
+        if breaker.failure_ratio is not None and breaker.slow_ratio is not None:
+            yield Sample("dialtone_breaker_failure_ratio", labels, breaker.failure_ratio)
+            yield Sample("dialtone_breaker_slow_ratio", labels, breaker.slow_ratio)
+        if breaker.open_until is not None:
+            yield Sample("dialtone_breaker_open_until_timestamp_seconds", labels, breaker.open_until)
+
+
+def _quota_samples(name: str, status: LineStatus) -> Iterable[Sample]:
+    for quota in status.quotas:
+        values = {
+            "dialtone_quota_limit": quota.limit,
+            "dialtone_quota_remaining": quota.remaining,
+            "dialtone_quota_reset_timestamp_seconds": quota.reset_at,
+            "dialtone_throttled_until_timestamp_seconds": quota.throttled_until,
+        }
+        for metric, value in values.items():
+            if value is not None:
+                yield Sample(metric, (name, quota.bucket), value)

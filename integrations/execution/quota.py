@@ -1,0 +1,285 @@
+"""What a vendor still allows, and the line for it: first come, first served, refused early when too long.
+
+A VendorQuota is fed by the vendor's own headers (IETF draft-ietf-httpapi-ratelimit-headers-10; Retry-After
+wins over RateLimit). An Allowance is a token bucket for what the vendor's documentation declares. Both speak
+the same four words: `wait`, `take`, `give_back`, `settle`.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+import anyio
+
+from integrations.clock import Clock
+from integrations.execution.call import QuotaReading
+from integrations.execution.status import QuotaStatus, SavedQuota
+from integrations.manifest.schema import Limit
+
+_SAME_WINDOW = 1.5
+_UNSTATED_BURST = 10.0
+
+
+class Part(Protocol):
+    """One limit that a call draws on. `now` is monotonic seconds."""
+
+    def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
+        """Return the seconds until `cost` may be taken, after `ahead` has been; 0 is now."""
+        ...
+
+    def take(self, cost: float) -> None:
+        """Take it, after `wait` returned 0 at the same moment."""
+        ...
+
+    def give_back(self, cost: float) -> None:
+        """Undo `take`: the request was never made."""
+        ...
+
+    def settle(self, cost: float) -> None:
+        """Say that the request was made and has ended."""
+        ...
+
+
+class VendorQuota:
+    """One bucket as the vendor last said, less what has been taken since."""
+
+    def __init__(self, bucket: str, clock: Clock) -> None:
+        self.bucket = bucket
+        self._clock = clock
+        self.limit: float | None = None
+        self.remaining: float | None = None
+        self.reset_at: float | None = None
+        self.throttled_until: float | None = None
+        self._in_flight = 0.0
+        self._streak = 0
+
+    def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
+        """Return the seconds until `cost` may be taken; 0 is now, or when nothing is known against it."""
+        throttled = 0.0
+        if self.throttled_until is not None:
+            throttled = self.throttled_until - now
+            if throttled <= 0:
+                self.throttled_until = None
+        if self.remaining is None:
+            return max(0.0, throttled)
+        if self.reset_at is not None and now >= self.reset_at:
+            # A full new window, as far as anyone knows; calls in flight may fall into it.
+            self.remaining = None if self.limit is None else self.limit - self._in_flight
+            self.reset_at = None
+        if self.remaining is None or self.remaining >= cost + ahead or self.reset_at is None:
+            return max(0.0, throttled)
+        return max(throttled, self.reset_at - now)
+
+    def take(self, cost: float) -> None:
+        """Count one call as on its way."""
+        self._in_flight += cost
+        if self.remaining is not None:
+            self.remaining -= cost
+
+    def give_back(self, cost: float) -> None:
+        """Undo `take`."""
+        self._in_flight -= cost
+        if self.remaining is not None:
+            self.remaining += cost
+
+    def settle(self, cost: float) -> None:
+        """Count one call as answered."""
+        self._in_flight -= cost
+
+    def learn(self, reading: QuotaReading) -> None:
+        """Take what an answer said, after `settle` of the call that brought it.
+
+        Within a window less remains, never more, for answers overtake one another. In a new window the calls
+        in flight are taken off: the vendor may not have counted them yet.
+        """
+        now, utc = self._clock.monotonic(), self._clock.time()
+        reset_at = None if reading.reset_at is None else now + (reading.reset_at - utc)
+        same = reset_at is not None and self.reset_at is not None and reset_at - self.reset_at < _SAME_WINDOW
+        if reading.limit is not None:
+            self.limit = reading.limit
+        if reading.remaining is not None:
+            self.remaining = self._believed(reading.remaining, same=same)
+        if reset_at is not None and not same:
+            self.reset_at = reset_at
+
+    def _believed(self, remaining: float, *, same: bool) -> float:
+        if same and self.remaining is not None:
+            return min(self.remaining, remaining)
+        return remaining - self._in_flight
+
+    def throttle(self, seconds: float | None, *, base: float, cap: float) -> None:
+        """Take nothing for so many seconds, or for a doubling pause when the vendor names none.
+
+        A named pause wins over what the vendor said of its window.
+        """
+        now = self._clock.monotonic()
+        if seconds is not None and self.reset_at is not None:
+            self.reset_at = now + seconds
+        if seconds is None:
+            seconds = min(cap, base * 2.0 ** min(self._streak, 32))
+            self._streak += 1
+        self.throttled_until = max(self.throttled_until or 0.0, now + seconds)
+
+    def answered(self) -> None:
+        """A call was let through: the next unnamed pause starts small again."""
+        self._streak = 0
+
+    def status(self, waiting: int) -> QuotaStatus:
+        """Return what it is now."""
+        now = self._clock.monotonic()
+        self.wait(now, 0.0)
+        return QuotaStatus(
+            bucket=self.bucket,
+            limit=self.limit,
+            remaining=None if self.remaining is None else max(0.0, self.remaining),
+            reset_at=self._utc(self.reset_at),
+            throttled_until=self._utc(self.throttled_until),
+            waiting=waiting,
+        )
+
+    def saved(self) -> SavedQuota:
+        """Return what must survive a restart."""
+        status = self.status(0)
+        return SavedQuota(
+            bucket=status.bucket,
+            limit=status.limit,
+            remaining=status.remaining,
+            reset_at=status.reset_at,
+            throttled_until=status.throttled_until,
+        )
+
+    def restore(self, saved: SavedQuota) -> None:
+        """Take up what was saved, its times moved from the wall clock."""
+        now, utc = self._clock.monotonic(), self._clock.time()
+        self.limit, self.remaining = saved.limit, saved.remaining
+        self.reset_at = None if saved.reset_at is None else now + (saved.reset_at - utc)
+        if saved.throttled_until is not None and saved.throttled_until > utc:
+            self.throttled_until = now + (saved.throttled_until - utc)
+
+    def _utc(self, monotonic: float | None) -> float | None:
+        if monotonic is None:
+            return None
+        return self._clock.time() + (monotonic - self._clock.monotonic())
+
+
+class Allowance:
+    """A declared limit as a token bucket.
+
+    With a stated burst it holds that many tokens and fills at the stated rate. Without one it holds a tenth
+    of the rate (at least 1) and fills so much slower that no window of `per` seconds sees more than `rate`.
+    """
+
+    def __init__(self, limit: Limit, clock: Clock) -> None:
+        self._clock = clock
+        self.capacity = float(limit.burst) if limit.burst else max(1.0, limit.rate / _UNSTATED_BURST)
+        per_window = limit.rate if limit.burst else limit.rate - self.capacity + 1.0
+        self._rate = per_window / limit.per
+        self._level = self.capacity
+        self._at = clock.monotonic()
+
+    def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
+        """Return the seconds until `cost` may be taken; a cost over the capacity waits for a full bucket."""
+        if now > self._at:
+            self._level = min(self.capacity, self._level + (now - self._at) * self._rate)
+            self._at = now
+        missing = min(cost, self.capacity) + ahead - self._level
+        # Rounding may leave a billionth of a token missing that no clock's step can bring.
+        return missing / self._rate if missing > 1e-9 else 0.0
+
+    def take(self, cost: float) -> None:
+        """Take tokens out."""
+        self._level -= cost
+
+    def give_back(self, cost: float) -> None:
+        """Put them back."""
+        self._level = min(self.capacity, self._level + cost)
+
+    def settle(self, cost: float) -> None:
+        """Nothing: time alone refills it."""
+
+
+class _Turn:
+    __slots__ = ("came", "cost")
+
+    def __init__(self, cost: float) -> None:
+        self.cost = cost
+        self.came = anyio.Event()
+
+
+class QuotaLine:
+    """The line for one bucket. Only its head looks at the clock; it naps until the parts may give enough."""
+
+    def __init__(self, clock: Clock, *, bound: int) -> None:
+        self._clock = clock
+        self.bound = bound
+        self._turns: deque[_Turn] = deque()
+        self._queued = 0.0
+        self._nap: anyio.CancelScope | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many calls stand in line."""
+        return len(self._turns)
+
+    def try_take(self, parts: Sequence[Part], cost: float, now: float) -> bool:
+        """Take from all parts, if all have enough and nobody is in line."""
+        if self._turns:
+            return False
+        for part in parts:
+            if part.wait(now, cost) > 0.0:
+                return False
+        for part in parts:
+            part.take(cost)
+        return True
+
+    def expected(self, parts: Sequence[Part], cost: float, now: float) -> float:
+        """Return the seconds that a call which came now would wait; inf when the line is full."""
+        if len(self._turns) >= self.bound:
+            return math.inf
+        return max((part.wait(now, cost, self._queued) for part in parts), default=0.0)
+
+    async def take(self, parts: Sequence[Part], cost: float, within: float) -> float:
+        """Wait in line and take; return 0 when taken, else the wait that was longer than `within` seconds."""
+        expected = self.expected(parts, cost, self._clock.monotonic())
+        if expected > within:
+            return expected
+        turn = _Turn(cost)
+        self._turns.append(turn)
+        self._queued += cost
+        deadline = self._clock.monotonic() + within
+        try:
+            with anyio.move_on_after(within):
+                return await self._take_in_turn(turn, parts, deadline)
+            return max(self.expected(parts, 0.0, self._clock.monotonic()), 1e-3)
+        finally:
+            self._turns.remove(turn)
+            self._queued = self._queued - cost if self._turns else 0.0
+            if self._turns:
+                self._turns[0].came.set()
+
+    def wake(self) -> None:
+        """Let the head look again: something was given back, or the vendor said something new."""
+        if self._nap is not None:
+            self._nap.cancel()
+
+    async def _take_in_turn(self, turn: _Turn, parts: Sequence[Part], deadline: float) -> float:
+        if self._turns[0] is not turn:
+            await turn.came.wait()
+        while True:
+            now = self._clock.monotonic()
+            wait = max((part.wait(now, turn.cost) for part in parts), default=0.0)
+            if wait <= 0.0:
+                for part in parts:
+                    part.take(turn.cost)
+                return 0.0
+            if now + wait > deadline:
+                return wait
+            await self._sleep(wait)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            with anyio.CancelScope() as self._nap:
+                await self._clock.sleep(seconds)
+        finally:
+            self._nap = None

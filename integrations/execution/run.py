@@ -1,0 +1,360 @@
+"""One call on its way through the pipeline: its attempts, what it holds meanwhile, and how it ended.
+
+An attempt passes, in this order: breaker (peek), quota, slot, breaker (permit), the wire, the verdict. Quota
+comes before the slot because waiting for quota must not occupy one; the permit comes last because a trial
+call must not age in a queue. Each stage that refuses gives back what the earlier ones gave. The fast way
+through is plain calls; only who must wait takes the asynchronous way.
+"""
+
+import asyncio
+import math
+
+import anyio
+import httpx
+
+from integrations.execution.breaker import REFUSED
+from integrations.execution.call import Call, Verdict
+from integrations.execution.concurrency import Bulkhead
+from integrations.execution.effect import is_failure
+from integrations.execution.failure import TransportFailure
+from integrations.execution.line import Line
+from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
+from integrations.execution.retry import is_retryable
+from integrations.execution.transport import Reply
+from integrations.signals import BreakerState
+
+_K = FailureKind
+
+
+class Run:
+    """A call and all that happens to it. Attributes that a call does not touch stay the class's."""
+
+    kind: FailureKind | None = None
+    status: int | None = None
+    detail = ""
+    code = ""
+    reason: RejectReason | None = None
+    retry_after: float | None = None
+    retryable: bool | None = None
+    sent = False
+    stale = False
+    reply: Reply | None = None
+    state = BreakerState.CLOSED
+    queued = 0.0
+    request_bytes = 0
+    attempts: tuple[Attempt, ...] = ()
+    is_barred = False
+    has_refreshed = False
+    _was_cut_short = False
+    _has_left = False
+    _holds_quota = False
+    _slots: Bulkhead | None = None
+    _permit = REFUSED
+
+    def __init__(self, call: Call, line: Line) -> None:
+        self.call = call
+        self.line = line
+        self.route = line.route(call)
+        self.started = line.now()
+        self.deadline = self.started + line.policy.deadline if call.deadline is None else call.deadline
+        self.is_check = call.origin is Origin.CHECK
+
+    @property
+    def failed(self) -> "Run":
+        """Its last failure: itself."""
+        return self
+
+    def remaining(self) -> float:
+        """Seconds until its deadline."""
+        return self.deadline - self.line.now()
+
+    def may_go_on(self) -> bool:
+        """Whether another attempt may follow: the failure is retryable, and nothing local bars it."""
+        if self.kind is None or self.is_barred or self.line.is_closing:
+            return False
+        if not is_retryable(self, idempotent=self.call.idempotent):
+            return False
+        return self.is_check or not self.route.breaker.refuses(self.line.now())
+
+    async def try_again(self) -> None:
+        """Make one more attempt; when it is refused locally, the live failure before it stands."""
+        await self.attempt()
+        if self.kind is _K.UNAUTHORIZED:
+            await self.attempt_with_fresh_credential()
+
+    async def attempt_with_fresh_credential(self) -> None:
+        """After a 401: ask once for another credential, and if there is one, make an attempt with it."""
+        refresh = self.call.refresh
+        if refresh is None or self.has_refreshed:
+            return
+        self.has_refreshed = True
+        fresh = False
+        with self.line.cuttable(self.remaining()):
+            try:
+                fresh = await refresh()
+            except Exception:  # noqa: BLE001 - fetching a credential fails in its own ways; the 401 stands
+                self.line.errors += 1
+        if fresh:
+            await self.attempt()
+
+    async def attempt(self) -> None:
+        """Make one attempt, or note why there is none. Never raises for the vendor; lets go of everything."""
+        try:
+            if self._enter() or await self._wait_in():
+                await self._make()
+        finally:
+            self._let_go()
+
+    # The way in.
+
+    def _enter(self) -> bool:
+        """Take quota, slot and permit, if they are to be had at once; False: refused, or has to wait."""
+        line, route, call = self.line, self.route, self.call
+        now = line.now() if self.attempts else self.started
+        if line.is_closing:
+            return self._refuse(RejectReason.SHUTDOWN, "Dialtone is closing this line")
+        breaker = route.breaker
+        self.state = breaker.state
+        if breaker.is_guarded and not self.is_check and breaker.refuses(now):
+            return self._refuse_open(now)
+        if now >= self.deadline:
+            return self._refuse(RejectReason.DEADLINE, "the deadline had passed before the request was made")
+        if not route.queue.try_take(route.parts, call.cost, now):
+            return False
+        self._holds_quota = True
+        slots = line.check_slots if self.is_check else line.slots
+        if not slots.try_enter():
+            return False
+        self._slots = slots
+        return self.is_check or self._take_permit(now)
+
+    async def _wait_in(self) -> bool:
+        if self.is_barred:
+            return False
+        began = self.line.now()
+        entered = False
+        with self.line.cuttable(math.inf) as scope:
+            entered = (self._holds_quota or await self._wait_for_quota()) and await self._wait_for_slot()
+        now = self.line.now()
+        self.queued += now - began
+        if scope.cancelled_caught or self.line.is_cut:
+            return self._refuse(RejectReason.SHUTDOWN, "Dialtone was stopped while the call waited in line")
+        if entered and now >= self.deadline:
+            return self._refuse(RejectReason.DEADLINE, "the deadline passed while the call waited in line")
+        return entered and (self.is_check or self._take_permit(now))
+
+    async def _wait_for_quota(self) -> bool:
+        route, cost = self.route, self.call.cost
+        if self.is_check:
+            wait = route.queue.expected(route.parts, cost, self.line.now())
+            return self._skip_check(wait)
+        wait = await route.queue.take(route.parts, cost, self.remaining())
+        self._holds_quota = wait <= 0.0
+        if self._holds_quota:
+            return True
+        if math.isinf(wait):
+            return self._refuse(RejectReason.QUOTA, "too many calls wait for the vendor's quota")
+        detail = f"the vendor's quota allows the next call in {wait:.0f} s, after the deadline"
+        return self._refuse(RejectReason.QUOTA, detail, retry_after=wait)
+
+    async def _wait_for_slot(self) -> bool:
+        slots = self.line.check_slots if self.is_check else self.line.slots
+        reason = await slots.enter(self.remaining())
+        if reason is None:
+            self._slots = slots
+            return True
+        detail = "too many calls run and wait at once"
+        if reason is RejectReason.DEADLINE:
+            detail = "the deadline passed while other calls held all slots"
+        return self._refuse(reason, detail)
+
+    def _take_permit(self, now: float) -> bool:
+        breaker = self.route.breaker
+        self._permit = breaker.acquire(now)
+        if self._permit == REFUSED:
+            return self._refuse_open(now)
+        self.state = breaker.state
+        return True
+
+    def _refuse_open(self, now: float) -> bool:
+        breaker = self.route.breaker
+        breaker.rejected += 1
+        return self._refuse(
+            RejectReason.OPEN_CIRCUIT, f"the circuit is {breaker.state}", retry_after=breaker.retry_after(now)
+        )
+
+    def _refuse(self, reason: RejectReason, detail: str, *, retry_after: float | None = None) -> bool:
+        """Bar the way; a live failure before stays the call's result."""
+        self.is_barred = True
+        if not self.attempts:
+            self.kind, self.reason, self.detail = _K.REJECTED, reason, detail
+            self.retry_after = retry_after
+        return False
+
+    def _skip_check(self, wait: float) -> bool:
+        self.is_barred = True
+        if not self.attempts:
+            self.kind, self.retry_after = _K.THROTTLED, None if math.isinf(wait) else wait
+            self.detail = "the check was not sent: the vendor asked for quiet, or its quota is used up"
+        return False
+
+    # The wire.
+
+    async def _make(self) -> None:
+        await self._exchange()
+        if self.stale and self.call.idempotent:
+            # The server's keep-alive had ended: no failure of the vendor's, so the next try is free.
+            await self._exchange()
+        self._settle()
+
+    async def _exchange(self) -> None:
+        line, call = self.line, self.call
+        request = call.prepare()
+        self._forget()
+        self.request_bytes += _size(request)
+        began = line.now()
+        patience = line.policy.timeout if call.timeout is None else call.timeout
+        within = min(patience, self.deadline - began)
+        self.sent = self._has_left = True
+        try:
+            reply = await (self._send if within == math.inf else self._send_within)(request, within)
+        except TransportFailure as failure:
+            self._fail(failure)
+        except asyncio.CancelledError:
+            self._add_attempt(began, _K.CANCELLED)
+            raise
+        else:
+            if reply is None:
+                self._end_early(cut_short=within < patience)
+            else:
+                self._judge(reply)
+        self._add_attempt(began, self.kind)
+
+    async def _send_within(self, request: httpx.Request, seconds: float) -> Reply | None:
+        """The answer, or None when the time is up. The deadline is the loop's, whatever the clock."""
+        line = self.line
+        scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + seconds)
+        line.scopes.add(scope)
+        try:
+            with scope:
+                return await self._send(request, seconds)
+        finally:
+            line.scopes.discard(scope)
+        return None
+
+    async def _send(self, request: httpx.Request, within: float) -> Reply:
+        line = self.line
+        policy = line.policy
+        transport = line.transport
+        reply = await transport.send(
+            request, connect=policy.connect, timeout=within, max_body=policy.max_body
+        )
+        if self.call.certificate:
+            reply.certificate_days_left = await transport.certificate_days_left(
+                request.url, within=min(policy.connect, within)
+            )
+        return reply
+
+    # The verdict.
+
+    def _forget(self) -> None:
+        """Drop what an earlier attempt left."""
+        if self.attempts:
+            self.kind = self.status = self.retry_after = self.retryable = self.reply = None
+            self.detail = self.code = ""
+            self.stale = self._was_cut_short = False
+
+    def _fail(self, failure: TransportFailure) -> None:
+        self.kind, self.detail, self.status = failure.kind, failure.detail, failure.status
+        self.sent, self.stale = failure.sent, failure.stale
+        if not failure.known:
+            self.line.errors += 1
+
+    def _end_early(self, *, cut_short: bool) -> None:
+        if self.line.is_cut:
+            self.kind, self.detail = _K.CANCELLED, "Dialtone was stopped before the answer came"
+            return
+        self.kind, self.detail, self._was_cut_short = _K.TIMEOUT, "no answer in time", cut_short
+
+    def _judge(self, reply: Reply) -> None:
+        self.reply, self.status = reply, reply.status
+        try:
+            verdict = self.call.classify(reply)
+        except Exception as error:  # noqa: BLE001 - a classifier must be total; one that is not must not leak a slot
+            self.line.errors += 1
+            verdict = Verdict(
+                kind=_K.MALFORMED, detail=f"the answer could not be judged: {type(error).__name__}"
+            )
+        if verdict.kind is not None:
+            self.kind, self.detail, self.code = verdict.kind, verdict.detail, verdict.code
+            self.retry_after, self.retryable = verdict.retry_after, verdict.retryable
+        if verdict.readings:
+            self._settle_quota()
+            self.line.learn(verdict.readings)
+
+    def _add_attempt(self, began: float, kind: FailureKind | None) -> None:
+        attempt = Attempt(
+            start=began - self.started, duration=self.line.now() - began, kind=kind, status=self.status
+        )
+        self.attempts = (*self.attempts, attempt)
+
+    # The reckoning.
+
+    def _settle(self) -> None:
+        """Tell breaker and quota how it went."""
+        kind = self.kind
+        self._has_left = self.sent
+        if kind is _K.THROTTLED:
+            self._settle_quota()
+            self.retry_after = self.line.throttle(self.route, self.retry_after)
+        elif self.sent:
+            self.route.quota.answered()
+        if self._permit == REFUSED:
+            return
+        permit, self._permit = self._permit, REFUSED
+        breaker = self.route.breaker
+        failed = is_failure(kind, status=self.status, sent=self.sent, was_cut_short=self._was_cut_short)
+        if failed is None:
+            breaker.release(permit)
+            return
+        breaker.record(permit, self.line.now(), failed=failed, seconds=self.attempts[-1].duration)
+
+    def _settle_quota(self) -> None:
+        if self._holds_quota:
+            self._holds_quota = False
+            for part in self.route.parts:
+                part.settle(self.call.cost)
+
+    def _let_go(self) -> None:
+        """Give back whatever is still held."""
+        if self._holds_quota:
+            if self._has_left:
+                self._settle_quota()
+            else:
+                self._return_quota()
+        if self._slots is not None:
+            slots, self._slots = self._slots, None
+            slots.leave()
+        if self._permit != REFUSED:
+            permit, self._permit = self._permit, REFUSED
+            self.route.breaker.release(permit)
+        self._has_left = False
+
+    def _return_quota(self) -> None:
+        self._holds_quota = False
+        for part in self.route.parts:
+            part.give_back(self.call.cost)
+        self.route.queue.wake()
+
+    # The end.
+
+    def cancelled(self) -> None:
+        """The caller went away."""
+        self.kind, self.detail, self.reason = _K.CANCELLED, "the caller went away", None
+
+
+def _size(request: httpx.Request) -> int:
+    try:
+        return len(request.content)
+    except httpx.RequestNotRead:
+        return 0

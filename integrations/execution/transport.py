@@ -1,0 +1,180 @@
+"""One request on the wire: send it, read the answer under a cap, decode it, and let go of the connection."""
+
+import zlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from typing import Protocol, runtime_checkable
+
+import httpx
+import msgspec
+
+from integrations.clock import Clock
+from integrations.execution.failure import TransportFailure, translate
+from integrations.execution.inflate import Inflater
+from integrations.execution.outcome import FailureKind
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """An inner transport that has connections of its own, and can look at a certificate."""
+
+    @property
+    def taken(self) -> int:
+        """Connections that are lent out now."""
+        ...
+
+    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
+        """Return the days until the server's certificate expires; None when that cannot be told."""
+        ...
+
+
+class Reply:
+    """An answer, read whole.
+
+    `headers` have lower-case names, repeated ones joined by ", ". `body` is decoded. `duration` is seconds
+    from the first byte sent to the last one read. `certificate_days_left` is set only when the call asked.
+    """
+
+    __slots__ = ("_json", "body", "certificate_days_left", "duration", "headers", "http_version", "status")
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        duration: float = 0.0,
+        http_version: str = "HTTP/1.1",
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.duration = duration
+        self.http_version = http_version
+        self.certificate_days_left: float | None = None
+        self._json: object = msgspec.UNSET
+
+    def json(self) -> object:
+        """Return the body as JSON values, decoded once.
+
+        Raises:
+            msgspec.DecodeError: when it is no JSON.
+        """
+        if self._json is msgspec.UNSET:
+            self._json = msgspec.json.decode(self.body)
+        return self._json
+
+    def text(self) -> str:
+        """Return the body as text, in the charset its Content-Type names, or UTF-8; never raises."""
+        content_type = {"content-type": self.headers.get("content-type", "")}
+        return httpx.Response(self.status, headers=content_type, content=self.body).text
+
+
+class HTTPTransport:
+    """Sends requests through any httpx transport: the pool, `httpx.MockTransport`, `httpx.ASGITransport`."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, clock: Clock) -> None:
+        self.inner = inner
+        self.in_flight = 0
+        self._now: Callable[[], float] = clock.monotonic
+
+    async def send(self, request: httpx.Request, *, connect: float, timeout: float, max_body: int) -> Reply:  # noqa: ASYNC109 - handed to the socket; the executor holds the cancel scope
+        """Return the answer; `connect` and `timeout` (of one read) are seconds, `max_body` decoded bytes.
+
+        Follows no redirect. Whatever happens, a cancellation too, the connection is let go.
+
+        Raises:
+            TransportFailure: when there is no usable answer.
+        """
+        request.extensions["timeout"] = {
+            "connect": connect,
+            "pool": connect,
+            "read": timeout,
+            "write": timeout,
+        }
+        self.in_flight += 1
+        began = self._now()
+        try:
+            response = await self.inner.handle_async_request(request)
+            headers = _headers(response)
+            try:
+                body = await _read(response, headers.get("content-encoding", ""), max_body)
+            finally:
+                await response.aclose()
+            return Reply(
+                status=response.status_code,
+                headers=headers,
+                body=body,
+                duration=self._now() - began,
+                http_version=response.http_version,
+            )
+        except Exception as error:  # noqa: BLE001 - the edge: whatever the wire raises becomes one failure
+            failure = translate(error)
+        finally:
+            self.in_flight -= 1
+        # Raised outside the handler, so that no message that quotes the URL hangs on to it as context.
+        raise failure
+
+    @property
+    def orphans(self) -> int:
+        """Connections that are taken by no request: a leak, if it stays above 0."""
+        return max(0, self.inner.taken - self.in_flight) if isinstance(self.inner, Pooled) else 0
+
+    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
+        """Return the days until the certificate of `url` expires; None where that cannot be told."""
+        if not isinstance(self.inner, Pooled):
+            return None
+        return await self.inner.certificate_days_left(url, within=within)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.inner.aclose()
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+async def _read(response: httpx.Response, coding: str, max_body: int) -> bytes:
+    """The decoded body; the cap holds while streaming, so that a gzip bomb is not unpacked whole."""
+    stream = response.stream
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise TypeError("the transport answered with a stream that is not asynchronous")
+    coding = coding.strip().lower()
+    inflater = Inflater(coding) if coding not in {"", "identity"} else None
+    body = _CappedBody(max_body, response.status_code)
+    chunks = aiter(stream)
+    try:
+        async for chunk in chunks:
+            body.add(inflater.pieces(chunk) if inflater else (chunk,))
+    finally:
+        # A generator left half-way would be closed by a task of its own, later.
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+    if inflater is not None and not inflater.is_whole:
+        raise zlib.error("the compressed body ends early")
+    return body.whole()
+
+
+class _CappedBody:
+    def __init__(self, cap: int, status: int) -> None:
+        self._cap = cap
+        self._status = status
+        self._size = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self._size += len(piece)
+            if self._size > self._cap:
+                detail = f"the body is over {self._cap} bytes"
+                failure = TransportFailure(FailureKind.TOO_LARGE, sent=True, detail=detail)
+                failure.status = self._status
+                raise failure
+            self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

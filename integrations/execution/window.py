@@ -1,0 +1,92 @@
+"""What a breaker knows of the recent past: a time window of counts, and how long calls usually take."""
+
+import math
+
+_PERIOD = 300.0
+_STEPS = 4
+_OFFSET = 80
+_SIZE = 128
+_ENOUGH = 20.0
+
+
+class CallWindow:
+    """Counts of the last `seconds` seconds, in one-second buckets; adding and evicting are O(1)."""
+
+    def __init__(self, seconds: int) -> None:
+        self._size = seconds
+        self._second = 0
+        self._calls = [0] * seconds
+        self._failures = [0] * seconds
+        self._slow = [0] * seconds
+        self.calls = 0
+        self.failures = 0
+        self.slow = 0
+
+    def add(self, now: float, *, failed: bool, slow: bool) -> None:
+        """Count one call that ended at `now` (monotonic seconds)."""
+        second = int(now)
+        if second != self._second:
+            self.move_to(second)
+        place = second % self._size
+        self._calls[place] += 1
+        self.calls += 1
+        if failed:
+            self._failures[place] += 1
+            self.failures += 1
+        if slow:
+            self._slow[place] += 1
+            self.slow += 1
+
+    def move_to(self, second: int) -> None:
+        """Evict what is too old at `second`; a time that goes back evicts nothing."""
+        for passed in range(self._second + 1, min(second, self._second + self._size) + 1):
+            self._evict(passed % self._size)
+        self._second = max(second, self._second)
+
+    def _evict(self, place: int) -> None:
+        self.calls -= self._calls[place]
+        self.failures -= self._failures[place]
+        self.slow -= self._slow[place]
+        self._calls[place] = self._failures[place] = self._slow[place] = 0
+
+
+class UsualDuration:
+    """The rolling p95 of successful calls, from logarithmic buckets of a factor 2^(1/4), about ±10 %.
+
+    A period of five minutes counts only from the second rotation after it on, and then halves with each: so
+    calls that just became slow do not move the line they are measured against before the breaker has seen
+    them.
+    """
+
+    def __init__(self) -> None:
+        self._settled = [0.0] * _SIZE
+        self._ripening = [0] * _SIZE
+        self._fresh = [0] * _SIZE
+        self._rotates_at = 0.0
+        self.p95: float | None = None
+
+    def add(self, now: float, seconds: float) -> None:
+        """Count one success that ended at `now` (monotonic seconds)."""
+        if now >= self._rotates_at:
+            self._rotate(now)
+        place = _OFFSET + int(math.log2(seconds) * _STEPS) if seconds > 0 else 0
+        self._fresh[min(max(place, 0), _SIZE - 1)] += 1
+
+    def _rotate(self, now: float) -> None:
+        if self._rotates_at:
+            pairs = zip(self._settled, self._ripening, strict=True)
+            self._settled = [settled / 2 + ripe for settled, ripe in pairs]
+            self._ripening, self._fresh = self._fresh, [0] * _SIZE
+            self.p95 = self._percentile(0.95)
+        self._rotates_at = now + _PERIOD
+
+    def _percentile(self, share: float) -> float | None:
+        total = sum(self._settled)
+        if total < _ENOUGH:
+            return None
+        below = 0.0
+        for place, count in enumerate(self._settled):
+            below += count
+            if below >= share * total:
+                return float(2 ** ((place - _OFFSET + 0.5) / _STEPS))
+        return None
