@@ -19,6 +19,10 @@ from tests.fakes.signals import RecordingSubscriber
 Answer = Outcome | Exception | Callable[[], Awaitable[Outcome]]
 
 
+QUICK = MonitorSettings(spread=1.0)
+EVERY_MINUTE = CheckPolicy(interval=60.0, retry_interval=15.0)
+
+
 class FakeCheck(msgspec.Struct, frozen=True, kw_only=True):
     """As the framework's Check."""
 
@@ -37,12 +41,12 @@ class FakeFramework:
         self.answers: dict[str, Answer] = {}
         self.ran: list[tuple[str, float]] = []
         self.in_flight: Counter[str] = Counter()
-        self.most_in_flight: Counter[str] = Counter()
+        self.most_in_flight = 0
 
-    async def run_check(self, check: Check, /, *, timeout: float) -> Outcome:
+    async def run_check(self, check: Check, /, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - as the real one
         self.ran.append((check.integration, self.clock.monotonic()))
         self.in_flight[check.integration] += 1
-        self.most_in_flight |= self.in_flight
+        self.most_in_flight = max(self.most_in_flight, self.in_flight[check.integration])
         try:
             await anyio.lowlevel.checkpoint()
             answer = self.answers.get(check.capability, self.answer)
@@ -87,9 +91,7 @@ class FakeStore:
 class Watch:
     """A monitor with all its doubles, in virtual time."""
 
-    def __init__(
-        self, *, store: FakeStore | None = None, settings: MonitorSettings = MonitorSettings(spread=1.0)
-    ) -> None:
+    def __init__(self, *, store: FakeStore | None = None, settings: MonitorSettings = QUICK) -> None:
         self.clock = LoopClock()
         self.framework = FakeFramework(self.clock)
         self.breakers = FakeBreakers()
@@ -110,7 +112,7 @@ class Watch:
 
 
 def connection(
-    integration: str = "wiki", *, vendor: str = "wikis", check: CheckPolicy = CheckPolicy()
+    integration: str = "wiki", *, vendor: str = "wikis", check: CheckPolicy = EVERY_MINUTE
 ) -> Connection:
     return Connection(id=integration, vendor=vendor, check=check)
 

@@ -40,7 +40,7 @@ class HealthMachine(RuleBasedStateMachine):
         self.notes, self.twin_notes = _Notes(), _Notes()
         self.subject = watch(self.notes, at=self.now)
         self.twin = watch(self.twin_notes, at=self.now)
-        self.shown = {name: Health.UNKNOWN for name in (*CAPABILITIES, WHOLE)}
+        self.shown = dict.fromkeys((*CAPABILITIES, WHOLE), Health.UNKNOWN)
         self.rows: dict[str, list[Health]] = {name: [] for name in CAPABILITIES}
 
     def observe(self, capability: str, seen: Observation) -> list[HealthChange]:
