@@ -97,17 +97,22 @@ _LIMITS = (
     _gauge(
         "throttled_until_timestamp_seconds", _BUCKET, "Until when the vendor asked for quiet; past when not."
     ),
+    _counter("executor_errors", _ONE, "Exceptions inside the executor, which a call must never see."),
+    _counter("execution_save_errors", (), "Failed attempts to save breakers and limits for the next start."),
     _gauge("pool_orphans", _ONE, "Connections that were lost to cancelled calls and are being replaced."),
 )
 _HEALTH_ROWS = (
     _counter("checks", (*_HEALTH, "outcome"), "Checks, by result: ok, the kind of failure, or skipped."),
     _histogram("check_duration_seconds", _CAPABILITY, "Time of checks that ran."),
     _histogram("check_start_lag_seconds", (), "How late checks started.", buckets=LAG_SECONDS),
+    _gauge("checks_in_flight", (), "Checks on their way now."),
+    _counter("check_errors", (), "Exceptions while checking, apart from what vendors do."),
     _counter("check_slots_skipped", _ONE, "Check times that passed while an earlier check still ran."),
     _gauge(
         "health", (*_HEALTH, "state"), "1 for the confirmed health, 0 otherwise; no capability is the whole."
     ),
     _gauge("health_since_timestamp_seconds", _HEALTH, "Since when the confirmed health holds."),
+    _counter("health_save_failures", (), "Failed attempts to save confirmed health; they are repeated."),
     _counter("health_changes", (*_HEALTH, "to"), "Confirmed changes of health, by the new state."),
     _gauge(
         "integration_info", (*_LINE, "team", "environment", "tier"), "1 for each integration, with its owner."

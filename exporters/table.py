@@ -20,11 +20,9 @@ from integrations.signals import (
     BreakerTransition,
     CallRecord,
     CheckResult,
-    ConfigChange,
     CredentialNotice,
     HealthChange,
     OperatorAction,
-    QueryRun,
     Signal,
     WebhookReceipt,
 )
@@ -82,9 +80,7 @@ class MetricTable:
             CredentialNotice: self._credential,
             WebhookReceipt: self._webhook,
             OperatorAction: self._operator,
-            ConfigChange: self._config,
             APIRequest: self._request,
-            QueryRun: self._query,
         }
 
     def on_signal(self, signal: Signal) -> None:
@@ -204,19 +200,12 @@ class MetricTable:
     def _operator(self, action: OperatorAction) -> None:
         self._count("dialtone_operator_actions_total", action.action)
 
-    def _config(self, change: ConfigChange) -> None:
-        self._numbers["dialtone_config_loaded_timestamp_seconds"].cell().value = change.at
-        self._numbers["dialtone_build_info"].cell(change.version).value = 1
-
     def _request(self, request: APIRequest) -> None:
         method = request.method if request.method in METHODS else "other"
         self._count("dialtone_api_requests_total", method, request.route, str(request.status))
         self._histograms["dialtone_api_request_duration_seconds"].cell(request.route).observe(
             request.duration
         )
-
-    def _query(self, run: QueryRun) -> None:
-        self._count("dialtone_analytics_queries_total", run.query, "error" if run.error else "ok")
 
 
 def _distribution(family: Family) -> Callable[[], Distribution]:

@@ -41,6 +41,8 @@ def _losses() -> Builder[models.Panel]:
     drops = f"sum by (queue, reason) ({rate('dialtone_queue_dropped_total')})"
     others = {
         "task restarts": "dialtone_task_restarts_total",
+        "executor errors": "dialtone_executor_errors_total",
+        "check errors": "dialtone_check_errors_total",
         "subscriber errors": "dialtone_subscriber_errors_total",
         "series dropped": "dialtone_metric_series_dropped_total",
         "samples refused": "dialtone_samples_refused_total",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
@@ -83,31 +84,29 @@ def _health() -> Builder[models.Panel]:
         "team": "Team",
         "environment": "Environment",
     }
+    panel = sheet(
+        "Health of each integration, the worst first",
+        "The confirmed health of each integration as a whole, and since when it holds.",
+        series=[f"{state} * {owner}", since],
+        columns=columns,
+        sort="Health",
+    )
+    return _formatted(panel).span(14)
+
+
+def _formatted(panel: table.Panel) -> table.Panel:
     link = {
         "title": "Show only this integration",
         "url": "/d/dialtone-overview?var-integration=${__value.text}",
     }
+    narrow = models.DynamicConfigValue(id_val="custom.width", value=120)
+    mapped = models.DynamicConfigValue(id_val="mappings", value=words(HEALTH_WORDS))
+    coloured = models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"})
+    ago = models.DynamicConfigValue(id_val="unit", value="dateTimeFromNow")
     return (
-        sheet(
-            "Health of each integration, the worst first",
-            "The confirmed health of each integration as a whole, and since when it holds.",
-            series=[f"{state} * {owner}", since],
-            columns=columns,
-            sort="Health",
-        )
-        .override_by_name(
-            "Health",
-            [
-                models.DynamicConfigValue(id_val="mappings", value=words(HEALTH_WORDS)),
-                models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
-                models.DynamicConfigValue(id_val="custom.width", value=120),
-            ],
-        )
-        .override_by_name("Since", [models.DynamicConfigValue(id_val="unit", value="dateTimeFromNow")])
-        .override_by_regexp(
-            "Vendor|Team|Environment", [models.DynamicConfigValue(id_val="custom.width", value=120)]
-        )
-        .span(14)
+        panel.override_by_name("Health", [mapped, coloured, narrow])
+        .override_by_name("Since", [ago])
+        .override_by_regexp("Vendor|Team|Environment", [narrow])
         .override_by_name("Integration", [models.DynamicConfigValue(id_val="links", value=[link])])
     )
 

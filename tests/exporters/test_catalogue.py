@@ -1,15 +1,14 @@
 """The catalogue obeys Prometheus' practice, is documented, and holds every metric the code names."""
 
-import ast
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from exporters.catalogue import CATALOGUE, SECTIONS, UNITS, Family, document
+from tests.exporters.named_samples import named_samples
 
 ROOT = Path(__file__).parents[2]
 ABBREVIATED = {
@@ -80,37 +79,14 @@ def test_the_manual_is_the_catalogue() -> None:
     )
 
 
-def named_samples() -> Iterator[tuple[str, ast.Call]]:
-    """Each `Sample("dialtone_…", …)` in the packages."""
-    for package in ("app", "exporters", "monitors", "integrations"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Name)
-                    and node.func.id == "Sample"
-                ):
-                    yield f"{path.relative_to(ROOT)}:{node.lineno}", node
-
-
-def given(labels: ast.expr | None) -> int | None:
-    """How many label values stand there; None when the code does not show it."""
-    if not isinstance(labels, ast.Tuple) or any(isinstance(item, ast.Starred) for item in labels.elts):
-        return None
-    return len(labels.elts)
-
-
 def test_every_sample_in_the_code_is_a_metric_of_the_catalogue_with_its_labels() -> None:
     faults = []
-    for place, node in named_samples():
-        name, labels = [*node.args, None, None][:2]
-        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-            continue
-        row = CATALOGUE.get(name.value)
+    for place, name, labels in named_samples():
+        row = CATALOGUE.get(name)
         if row is None:
-            faults.append(f"{place}: {name.value} is not in the catalogue")
-        elif given(labels) not in {None, len(row.labels)}:
-            faults.append(f"{place}: {name.value} has the labels {row.labels}")
+            faults.append(f"{place}: {name} is not in the catalogue")
+        elif labels not in {None, len(row.labels)}:
+            faults.append(f"{place}: {name} has the labels {row.labels}")
     assert faults == []
 
 

@@ -16,17 +16,16 @@ from integrations.signals import (
     BreakerState,
     BreakerTransition,
     CheckResult,
-    ConfigChange,
     CredentialNotice,
     Evidence,
     Health,
     HealthChange,
     OperatorAction,
-    QueryRun,
     QuotaSample,
     Signal,
     WebhookReceipt,
 )
+from tests.exporters.named_samples import named_samples
 from tests.fakes.calls import SampleList, call_record
 
 LINE: dict[str, Any] = {"at": 1.0, "integration": "gh", "vendor": "github"}
@@ -166,11 +165,6 @@ SIGNALS: dict[str, tuple[Signal, str, tuple[str, ...]]] = {
         "dialtone_operator_actions_total",
         ("pause",),
     ),
-    "config": (
-        ConfigChange(at=1.0, source="f", sha256="0", integrations=1, version="0.1.0"),
-        "dialtone_build_info",
-        ("0.1.0",),
-    ),
     "request": (
         APIRequest(at=1.0, method="GET", route="/healthz", status=200, duration=0.1),
         "dialtone_api_requests_total",
@@ -181,22 +175,21 @@ SIGNALS: dict[str, tuple[Signal, str, tuple[str, ...]]] = {
         "dialtone_api_requests_total",
         ("other", "/healthz", "405"),
     ),
-    "query": (
-        QueryRun(at=1.0, query="usage", caller="ann", duration=0.1, rows=3),
-        "dialtone_analytics_queries_total",
-        ("usage", "ok"),
-    ),
-    "failed-query": (
-        QueryRun(at=1.0, query="usage", caller="ann", duration=0.1, rows=0, error="no"),
-        "dialtone_analytics_queries_total",
-        ("usage", "error"),
-    ),
 }
 
 
 @pytest.mark.parametrize(("signal", "metric", "labels"), SIGNALS.values(), ids=SIGNALS)
 def test_a_signal_is_counted_in_its_metric(signal: Signal, metric: str, labels: tuple[str, ...]) -> None:
     assert values(counted(signal), metric) == {labels: 1}
+
+
+def test_what_the_table_counts_itself_no_owner_in_the_code_samples_too() -> None:
+    table = counted(call_record(kind=FailureKind.REJECTED, reason=RejectReason.QUOTA))
+    for signal, _, _ in SIGNALS.values():
+        table.on_signal(signal)
+    recorded = {reading.family.name for reading in table.read()} - {"dialtone_metric_series_dropped_total"}
+    assert len(recorded) >= 18
+    assert recorded & {name for _, name, _ in named_samples()} == set()
 
 
 def test_a_signal_without_a_metric_is_passed_over() -> None:
@@ -214,11 +207,6 @@ def test_a_check_that_did_not_run_has_neither_duration_nor_lag() -> None:
     table = counted(CheckResult(**LINE, capability="read", action="a", ran=False))
     assert values(table, "dialtone_check_duration_seconds") == {}
     assert values(table, "dialtone_check_start_lag_seconds") == {}
-
-
-def test_a_configuration_stamps_when_it_took_effect() -> None:
-    change = ConfigChange(at=1_800_000_000.5, source="f", sha256="0", integrations=1, version="0.1.0")
-    assert value(counted(change), "dialtone_config_loaded_timestamp_seconds") == 1_800_000_000.5
 
 
 def test_samples_are_read_at_each_reading() -> None:
