@@ -1,0 +1,118 @@
+from datetime import datetime
+
+import pytest
+
+from exporters.analytics.parameters import InvalidParams, Parameter, Value, read_parameters
+from exporters.analytics.queries import bundled_queries, parse_query
+
+NOW = 1_800_000_000.0
+PARAMETERS = (
+    Parameter.declared("from", "time", "-24h", "start"),
+    Parameter.declared("to", "time", "now", "end"),
+    Parameter.declared("bucket", "duration", "1h", "width"),
+    Parameter.declared("limit", "int", "50", "rows"),
+    Parameter.declared("integration", "text", "-", "which"),
+    Parameter.declared("origin", "one_of(traffic|check|all)", "traffic", "whose"),
+)
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts)  # type: ignore[arg-type] # noqa: DTZ001 - what is bound is naive UTC
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert read_parameters(PARAMETERS, {}, now=NOW) == {
+        "from": utc(2027, 1, 14, 8),
+        "to": utc(2027, 1, 15, 8),
+        "bucket": 3600.0,
+        "limit": 50,
+        "integration": None,
+        "origin": "traffic",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("from", "2026-11-22T10:00:00Z", utc(2026, 11, 22, 10)),
+        ("from", "2026-11-22T10:00:00+02:00", utc(2026, 11, 22, 8)),
+        ("from", "2026-11-22", utc(2026, 11, 22)),
+        ("from", "-90m", utc(2027, 1, 15, 6, 30)),
+        ("from", "-1.5h", utc(2027, 1, 15, 6, 30)),
+        ("bucket", "30s", 30.0),
+        ("bucket", "7d", 604_800.0),
+        ("limit", "-3", -3),
+        ("integration", "", ""),
+        ("integration", "'; DROP TABLE calls; --", "'; DROP TABLE calls; --"),
+        ("origin", "all", "all"),
+    ],
+)
+def test_a_value_is_read_as_its_type(name: str, text: str, value: Value) -> None:
+    assert read_parameters(PARAMETERS, {name: text}, now=NOW)[name] == value
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"from": "yesterday"}, "from: found 'yesterday', expected a time: ISO 8601"),
+        ({"from": "1h"}, "from: found '1h', expected a time"),
+        ({"from": "-99999999999999w"}, "from: found '-99999999999999w', expected a time"),
+        ({"from": "0001-01-01T00:00:00+10:00"}, "expected a time"),
+        (
+            {"from": "now", "to": "-1h"},
+            "to: found '2027-01-15T07:00:00Z', expected a time after 2027",
+        ),
+        ({"bucket": "0s"}, "bucket: found '0s', expected a duration of a second or more"),
+        ({"bucket": "1y"}, "bucket: found '1y', expected a duration"),
+        ({"bucket": "999999999d"}, "expected a duration"),
+        ({"limit": "ten"}, "limit: found 'ten', expected a whole number"),
+        ({"limit": "9" * 30}, "expected a whole number"),
+        ({"limit": "٣"}, "expected a whole number"),
+        (
+            {"integration": "x" * 201},
+            "integration: found 'x{20}…', expected at most 200",
+        ),
+        (
+            {"origin": "trafic"},
+            "origin: found 'trafic', expected one of traffic, check, all; .* 'traffic'",
+        ),
+        ({"integraton": "x"}, "integraton: found 'x', expected one of .*; the nearest is 'integration'"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_was_expected(given: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidParams, match=message):
+        read_parameters(PARAMETERS, given, now=NOW)
+
+
+def test_a_refusal_names_the_parameter_for_programs_too() -> None:
+    with pytest.raises(InvalidParams) as caught:
+        read_parameters(PARAMETERS, {"origin": "chek"}, now=NOW)
+
+    error = caught.value
+    assert (error.parameter, error.found, error.nearest) == ("origin", "chek", "check")
+
+
+def test_every_bundled_query_documents_what_it_takes() -> None:
+    queries = bundled_queries()
+
+    assert {query.name for query in queries} >= {"performance", "usage_by_caller", "health_timeline"}
+    for query in queries:
+        assert query.doc.endswith(".")
+        for parameter in query.parameters:
+            assert parameter.doc.endswith(".")
+            parameter.read(None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1", "needs a sentence"),
+        ("-- Doc.\nSELECT $a", "declares set\\(\\) but uses {'a'}"),
+        ("-- Doc.\n-- @param a int 1 Doc.\nSELECT 1", "declares {'a'}"),
+        ("-- Doc.\n-- @param a number 1 Doc.\nSELECT $a", "type 'number' is none of"),
+        ("-- Doc.\n-- @param a int\nSELECT $a", "is not '@param"),
+    ],
+)
+def test_a_query_with_a_wrong_header_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_query("x", text)
