@@ -13,6 +13,7 @@ from app.storage.postgresql import PostgreSQLUnits
 from app.storage.signal_log import OperatorActions, SignalLog
 from app.storage.thread import SQLiteUnits
 from integrations.clock import Clock
+from integrations.credentials.secret import Secret
 from integrations.samples import Sample
 
 FILE_NAME = "dialtone.sqlite"
@@ -49,8 +50,8 @@ class Storage:
         return self._units.samples()
 
 
-def open_storage(url: str, *, state_dir: Path, clock: Clock) -> Storage:
-    """Make the storage that `url` names; an empty one is the SQLite file in `state_dir`.
+def open_storage(url: Secret | None, *, state_dir: Path, clock: Clock) -> Storage:
+    """Make the storage that `url` names; without one it is the SQLite file in `state_dir`.
 
     Nothing is opened before `start`. Forms: `sqlite:///relative/path`, `sqlite:////absolute/path`,
     `postgresql://user:password@host/database`.
@@ -58,15 +59,15 @@ def open_storage(url: str, *, state_dir: Path, clock: Clock) -> Storage:
     Raises:
         StorageError: when the URL names no database that Dialtone can use.
     """
-    if not url:
+    if url is None:
         return Storage(sqlite_units(state_dir / FILE_NAME, clock=clock))
     try:
-        parsed = sa.make_url(url)
+        parsed = sa.make_url(url.reveal())
     except sa.exc.ArgumentError as error:
         raise StorageError("storage.url is no database URL: expected sqlite:/// or postgresql://") from error
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
-        return Storage(PostgreSQLUnits(url, clock=clock))
+        return Storage(PostgreSQLUnits(url.reveal(), clock=clock))
     if kind != "sqlite" or parsed.database in {None, "", ":memory:"}:
         raise StorageError(f"storage.url names {kind!r}: expected sqlite:///FILE or postgresql://")
     return Storage(sqlite_units(state_dir / str(parsed.database), clock=clock))

@@ -13,7 +13,7 @@ from integrations.signals import OperatorAction
 
 
 async def main() -> None:
-    storage = open_storage("", state_dir=Path(sys.argv[1]), clock=SystemClock())
+    storage = open_storage(None, state_dir=Path(sys.argv[1]), clock=SystemClock())
     await storage.start()
     numbers = itertools.count(int(sys.argv[2]))
 

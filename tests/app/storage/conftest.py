@@ -9,7 +9,7 @@ from integrations.clock import SystemClock
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    storage = open_storage("", state_dir=tmp_path, clock=SystemClock())
+    storage = open_storage(None, state_dir=tmp_path, clock=SystemClock())
     await storage.start()
     yield storage
     await storage.aclose()

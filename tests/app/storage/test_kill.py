@@ -33,7 +33,7 @@ async def test_no_acknowledged_unit_is_lost_by_sigkill(tmp_path: Path) -> None:
         assert len(numbers) >= 150
         acknowledged += numbers
 
-    storage = open_storage("", state_dir=tmp_path, clock=SystemClock())
+    storage = open_storage(None, state_dir=tmp_path, clock=SystemClock())
     await storage.start()
     actions = await storage.operators.recent(1_000_000)
     await storage.aclose()

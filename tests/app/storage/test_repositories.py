@@ -5,6 +5,7 @@ import pytest
 from app.storage.storage import Storage, open_storage
 from exporters.catalogue import CATALOGUE
 from integrations.clock import SystemClock
+from integrations.credentials.secret import Secret
 from integrations.execution.outcome import FailureKind
 from integrations.execution.status import ExecutionStore, SavedBreaker, SavedLine, SavedQuota
 from integrations.signals import BreakerState, Evidence, Health, HealthChange, OperatorAction
@@ -151,13 +152,13 @@ async def test_numbers_are_never_given_again_after_trimming(storage: Storage) ->
 
 async def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:
     for _ in range(2):
-        storage = open_storage("", state_dir=tmp_path, clock=SystemClock())
+        storage = open_storage(None, state_dir=tmp_path, clock=SystemClock())
         await storage.start()
         await storage.execution.save_lines([LINE])
         await storage.operators.record(action(1.0))
         await storage.aclose()
 
-    storage = open_storage("sqlite:///dialtone.sqlite", state_dir=tmp_path, clock=SystemClock())
+    storage = open_storage(Secret("sqlite:///dialtone.sqlite"), state_dir=tmp_path, clock=SystemClock())
     await storage.start()
     assert list(await storage.execution.load_lines()) == [LINE]
     assert len(await storage.signals.signals_after(0, 10)) == 2

@@ -19,6 +19,7 @@ from app.storage.errors import (
 )
 from app.storage.storage import FILE_NAME, open_database, open_storage
 from integrations.clock import SystemClock
+from integrations.credentials.secret import Secret
 
 SECOND = '''"""A later schema."""
 
@@ -168,11 +169,11 @@ def test_a_file_that_another_program_has_open_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "no url", "sqlite:///:memory:"])
 def test_a_url_that_names_no_usable_database_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"storage\.url"):
-        open_storage(url, state_dir=tmp_path, clock=SystemClock())
+        open_storage(Secret(url), state_dir=tmp_path, clock=SystemClock())
 
 
 async def test_a_folder_that_is_missing_is_a_clear_failure(tmp_path: Path) -> None:
-    storage = open_storage("sqlite:///missing/x.sqlite", state_dir=tmp_path, clock=SystemClock())
+    storage = open_storage(Secret("sqlite:///missing/x.sqlite"), state_dir=tmp_path, clock=SystemClock())
 
     with pytest.raises(StorageUnavailableError, match=r"cannot open the database .*No such file"):
         await storage.start()
@@ -181,7 +182,9 @@ async def test_a_folder_that_is_missing_is_a_clear_failure(tmp_path: Path) -> No
 
 
 async def test_postgresql_without_its_driver_says_what_to_install(tmp_path: Path) -> None:
-    storage = open_storage("postgresql://db.example/dialtone", state_dir=tmp_path, clock=SystemClock())
+    storage = open_storage(
+        Secret("postgresql://db.example/dialtone"), state_dir=tmp_path, clock=SystemClock()
+    )
 
     try:
         import psycopg  # type: ignore[import-not-found,unused-ignore]  # the optional extra

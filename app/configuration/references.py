@@ -1,0 +1,138 @@
+"""References in the file's texts: `${NAME}`, `${NAME:-default}`, `${file:/path}`; `$$` is a dollar sign.
+
+A value found through a reference is never shown, and what it holds is not searched for references again.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from integrations.credentials.secret import Secret
+from integrations.manifest import source
+from integrations.manifest.source import Document, Problem, key_of
+
+MAX_FILE_BYTES = 64 * 1024
+
+_REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{))")
+_VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_FORMS = "${NAME}, ${NAME:-default}, ${file:/path}, or $$ for a dollar sign"
+
+
+class _UnresolvedError(Exception):
+    """A reference leads nowhere: what was found and what was expected."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(found, expected)
+        self.found, self.expected = found, expected
+
+
+class References:
+    """Replaces the references of one document, and remembers what must not be shown.
+
+    `shown` says by key what to show of a value that came through references; `unresolved` are the keys whose
+    value is not known; `literals` are the secrets that stand in the file itself.
+    """
+
+    def __init__(self, document: Document, *, environment: Mapping[str, str], folder: Path) -> None:
+        self._document = document
+        self._environment = environment
+        self._folder = folder
+        self.problems: list[Problem] = []
+        self.shown: dict[str, str] = {}
+        self.unresolved: set[str] = set()
+        self.literals: list[source.Path] = []
+
+    def resolve(self, value: object, path: source.Path = ()) -> object:
+        """Return the value with all references replaced; texts where a secret belongs become Secrets."""
+        if isinstance(value, dict):
+            return {key: self.resolve(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(item, (*path, index)) for index, item in enumerate(value)]
+        return self._text(value, path) if isinstance(value, str) else value
+
+    def _text(self, text: str, path: source.Path) -> object:
+        names = _names(text)
+        if names:
+            self.shown[key_of(path)] = " ".join(names)
+        try:
+            resolved = self._replaced(text)
+        except _UnresolvedError as error:
+            self.unresolved.add(key_of(path))
+            self.problems.append(self._document.problem(path, found=error.found, expected=error.expected))
+            resolved = ""
+        return self._secret(resolved, text, path) if _is_secret(path) else resolved
+
+    def _secret(self, value: str, text: str, path: source.Path) -> Secret:
+        names = _names(text)
+        if not names:
+            self.literals.append(path)
+        if not value and key_of(path) not in self.unresolved:
+            found = f"{' '.join(names)}, which is empty" if names else "an empty text"
+            self.problems.append(self._document.problem(path, found=found, expected="a secret"))
+        return Secret(value, origin=" ".join(names), read=self._reader(text) if "${file:" in text else None)
+
+    def _reader(self, text: str) -> Callable[[], str]:
+        def read() -> str:
+            try:
+                return self._replaced(text)
+            except _UnresolvedError as error:
+                raise OSError(f"{error.found}: expected {error.expected}") from error
+
+        return read
+
+    def _replaced(self, text: str) -> str:
+        return _REFERENCE.sub(self._value, text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        if match["dollar"]:
+            return "$"
+        if match["open"]:
+            raise _UnresolvedError("${ that is not closed", _FORMS)
+        inner = match["inner"]
+        if inner.startswith("file:"):
+            return self._from_file(inner.removeprefix("file:"))
+        return self._from_environment(inner)
+
+    def _from_environment(self, inner: str) -> str:
+        variable = _VARIABLE.fullmatch(inner)
+        if variable is None:
+            raise _UnresolvedError("a reference of unknown form", _FORMS)
+        value = self._environment.get(variable["name"])
+        if variable["default"] is not None:
+            return value or str(variable["default"])
+        if value is None:
+            name = variable["name"]
+            raise _UnresolvedError(f"${{{name}}}", f"the environment variable {name} to be set")
+        return value
+
+    def _from_file(self, name: str) -> str:
+        try:
+            return _read_secret(self._folder / name)
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise _UnresolvedError(f"${{file:{name}}}", f"a file that can be read ({reason})") from error
+
+
+def _is_secret(path: source.Path) -> bool:
+    return path == ("storage", "url") or (
+        len(path) == 4 and path[0] == "integrations" and path[2] == "secrets"
+    )
+
+
+def _names(text: str) -> list[str]:
+    """The references in a text, without their defaults."""
+    inner = [match["inner"] for match in _REFERENCE.finditer(text) if match["inner"]]
+    return [f"${{{each.partition(':-')[0]}}}" for each in inner]
+
+
+def _read_secret(path: Path) -> str:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError("it is no regular file")
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise OSError(f"it is larger than {MAX_FILE_BYTES} bytes")
+    return content.decode().removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,214 @@
+"""The configuration file and the environment, decoded once and checked whole; nothing else reads either."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from app.configuration.checks import Listen, check, parse_listen, value_at
+from app.configuration.entries import Entry, connection, read_entries, secret_hook, without_empty_sections
+from app.configuration.references import References
+from app.configuration.structure import File, LogSettings, MetricsSettings, StorageSettings, TokenSettings
+from exporters.analytics.settings import AnalyticsSettings
+from integrations.connection import Connection, NetworkPolicy
+from integrations.errors import ConfigurationError
+from integrations.manifest import source
+from integrations.manifest.source import Document, Problem, SourceError, decode, key_of, read_yaml
+
+_INHERITED = re.compile(r"integrations\[\d+\]\.(policy|check|labels|network)\b")
+
+Validate = Callable[[Connection], Iterable[ConfigurationError]]
+
+
+class SettingsError(SourceError):
+    """The configuration cannot be used; `problems` are all that were found, in the order of the file."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration that can be started.
+
+    `source` is the file, `sha256` that of its bytes; `warnings` are worth a log line each. Paths are
+    absolute.
+    """
+
+    listen: Listen
+    state_dir: Path
+    log: LogSettings
+    network: NetworkPolicy
+    tokens: tuple[TokenSettings, ...]
+    metrics: MetricsSettings
+    analytics: AnalyticsSettings
+    storage: StorageSettings
+    integrations: tuple[Connection, ...]
+    source: str
+    sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+def load_settings(
+    path: Path, *, environment: Mapping[str, str] | None = None, validate: Validate | None = None
+) -> Settings:
+    """Read and check the file, and all that it refers to. Relative paths in it start at its folder.
+
+    `validate` returns (or raises) what is wrong with a connection by its vendor's rules.
+
+    Raises:
+        SettingsError: with every problem there is.
+    """
+    content = _read(path)
+    reading = _Reading(_document(content, path), path, os.environ if environment is None else environment)
+    settings = reading.settings(hashlib.sha256(content).hexdigest(), validate)
+    if settings is None:
+        raise SettingsError(reading.problems())
+    return settings
+
+
+class _Reading:
+    """One file on its way to Settings, and the problems met."""
+
+    def __init__(self, document: Document, path: Path, environment: Mapping[str, str]) -> None:
+        self._path = path.absolute()
+        self._folder = self._path.parent
+        self._references = References(document, environment=environment, folder=self._folder)
+        value = without_empty_sections(self._references.resolve(document.value), File)
+        self._document = Document(name=document.name, value=value, lines=document.lines)
+        self._problems: list[Problem] = []
+
+    def settings(self, sha256: str, validate: Validate | None) -> Settings | None:
+        """The settings, or None when there are problems."""
+        file = self._file()
+        entries = list(read_entries(self._document))
+        self._problems += self._own_problems(entries)
+        self._problems += check(self._document, self._folder)
+        self._problems += self._vendor_problems(entries, validate)
+        if file is None or self._problems or self._references.problems:
+            return None
+        return self._result(file, entries, sha256)
+
+    def problems(self) -> list[Problem]:
+        """What was found, in the order of the file; nothing that only follows from a missing value."""
+        places = {key_of(path): path for path in self._document.lines}
+        told = [
+            _shown(_pointed(problem, self._document, places), self._references.shown)
+            for problem in self._problems
+            if problem.key not in self._references.unresolved
+        ]
+        return sorted({*self._references.problems, *told}, key=lambda problem: (problem.line, problem.key))
+
+    def _file(self) -> File | None:
+        try:
+            return decode(self._document, File, hook=secret_hook)
+        except SourceError as error:
+            self._problems += error.problems
+            return None
+
+    def _own_problems(self, entries: Iterable[Entry]) -> Iterator[Problem]:
+        """What is wrong in the entries themselves: a wrong default is told once, where it stands."""
+        keys = {key_of(path) for path in self._document.lines}
+        is_default_wrong = any(problem.key.startswith(("defaults", "network")) for problem in self._problems)
+        for problem in (problem for entry in entries for problem in entry.problems):
+            is_inherited = problem.key not in keys and _INHERITED.match(problem.key) is not None
+            if not (is_inherited and is_default_wrong):
+                yield problem
+
+    def _vendor_problems(self, entries: Iterable[Entry], validate: Validate | None) -> Iterator[Problem]:
+        for entry in entries:
+            is_known = not any(
+                key.startswith(key_of(entry.path) + ".") for key in self._references.unresolved
+            )
+            if validate is not None and entry.settings is not None and is_known:
+                for error in _errors(validate, connection(entry.settings)):
+                    yield self._document.problem(
+                        (*entry.path, *_parts(error.key)),
+                        found=error.found,
+                        expected=error.expected,
+                        nearest=error.nearest,
+                    )
+
+    def _result(self, file: File, entries: Iterable[Entry], sha256: str) -> Settings | None:
+        listen = parse_listen(file.listen)
+        if listen is None:
+            return None
+        connections = (connection(entry.settings) for entry in entries if entry.settings is not None)
+        return Settings(
+            listen=listen,
+            state_dir=self._folder / file.state_dir,
+            log=file.log,
+            network=self._absolute(file.network),
+            tokens=file.tokens,
+            metrics=file.metrics,
+            analytics=file.analytics,
+            storage=file.storage,
+            integrations=tuple(
+                msgspec.structs.replace(each, network=self._absolute(each.network)) for each in connections
+            ),
+            source=str(self._path),
+            sha256=sha256,
+            warnings=tuple(map(self._literal_secret, self._references.literals)),
+        )
+
+    def _absolute(self, network: NetworkPolicy) -> NetworkPolicy:
+        if network.ca_file is None:
+            return network
+        return msgspec.structs.replace(network, ca_file=str(self._folder / network.ca_file))
+
+    def _literal_secret(self, path: source.Path) -> str:
+        where = f"{self._document.name}:{self._document.line(path)}: {key_of(path)}"
+        return f"{where}: a secret stands in the file itself; ${{NAME}} or ${{file:/path}} keeps it out"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, f"no file that can be read ({error.strerror})") from error
+
+
+def _document(content: bytes, path: Path) -> Document:
+    try:
+        return read_yaml(content.decode("utf-8-sig"), name=str(path))
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "bytes that are no UTF-8") from error
+    except SourceError as error:
+        raise SettingsError(error.problems) from error
+
+
+def _unreadable(path: Path, found: str) -> SettingsError:
+    problem = Problem(file=str(path), line=1, key="", found=found, expected="a configuration file in YAML")
+    return SettingsError([problem])
+
+
+def _errors(validate: Validate, candidate: Connection) -> list[ConfigurationError]:
+    try:
+        return list(validate(candidate))
+    except ConfigurationError as error:
+        return [error]
+
+
+def _parts(key: str) -> source.Path:
+    parts = re.findall(r"[^.\[\]]+", key)
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _pointed(problem: Problem, document: Document, places: Mapping[str, source.Path]) -> Problem:
+    """A rule between values names the keys it is about: point to the first one that stands in the file."""
+    if problem.found or problem.key not in places:
+        return problem
+    around = places[problem.key]
+    for name in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", problem.expected):
+        parts = tuple(name.split("."))
+        for path in ((*around, *parts), (*around, *parts[1:])):
+            value = value_at(document.value, path)
+            if path in document.lines and isinstance(value, int | float):
+                return document.problem(path, found=str(value), expected=f"that {problem.expected}")
+    return problem
+
+
+def _shown(problem: Problem, references: Mapping[str, str]) -> Problem:
+    """Show the reference in place of what it led to."""
+    if problem.key not in references or not problem.found:
+        return problem
+    return msgspec.structs.replace(problem, found=f"the value of {references[problem.key]}")
