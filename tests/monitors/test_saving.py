@@ -1,0 +1,208 @@
+"""Stored first, then told: the saver with a store that fails and comes back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+import anyio
+import pytest
+import structlog
+
+from integrations.samples import Sample
+from integrations.signals import Evidence, Health, HealthChange
+from monitors.report import SavedHealth
+from monitors.saving import MOST_CHANGES, HealthSaver
+from tests.fakes.clock import VIRTUAL_TIME, LoopClock
+from tests.fakes.signals import RecordingSubscriber
+from tests.monitors.doubles import FakeStore
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+class Desk:
+    """A saver with its doubles."""
+
+    def __init__(self, store: FakeStore | None) -> None:
+        self.clock = LoopClock()
+        self.store = store
+        self.published = RecordingSubscriber()
+        self.saver = HealthSaver(store=store, clock=self.clock, publish=self.published, random=Random(1))
+
+    def note(self, *, integration: str = "wiki", state: Health = Health.DOWN, changes: int = 1) -> None:
+        saved = SavedHealth(integration=integration, capabilities=(), state=state, since=1.0)
+        self.saver.note(saved, [change(integration, number) for number in range(changes)])
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.saver.run)
+            await anyio.lowlevel.checkpoint()
+            yield
+            group.cancel_scope.cancel()
+
+    def sample(self, metric: str) -> float:
+        return next(sample.value for sample in self.saver.samples() if sample.metric == metric)
+
+
+def change(integration: str = "wiki", number: int = 0) -> HealthChange:
+    return HealthChange(
+        at=2.0 + number,
+        integration=integration,
+        vendor="wikis",
+        capability="read",
+        before=Health.UP,
+        after=Health.DOWN,
+        evidence=Evidence.CHECK,
+        reason="3 checks in a row failed.",
+        since=1.0,
+    )
+
+
+class WatchfulStore(FakeStore):
+    """Notices what had been published when it was asked to save."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.published = RecordingSubscriber()
+        self.told_before: list[int] = []
+
+    async def save_health(self, state: SavedHealth, changes: object) -> None:
+        self.told_before.append(len(self.published.signals))
+        await super().save_health(state, changes)  # type: ignore[arg-type]  # passed on as it came
+
+
+async def test_a_change_is_stored_before_it_is_told() -> None:
+    store = WatchfulStore()
+    desk = Desk(store)
+    store.published = desk.published
+    async with desk.open():
+        desk.note()
+        await desk.saver.settle("wiki")
+    assert store.told_before == [0]
+    assert len(desk.published.signals) == len(store.changes) == 1
+
+
+async def test_without_a_store_changes_are_told() -> None:
+    desk = Desk(None)
+    desk.note()
+    await desk.saver.settle("wiki")
+    assert len(desk.published.signals) == 1
+
+
+async def test_while_the_store_fails_nothing_is_told_and_nothing_is_lost() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    store.error = OSError("disk full")
+    async with desk.open():
+        desk.note()
+        await desk.clock.sleep(120)
+        desk.note(state=Health.UP)
+        assert desk.published.signals == []
+        assert desk.sample("dialtone_queue_depth") == 1
+        store.error = None
+        await desk.clock.sleep(60)
+    assert len(store.changes) == len(desk.published.signals) == 2
+    assert (await store.load_health())[0].state is Health.UP
+    assert desk.sample("dialtone_queue_depth") == 0
+
+
+async def test_a_store_that_fails_is_asked_ever_less_often() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    store.error = OSError("disk full")
+    async with desk.open():
+        desk.note()
+        await desk.clock.sleep(600)
+        store.error = None
+        await desk.clock.sleep(31)
+    assert 20 <= store.saves <= 60
+    assert desk.sample("dialtone_health_save_failures_total") == store.saves - 1
+
+
+async def test_a_failing_store_is_logged_once_and_its_recovery_once() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    store.error = OSError("disk full")
+    with structlog.testing.capture_logs() as logs:
+        async with desk.open():
+            desk.note()
+            await desk.clock.sleep(120)
+            store.error = None
+            await desk.clock.sleep(60)
+    assert [entry["log_level"] for entry in logs] == ["error", "info"]
+
+
+async def test_a_store_that_hangs_is_given_up_and_asked_again() -> None:
+    class HangingStore(FakeStore):
+        async def save_health(self, state: SavedHealth, changes: object) -> None:
+            self.saves += 1
+            if self.saves == 1:
+                await anyio.sleep_forever()
+            await super().save_health(state, changes)  # type: ignore[arg-type]  # passed on as it came
+
+    store = HangingStore()
+    desk = Desk(store)
+    async with desk.open():
+        desk.note()
+        await desk.clock.sleep(20)
+    assert len(desk.published.signals) == 1
+
+
+async def test_changes_keep_their_order_across_failures() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    store.error = OSError("disk full")
+    async with desk.open():
+        desk.note(changes=3)
+        await desk.clock.sleep(2)
+        saved = SavedHealth(integration="wiki", capabilities=(), state=Health.UP, since=1.0)
+        desk.saver.note(saved, [change(number=number) for number in (3, 4)])
+        await desk.clock.sleep(2)
+        store.error = None
+        await desk.clock.sleep(60)
+    assert [stored.at for stored in store.changes] == [2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+async def test_above_the_bound_the_oldest_change_is_dropped_and_counted() -> None:
+    desk = Desk(FakeStore())
+    desk.note(changes=MOST_CHANGES + 5)
+    assert desk.sample("dialtone_queue_dropped_total") == 5
+    await desk.saver.settle("wiki")
+    assert len(desk.published.signals) == MOST_CHANGES
+
+
+async def test_what_waits_at_the_end_is_stored_before_the_saver_stops() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    async with desk.open():
+        desk.note()
+    assert len(store.changes) == len(desk.published.signals) == 1
+
+
+async def test_waiting_for_a_broken_store_has_an_end() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    store.error = OSError("disk full")
+    async with desk.open():
+        began = desk.clock.monotonic()
+        desk.note()
+        await desk.saver.settle("wiki")
+        assert desk.clock.monotonic() - began == pytest.approx(5.0, abs=0.1)
+
+
+async def test_many_integrations_are_stored_together() -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    async with desk.open():
+        for number in range(500):
+            desk.note(integration=f"wiki-{number}")
+        await desk.clock.sleep(1)
+    assert len(store.states) == store.saves == len(desk.published.signals) == 500
+
+
+def test_its_samples_name_its_queue() -> None:
+    desk = Desk(FakeStore())
+    assert Sample("dialtone_queue_depth", ("health",), 0) in list(desk.saver.samples())
