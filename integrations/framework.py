@@ -3,6 +3,7 @@
 import importlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -35,6 +36,25 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     capability: str
     action: str
     cost: float = 1.0
+
+
+class Probe(Protocol):
+    """What names a check: a Check, or a monitor's own."""
+
+    @property
+    def integration(self) -> str:
+        """The integration's id."""
+        ...
+
+    @property
+    def capability(self) -> str:
+        """The capability it stands for."""
+        ...
+
+    @property
+    def action(self) -> str:
+        """The action it runs."""
+        ...
 
 
 class IntegrationFramework:
@@ -118,7 +138,7 @@ class IntegrationFramework:
             if not one.auth or integration.auth_name in one.auth
         )
 
-    async def run_check(self, check: Check, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - it becomes the run's deadline
+    async def run_check(self, check: Probe, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - it becomes the run's deadline
         """Make a check's request and hold its answer against what the manifest expects.
 
         Raises:
@@ -242,7 +262,7 @@ class IntegrationFramework:
         return self._actions[vendor][action]()
 
 
-def _declared(integration: Integration, check: Check) -> HealthCheck:
+def _declared(integration: Integration, check: Probe) -> HealthCheck:
     for one in integration.manifest.health:
         if (one.capability, one.action) == (check.capability, check.action):
             return one

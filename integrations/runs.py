@@ -8,7 +8,6 @@ import httpx
 import msgspec
 
 from integrations.actions import ActionContext, CodeAction
-from integrations.clock import Clock
 from integrations.execution.call import Answer, Call, Verdict
 from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.transport import Reply
@@ -193,8 +192,3 @@ class ActionRun:
 
     def _foreign(self, error: ForeignHostError) -> Outcome:
         return Outcome(kind=FailureKind.MALFORMED, detail=f"not followed: {error}", run_id=self._order.run_id)
-
-
-def deadline_from(clock: Clock, seconds: float) -> float:
-    """The deadline `seconds` from now."""
-    return clock.monotonic() + seconds

@@ -1,0 +1,64 @@
+"""`make contracts`: derives every contract.lock anew and checks the requests that are really sent."""
+
+import sys
+
+import click
+import httpx
+
+from integrations.manifest.contract import verify
+from integrations.manifest.loading import Catalog
+from integrations.manifest.schema import Manifest
+from tests.contract.checking import OperationChecker
+from tests.contract.described import ContractError, Description
+from tests.contract.examples import config_of, examples
+from tests.contract.folder import ContractsFolder, contracts_folder
+from tests.contract.locks import bundled, derive, descriptions, lock_file, text_of
+
+
+def request_problems(manifest: Manifest, described: dict[str, Description]) -> list[str]:
+    """What the contracts say against the requests of all actions and checks."""
+    base = httpx.URL(str(config_of(manifest).get("base_url", ""))).path.rstrip("/")
+    problems = []
+    for example in examples(manifest):
+        name, _, key = manifest.actions[example.action].operation.partition(":")
+        if name not in described:
+            continue
+        prefix = manifest.contracts[name].prefix
+        checker = OperationChecker(described[name].operations[key], described[name], prefix=prefix)
+        found = checker.problems(example.request, base=base)
+        problems += [f"{example.action} ({example.variant}): {problem}" for problem in found]
+    return problems
+
+
+def rebuild(vendor: str, catalog: Catalog, folder: ContractsFolder) -> list[str]:
+    """Write a vendor's lock anew and return everything that does not agree."""
+    manifest = catalog.manifest(vendor)
+    try:
+        described = descriptions(manifest, folder)
+        lock = derive(manifest, catalog.lock(vendor), folder, described)
+        problems = request_problems(manifest, described)
+    except ContractError as error:
+        return [str(error)]
+    lock_file(vendor).write_text(text_of(lock, vendor), "utf-8")
+    problems += [f"{finding.action}: {finding.text}" for finding in verify(manifest, lock)]
+    requests = sum(1 for _ in examples(manifest))
+    click.echo(f"{vendor}: {len(lock.operations)} operations, {requests} requests, {len(problems)} problems")
+    return problems
+
+
+def main() -> int:
+    path = contracts_folder()
+    catalog = bundled()
+    if path is None:
+        click.echo("No contracts folder (CONTRACTS): the locks are checked, nothing is derived or validated.")
+        problems = [str(finding) for vendor in catalog.vendors() for finding in catalog.verify(vendor)]
+    else:
+        folder = ContractsFolder(path)
+        problems = [problem for vendor in catalog.vendors() for problem in rebuild(vendor, catalog, folder)]
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
+    return int(bool(problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The requests that are really sent, with the manifest's example inputs."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from integrations.clock import SystemClock
+from integrations.manifest.fields import read_fields
+from integrations.manifest.hosts import Origins
+from integrations.manifest.requests import RequestPlan
+from integrations.manifest.schema import Action, Manifest
+from integrations.manifest.templates import Template
+from integrations.manifest.values import Values
+
+
+class Example(NamedTuple):
+    action: str
+    variant: str
+    request: httpx.Request
+
+
+def config_of(manifest: Manifest) -> dict[str, object]:
+    """A config with the fields' defaults, and examples where a field is required."""
+    given = {name: field.example for name, field in manifest.config.items() if field.required}
+    values, wrong = read_fields(given, manifest.config)
+    if wrong:
+        raise ValueError(f"{manifest.id}: an example does not fit its config field: {wrong}")
+    return values
+
+
+def plan_of(manifest: Manifest, action: str) -> RequestPlan:
+    config = config_of(manifest)
+    values = Values(config, clock=SystemClock())
+    origins = Origins([Template(host).fill(values) for host in manifest.hosts])
+    return RequestPlan(manifest, action, config=config, origins=origins, clock=SystemClock())
+
+
+def params_of(action: Action, *, whole: bool) -> dict[str, object]:
+    """Every input's example, or those of the required ones only."""
+    chosen = {name: one for name, one in action.input.items() if whole or one.required}
+    lacking = [name for name, one in chosen.items() if one.example is msgspec.UNSET]
+    if lacking:
+        raise ValueError(f"inputs without an example: {', '.join(lacking)}")
+    return {name: one.example for name, one in chosen.items()}
+
+
+def examples(manifest: Manifest) -> Iterator[Example]:
+    """Each action with all inputs and with the required ones, and each check as it is sent."""
+    for name, action in manifest.actions.items():
+        if not action.code:
+            yield _example(manifest, name, "all inputs", params_of(action, whole=True))
+            yield _example(manifest, name, "required inputs", params_of(action, whole=False))
+    for check in manifest.health:
+        if not manifest.actions[check.action].code:
+            yield _example(manifest, check.action, f"check of {check.capability}", check.params)
+
+
+def _example(manifest: Manifest, name: str, variant: str, params: Mapping[str, object]) -> Example:
+    plan = plan_of(manifest, name)
+    return Example(name, variant, plan.build(plan.check(params), key="example"))

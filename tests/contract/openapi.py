@@ -1,0 +1,150 @@
+"""Reads OpenAPI 3.0 and 3.1 and Swagger 2.0."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tests.contract.described import (
+    ContractError,
+    DescribedOperation,
+    DescribedParameter,
+    Description,
+    Schema,
+)
+
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
+_JSON = re.compile(r"application/([a-z.+-]+\+)?json")
+_KEPT = ("#/components/", "#/definitions/")
+
+
+def read(spec: dict[str, object], overlay: Mapping[str, object]) -> Description:
+    """All operations by id."""
+    return _Reader(spec, overlay).description()
+
+
+class _Reader:
+    def __init__(self, spec: dict, overlay: Mapping) -> None:
+        self._spec = spec
+        self._overlay = overlay
+        self._is_swagger = "swagger" in spec
+        self._nullable = self._is_swagger or str(spec["openapi"]).startswith("3.0")
+
+    def description(self) -> Description:
+        operations = dict(self._operations())
+        if not operations:
+            raise ContractError("no operations found")
+        return Description(operations, self._nullable)
+
+    def _operations(self) -> Iterator[tuple[str, DescribedOperation]]:
+        for path, item in self._spec["paths"].items():
+            for method in _METHODS:
+                if method in item:
+                    operation = item[method]
+                    shared = item.get("parameters", [])
+                    key = operation.get("operationId") or f"{method.upper()} {path}"
+                    yield key, self._operation(method, path, operation, shared)
+
+    def _operation(self, method: str, path: str, operation: dict, shared: list) -> DescribedOperation:
+        listed = [self._resolved(one) for one in [*shared, *operation.get("parameters", [])]]
+        dropped = self._overlay.get("drop_parameters", {})
+        listed = [one for one in listed if one["name"] not in dropped]
+        parameters = {
+            one["name"]: self._parameter(one) for one in listed if one["in"] not in ("formData", "body")
+        }
+        body, required = self._form(listed) if self._is_swagger else self._body(operation)
+        return DescribedOperation(
+            method=method.upper(),
+            path=path,
+            parameters=parameters,
+            body=body,
+            body_required=required,
+            security=self._security(operation),
+            statuses=tuple(sorted(map(str, operation.get("responses", {})))),
+        )
+
+    def _parameter(self, one: dict) -> DescribedParameter:
+        if "content" in one:
+            raise ContractError(f"parameter {one['name']} is described by content, which is not read here")
+        schema = one.get("schema") or {
+            key: one[key] for key in ("type", "items", "enum", "format") if key in one
+        }
+        return DescribedParameter(one["in"], bool(one.get("required")), self.self_contained(schema))
+
+    def _body(self, operation: dict) -> tuple[Schema | None, bool]:
+        if "requestBody" not in operation:
+            return None, False
+        body = self._resolved(operation["requestBody"])
+        for kind, media in body.get("content", {}).items():
+            if _JSON.match(kind):
+                return self.self_contained(media.get("schema", {})), bool(body.get("required"))
+        return None, False
+
+    def _form(self, listed: list[dict]) -> tuple[Schema | None, bool]:
+        """Swagger's form fields as the JSON body they may also be sent as, where the overlay says so."""
+        whole = next((one for one in listed if one["in"] == "body"), None)
+        if whole is not None:
+            return self.self_contained(whole.get("schema", {})), bool(whole.get("required"))
+        fields = [one for one in listed if one["in"] == "formData"]
+        if not fields:
+            return None, False
+        types = self._overlay.get("json_types", {})
+        properties = {one["name"]: types.get(one["name"]) or {"type": one["type"]} for one in fields}
+        required = [one["name"] for one in fields if one.get("required")]
+        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+        return {**schema, **({"required": required} if required else {})}, bool(required)
+
+    def _security(self, operation: dict) -> tuple[str, ...]:
+        wanted = operation.get("security", self._spec.get("security")) or []
+        schemes = self._spec.get("securityDefinitions") or self._spec.get("components", {}).get(
+            "securitySchemes", {}
+        )
+        words = {_word(schemes[name]) for choice in wanted for name in choice}
+        if wanted and {} in wanted:
+            words.add("none")
+        return tuple(sorted(words))
+
+    def _resolved(self, value: dict) -> dict:
+        return self._resolved(self._at(value["$ref"])) if "$ref" in value else value
+
+    def _at(self, ref: str) -> dict:
+        if not ref.startswith("#/"):
+            raise ContractError(f"{ref} leads out of the file")
+        here = self._spec
+        for token in ref[2:].split("/"):
+            here = here[token.replace("~1", "/").replace("~0", "~")]
+        return here
+
+    def self_contained(self, schema: Schema) -> Schema:
+        """The schema with all that it refers to, so that it compiles alone."""
+        found: dict[str, object] = {}
+        converted = self._converted(schema, found)
+        return {**converted, "definitions": found} if found else converted
+
+    def _converted(self, value: object, found: dict[str, object]) -> object:
+        if isinstance(value, list):
+            return [self._converted(item, found) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if isinstance(ref := value.get("$ref"), str):
+            name = ref.removeprefix("#/").replace("/", ".")
+            if name not in found:
+                found[name] = {}
+                found[name] = self._converted(self._at(ref), found)
+            return {"$ref": f"#/definitions/{name}"}
+        converted = {key: self._converted(item, found) for key, item in value.items() if key != "example"}
+        if self._nullable and converted.pop("nullable", False) is True:
+            return {"anyOf": [converted, {"type": "null"}]}
+        return converted
+
+
+def _word(scheme: dict) -> str:
+    match scheme["type"], scheme.get("scheme", "").lower():
+        case ("http", "bearer"):
+            return "bearer"
+        case ("http", "basic") | ("basic", _):
+            return "basic"
+        case ("oauth2" | "openIdConnect", _):
+            return "oauth2"
+        case ("apiKey", _):
+            return "api_key"
+        case other:
+            raise ContractError(f"security scheme {other} is not known here")
