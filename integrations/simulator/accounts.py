@@ -45,12 +45,20 @@ class Quota(msgspec.Struct, kw_only=True):
 
 
 class Account:
-    """One customer of a simulated vendor, known by its secrets; an empty mapping means the open door."""
+    """One customer of a simulated vendor, known by its secrets; `auth` is the only kind it may use (empty:
+    any of the manifest's).
+    """
 
     def __init__(
-        self, name: str, *, secrets: Mapping[str, str], limits: Mapping[str, tuple[int, float]]
+        self,
+        name: str,
+        *,
+        secrets: Mapping[str, str],
+        limits: Mapping[str, tuple[int, float]],
+        auth: str = "",
     ) -> None:
         self.name = name
+        self.auth = auth
         self.secrets = dict(secrets)
         self.tokens: set[str] = set()
         self._quotas = {
@@ -98,7 +106,8 @@ def secrets_for(manifest: Manifest, name: str) -> dict[str, str]:
 def authenticate(manifest: Manifest, request: Request, accounts: Sequence[Account]) -> Account | None:
     """Return the account whose credential a request carries, by any kind of the manifest."""
     for account in accounts:
-        if any(_carries(auth, request, account) for auth in manifest.auth.values()):
+        kinds = [auth for name, auth in manifest.auth.items() if account.auth in {"", name}]
+        if any(_carries(auth, request, account) for auth in kinds):
             return account
     return None
 

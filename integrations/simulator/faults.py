@@ -112,8 +112,8 @@ class FaultBoard:
 
     def follow(self, schedule: Schedule[Fault]) -> None:
         """Replace the schedule; its time begins now."""
-        self._schedule = schedule
         self._began = self._clock.monotonic()
+        self._schedule = schedule
 
     def add(self, fault: Fault, *, duration: float | None = None) -> int:
         """Set a fault for `duration` seconds (None: until removed) and return its id.

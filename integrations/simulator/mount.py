@@ -56,12 +56,13 @@ class Mount:
 
     def respond(self, visit: Visit, faults: Sequence[Fault], *, now: float) -> Response:
         """Answer a request, or refuse it in the vendor's form; `now` is UTC seconds."""
-        token = self.vendor.token(visit.request, tuple(self.accounts.values()), now=now)
+        accounts = tuple(self.accounts.values())
+        token = self.vendor.token(visit.request, accounts, now=now)
         if token:
             return token
         refusal = refusal_of(faults)
         if visit.account is None:
-            return self.vendor.refuse(refusal or Refusal(kind=FailureKind.UNAUTHORIZED))
+            return self.vendor.refuse(refusal or self.vendor.stranger(visit.request, accounts))
         kept = visit.account.quota(self.vendor.bucket(visit.operation), now)
         quota = _read(kept, faults)
         cost = self.vendor.cost(visit.operation)

@@ -69,9 +69,18 @@ class Simulator:
             self.add_account(name, MAIN)
 
     def add_account(
-        self, vendor: str, name: str, *, limit: int | None = None, window: float | None = None
+        self,
+        vendor: str,
+        name: str,
+        *,
+        auth: str = "",
+        limit: int | None = None,
+        window: float | None = None,
     ) -> Mapping[str, str]:
-        """Make an account and return its secrets; `limit` requests in `window` seconds are its main quota.
+        """Make an account, or replace it, and return its secrets.
+
+        `auth` is the only authentication kind it may use (empty: any of the manifest's); `limit` requests in
+        `window` seconds are its main quota.
 
         Raises:
             KeyError: for a vendor that the catalogue does not have.
@@ -81,7 +90,9 @@ class Simulator:
         bucket = next(iter(limits))
         limits[bucket] = (limit or limits[bucket][0], window or limits[bucket][1])
         secrets = secrets_for(mount.vendor.manifest, name)
-        mount.accounts[name] = Account(name, secrets=secrets, limits=limits)
+        account = Account(name, secrets=secrets, limits=limits, auth=auth)
+        mount.vendor.settle(account)
+        mount.accounts[name] = account
         return secrets
 
     def secrets(self, vendor: str, account: str = MAIN) -> Mapping[str, str]:

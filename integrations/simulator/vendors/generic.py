@@ -70,6 +70,9 @@ class GenericVendor:
         self.lock = lock
         self._operations = Operations(manifest)
 
+    def settle(self, account: Account) -> None:
+        """Give a new account what it has from the start."""
+
     def account(self, request: Request, accounts: Sequence[Account]) -> Account | None:
         """Return whose request this is, None when its credential is missing or wrong."""
         return authenticate(self.manifest, request, accounts)
@@ -82,6 +85,11 @@ class GenericVendor:
         """Answer a request that buys a token, before authentication; None for any other."""
         del request, accounts, now
         return None
+
+    def stranger(self, request: Request, accounts: Sequence[Account]) -> Refusal:
+        """Say why a request without an account is refused."""
+        del request, accounts
+        return Refusal(kind=FailureKind.UNAUTHORIZED)
 
     def unknown(self, request: Request) -> Response:
         """Refuse a path or method that the vendor does not have."""

@@ -5,8 +5,7 @@ Limits and error forms: docs.github.com, "Rate limits for the REST API" and "Tro
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-
-import msgspec
+from typing import TypeVar
 
 from integrations.execution.outcome import FailureKind
 from integrations.simulator.accounts import Account, Quota
@@ -15,8 +14,11 @@ from integrations.simulator.operations import Operation
 from integrations.simulator.vendors import github_shapes as shapes
 from integrations.simulator.vendors.generic import Exchange, GenericVendor, Refusal
 
+T = TypeVar("T")
+
 _DOCS = "https://docs.github.com/rest"
 _SEEDED = 42
+_NUMBERS = range(_SEEDED, 0, -1)
 _INSTALLATION_TOKEN = re.compile(r"/app/installations/\d+/access_tokens")
 _TOKEN_LIFE = 3_600.0
 
@@ -133,14 +135,13 @@ def _repository(exchange: Exchange) -> Response:
 
 def _repositories(exchange: Exchange) -> Response:
     owner = exchange.text("org", "acme")
-    return _page(
-        exchange, [shapes.repository(exchange, owner, name) for name in ("shop", "payments", "docs")]
-    )
+    names = ("shop", "payments", "docs")
+    return _page(exchange, names, lambda at, name: shapes.repository(at, owner, name))
 
 
 def _issues(exchange: Exchange) -> list[dict[str, object]]:
     kept = exchange.account.kept(_issue_kind(exchange))
-    seeded = [shapes.issue(exchange, number, {}) for number in range(_SEEDED, 0, -1)]
+    seeded = [shapes.issue(exchange, number, {}) for number in _NUMBERS]
     # An issue that was changed is kept under its number and stands in for the seeded one.
     changed = {thing["number"] for thing in kept}
     return [*reversed(kept), *(thing for thing in seeded if thing["number"] not in changed)]
@@ -148,14 +149,17 @@ def _issues(exchange: Exchange) -> list[dict[str, object]]:
 
 def _list_issues(exchange: Exchange) -> Response:
     state = exchange.text("state", "open")
-    return _page(exchange, [thing for thing in _issues(exchange) if state in {"all", thing["state"]}])
+    wanted = [thing for thing in _issues(exchange) if state in {"all", thing["state"]}]
+    return _page(exchange, wanted, _as_it_is)
 
 
 def _search_issues(exchange: Exchange) -> Response:
-    found = [{**thing, "score": 1.0} for thing in _issues(exchange)]
-    page = _page(exchange, found)
-    body = {"total_count": len(found), "incomplete_results": False, "items": msgspec.json.decode(page.body)}
-    return json_response(body, headers={"link": page.headers["link"]} if "link" in page.headers else {})
+    return _page(exchange, _issues(exchange), _scored, within="items")
+
+
+def _scored(exchange: Exchange, issue: dict[str, object]) -> dict[str, object]:
+    del exchange
+    return {**issue, "score": 1.0}
 
 
 def _create_issue(exchange: Exchange) -> Response:
@@ -187,7 +191,7 @@ def _find_issue(exchange: Exchange) -> dict[str, object] | None:
 
 
 def _list_comments(exchange: Exchange) -> Response:
-    return _page(exchange, list(exchange.account.kept(exchange.request.path)))
+    return _page(exchange, exchange.account.kept(exchange.request.path), _as_it_is)
 
 
 def _create_comment(exchange: Exchange) -> Response:
@@ -200,27 +204,50 @@ def _create_comment(exchange: Exchange) -> Response:
 
 
 def _list_pulls(exchange: Exchange) -> Response:
-    return _page(exchange, [shapes.pull(exchange, number) for number in range(9, 0, -1)])
+    return _page(exchange, _NUMBERS, shapes.pull)
 
 
 def _get_pull(exchange: Exchange) -> Response:
     number = exchange.integer("pull_number", 0)
-    return json_response(shapes.pull(exchange, number)) if 0 < number < 10 else _missing()
+    return json_response(shapes.pull(exchange, number)) if number in _NUMBERS else _missing()
+
+
+def _create_pull(exchange: Exchange) -> Response:
+    number = _SEEDED + exchange.account.number("pull")
+    made = {**shapes.pull(exchange, number), "title": exchange.text("title", shapes.title(number))}
+    return json_response(made, status=201, headers={"location": str(made["url"])})
+
+
+def _merge_pull(exchange: Exchange) -> Response:
+    if exchange.integer("pull_number", 0) not in _NUMBERS:
+        return _missing()
+    merged = {"sha": shapes.sha("merge"), "merged": True, "message": "Pull Request successfully merged"}
+    return json_response(merged)
 
 
 def _list_commits(exchange: Exchange) -> Response:
-    return _page(exchange, [shapes.commit(exchange, number) for number in range(_SEEDED)])
+    return _page(exchange, _NUMBERS, shapes.commit)
+
+
+def _commit_status(exchange: Exchange) -> Response:
+    return json_response(shapes.combined_status(exchange, exchange.text("ref")))
 
 
 def _list_runs(exchange: Exchange) -> Response:
-    runs = [shapes.workflow_run(exchange, number) for number in range(_SEEDED, 0, -1)]
-    page = _page(exchange, runs)
-    body = {"total_count": len(runs), "workflow_runs": msgspec.json.decode(page.body)}
-    return json_response(body, headers={"link": page.headers["link"]} if "link" in page.headers else {})
+    return _page(exchange, _NUMBERS, shapes.workflow_run, within="workflow_runs")
+
+
+def _get_run(exchange: Exchange) -> Response:
+    return json_response(shapes.workflow_run(exchange, exchange.integer("run_id", 1)))
+
+
+def _rerun(exchange: Exchange) -> Response:
+    del exchange
+    return json_response({}, status=201)
 
 
 def _list_releases(exchange: Exchange) -> Response:
-    return _page(exchange, [shapes.release(exchange, number) for number in range(5, 0, -1)])
+    return _page(exchange, range(5, 0, -1), shapes.release)
 
 
 def _latest_release(exchange: Exchange) -> Response:
@@ -245,16 +272,37 @@ def _issue_kind(exchange: Exchange) -> str:
     return f"issues of {exchange.text('owner', 'acme')}/{exchange.text('repo', 'shop')}"
 
 
-def _page(exchange: Exchange, things: Sequence[dict[str, object]]) -> Response:
-    """Return one page with its Link header: `page` from 1, `per_page` 30 by default, at most 100."""
+def _page(
+    exchange: Exchange,
+    things: Sequence[T],
+    build: Callable[[Exchange, T], dict[str, object]],
+    *,
+    within: str = "",
+) -> Response:
+    """Return one page with its Link header: `page` from 1, `per_page` 30 by default, at most 100.
+
+    `within` is the key of a list that stands in an object beside `total_count`.
+    """
     page = max(exchange.integer("page", 1), 1)
     size = min(max(exchange.integer("per_page", 30), 1), 100)
-    last = max(-(-len(things) // size), 1)
+    built = [build(exchange, thing) for thing in things[(page - 1) * size : page * size]]
+    headers = _links(exchange, page, max(-(-len(things) // size), 1))
+    if not within:
+        return json_response(built, headers=headers)
+    body = {"total_count": len(things), "incomplete_results": False, within: built}
+    return json_response(body, headers=headers)
+
+
+def _links(exchange: Exchange, page: int, last: int) -> Mapping[str, str]:
     targets = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
     wanted = (("prev", "first") if page > 1 else ()) + (("next", "last") if page < last else ())
     links = [f'<{_page_url(exchange, targets[name])}>; rel="{name}"' for name in wanted]
-    headers = {"link": ", ".join(links)} if links else {}
-    return json_response(things[(page - 1) * size : page * size], headers=headers)
+    return {"link": ", ".join(links)} if links else {}
+
+
+def _as_it_is(exchange: Exchange, thing: dict[str, object]) -> dict[str, object]:
+    del exchange
+    return thing
 
 
 def _page_url(exchange: Exchange, page: int) -> str:
@@ -279,8 +327,13 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     f"POST {_ISSUES}/{{}}/comments": _create_comment,
     "GET /repos/{}/{}/pulls": _list_pulls,
     "GET /repos/{}/{}/pulls/{}": _get_pull,
+    "POST /repos/{}/{}/pulls": _create_pull,
+    "PUT /repos/{}/{}/pulls/{}/merge": _merge_pull,
     "GET /repos/{}/{}/commits": _list_commits,
+    "GET /repos/{}/{}/commits/{}/status": _commit_status,
     "GET /repos/{}/{}/actions/runs": _list_runs,
+    "GET /repos/{}/{}/actions/runs/{}": _get_run,
+    "POST /repos/{}/{}/actions/runs/{}/rerun": _rerun,
     "POST /repos/{}/{}/actions/workflows/{}/dispatches": _accepted,
     "GET /repos/{}/{}/releases": _list_releases,
     "GET /repos/{}/{}/releases/latest": _latest_release,

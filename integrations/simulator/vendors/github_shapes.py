@@ -268,6 +268,22 @@ def commit(exchange: Exchange, number: int) -> dict[str, object]:
     }
 
 
+def combined_status(exchange: Exchange, ref: str) -> dict[str, object]:
+    """Return a combined-commit-status without single statuses."""
+    root = _repository_path(exchange)
+    _, _, owner, name = root.split("/")
+    url = exchange.request.url(f"{root}/commits/{sha(ref)}")
+    return {
+        "state": "success",
+        "statuses": [],
+        "sha": sha(ref),
+        "total_count": 0,
+        "repository": repository(exchange, owner, name),
+        "commit_url": url,
+        "url": f"{url}/status",
+    }
+
+
 def workflow_run(exchange: Exchange, number: int) -> dict[str, object]:
     """Return a workflow-run."""
     root = _repository_path(exchange)

@@ -6,27 +6,29 @@ an echo, and anything else with a page.
 
 from collections.abc import Sequence
 
-from integrations.execution.outcome import Effect, FailureKind
-from integrations.manifest.schema import Action
+from integrations.execution.outcome import FailureKind
 from integrations.simulator.accounts import Account
 from integrations.simulator.messages import Request, Response, json_response, text_response
 from integrations.simulator.operations import Operation, body_of
 from integrations.simulator.vendors.generic import Exchange, GenericVendor, Refusal
-
-_ANY = Action(title="Any request", effect=Effect.READ)
 
 
 class Site(GenericVendor):
     """Web sites that let everybody in. Simulator.add_account makes one; `main` is there from the start."""
 
     def account(self, request: Request, accounts: Sequence[Account]) -> Account | None:
-        """Return the site that the path begins with."""
-        name = request.path.split("/")[1]
-        return next((account for account in accounts if account.name == name), None)
+        """Return the site that the path begins with, if the request may enter it."""
+        return super().account(request, _site(request, accounts))
+
+    def stranger(self, request: Request, accounts: Sequence[Account]) -> Refusal:
+        """Tell a site that is not there from one that asks for a credential."""
+        known = _site(request, accounts)
+        return Refusal(kind=FailureKind.UNAUTHORIZED if known else FailureKind.NOT_FOUND)
 
     def operation(self, request: Request) -> Operation:
         """Return the one operation there is: a site answers any request."""
-        return Operation(name="request", action=_ANY, shape=request.method, path_values={})
+        name, action = next(iter(self.manifest.actions.items()))
+        return Operation(name=name, action=action, shape=request.method, path_values={})
 
     def refuse(self, refusal: Refusal) -> Response:
         """Say no; a 200 that says no is a health document with another status."""
@@ -53,3 +55,8 @@ class Site(GenericVendor):
             f"<!doctype html><title>{exchange.account.name}</title><p>All systems operational",
             content_type="text/html",
         )
+
+
+def _site(request: Request, accounts: Sequence[Account]) -> Sequence[Account]:
+    name = request.path.split("/")[1]
+    return [account for account in accounts if account.name == name]

@@ -23,6 +23,7 @@ _SERIES = (
     {"__name__": "process_cpu_seconds_total", "job": "payments", "instance": "payments-1:9090"},
 )
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_CONSTANT = re.compile(r"vector\((\d+(?:\.\d+)?)\)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _STEP = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 
@@ -75,6 +76,13 @@ def _bad(message: str) -> Response:
     return json_response({"status": "error", "errorType": "bad_data", "error": message}, status=400)
 
 
+def _instant(query: str, at: float) -> list[Mapping[str, object]]:
+    constant = _CONSTANT.fullmatch(query.strip())
+    if constant:
+        return [{"metric": {}, "value": [at, constant[1]]}]
+    return [{"metric": series, "value": [at, _value(series, at)]} for series in _matching(query)]
+
+
 def _matching(query: str) -> list[Mapping[str, str]]:
     names = set(_METRIC.findall(query))
     return [series for series in _SERIES if series["__name__"] in names]
@@ -86,13 +94,10 @@ def _value(series: Mapping[str, str], at: float) -> str:
 
 
 def _query(exchange: Exchange) -> Response:
-    if not _METRIC.search(exchange.text("query")) and not exchange.text("query").isdigit():
+    if not _METRIC.search(exchange.text("query")):
         return _bad('invalid parameter "query": 1:1: parse error: no expression found in input')
     at = _time(exchange.text("time")) or exchange.now
-    result = [
-        {"metric": series, "value": [at, _value(series, at)]} for series in _matching(exchange.text("query"))
-    ]
-    return _success({"resultType": "vector", "result": result})
+    return _success({"resultType": "vector", "result": _instant(exchange.text("query"), at)})
 
 
 def _query_range(exchange: Exchange) -> Response:

@@ -20,6 +20,7 @@ _CHANNELS = {
     "C0GENERAL1": "general",
     "C0SUPPORT1": "support",
 }
+_WELCOME = {"type": "message", "user": "U0MONA0001", "text": "Welcome", "ts": "1700000000.000100"}
 _MEMBERS = {"U0MONA0001": "mona", "U0RIVKA001": "rivka", "U0DIALTONE": "dialtone"}
 _TEAM = {"id": "T0SIMULATE", "name": "Simulated Workspace", "domain": "simulated", "email_domain": ""}
 
@@ -36,6 +37,10 @@ class Slack(GenericVendor):
     """Slack: what goes wrong in a method is a 200 with `ok: false` and an error word."""
 
     limits: Mapping[str, tuple[int, float]] = {"default": (1_200, 60.0)}
+
+    def settle(self, account: Account) -> None:
+        """Put a first message into #general."""
+        account.keep("C0GENERAL1", dict(_WELCOME))
 
     def account(self, request: Request, accounts: Sequence[Account]) -> Account | None:
         """Return whose token this is; `api.test` asks for none."""
@@ -116,6 +121,8 @@ def _post_message(exchange: Exchange) -> Response:
         "bot_id": "B0DIALTONE",
         "username": "dialtone",
     }
+    if exchange.text("thread_ts"):
+        message["thread_ts"] = exchange.text("thread_ts")
     exchange.account.keep(channel, message)
     return _yes({"channel": channel, "ts": stamp, "message": message})
 
@@ -162,6 +169,28 @@ def _channels(exchange: Exchange) -> Response:
 def _channel_info(exchange: Exchange) -> Response:
     channel = _channel(exchange.text("channel"))
     return _yes({"channel": _conversation(channel)}) if channel else _no("channel_not_found")
+
+
+def _replies(exchange: Exchange) -> Response:
+    thread = exchange.text("ts")
+    parent = _message(exchange, thread)
+    if parent is None:
+        return _no("thread_not_found")
+    channel = _channel(exchange.text("channel")) or ""
+    replies = [m for m in exchange.account.kept(channel) if m.get("thread_ts") == thread]
+    return _page(exchange, "messages", [parent, *replies])
+
+
+def _channel_members(exchange: Exchange) -> Response:
+    if _channel(exchange.text("channel")) is None:
+        return _no("channel_not_found")
+    return _page(exchange, "members", list(_MEMBERS))
+
+
+def _user_by_email(exchange: Exchange) -> Response:
+    name, _, host = exchange.text("email").partition("@")
+    key = next((key for key, known in _MEMBERS.items() if known == name and host == "example.com"), None)
+    return _yes({"user": _member(key)}) if key else _no("users_not_found")
 
 
 def _users(exchange: Exchange) -> Response:
@@ -231,7 +260,7 @@ def _member(key: str) -> dict[str, object]:
 def _page(
     exchange: Exchange,
     name: str,
-    things: Sequence[Mapping[str, object]],
+    things: Sequence[object],
     more: Mapping[str, object] | None = None,
 ) -> Response:
     """Return one page and the cursor of the next; an unreadable cursor is `invalid_cursor`."""
@@ -269,8 +298,12 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "conversations.history": _history,
     "conversations.info": _channel_info,
     "conversations.list": _channels,
+    "conversations.members": _channel_members,
+    "conversations.replies": _replies,
     "reactions.add": _react,
+    "reactions.remove": _react,
     "team.info": _team,
     "users.info": _user,
     "users.list": _users,
+    "users.lookupByEmail": _user_by_email,
 }
