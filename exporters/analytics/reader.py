@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import duckdb
 import msgspec
@@ -109,6 +110,8 @@ class Reader:
             watched.start_soon(self._watch, run)
             await anyio.to_thread.run_sync(run.work, limiter=anyio.CapacityLimiter(1))
             watched.cancel_scope.cancel()
+        # The thread is waited for even when the caller has left; only now does that come through.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         if run.error and run.expired:
             seconds = self._settings.query_seconds
             raise QueryTimeout(f"{query.name} took longer than {seconds:g} s; narrow its window")

@@ -96,7 +96,7 @@ class AnalyticsStore:
         self._room = settings.queue_rows if settings.enabled else 0
         self._state = "" if settings.enabled else "analytics is turned off in the configuration"
         self._is_recovered = False
-        self._copy_due = 0.0
+        self._is_drained = False
         self._spool_thread = anyio.CapacityLimiter(1)
         self._writer_thread = anyio.CapacityLimiter(1)
 
@@ -124,6 +124,8 @@ class AnalyticsStore:
         async with anyio.create_task_group() as group:
             group.start_soon(self._keep, "analytics-spool", self._spool_forever)
             group.start_soon(self._keep, "analytics-writer", self._load_forever)
+            if self._stored:
+                group.start_soon(self._keep, "analytics-copier", self._copy_forever)
 
     async def aclose(self) -> None:
         """Take no more signals, and bring those taken into the file, within `CLOSE_SECONDS`; what is not
@@ -134,7 +136,7 @@ class AnalyticsStore:
         self._state, self._room = "analytics is closed", 0
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as group:
-                group.start_soon(self._break_off)
+                group.start_soon(self._break_off, group.cancel_scope)
                 await self._drain()
                 group.cancel_scope.cancel()
             await anyio.to_thread.run_sync(self._writer.close, limiter=self._writer_thread)
@@ -211,41 +213,46 @@ class AnalyticsStore:
 
     async def _load_forever(self) -> None:
         while not self._state:
-            await self._load()
+            if self._is_recovered and self._writer.is_due():
+                await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
             await self._clock.sleep(_LOAD_TICK)
 
-    async def _load(self) -> None:
-        if not self._is_recovered:
-            return
-        if self._writer.is_due():
-            await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
-        if self._stored and self._clock.monotonic() >= self._copy_due:
-            self._copy_due = self._clock.monotonic() + _COPY_SECONDS
-            await self._copy(self._stored)
+    async def _copy_forever(self) -> None:
+        while not self._state:
+            await self._copy()
+            await self._clock.sleep(_COPY_SECONDS)
 
-    async def _copy(self, stored: StoredSignals) -> None:
+    async def _copy(self) -> None:
         cursor = await anyio.to_thread.run_sync(self._writer.position, limiter=self._writer_thread)
-        while cursor is not None and (page := await stored.signals_after(cursor, _COPY_PAGE)):
-            await anyio.to_thread.run_sync(self._writer.copy, page, limiter=self._writer_thread)
+        while self._stored and cursor is not None:
+            page = await self._stored.signals_after(cursor, _COPY_PAGE)
+            if page:
+                await anyio.to_thread.run_sync(self._writer.copy, page, limiter=self._writer_thread)
             cursor = page[-1][0] if len(page) == _COPY_PAGE else None
 
     async def _drain(self) -> None:
-        if not self._is_recovered:
-            return
-        await self._flush()
-        await anyio.to_thread.run_sync(lambda: self._spool.seal(everything=True), limiter=self._spool_thread)
         try:
-            self._copy_due = 0.0
-            await self._load()
-            await anyio.to_thread.run_sync(self._writer.finish, limiter=self._writer_thread)
+            if self._is_recovered:
+                await self._flush()
+                await anyio.to_thread.run_sync(self._seal_all, limiter=self._spool_thread)
+                await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
+                await self._copy()
+                await anyio.to_thread.run_sync(self._writer.finish, limiter=self._writer_thread)
         except Exception as error:  # noqa: BLE001 - what is left stays in segments; stopping goes on
             log.warning("analytics_drain", reason=str(error))
+        finally:
+            self._is_drained = True
 
-    async def _break_off(self) -> None:
+    def _seal_all(self) -> None:
+        self._spool.seal(everything=True)
+
+    async def _break_off(self, drain: anyio.CancelScope) -> None:
         await self._clock.sleep(CLOSE_SECONDS)
-        while True:
-            self._writer.interrupt()
-            await self._clock.sleep(TICK)
+        drain.cancel()
+        with anyio.CancelScope(shield=True):
+            while not self._is_drained:
+                self._writer.interrupt()
+                await self._clock.sleep(TICK)
 
     async def _keep(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
         """Keep a loop alive: what it raises is counted, and it starts again after a growing wait."""
