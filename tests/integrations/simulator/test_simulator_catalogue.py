@@ -1,0 +1,212 @@
+"""Every action and check of every vendor of the catalogue, through framework and executor, against the
+simulator: a new folder is picked up by itself."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from integrations.connection import Connection
+from integrations.credentials.secret import Secret
+from integrations.execution.executor import Executor
+from integrations.execution.outcome import FailureKind, Outcome
+from integrations.framework import IntegrationFramework
+from integrations.manifest.loading import Catalog
+from integrations.manifest.schema import Action, Manifest
+from integrations.simulator.faults import Fault, FaultBoard, FaultKind
+from integrations.simulator.simulator import Simulator
+from tests.fakes.clock import VIRTUAL_TIME, LoopClock
+from tests.fakes.signals import RecordingSubscriber
+
+CATALOG = Catalog.bundled()
+ORIGIN = "http://127.0.0.1:9"
+
+
+class Way(NamedTuple):
+    """A vendor and one of its authentication kinds."""
+
+    vendor: str
+    auth: str
+
+    @property
+    def manifest(self) -> Manifest:
+        return CATALOG.manifest(self.vendor)
+
+    def __str__(self) -> str:
+        return f"{self.vendor} {self.auth}"
+
+
+WAYS = [Way(vendor, auth) for vendor in CATALOG.vendors() for auth in CATALOG.manifest(vendor).auth]
+GUARDED = [way for way in WAYS if way.manifest.auth[way.auth].secrets]
+CALLS = [(way, action) for way in WAYS for action in way.manifest.actions]
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+class World:
+    """A framework whose vendors are the simulator's."""
+
+    def __init__(self) -> None:
+        clock = self.clock = LoopClock()
+        self.faults = FaultBoard(clock=clock, seed=1)
+        self.simulator = Simulator(CATALOG, clock=clock, faults=self.faults)
+        self.executor = Executor(
+            clock=clock,
+            publish=RecordingSubscriber(),
+            transport=lambda _: httpx.ASGITransport(self.simulator),
+            random=random.Random(1),
+        )
+        self.framework = IntegrationFramework(
+            executor=self.executor, catalog=CATALOG, clock=clock, publish=RecordingSubscriber()
+        )
+
+    def register(self, way: Way, *, spoilt: bool = False) -> str:
+        """Open an integration; `spoilt` gives it secrets that are wrong."""
+        secrets = self.simulator.add_account(way.vendor, "main", auth=way.auth)
+        wanted = way.manifest.auth[way.auth].secrets
+        end = "x" if spoilt else ""
+        base = self.simulator.base_url(way.vendor, ORIGIN)
+        config = {"base_url": base} if "base_url" in way.manifest.config else {"url": f"{base}/main/health"}
+        self.framework.register_integration(
+            Connection(
+                id=way.vendor,
+                vendor=way.vendor,
+                config=config,
+                auth=way.auth,
+                secrets={name: Secret(secrets[name] + end) for name in wanted},
+            )
+        )
+        return way.vendor
+
+    async def call(self, integration: str, action: str) -> Outcome:
+        params = example_params(CATALOG.manifest(integration), action)
+        return await self.framework.execute_integration(integration, action, params)
+
+
+def example_params(manifest: Manifest, name: str) -> dict[str, object]:
+    """The params the manifest gives as examples, without those that stand for a place within pages."""
+    action: Action = manifest.actions[name]
+    paging = manifest.paginate[action.paginate] if action.paginate else None
+    places = {paging.cursor, paging.page, paging.offset} if paging else set()
+    return {
+        key: declared.example
+        for key, declared in action.input.items()
+        if declared.example is not None and key not in places
+    }
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    yield made
+    await made.executor.aclose()
+
+
+@pytest.mark.parametrize(("way", "action"), CALLS, ids=str)
+async def test_an_action_succeeds_with_the_right_credentials(world: World, way: Way, action: str) -> None:
+    outcome = await world.call(world.register(way), action)
+
+    assert outcome.ok, outcome.detail
+    assert world.simulator.seen.total() == 1
+    if way.manifest.actions[action].answer == "json":
+        assert outcome.data is not None
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+async def test_the_checks_find_a_healthy_vendor_up(world: World, way: Way) -> None:
+    checks = world.framework.checks(world.register(way))
+
+    outcomes = [await world.framework.run_check(check, timeout=5) for check in checks]
+
+    assert outcomes
+    assert [outcome.detail for outcome in outcomes if not outcome.ok] == []
+
+
+@pytest.mark.parametrize("way", GUARDED, ids=str)
+async def test_a_wrong_secret_is_found_by_the_checks(world: World, way: Way) -> None:
+    checks = world.framework.checks(world.register(way, spoilt=True))
+
+    kinds = {(await world.framework.run_check(check, timeout=5)).kind for check in checks}
+
+    assert kinds == {FailureKind.UNAUTHORIZED}
+
+
+def broken(vendor: str) -> set[FailureKind]:
+    return set() if vendor == "http" else {FailureKind.MALFORMED, FailureKind.CONNECTION}
+
+
+FAULTS: list[tuple[Fault, Callable[[str], set[FailureKind]]]] = [
+    (Fault(kind=FaultKind.SERVER_ERROR), lambda _: {FailureKind.SERVER_ERROR}),
+    (Fault(kind=FaultKind.RESET), lambda _: {FailureKind.CONNECTION}),
+    (Fault(kind=FaultKind.HANG, seconds=60), lambda _: {FailureKind.TIMEOUT}),
+    (Fault(kind=FaultKind.LATENCY, seconds=60), lambda _: {FailureKind.TIMEOUT}),
+    (Fault(kind=FaultKind.SLOW_BODY, seconds=60), lambda _: {FailureKind.TIMEOUT}),
+    (Fault(kind=FaultKind.THROTTLED, retry_after=60), lambda _: {FailureKind.THROTTLED}),
+    (Fault(kind=FaultKind.QUOTA_OUT), lambda _: {FailureKind.THROTTLED}),
+    (Fault(kind=FaultKind.TOKEN_EXPIRED), lambda _: {FailureKind.UNAUTHORIZED}),
+    (Fault(kind=FaultKind.UNAUTHORIZED), lambda _: {FailureKind.UNAUTHORIZED}),
+    (Fault(kind=FaultKind.FORBIDDEN), lambda _: {FailureKind.FORBIDDEN}),
+    (Fault(kind=FaultKind.HUGE_BODY), lambda _: {FailureKind.TOO_LARGE}),
+    # An `http` endpoint's answer is text: only its check looks into it.
+    (Fault(kind=FaultKind.TRUNCATED), broken),
+    (Fault(kind=FaultKind.MALFORMED), broken),
+]
+
+
+@pytest.mark.parametrize("vendor", CATALOG.vendors())
+@pytest.mark.parametrize(("fault", "expected"), FAULTS, ids=lambda value: getattr(value, "kind", ""))
+async def test_a_fault_is_seen_as_what_it_is(
+    world: World, vendor: str, fault: Fault, expected: Callable[[str], set[FailureKind]]
+) -> None:
+    way = next(way for way in WAYS if way.vendor == vendor)
+    integration = world.register(way)
+    # A check that draws on no quota is answered even when none is left.
+    probe = next(check for check in world.framework.checks(integration) if check.cost)
+    world.faults.add(fault)
+
+    outcome = await world.call(integration, probe.action)
+
+    assert outcome.kind in (expected(vendor) or {None}), outcome.detail
+    assert outcome.attempts
+
+
+@pytest.mark.parametrize("vendor", [vendor for vendor in CATALOG.vendors() if CATALOG.manifest(vendor).quota])
+async def test_the_vendors_own_quota_headers_are_understood(world: World, vendor: str) -> None:
+    integration = world.register(next(way for way in WAYS if way.vendor == vendor))
+    world.faults.add(Fault(kind=FaultKind.QUOTA_LOW, remaining=7))
+    check = next(check for check in world.framework.checks(integration) if check.cost)
+
+    await world.call(integration, check.action)
+
+    (read,) = [q for q in world.executor.status(integration).quotas if q.remaining is not None]
+    now = world.clock.time()
+    assert read.remaining == 6
+    assert read.limit is not None
+    assert read.limit > 100
+    assert read.reset_at is not None
+    assert 1 < read.reset_at - now <= 86_400
+
+
+@pytest.mark.parametrize(
+    ("vendor", "action", "params", "count"),
+    [
+        ("github", "issues.list", {"owner": "acme", "repo": "shop", "per_page": 20}, 42),
+        ("slack", "conversations.list", {"limit": 3}, 4),
+    ],
+    ids=["Link header", "cursor"],
+)
+async def test_pages_are_followed_to_the_end(
+    world: World, vendor: str, action: str, params: dict[str, object], count: int
+) -> None:
+    integration = world.register(next(way for way in WAYS if way.vendor == vendor))
+
+    outcome = await world.framework.execute_integration(integration, action, {**params, "_pages": 10})
+
+    assert outcome.ok, outcome.detail
+    assert isinstance(outcome.data, dict)
+    assert (len(outcome.data["items"]), outcome.data["more"]) == (count, False)
