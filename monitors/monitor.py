@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from random import Random
 
 import anyio
@@ -10,6 +9,7 @@ import msgspec
 
 from integrations.clock import Clock
 from integrations.connection import Connection
+from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Origin, Outcome
 from integrations.samples import Sample
 from integrations.signals import BreakerTransition, CallRecord, Signal
@@ -28,10 +28,6 @@ CHECKS_AT_ONCE = 2
 
 PAUSE_TICK = 1.0
 """Seconds between two looks at which pauses are over."""
-
-
-class NotWatched(LookupError):  # noqa: N818 - named as the caller reads it, like UnknownIntegration
-    """The monitor does not watch this integration; the message names the nearest one it does."""
 
 
 class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,8 +60,8 @@ class IntegrationMonitor:
 
     `framework` carries checks out, `executor` is told when one succeeds. Confirmed changes go to `store`
     first and to `publish` then. Everything is called on the event loop; methods that name an integration
-    raise NotWatched. Wire it so: `await load()`, `watch(…)` for each integration, `run()` in a task, and
-    subscribe it to the bus.
+    raise UnknownIntegration. Wire it so: `await load()`, `watch(…)` for each integration, `run()` in a task,
+    and subscribe it to the bus.
     """
 
     def __init__(
@@ -229,9 +225,7 @@ class IntegrationMonitor:
         try:
             return self._subjects[integration_id]
         except KeyError:
-            nearest = get_close_matches(integration_id, self._subjects, n=1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            raise NotWatched(f"no integration {integration_id!r} is watched{hint}") from None
+            raise UnknownIntegration(integration_id, known=self._subjects) from None
 
     def _restore(self, subject: _Subject) -> None:
         if saved := self._stored.pop(subject.connection.id, None):

@@ -5,6 +5,7 @@ from math import inf
 
 import anyio
 import structlog
+from anyio import TaskHandle
 from anyio.abc import TaskGroup
 
 from integrations.clock import Clock
@@ -13,16 +14,6 @@ from monitors.timetable import Round, Timetable
 SHORTEST_WAIT = 0.001
 
 log = structlog.get_logger("dialtone.scheduler")
-
-
-class _Running:
-    """A round in flight: how to stop it, and its end to wait for."""
-
-    __slots__ = ("done", "scope")
-
-    def __init__(self) -> None:
-        self.done = anyio.Event()
-        self.scope = anyio.CancelScope()
 
 
 class Scheduler:
@@ -38,7 +29,7 @@ class Scheduler:
         self._clock = clock
         self._timetable = timetable
         self._work = work
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, tuple[Round, TaskHandle[None]]] = {}
         self._group: TaskGroup | None = None
         self._wake = anyio.Event()
         self._alarm = inf
@@ -51,7 +42,7 @@ class Scheduler:
             try:
                 while True:
                     for begun in self._timetable.take(self._clock.monotonic()):
-                        group.start_soon(self._run_round, begun, self._launch(begun))
+                        self._launch(begun, group)
                     await self._sleep()
             finally:
                 self._group = None
@@ -66,7 +57,7 @@ class Scheduler:
         """Forget an integration, and stop its round if one runs."""
         self._timetable.remove(key)
         if running := self._running.get(key):
-            running.scope.cancel()
+            running[1].cancel()
 
     def switch_off(self, key: str) -> None:
         """Start no more rounds of an integration."""
@@ -83,37 +74,31 @@ class Scheduler:
         The round goes on when the caller is cancelled, as long as `run` runs; without `run` it is the
         caller's own.
         """
-        running = self._running.get(key)
-        if running is None:
+        if key not in self._running:
             begun = self._timetable.begin(key, now=self._clock.monotonic())
-            running = self._launch(begun)
             if self._group is None:
-                await self._run_round(begun, running)
-            else:
-                self._group.start_soon(self._run_round, begun, running)
-        await running.done.wait()
+                async with anyio.create_task_group() as group:
+                    self._launch(begun, group)
+                return
+            self._launch(begun, self._group)
+        await self._running[key][1].wait()
 
-    def _launch(self, begun: Round) -> _Running:
-        running = self._running[begun.key] = _Running()
-        return running
+    def _launch(self, begun: Round, group: TaskGroup) -> None:
+        self._running[begun.key] = begun, group.create_task(self._run_round(begun))
 
-    async def _run_round(self, begun: Round, running: _Running) -> None:
+    async def _run_round(self, begun: Round) -> None:
         is_unconfirmed = False
         try:
-            with running.scope:
-                is_unconfirmed = await self._work(begun)
+            is_unconfirmed = await self._work(begun)
         except Exception:
             self.errors += 1
             log.exception("round of checks failed", integration=begun.key)
         finally:
-            self._end(begun, running, is_unconfirmed=is_unconfirmed)
-
-    def _end(self, begun: Round, running: _Running, *, is_unconfirmed: bool) -> None:
-        if self._running.get(begun.key) is running:
-            del self._running[begun.key]
-        self._timetable.finish(begun, now=self._clock.monotonic(), is_unconfirmed=is_unconfirmed)
-        running.done.set()
-        self._nudge()
+            running = self._running.get(begun.key)
+            if running and running[0] is begun:
+                del self._running[begun.key]
+            self._timetable.finish(begun, now=self._clock.monotonic(), is_unconfirmed=is_unconfirmed)
+            self._nudge()
 
     def _nudge(self) -> None:
         if self._timetable.next_due() < self._alarm:

@@ -91,8 +91,14 @@ class FakeStore:
 class Watch:
     """A monitor with all its doubles, in virtual time."""
 
-    def __init__(self, *, store: FakeStore | None = None, settings: MonitorSettings = QUICK) -> None:
-        self.clock = LoopClock()
+    def __init__(
+        self,
+        *,
+        store: FakeStore | None = None,
+        settings: MonitorSettings = QUICK,
+        clock: LoopClock | None = None,
+    ) -> None:
+        self.clock = clock or LoopClock()
         self.framework = FakeFramework(self.clock)
         self.breakers = FakeBreakers()
         self.store = store or FakeStore()
