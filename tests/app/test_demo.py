@@ -1,0 +1,243 @@
+"""The demo's configuration, traffic, faults and certificate are right before anybody sees them."""
+
+import datetime as dt
+import ipaddress
+import random
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from app.demo import certificates, configuration
+from app.demo.faults import fault_schedule
+from app.demo.habits import HABITS
+from app.demo.run import run_demo
+from app.demo.traffic import DAY, Habit, Traffic, rate_factor
+from app.settings import Settings, load_settings
+from integrations.execution.executor import Executor
+from integrations.execution.outcome import FailureKind, Outcome
+from integrations.framework import IntegrationFramework
+from integrations.manifest.loading import Catalog
+from integrations.simulator.faults import Fault, FaultBoard, FaultKind
+from integrations.simulator.simulator import Simulator
+from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock
+from tests.fakes.signals import RecordingSubscriber
+
+CATALOG = Catalog.bundled()
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+class Demo(NamedTuple):
+    """The demo's parts without its sockets."""
+
+    settings: Settings
+    simulator: Simulator
+    framework: IntegrationFramework
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    clock = LoopClock()
+    simulator = Simulator(CATALOG, clock=clock, faults=FaultBoard(clock=clock))
+    configuration.populate(simulator)
+    issued = certificates.issue(tmp_path, days=9, now=clock.time())
+    origins = configuration.Origins("http://127.0.0.1:1", "https://127.0.0.1:2", issued.authority)
+    path = configuration.write(tmp_path, listen="127.0.0.1:4350", simulator=simulator, origins=origins)
+    executor = Executor(
+        clock=clock,
+        publish=RecordingSubscriber(),
+        transport=lambda _: httpx.ASGITransport(simulator),
+        random=random.Random(1),
+    )
+    framework = IntegrationFramework(
+        executor=executor, catalog=CATALOG, clock=clock, publish=RecordingSubscriber()
+    )
+    settings = load_settings(path, environment={})
+    for connection in settings.integrations:
+        framework.register_integration(connection)
+    yield Demo(settings, simulator, framework)
+    await executor.aclose()
+
+
+async def test_the_configuration_is_good_and_has_its_integrations(demo: Demo, tmp_path: Path) -> None:
+    assert demo.settings.warnings == ()
+    assert demo.settings.state_dir == tmp_path / "state"
+    assert [(connection.id, connection.vendor) for connection in demo.settings.integrations] == [
+        ("github-prod", "github"),
+        ("github-ci", "github"),
+        ("slack-prod", "slack"),
+        ("slack-alerts", "slack"),
+        ("prometheus-main", "prometheus"),
+        ("shop-api", "http"),
+        ("payments-cert", "http"),
+        ("status-page", "http"),
+        ("legacy-erp", "http"),
+    ]
+    for connection in demo.settings.integrations:
+        assert connection.labels.team
+        assert connection.labels.environment
+        assert connection.labels.tier
+        assert connection.check.interval == 5
+
+
+async def test_the_secrets_stand_in_files_that_only_the_owner_reads(demo: Demo, tmp_path: Path) -> None:
+    text = (tmp_path / configuration.FILE).read_text()
+    files = list((tmp_path / "secrets").iterdir())
+
+    assert "simulated-" not in text
+    assert len(files) == 4
+    assert {path.stat().st_mode & 0o077 for path in [*files, tmp_path / "demo-server.key"]} == {0}
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: f"{habit.integration} {habit.action}")
+async def test_each_habit_is_a_call_that_succeeds(demo: Demo, habit: Habit) -> None:
+    for params in habit.params:
+        outcome = await demo.framework.execute_integration(
+            habit.integration, habit.action, params, caller=habit.caller
+        )
+        assert outcome.ok, outcome.detail
+
+
+async def test_the_checks_find_everybody_up_while_nothing_is_wrong(demo: Demo) -> None:
+    failed: dict[str, str] = {}
+    for connection in demo.settings.integrations:
+        for check in demo.framework.checks(connection.id):
+            outcome = await demo.framework.run_check(check, timeout=3)
+            if not outcome.ok:
+                failed[connection.id] = outcome.detail
+
+    # In process there is no TLS, so the certificate's condition has nothing to look at.
+    assert set(failed) == {"payments-cert"}
+    assert "certificate" in failed["payments-cert"]
+
+
+async def test_a_legacy_system_that_says_no_with_200_fails_its_check(demo: Demo) -> None:
+    demo.simulator.faults.add(Fault(kind=FaultKind.VENDOR_ERROR, vendor="http", account="legacy-erp"))
+    (check,) = demo.framework.checks("legacy-erp")
+
+    outcome = await demo.framework.run_check(check, timeout=3)
+
+    assert (outcome.status, outcome.kind) == (200, FailureKind.EXPECTATION)
+
+
+async def test_the_ci_quota_runs_out_under_the_demos_traffic(demo: Demo) -> None:
+    drain = sum(habit.rate for habit in HABITS if habit.integration == "github-ci")
+    checks = sum(check.cost for check in demo.framework.checks("github-ci")) / 5
+    seconds = configuration.CI_LIMIT / (drain + checks)
+
+    assert 60 < seconds < configuration.CI_WINDOW
+
+
+def test_the_rate_stays_between_5_and_20_calls_a_second() -> None:
+    total = sum(habit.rate for habit in HABITS)
+    rates = [total * rate_factor(second) for second in range(int(DAY))]
+
+    assert min(rates) >= 5
+    assert max(rates) <= 20
+    assert max(rates) > 1.5 * min(rates)
+
+
+def test_several_callers_are_seen() -> None:
+    assert {habit.caller for habit in HABITS} == {"billing-agent", "deploy-bot", "support-assistant"}
+
+
+class RecordingFramework:
+    """Remembers who called what; a call takes `seconds`."""
+
+    def __init__(self, clock: LoopClock, *, seconds: float = 0.01) -> None:
+        self.calls: list[tuple[float, str, str, str]] = []
+        self._clock = clock
+        self._seconds = seconds
+
+    async def execute_integration(
+        self, integration_id: str, action: str, params: Mapping[str, object], *, caller: str = ""
+    ) -> Outcome:
+        self.calls.append((self._clock.monotonic(), integration_id, action, caller))
+        await anyio.sleep(self._seconds)
+        return Outcome()
+
+
+async def _calls(seed: int, *, seconds: float, each: float = 0.01) -> tuple[RecordingFramework, Traffic]:
+    clock = LoopClock()
+    framework = RecordingFramework(clock, seconds=each)
+    traffic = Traffic(framework, clock=clock, habits=HABITS, seed=seed)
+    with anyio.move_on_after(seconds):
+        await traffic.run()
+    return framework, traffic
+
+
+async def test_the_same_seed_makes_the_same_calls() -> None:
+    first, _ = await _calls(1, seconds=60)
+    again, _ = await _calls(1, seconds=60)
+    other, _ = await _calls(2, seconds=60)
+    shortest = min(len(first.calls), len(again.calls), 300)
+
+    assert shortest > 250
+    assert [call[1:] for call in first.calls[:shortest]] == [call[1:] for call in again.calls[:shortest]]
+    assert [call[1:] for call in first.calls[:shortest]] != [call[1:] for call in other.calls[:shortest]]
+
+
+async def test_traffic_that_nobody_answers_does_not_pile_up() -> None:
+    framework, traffic = await _calls(1, seconds=60, each=1_000)
+
+    assert len(framework.calls) == traffic.made == 64
+    assert traffic.dropped > 100
+
+
+def test_something_fails_within_20_seconds_and_recovers_within_a_minute() -> None:
+    troubles = [window for window in fault_schedule(1).until(60) if window.end < 1e6]
+
+    assert troubles[0].start < 20
+    assert troubles[0].end < 60
+    assert 30 <= troubles[0].end - troubles[0].start <= 50
+
+
+async def test_each_scheduled_fault_is_for_somebody_who_is_there(demo: Demo) -> None:
+    overview = demo.simulator.overview()
+
+    for window in fault_schedule(1).until(600):
+        fault = window.what
+        if fault.vendor:
+            entry = overview[fault.vendor]
+            assert isinstance(entry, dict)
+            assert fault.account in {"", *entry["accounts"]}
+
+
+def test_the_certificate_is_valid_for_nine_days_and_signed_by_the_authority(tmp_path: Path) -> None:
+    now = FakeClock().time()
+
+    issued = certificates.issue(tmp_path, days=9, now=now)
+
+    authority = x509.load_pem_x509_certificate(issued.authority.read_bytes())
+    leaf = x509.load_pem_x509_certificate(issued.chain.read_bytes())
+    moment = dt.datetime.fromtimestamp(now, dt.UTC)
+    verifier = PolicyBuilder().store(Store([authority])).time(moment).max_chain_depth(1)
+    host = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    chain = verifier.build_server_verifier(host).verify(leaf, [])
+    assert chain == [leaf, authority]
+    assert leaf.not_valid_after_utc - moment == dt.timedelta(days=9)
+
+
+@pytest.mark.enable_socket
+def test_a_port_that_is_taken_ends_the_demo_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        code = run_demo(listen=f"127.0.0.1:{port}", state_dir=tmp_path)
+
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in " ".join(capsys.readouterr().err.split())
