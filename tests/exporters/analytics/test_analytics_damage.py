@@ -33,7 +33,7 @@ def test_a_killed_process_loses_no_row_and_doubles_none(tmp_path: Path) -> None:
     again.close()
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(where=st.floats(0.05, 0.999), bit=st.integers(0, 7))
 def test_a_damaged_log_is_set_aside_and_its_segments_loaded_again(
     tmp_path_factory: pytest.TempPathFactory, where: float, bit: int

@@ -90,7 +90,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(drawn=drawn_calls, window=drawn_windows, bucket=st.sampled_from([60, 420, 3_600, 86_400]))
 def test_performance_is_what_the_calls_say(
     folder: Path, drawn: list[dict[str, Any]], window: tuple[int, int], bucket: int
@@ -115,7 +115,7 @@ def test_performance_is_what_the_calls_say(
     assert found == expected
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(drawn=drawn_calls, window=drawn_windows, caller=st.sampled_from([None, "bot", "o'hara"]))
 def test_usage_counts_runs_of_traffic(
     folder: Path, drawn: list[dict[str, Any]], window: tuple[int, int], caller: str | None
@@ -148,7 +148,7 @@ drawn_changes = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(drawn=drawn_changes, window=drawn_windows)
 def test_the_health_timeline_has_every_state_that_held_in_the_window(
     folder: Path, drawn: list[tuple[int, str, Health]], window: tuple[int, int]

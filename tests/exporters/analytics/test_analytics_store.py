@@ -175,7 +175,9 @@ async def test_a_file_that_another_program_holds_keeps_rows_waiting_in_segments(
     holder = started(tmp_path)
     holder.close()
     store = AnalyticsStore(tmp_path, clock=CLOCK, settings=SETTINGS)
-    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    code = (
+        "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    )
     async with await anyio.open_process([PYTHON, "-c", code, str(tmp_path / "hot.duckdb")]) as process:
         assert process.stdout is not None
         await process.stdout.receive()
