@@ -34,6 +34,10 @@ class _BoundedQueueHandler(logging.handlers.QueueHandler):
         self._records = records
         self.dropped = 0
 
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Leave the formatting to the thread; events hold no object that changes."""
+        return record
+
     def enqueue(self, record: logging.LogRecord) -> None:
         """Never wait."""
         try:
@@ -105,7 +109,7 @@ class SignalLog:
         """Log the signal, or pass it by."""
         match signal:
             case HealthChange():
-                level = _LEVELS.get(signal.after, "warning")
+                level = _LEVELS.get(signal.after, "warning") if signal.capability == "" else "debug"
                 self._write(level, "health changed", signal, ("capability", "before", "after", "reason"))
             case BreakerTransition():
                 self._write(
@@ -125,5 +129,9 @@ class SignalLog:
                 pass
 
     def _write(self, level: str, event: str, signal: Signal, fields: tuple[str, ...]) -> None:
-        values = {("what" if name == "event" else name): getattr(signal, name) for name in fields}
+        values = {("what" if name == "event" else name): _plain(getattr(signal, name)) for name in fields}
         getattr(self._log, level)(event, integration=getattr(signal, "integration", ""), **values)
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,243 @@
+"""The one place that knows every part: makes them, starts them in order, and stops them in the reverse
+order.
+"""
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import anyio
+import structlog
+
+from app.asgi import create_app
+from app.logs import Logs, SignalLog
+from app.parts import Parts
+from app.server import HTTPServer, bind
+from app.settings import Settings
+from app.storage.lock import StateDirectory
+from app.storage.storage import open_storage
+from app.supervisor import Supervisor
+from exporters.analytics.store import AnalyticsStore
+from exporters.looplag import LoopLag
+from exporters.prometheus import PrometheusExporter
+from exporters.table import MetricTable
+from integrations.bus import SignalBus
+from integrations.clock import Clock, SystemClock
+from integrations.execution.executor import Executor, TransportFactory
+from integrations.framework import IntegrationFramework
+from integrations.manifest.loading import Catalog
+from integrations.samples import Sample
+from integrations.signals import ConfigChange
+from monitors.monitor import IntegrationMonitor
+
+VERSION = version("dialtone")
+START_SECONDS = 60
+
+log = structlog.get_logger("dialtone")
+
+
+class Dialtone:
+    """A whole Dialtone: its parts, made from settings and joined; nothing runs before `running`.
+
+    `transport` replaces the network, for tests and game days.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, transport: TransportFactory | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.bus = SignalBus()
+        publish = self.bus.publish
+        self.state = StateDirectory(settings.state_dir)
+        self.storage = open_storage(settings.storage.url, state_dir=settings.state_dir, clock=self.clock)
+        self.executor = Executor(
+            clock=self.clock, publish=publish, store=self.storage.execution, transport=transport
+        )
+        self.catalog = Catalog.bundled()
+        self.framework = IntegrationFramework(
+            executor=self.executor, catalog=self.catalog, clock=self.clock, publish=publish
+        )
+        self.monitor = IntegrationMonitor(
+            framework=self.framework,
+            executor=self.executor,
+            clock=self.clock,
+            publish=publish,
+            store=self.storage.health,
+        )
+        self.table = MetricTable()
+        self.prometheus = PrometheusExporter(self.table, clock=self.clock)
+        self.analytics = AnalyticsStore(
+            settings.state_dir / "analytics",
+            clock=self.clock,
+            stored=self.storage.signals,
+            settings=settings.analytics,
+            publish=publish,
+        )
+        self.loop_lag = LoopLag(clock=self.clock)
+        self.supervisor = Supervisor(self.clock)
+        self._loaded_at = self.clock.time()
+        self.app = create_app(self._parts())
+        self._join()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start all parts; on leaving drain and stop them, each within its own deadline.
+
+        Raises:
+            StorageError, StateDirectoryLockedError, ConfigurationError: with what to do.
+        """
+        self.state.acquire()
+        try:
+            with anyio.fail_after(START_SECONDS):
+                await self.storage.start()
+                await self._load()
+            async with anyio.create_task_group() as group:
+                for name, task in self._tasks():
+                    self.supervisor.start(group, name, task)
+                self._announce()
+                try:
+                    yield
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await self._stop()
+        finally:
+            self.state.release()
+
+    def samples(self) -> Iterable[Sample]:
+        """What is known of the process as a whole."""
+        yield Sample("dialtone_build_info", (VERSION,), 1)
+        yield Sample("dialtone_config_loaded_timestamp_seconds", (), self._loaded_at)
+
+    def _parts(self) -> Parts:
+        return Parts(
+            framework=self.framework,
+            monitor=self.monitor,
+            pausing=self.monitor,
+            breakers=self.executor,
+            catalog=self.catalog,
+            operators=self.storage.operators,
+            history=self.storage.signals,
+            storage=self.storage,
+            metrics=self.prometheus,
+            analytics=self.analytics,
+            clock=self.clock,
+            publish=self.bus.publish,
+            version=VERSION,
+            tokens=self.settings.tokens,
+            public_metrics=self.settings.metrics.public,
+        )
+
+    def _join(self) -> None:
+        """Connect who publishes with who listens, and who is asked with who asks."""
+        self.bus.subscribe("metrics", self.table)
+        self.bus.subscribe("monitor", self.monitor)
+        self.bus.subscribe("analytics", self.analytics)
+        self.bus.subscribe("log", SignalLog())
+        for source in (
+            self,
+            self.bus,
+            self.executor,
+            self.framework,
+            self.monitor,
+            self.analytics,
+            self.storage,
+            self.supervisor,
+            self.loop_lag,
+        ):
+            self.table.add_source(source)
+
+    async def _load(self) -> None:
+        await self.executor.load()
+        await self.monitor.load()
+        for connection in self.settings.integrations:
+            self.framework.register_integration(connection)
+            vendor = self.catalog.manifest(connection.vendor).vendor.name
+            self.monitor.watch(connection, vendor, self.framework.checks(connection.id))
+        await self.analytics.start()
+
+    def _tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
+        """The background tasks; they are stopped from the last to the first."""
+        yield "analytics", self.analytics.run
+        yield "loop-lag", self.loop_lag.run
+        yield "executor", self.executor.run
+        yield "monitor", self.monitor.run
+
+    def _announce(self) -> None:
+        self._loaded_at = self.clock.time()
+        self.bus.publish(
+            ConfigChange(
+                at=self._loaded_at,
+                source=self.settings.source,
+                sha256=self.settings.sha256,
+                integrations=len(self.settings.integrations),
+                version=VERSION,
+            )
+        )
+
+    async def _stop(self) -> None:
+        """Let each part finish what it has, in the order of the data: checks, calls, rows, state."""
+        await self.supervisor.stop("monitor")
+        await self.executor.aclose()
+        await self.analytics.aclose()
+        await self.supervisor.stop_all()
+        await self.storage.aclose()
+
+
+Companion = Callable[[Dialtone], Coroutine[object, object, None]]
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[Dialtone], None] | None = None,
+    companions: Sequence[Companion] = (),
+) -> None:
+    """Run Dialtone and its HTTP server until SIGINT, SIGTERM or SIGHUP, then drain and stop.
+
+    `ready` is called once requests are answered; `companions` run beside the server until it stops.
+
+    Raises:
+        ListenError: the address is taken.
+        StorageError, StateDirectoryLockedError, ConfigurationError: what is kept or configured is unusable.
+    """
+    logs = Logs(level=settings.log.level, style=settings.log.format)
+    dialtone = Dialtone(settings)
+    dialtone.table.add_source(logs)
+    sockets = [bind(settings.listen.host, settings.listen.port)]
+    logs.start()
+    try:
+        async with dialtone.running():
+            await _serve_http(dialtone, HTTPServer(dialtone.app, sockets), ready=ready, companions=companions)
+    finally:
+        log.info("stopped")
+        logs.stop()
+
+
+async def _serve_http(
+    dialtone: Dialtone,
+    server: HTTPServer,
+    *,
+    ready: Callable[[Dialtone], None] | None,
+    companions: Sequence[Companion],
+) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(_stop_on_signal, server)
+        for companion in companions:
+            group.start_soon(companion, dialtone)
+        async with anyio.create_task_group() as serving:
+            serving.start_soon(server.serve)
+            await server.started()
+            listen = dialtone.settings.listen
+            log.info("listening", address=f"http://{listen.host}:{listen.port}", version=VERSION)
+            if ready is not None:
+                ready(dialtone)
+        group.cancel_scope.cancel()
+
+
+async def _stop_on_signal(server: HTTPServer) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+        async for number in received:
+            log.info("stopping", signal=signal.Signals(number).name)
+            server.stop()
