@@ -31,17 +31,16 @@ class Entry(Generic[T]):
 
     def attempt(self, connection: sa.Connection) -> None:
         """Run the unit in a savepoint; what it raises is kept, a failure of the disk is raised."""
-        savepoint = connection.begin_nested()
+        driver = sqlite.driver(connection)  # SQLAlchemy would compile the savepoint's statements each time.
+        driver.execute("SAVEPOINT unit")
         try:
-            self._result = [self._unit(connection)]
+            self._result, self.error = [self._unit(connection)], None
         except Exception as error:
             if sqlite.is_storage_failure(error):
                 raise
-            savepoint.rollback()
+            driver.execute("ROLLBACK TO unit")
             self.error = error
-        else:
-            savepoint.commit()
-            self.error = None
+        driver.execute("RELEASE unit")
 
     def answer(self) -> T:
         """Return the unit's result, or raise what it raised."""

@@ -73,16 +73,21 @@ def keep_copy(connection: sa.Connection, path: Path, revision: str) -> Path:
     unfinished = copy.with_name(copy.name + ".new")
     unfinished.unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    _raw(connection).execute("VACUUM INTO ?", (str(unfinished),))
+    driver(connection).execute("VACUUM INTO ?", (str(unfinished),))
     _sync(unfinished)
     unfinished.replace(copy)
     _sync(copy.parent)
     return copy
 
 
+def driver(connection: sa.Connection) -> sqlite3.Connection:
+    """Return the driver's own connection."""
+    return typing.cast("sqlite3.Connection", connection.connection.dbapi_connection)
+
+
 def rows_changed(connection: sa.Connection) -> int:
     """Return how many rows this connection has changed since it was opened."""
-    return _raw(connection).total_changes
+    return driver(connection).total_changes
 
 
 def _connect(path: Path) -> sa.Connection:
@@ -100,7 +105,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _checked(connection: sa.Connection, path: Path) -> sa.Connection:
-    raw = _raw(connection)
+    raw = driver(connection)
     try:
         for setting in _SETTINGS:
             raw.execute(setting).fetchall()
@@ -118,10 +123,6 @@ def _checked(connection: sa.Connection, path: Path) -> sa.Connection:
             f"sqlite3 {path.name} .recover | sqlite3 {path.name}.rescued"
         )
     return connection
-
-
-def _raw(connection: sa.Connection) -> sqlite3.Connection:
-    return typing.cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
 def _sync(path: Path) -> None:

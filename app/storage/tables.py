@@ -1,5 +1,6 @@
 """The tables as this version knows them; migrations/ leads every older database here, and a test compares."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
@@ -36,10 +37,14 @@ signal_log = sa.Table(
 
 def replace(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, each in the place of an older one with the same primary key."""
-    if not rows:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
+    if rows:
+        connection.execute(_upsert(table, connection.dialect.name), list(rows))
+
+
+@functools.cache
+def _upsert(table: sa.Table, dialect: str) -> sa.Insert:
+    statement: sqlite.Insert | postgresql.Insert
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
     others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)

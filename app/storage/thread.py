@@ -27,7 +27,7 @@ class SQLiteUnits:
 
     `open_connection` is called on that thread, once. `deadline` is how long a caller waits for its commit,
     `queue_units` how many may wait before further ones are refused; `group_seconds` is how long a group waits
-    for more.
+    for more, when the one before it was more than one.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class SQLiteUnits:
         self._queue: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
         self._halt = threading.Event()
         self._commits: GroupCommit | None = None
-        self._accepting = self._ended = False
+        self._accepting = self._ended = self._crowded = False
         self._pending = self._refused = 0
 
     async def start(self) -> None:
@@ -166,12 +166,14 @@ class SQLiteUnits:
             self._halt.wait(commits.wait)
         elif first := self._take(None if commits.reason is None else commits.wait):
             group.append(first)
-        until = self._clock.monotonic() + self._window
+        # A lone caller would only wait for itself; who comes in numbers comes again together.
+        until = self._clock.monotonic() + (self._window if self._crowded else 0.0)
         while group and len(group) < GROUP_UNITS:
             entry = self._take(max(until - self._clock.monotonic(), 0.0))
             if entry is None:
                 break
             group.append(entry)
+        self._crowded = len(group) > 1
         return group
 
     def _take(self, timeout: float | None) -> Entry[object] | None:
