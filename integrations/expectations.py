@@ -8,42 +8,57 @@ from integrations.execution.call import Verdict
 from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
 from integrations.manifest.conditions import Condition
-from integrations.manifest.evaluate import failure, wants_certificate
+from integrations.manifest.evaluate import failure, holds, wants_certificate
 from integrations.manifest.schema import HealthCheck
 
 _KEPT = frozenset({FailureKind.THROTTLED, FailureKind.UNAUTHORIZED})
 
 
 class Expectation:
-    """A check's condition: the manifest's own, or the one in the connection's config that alone decides."""
+    """A check's condition: the manifest's own, or the one in the connection's config that alone decides.
 
-    def __init__(self, check: HealthCheck, *, config: Mapping[str, object]) -> None:
+    `redact` takes secrets out of what was seen, because an endpoint may quote what it was sent.
+    """
+
+    def __init__(
+        self, check: HealthCheck, *, config: Mapping[str, object], redact: Callable[[str], str]
+    ) -> None:
         configured = config.get(check.expect_config)
         self._decides = isinstance(configured, Condition)
         self._condition = configured if isinstance(configured, Condition) else check.expect
+        self._redact = redact
         self.certificate = wants_certificate(self._condition)
 
-    @property
-    def judge(self) -> Callable[[Verdict, Reply], Verdict]:
-        """How the check changes a verdict."""
-        return self._alone if self._decides else self._also
+    def judge(self, verdict: Verdict, reply: Reply) -> Verdict:
+        """What the check makes of the manifest's verdict.
 
-    def _also(self, verdict: Verdict, reply: Reply) -> Verdict:
-        """A good answer must also meet the condition."""
-        if verdict.kind is not None or self._condition is None:
+        A configured condition decides whatever the status; only throttling and a refused credential keep
+        their kind. The manifest's own is asked only of a good answer.
+        """
+        if verdict.kind is not None and not self._decides:
             return verdict
-        said = failure(self._condition, reply)
-        return _failed(verdict, said) if said else verdict
-
-    def _alone(self, verdict: Verdict, reply: Reply) -> Verdict:
-        """The condition decides whatever the status; throttling and a refused credential keep their kind."""
-        said = failure(self._condition, reply) if self._condition is not None else ""
+        said = self._failure(reply)
         if not said:
             return Verdict(readings=verdict.readings)
         if verdict.kind in _KEPT:
             return msgspec.structs.replace(verdict, detail=said)
-        return _failed(verdict, said)
+        return Verdict(
+            kind=FailureKind.EXPECTATION, detail=said, code=verdict.code, readings=verdict.readings
+        )
+
+    def _failure(self, reply: Reply) -> str:
+        if self._condition is None or holds(self._condition, reply):
+            return ""
+        return failure(self._condition, _redacted(reply, self._redact)) or "what was expected was not met"
 
 
-def _failed(verdict: Verdict, said: str) -> Verdict:
-    return Verdict(kind=FailureKind.EXPECTATION, detail=said, code=verdict.code, readings=verdict.readings)
+def _redacted(reply: Reply, redact: Callable[[str], str]) -> Reply:
+    """The answer without secrets, before anything of it is cut short."""
+    shown = Reply(
+        status=reply.status,
+        headers={name: redact(value) for name, value in reply.headers.items()},
+        body=redact(reply.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+        duration=reply.duration,
+    )
+    shown.certificate_days_left = reply.certificate_days_left
+    return shown

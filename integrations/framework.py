@@ -147,7 +147,7 @@ class IntegrationFramework:
         """
         integration = self.integration(check.integration)
         declared = _declared(integration, check)
-        expectation = Expectation(declared, config=integration.config)
+        expectation = Expectation(declared, config=integration.config, redact=integration.redact)
         order = Order(
             capability=check.capability,
             deadline=self._clock.monotonic() + timeout,

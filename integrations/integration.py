@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import httpx
+
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.credentials.credential import Credential
@@ -16,6 +18,8 @@ from integrations.manifest.schema import Auth, Manifest, SecretField
 from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
+
+_HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
 
 
 class Integration:
@@ -38,8 +42,8 @@ class Integration:
         self._is_rejected = False
         _check_secrets(connection, manifest, self.auth)
         self.origins = self._origins()
-        self.reader = AnswerReader(manifest, now=clock.time)
         self.credential = self._credential()
+        self.reader = AnswerReader(manifest, now=clock.time, redact=self.redact)
         self._plans: dict[str, RequestPlan] = {}
 
     @property
@@ -102,6 +106,17 @@ class Integration:
             self._is_rejected = True
             self._notice("rejected", f"the vendor refuses the credential of kind {self.auth_name}")
         return changed
+
+    def redact(self, text: str) -> str:
+        """The text without the connection's secrets, in any form they are sent in."""
+        sent = httpx.Request("GET", "https://redacted.invalid")
+        self.credential.apply(sent)
+        forms = {secret.reveal() for secret in self.connection.secrets.values()}
+        forms.update(part for value in sent.headers.values() for part in value.split())
+        forms.update(sent.url.params.values())
+        for form in sorted(forms - _HARMLESS, key=len, reverse=True):
+            text = text.replace(form, "***")
+        return text
 
     def accepted(self) -> None:
         """The vendor took the credential: its next refusal is news again."""

@@ -41,9 +41,20 @@ def plain_kind(status: int) -> FailureKind | None:
 
 
 class AnswerReader:
-    """Reads the answers of one vendor. `now` is UTC seconds, for waits that are given as a time."""
+    """Reads the answers of one vendor.
 
-    def __init__(self, manifest: Manifest, *, now: Callable[[], float]) -> None:
+    `now` is UTC seconds, for waits that are given as a time. `redact` takes secrets out of a text, because
+    some vendors quote the credential in their error message.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        now: Callable[[], float],
+        redact: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._redact = redact
         self._errors = manifest.errors
         self._quota = manifest.quota
         self._granted = manifest.granted_scopes.lower()
@@ -107,7 +118,7 @@ class AnswerReader:
         needed = self._word(reply, rule.scopes if rule else "") or ", ".join(action.scopes)
         if kind is FailureKind.FORBIDDEN and needed:
             parts.append(f"it needs {needed}")
-        if granted := _clean(reply.headers.get(self._granted, "")):
+        if granted := _clean(self._redact(reply.headers.get(self._granted, ""))):
             parts.append(f"the credential has {granted}")
         return "; ".join(parts)
 
@@ -121,7 +132,7 @@ class AnswerReader:
             return ""
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             return ""
-        return _clean(str(value))
+        return _clean(self._redact(str(value)))
 
     def _wait(self, reply: Reply, readings: tuple[QuotaReading, ...]) -> float | None:
         for place in self._errors.retry_after:

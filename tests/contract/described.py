@@ -12,7 +12,7 @@ class DescribedParameter(NamedTuple):
 
 
 class DescribedOperation(NamedTuple):
-    """`body` is the schema of a JSON body, or None; `security` are the words of integrations.manifest.contract."""
+    """`body` is the schema of a JSON body, or None; `security` are the words of a lock."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""Requests that are really sent, held against the published contracts; without those, skipped with the reason."""
+"""Requests that are really sent, held against the published contracts; skipped where those are not."""
 
 import json
 

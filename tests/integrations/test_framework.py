@@ -1,0 +1,365 @@
+import json
+
+import httpx
+import pytest
+
+from integrations.connection import Connection, Labels
+from integrations.credentials.secret import Secret
+from integrations.errors import ConfigurationError, InvalidParams, UnknownAction, UnknownIntegration
+from integrations.execution.outcome import FailureKind, Origin
+from integrations.execution.policy import Policy, RetryPolicy
+from integrations.framework import Check, IntegrationFramework
+from integrations.signals import CallRecord, CredentialNotice
+from tests.fakes.clock import FakeClock
+from tests.fakes.framework import RecordingVendor, framework_for
+from tests.fakes.signals import RecordingSubscriber
+
+ONCE = Policy(retry=RetryPolicy(attempts=1))
+
+
+def github(framework: IntegrationFramework, *, secret: Secret | None = None, policy: Policy = ONCE) -> None:
+    token = secret or Secret("ghp_abc")
+    framework.register_integration(
+        Connection(id="github-prod", vendor="github", secrets={"token": token}, policy=policy)
+    )
+
+
+def slack(framework: IntegrationFramework) -> None:
+    framework.register_integration(
+        Connection(id="slack-prod", vendor="slack", secrets={"token": Secret("xoxb-1")}, policy=ONCE)
+    )
+
+
+async def test_an_action_sends_what_the_manifest_says_and_returns_the_data() -> None:
+    vendor = RecordingVendor(httpx.Response(201, json={"number": 7}))
+    framework = framework_for(vendor)
+    github(framework)
+
+    params = {"owner": "octo cat", "repo": "hello", "title": "Down", "labels": ["bug"]}
+    outcome = await framework.execute_integration("github-prod", "issues.create", params)
+
+    request = vendor.requests[0]
+    assert (outcome.ok, outcome.data, outcome.status) == (True, {"number": 7}, 201)
+    assert (request.method, str(request.url)) == (
+        "POST",
+        "https://api.github.com/repos/octo%20cat/hello/issues",
+    )
+    assert json.loads(request.content) == {"title": "Down", "labels": ["bug"]}
+    assert request.headers["authorization"] == "Bearer ghp_abc"
+    assert request.headers["x-github-api-version"] == "2022-11-28"
+
+
+async def test_the_call_record_carries_the_run_and_who_asked() -> None:
+    seen = RecordingSubscriber()
+    framework = framework_for(RecordingVendor(httpx.Response(200, json={})), publish=seen)
+    github(framework)
+
+    outcome = await framework.execute_integration("github-prod", "user.get", {}, caller="oncall")
+
+    record = seen.of(CallRecord)[0]
+    assert (record.run_id, record.caller, record.action) == (outcome.run_id, "oncall", "user.get")
+    assert (record.capability, record.origin, record.vendor) == ("read", Origin.TRAFFIC, "github")
+
+
+async def test_unknown_names_raise_and_name_the_nearest() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    github(framework)
+
+    with pytest.raises(UnknownIntegration, match="did you mean github-prod"):
+        await framework.execute_integration("github-prd", "user.get", {})
+    with pytest.raises(UnknownAction, match=r"did you mean issues\.create"):
+        await framework.execute_integration("github-prod", "issue.create", {})
+
+
+async def test_all_wrong_params_are_told_at_once_and_never_shown() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    github(framework)
+
+    with pytest.raises(InvalidParams) as error:
+        await framework.execute_integration(
+            "github-prod", "issues.list", {"owner": 5, "state": "opened", "lables": "hush", "per_page": True}
+        )
+
+    assert error.value.problems == {
+        "lables": "is unknown; did you mean labels?",
+        "owner": "must be text",
+        "repo": "is required (text)",
+        "state": "must be one of open, closed, all; did you mean open?",
+        "per_page": "must be a whole number",
+    }
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("owner", ["", ".", "..", "a/../../b", "a?b", "a#b", "a\\b", "%2e%2e"])
+async def test_an_input_cannot_change_the_path(owner: str) -> None:
+    vendor = RecordingVendor(httpx.Response(200, json={}))
+    framework = framework_for(vendor)
+    github(framework)
+
+    try:
+        await framework.execute_integration("github-prod", "repos.get", {"owner": owner, "repo": "r"})
+    except InvalidParams:
+        assert vendor.requests == []
+    else:
+        path = vendor.requests[0].url.raw_path.decode()
+        assert path.count("/") == 3
+        assert path.startswith("/repos/")
+        assert path.endswith("/r")
+
+
+async def test_pages_follow_the_link_header_within_one_run() -> None:
+    link = '<https://api.github.com/repositories/1/issues?page=2>; rel="next", <https://x>; rel="last"'
+    seen = RecordingSubscriber()
+    vendor = RecordingVendor(
+        httpx.Response(200, json=[{"n": 1}], headers={"link": link}), httpx.Response(200, json=[{"n": 2}])
+    )
+    framework = framework_for(vendor, publish=seen)
+    github(framework)
+
+    params = {"owner": "o", "repo": "r", "_pages": 5}
+    outcome = await framework.execute_integration("github-prod", "issues.list", params)
+
+    assert outcome.data == {"items": [{"n": 1}, {"n": 2}], "more": False, "next": {}}
+    assert [str(request.url.path) for request in vendor.requests] == [
+        "/repos/o/r/issues",
+        "/repositories/1/issues",
+    ]
+    assert vendor.requests[1].headers["authorization"] == "Bearer ghp_abc"
+    assert [record.step for record in seen.of(CallRecord)] == ["request", "page-2"]
+    assert len({record.run_id for record in seen.of(CallRecord)}) == 1
+    assert len(outcome.attempts) == 2
+
+
+async def test_without_asking_for_pages_one_is_taken_and_more_is_told() -> None:
+    body = {"ok": True, "members": [{"id": "U1"}], "response_metadata": {"next_cursor": "abc="}}
+    vendor = RecordingVendor(httpx.Response(200, json=body))
+    framework = framework_for(vendor)
+    slack(framework)
+
+    outcome = await framework.execute_integration("slack-prod", "users.list", {})
+
+    assert outcome.data == {"items": [{"id": "U1"}], "more": True, "next": {"cursor": "abc="}}
+    assert dict(vendor.requests[0].url.params) == {"limit": "200"}
+
+
+async def test_a_page_link_to_a_foreign_host_is_not_followed() -> None:
+    link = '<https://evil.example/steal>; rel="next"'
+    vendor = RecordingVendor(httpx.Response(200, json=[], headers={"link": link}))
+    framework = framework_for(vendor)
+    github(framework)
+
+    params = {"owner": "o", "repo": "r", "_pages": 2}
+    outcome = await framework.execute_integration("github-prod", "issues.list", params)
+
+    assert (outcome.kind, len(vendor.requests)) == (FailureKind.MALFORMED, 1)
+    assert "evil.example is not an allowed host" in outcome.detail
+
+
+@pytest.mark.parametrize("pages", [0, 101, "2", True])
+async def test_the_number_of_pages_is_bounded(pages: object) -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    github(framework)
+
+    with pytest.raises(InvalidParams, match="from 1 to 100"):
+        await framework.execute_integration("github-prod", "repos.list", {"_pages": pages})
+
+
+async def test_a_failing_page_fails_the_run() -> None:
+    body = {"ok": True, "members": [{}], "response_metadata": {"next_cursor": "abc="}}
+    vendor = RecordingVendor(httpx.Response(200, json=body), httpx.Response(500))
+    framework = framework_for(vendor)
+    slack(framework)
+
+    outcome = await framework.execute_integration("slack-prod", "users.list", {"_pages": 3})
+
+    assert (outcome.kind, outcome.data) == (FailureKind.SERVER_ERROR, None)
+
+
+async def test_one_deadline_spans_all_pages() -> None:
+    clock = FakeClock()
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        clock.advance(4.0)
+        body = {"ok": True, "members": [{}], "response_metadata": {"next_cursor": "next"}}
+        return httpx.Response(200, json=body)
+
+    vendor = RecordingVendor(handler=slow)
+    framework = framework_for(vendor, clock=clock)
+    slack(framework)
+
+    outcome = await framework.execute_integration("slack-prod", "users.list", {"_pages": 50}, timeout=10.0)
+
+    assert not outcome.ok
+    assert len(vendor.requests) == 3
+
+
+async def test_a_401_rereads_the_secret_and_tries_again() -> None:
+    values = iter(["ghp_new"])
+    seen = RecordingSubscriber()
+    vendor = RecordingVendor(
+        httpx.Response(401, json={"message": "Bad credentials"}), httpx.Response(200, json={})
+    )
+    framework = framework_for(vendor, publish=seen)
+    github(framework, secret=Secret("ghp_old", read=lambda: next(values)), policy=Policy())
+
+    outcome = await framework.execute_integration("github-prod", "user.get", {})
+
+    assert outcome.ok
+    assert [request.headers["authorization"] for request in vendor.requests] == [
+        "Bearer ghp_old",
+        "Bearer ghp_new",
+    ]
+    assert [notice.event for notice in seen.of(CredentialNotice)] == ["reread"]
+
+
+async def test_a_refused_credential_is_news_once_until_it_was_taken_again() -> None:
+    seen = RecordingSubscriber()
+    bad, good = httpx.Response(401, json={}), httpx.Response(200, json={})
+    vendor = RecordingVendor(bad, bad, good, bad, good)
+    framework = framework_for(vendor, publish=seen)
+    github(framework)
+
+    for _ in range(4):
+        await framework.execute_integration("github-prod", "user.get", {})
+
+    assert [notice.event for notice in seen.of(CredentialNotice)] == ["rejected", "rejected"]
+
+
+async def test_a_secret_file_that_is_gone_is_told() -> None:
+    def gone() -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    seen = RecordingSubscriber()
+    framework = framework_for(RecordingVendor(httpx.Response(401, json={})), publish=seen)
+    github(framework, secret=Secret("ghp_old", read=gone))
+
+    outcome = await framework.execute_integration("github-prod", "user.get", {})
+
+    assert outcome.kind is FailureKind.UNAUTHORIZED
+    assert [notice.event for notice in seen.of(CredentialNotice)] == ["reread_failed"]
+
+
+async def test_checks_follow_the_manifest_and_count_as_checks() -> None:
+    seen = RecordingSubscriber()
+    vendor = RecordingVendor(httpx.Response(200, json={"login": "octocat"}))
+    framework = framework_for(vendor, publish=seen)
+    github(framework)
+
+    checks = framework.checks("github-prod")
+    outcome = await framework.run_check(checks[1], timeout=5.0)
+
+    assert [(check.capability, check.action, check.cost) for check in checks] == [
+        ("quota", "rate_limit.get", 0.0), ("read", "user.get", 1.0),
+    ]  # fmt: skip
+    assert outcome.ok
+    assert seen.of(CallRecord)[0].origin is Origin.CHECK
+
+
+async def test_a_good_answer_that_is_not_what_a_check_expects_fails_it() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200, json={"message": "hello"})))
+    github(framework)
+
+    check = Check(integration="github-prod", capability="read", action="user.get")
+    outcome = await framework.run_check(check, timeout=5.0)
+
+    assert (outcome.kind, outcome.detail) == (FailureKind.EXPECTATION, "json /login was absent")
+
+
+async def test_a_check_that_the_manifest_does_not_have_is_an_error() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    github(framework)
+
+    with pytest.raises(LookupError, match=r"no check of write by user\.get"):
+        await framework.run_check(
+            Check(integration="github-prod", capability="write", action="user.get"), timeout=1.0
+        )
+
+
+def test_status_tells_what_an_integration_is() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    framework.register_integration(
+        Connection(
+            id="slack-prod", vendor="slack", secrets={"token": Secret("xoxb-1")}, labels=Labels(team="chat")
+        )
+    )
+
+    status = framework.get_integration_status("slack-prod")
+
+    assert (status.vendor_name, status.auth.kind, status.labels.team) == ("Slack", "bearer", "chat")
+    assert status.line.integration == "slack-prod"
+    assert status.capabilities == ("identity", "read", "write")
+    assert [(one.kind, one.date) for one in status.evidence] == [("vendor contract", "2021-09-07")]
+    post = next(action for action in status.actions if action.name == "chat.postMessage")
+    assert (post.effect, post.capability, post.scopes, post.paged) == (
+        "write",
+        "write",
+        ("chat:write",),
+        False,
+    )
+    assert [one.name for one in post.inputs if one.required] == ["channel"]
+
+
+def test_samples_name_each_integration_and_its_labels() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    labels = Labels(team="platform", environment="prod", tier="1")
+    framework.register_integration(
+        Connection(id="shop", vendor="http", config={"url": "https://shop.example/"}, labels=labels)
+    )
+
+    assert list(framework.samples()) == [
+        ("dialtone_integration_info", ("shop", "http", "platform", "prod", "1"), 1.0)
+    ]
+
+
+async def test_an_unregistered_integration_is_gone() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    github(framework)
+
+    await framework.unregister_integration("github-prod")
+
+    assert framework.integrations() == ()
+    with pytest.raises(UnknownIntegration, match="there are none"):
+        framework.integration("github-prod")
+
+
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        (Connection(id="x", vendor="githbu"), "x: vendor: found .githbu., .*; did you mean github"),
+        (Connection(id="x", vendor="github"), r"secrets\.token: found nothing, expected personal"),
+        (
+            Connection(id="x", vendor="github", secrets={"tokken": Secret("ghp_1")}),
+            r"secrets\.tokken: found an unknown secret, expected one of .*; did you mean token",
+        ),
+        (
+            Connection(id="x", vendor="slack", secrets={"token": Secret("ghp_1")}),
+            r"secrets\.token: found something else, expected token of a Slack app, which starts with xoxb-",
+        ),
+        (
+            Connection(id="x", vendor="github", auth="tokn", secrets={"token": Secret("ghp_1")}),
+            "auth: found 'tokn', expected one of token; did you mean token",
+        ),
+        (Connection(id="x", vendor="http"), r"config\.url: found nothing, expected a URL such as https://shop"),
+        (Connection(id="x", vendor="http", config={"url": "ftp://a"}), r"config\.url: found another value"),
+        (
+            Connection(id="x", vendor="http", config={"url": "https://a", "methd": "GET"}),
+            r"config\.methd: found an unknown key, .*; did you mean method",
+        ),
+        (
+            Connection(id="x", vendor="http", config={"url": "https://a", "expect": {"status": []}}),
+            r"config\.expect: found another value, expected a condition: an empty list",
+        ),
+        (
+            Connection(id="x", vendor="http", config={"url": "https://a", "method": "GTE"}),
+            r"config\.method: found another value, expected one of GET, HEAD",
+        ),
+    ],
+)  # fmt: skip
+def test_a_connection_that_does_not_fit_is_refused_with_the_reason(connection: Connection, said: str) -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+
+    with pytest.raises(ConfigurationError, match=said) as error:
+        framework.register_integration(connection)
+
+    assert "ghp_1" not in str(error.value)
+    assert framework.integrations() == ()
