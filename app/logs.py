@@ -64,7 +64,7 @@ class Logs:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
         ]
         structlog.configure(
-            processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            processors=[*shared, _hold_exception, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
             logger_factory=structlog.stdlib.LoggerFactory(),
             wrapper_class=structlog.stdlib.BoundLogger,
             cache_logger_on_first_use=False,
@@ -131,6 +131,15 @@ class SignalLog:
     def _write(self, level: str, event: str, signal: Signal, fields: tuple[str, ...]) -> None:
         values = {("what" if name == "event" else name): _plain(getattr(signal, name)) for name in fields}
         getattr(self._log, level)(event, integration=getattr(signal, "integration", ""), **values)
+
+
+def _hold_exception(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Take the exception along: the thread that writes the line has none of its own."""
+    if event.get("exc_info") is True:
+        event["exc_info"] = sys.exc_info()
+    return event
 
 
 def _plain(value: object) -> object:
