@@ -166,6 +166,34 @@ async def test_changes_keep_their_order_across_failures() -> None:
     assert [stored.at for stored in store.changes] == [2.0, 3.0, 4.0, 5.0, 6.0]
 
 
+class SlowStore(FakeStore):
+    """Takes a second for each save, and fails the first."""
+
+    def __init__(self, *, is_failing: bool) -> None:
+        super().__init__()
+        self.is_failing = is_failing
+
+    async def save_health(self, state: SavedHealth, changes: object) -> None:
+        await anyio.sleep(1)
+        self.error = OSError("disk full") if self.is_failing and self.saves == 0 else None
+        await super().save_health(state, changes)  # type: ignore[arg-type]  # passed on as it came
+
+
+@pytest.mark.parametrize("is_failing", [False, True], ids=["which succeeds", "which fails"])
+async def test_what_comes_during_a_save_is_stored_after_it(is_failing: bool) -> None:
+    store = SlowStore(is_failing=is_failing)
+    desk = Desk(store)
+    async with desk.open():
+        desk.note(changes=2)
+        await desk.clock.sleep(0.5)
+        saved = SavedHealth(integration="wiki", capabilities=(), state=Health.UP, since=1.0)
+        desk.saver.note(saved, [change(number=2)])
+        await desk.clock.sleep(10)
+        assert (await store.load_health())[0].state is Health.UP
+    assert [stored.at for stored in store.changes] == [2.0, 3.0, 4.0]
+    assert desk.published.signals == store.changes
+
+
 async def test_above_the_bound_the_oldest_change_is_dropped_and_counted() -> None:
     desk = Desk(FakeStore())
     desk.note(changes=MOST_CHANGES + 5)
