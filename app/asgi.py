@@ -8,7 +8,7 @@ from litestar.di import Provide
 
 from app.api import analytics, integrations, operators, probes, vendors
 from app.api.gate import Gate
-from app.api.openapi import openapi_config
+from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
 from app.api.tokens import TokenTable
 from app.operations import Operations
@@ -20,7 +20,9 @@ MAX_BODY = 1024 * 1024
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[object]]
 
 
-def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = (), tokens: TokenTable | None = None) -> Litestar:
+def create_app(
+    parts: Parts, *, lifespan: Sequence[Lifespan] = (), tokens: TokenTable | None = None
+) -> Litestar:
     """Return the application.
 
     `lifespan` starts and stops what the parts run on. `tokens` may be passed by whoever samples it; by
@@ -52,6 +54,7 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = (), tokens: Token
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )
+    close_requests(app)
     app.asgi_handler = Gate(
         app.asgi_handler,
         tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),

@@ -48,23 +48,22 @@ class Operations:
         self._operators = operators
         self._clock = clock
         self._publish = publish
-        self._breaker = {
+        self._reset = breakers.reset
+        self._lasting = {
             BreakerOperation.FORCE_OPEN: breakers.force_open,
             BreakerOperation.DISABLE: breakers.disable,
             BreakerOperation.SHADOW: breakers.shadow,
-            BreakerOperation.RESET: breakers.reset,
         }
 
     async def operate_breaker(self, operation: BreakerOperation, order: Order) -> None:
         """Force a breaker open, switch it off, let it only watch, or give it back to its own rules."""
         action = await self._record(operation.value, order)
-        self._breaker[operation](
-            order.integration,
-            order.capability or None,
-            actor=order.actor,
-            reason=order.reason,
-            expires_at=action.expires_at,
-        )
+        where = (order.integration, order.capability or None)
+        if operation is BreakerOperation.RESET:
+            self._reset(*where, actor=order.actor, reason=order.reason)
+        else:
+            lasting = self._lasting[operation]
+            lasting(*where, actor=order.actor, reason=order.reason, expires_at=action.expires_at)
         self._publish(action)
 
     async def pause(self, order: Order) -> None:

@@ -17,35 +17,59 @@ class APIToken(Protocol):
     """An API token as it is configured: `sha256` in hex, `scopes` of read, operate, admin."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Who it belongs to."""
+        ...
+
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """The hash of the token's text, in hex."""
+        ...
+
     @property
-    def scopes(self) -> Collection[str]: ...
+    def scopes(self) -> Collection[str]:
+        """What it may do."""
+        ...
 
 
 class Registered(Protocol):
     """An integration that the framework knows."""
 
     @property
-    def connection(self) -> Connection: ...
+    def connection(self) -> Connection:
+        """As it is configured."""
+        ...
+
     @property
-    def manifest(self) -> Manifest: ...
+    def manifest(self) -> Manifest:
+        """Its vendor's manifest."""
+        ...
 
 
 class IntegrationState(Protocol):
     """What the framework says of an integration now."""
 
     @property
-    def line(self) -> LineStatus: ...
+    def line(self) -> LineStatus:
+        """Its limits now."""
+        ...
 
 
 class Framework(Protocol):
     """Makes calls. `integration` raises LookupError, naming the nearest id."""
 
-    def integrations(self) -> Sequence[Registered]: ...
-    def integration(self, integration_id: str, /) -> Registered: ...
-    def get_integration_status(self, integration_id: str, /) -> IntegrationState: ...
+    def integrations(self) -> Sequence[Registered]:
+        """All of them."""
+        ...
+
+    def integration(self, integration_id: str, /) -> Registered:
+        """One of them."""
+        ...
+
+    def get_integration_status(self, integration_id: str, /) -> IntegrationState:
+        """How one of them stands."""
+        ...
+
     async def execute_integration(
         self,
         integration_id: str,
@@ -60,15 +84,25 @@ class Framework(Protocol):
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
-    ) -> Outcome: ...
+    ) -> Outcome:
+        """Run an action; UnknownAction and InvalidParams are raised, all else is an Outcome."""
+        ...
 
 
 class Monitor(Protocol):
     """Keeps watching."""
 
-    def health(self, integration_id: str, /) -> IntegrationHealth: ...
-    def get_integration_metrics(self, integration_id: str, /) -> IntegrationMetrics: ...
-    async def check_integration_health(self, integration_id: str, /) -> IntegrationHealth: ...
+    def health(self, integration_id: str, /) -> IntegrationHealth:
+        """The verdict of now."""
+        ...
+
+    def get_integration_metrics(self, integration_id: str, /) -> IntegrationMetrics:
+        """The last hour in numbers."""
+        ...
+
+    async def check_integration_health(self, integration_id: str, /) -> IntegrationHealth:
+        """Check now, and return the verdict."""
+        ...
 
 
 class Pausing(Protocol):
@@ -76,8 +110,13 @@ class Pausing(Protocol):
 
     async def pause(
         self, integration_id: str, /, *, actor: str, reason: str, expires_at: float | None = None
-    ) -> object: ...
-    async def resume(self, integration_id: str, /, *, actor: str, reason: str) -> object: ...
+    ) -> object:
+        """Stop checking."""
+        ...
+
+    async def resume(self, integration_id: str, /, *, actor: str, reason: str) -> object:
+        """Check again."""
+        ...
 
 
 class BreakerOrder(Protocol):
@@ -95,71 +134,126 @@ class BreakerOrder(Protocol):
         actor: str,
         reason: str,
         expires_at: float | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Carry it out."""
+        ...
+
+
+class BreakerReset(Protocol):
+    """Gives breakers back to their own rules; LookupError as above."""
+
+    def __call__(
+        self, integration: str, capability: str | None = None, /, *, actor: str, reason: str
+    ) -> None:
+        """Carry it out."""
+        ...
 
 
 class BreakerControl(Protocol):
     """A person's hand on the circuit breakers."""
 
     @property
-    def force_open(self) -> BreakerOrder: ...
+    def force_open(self) -> BreakerOrder:
+        """Refuse all calls."""
+        ...
+
     @property
-    def disable(self) -> BreakerOrder: ...
+    def disable(self) -> BreakerOrder:
+        """Let all calls through, count nothing."""
+        ...
+
     @property
-    def shadow(self) -> BreakerOrder: ...
+    def shadow(self) -> BreakerOrder:
+        """Count, refuse nothing."""
+        ...
+
     @property
-    def reset(self) -> BreakerOrder: ...
+    def reset(self) -> BreakerReset:
+        """Close it, back to its own rules."""
+        ...
 
 
 class OperatorLog(Protocol):
     """Where operators' actions are stored; `record` returns after the commit."""
 
-    async def record(self, action: OperatorAction, /) -> None: ...
-    async def recent(self, limit: int, /) -> Sequence[OperatorAction]: ...
+    async def record(self, action: OperatorAction, /) -> None:
+        """Store an action."""
+        ...
+
+    async def recent(self, limit: int, /) -> Sequence[OperatorAction]:
+        """The last actions, newest first."""
+        ...
 
 
 class HealthHistory(Protocol):
     """The stored changes of health, the newest first."""
 
-    async def recent_changes(self, integration_id: str, limit: int, /) -> Sequence[HealthChange]: ...
+    async def recent_changes(self, integration_id: str, limit: int, /) -> Sequence[HealthChange]:
+        """An integration's last changes, newest first."""
+        ...
 
 
 class Catalog(Protocol):
     """The vendors Dialtone knows."""
 
-    def vendors(self) -> Iterable[str]: ...
-    def manifest(self, vendor: str, /) -> Manifest: ...
+    def vendors(self) -> Iterable[str]:
+        """Their ids."""
+        ...
+
+    def manifest(self, vendor: str, /) -> Manifest:
+        """One vendor's manifest."""
+        ...
 
 
 class Analytics(Protocol):
     """Named queries over everything that happened."""
 
-    def queries(self) -> Iterable[object]: ...
-    async def query(self, name: str, params: Mapping[str, str], /, *, caller: str) -> object: ...
-    def status(self) -> object: ...
+    def queries(self) -> Iterable[object]:
+        """The named queries."""
+        ...
+
+    async def query(self, name: str, params: Mapping[str, str], /, *, caller: str) -> object:
+        """Answer one; UnknownQuery, InvalidParams or AnalyticsUnavailable is raised."""
+        ...
+
+    def status(self) -> object:
+        """How analytics is; `ok` says whether it works."""
+        ...
 
 
 class Scrape(Protocol):
     """The rendered metrics."""
 
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes:
+        """The rendering."""
+        ...
+
     @property
-    def content_type(self) -> str: ...
+    def content_type(self) -> str:
+        """Its type, with version and charset."""
+        ...
+
     @property
-    def content_encoding(self) -> str | None: ...
+    def content_encoding(self) -> str | None:
+        """gzip, or None for a body as it is."""
+        ...
 
 
 class MetricsExporter(Protocol):
     """Renders the metrics as the client asks for them."""
 
-    async def scrape(self, *, accept: str, accept_encoding: str) -> Scrape: ...
+    async def scrape(self, *, accept: str, accept_encoding: str) -> Scrape:
+        """Render; ScrapeTimeoutError when it takes too long."""
+        ...
 
 
 class StorageHealth(Protocol):
     """Whether what must be kept can be kept: None, or the reason why not."""
 
-    def healthy(self) -> str | None: ...
+    def healthy(self) -> str | None:
+        """None when all is well."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

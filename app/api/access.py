@@ -7,6 +7,7 @@ from typing import Annotated
 from litestar.di import Dependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, SkipValidationMarker
+from litestar.types import Scope as RequestScope
 
 from app.api.problems import AnyConnection, AnyRequest, ProblemError, not_found
 from app.api.tokens import Caller, Scope
@@ -31,18 +32,18 @@ def requires(scope: Scope) -> Callable[[AnyConnection, BaseRouteHandler], None]:
     """Return a guard that lets only callers with this scope, or a higher one, pass."""
 
     def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
-        require(connection, scope)
+        require(connection.scope, scope)
 
     return guard
 
 
-def require(connection: AnyConnection, scope: Scope) -> None:
-    """Refuse a connection whose caller is unknown (401) or lacks the scope (403).
+def require(request: RequestScope, scope: Scope) -> None:
+    """Refuse a request (its ASGI scope) whose caller is unknown (401) or lacks the scope (403).
 
     Raises:
         ProblemError: the refusal.
     """
-    caller = connection.scope.get("user")
+    caller = request.get("user")
     if not isinstance(caller, Caller):
         raise ProblemError(
             "unauthorized",

@@ -24,7 +24,8 @@ End = Annotated[
     str | None, QueryParameter(name="to", required=False, description="End: a time, or now (default).")
 ]
 Bucket = Annotated[
-    str | None, QueryParameter(name="bucket", required=False, description="Width of a row, such as 1h (default).")
+    str | None,
+    QueryParameter(name="bucket", required=False, description="A row's width, such as 1h (default)."),
 ]
 IntegrationFilter = Annotated[
     str | None, QueryParameter(name="integration", required=False, description="Only this integration.")
@@ -52,7 +53,7 @@ def list_queries(parts: GivenParts) -> Response[object]:
     "/queries/{name:str}",
     operation_id="run_query",
     summary="Run a named query",
-    description="The query's parameters go into the query string; GET /v2/analytics/queries names them.",
+    description="Parameters go into the query string; GET /v2/analytics/queries names them.",
     guards=READ,
     responses=problems(400, 401, 403, 404, 422, 503),
 )
@@ -67,7 +68,7 @@ async def run_query(
     "/performance",
     operation_id="get_performance",
     summary="Calls, errors and latency over time",
-    description="The named query performance: calls, error ratio, p50, p95 and p99 by integration and bucket.",
+    description="The named query performance: calls, errors, p50, p95, p99 by integration and bucket.",
     guards=READ,
     responses=problems(400, 401, 403, 422, 503),
 )
@@ -82,6 +83,7 @@ async def get_performance(
     caller: CallerHeader = "",
 ) -> Response[object]:
     """Calls, error ratio and percentiles by integration and time bucket."""
+    _refuse_repeats(request)
     given = {"from": start, "to": end, "bucket": bucket, "integration": integration, "origin": origin}
     params = {name: value for name, value in given.items() if value is not None}
     return await _run(parts, "performance", params, caller=caller_of(request, caller))
@@ -94,19 +96,27 @@ async def _run(parts: Parts, name: str, params: dict[str, str], *, caller: str) 
     except UnknownQuery as error:
         raise not_found("unknown-query", error) from error
     except InvalidParams as error:
-        raise invalid(str(error), InvalidValue(message=str(error), source="query")) from error
+        wrong = InvalidValue(message=f"expected {error.expected}", key=error.parameter, source="query")
+        raise invalid(str(error), wrong) from error
     except AnalyticsUnavailable as error:
         raise _unavailable(str(error)) from error
     return Response(msgspec.to_builtins(result))
 
 
 def _params(request: AnyRequest) -> dict[str, str]:
-    params: dict[str, str] = {}
-    for key, value in request.query_params.multi_items():
-        if key in params:
-            raise invalid(f"The parameter {key} is given twice; give it once.")
-        params[key] = value
-    return params
+    _refuse_repeats(request)
+    return dict(request.query_params.multi_items())
+
+
+def _refuse_repeats(request: AnyRequest) -> None:
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            message = "given more than once"
+            raise invalid(
+                f"The parameter {name} is given more than once; give it once.",
+                InvalidValue(message=message, key=name, source="query"),
+            )
 
 
 def _analytics(parts: Parts) -> Analytics:

@@ -28,11 +28,11 @@ Reason = Annotated[
 ExpiresIn = Annotated[
     float,
     msgspec.Meta(
-        gt=0, le=30 * DAY, description="Seconds after which it undoes itself; without: never.", examples=[900]
+        ge=1, le=30 * DAY, description="Seconds after which it undoes itself; without: never.", examples=[900]
     ),
 ]
 Timeout = Annotated[
-    float, msgspec.Meta(gt=0, le=600, description="Seconds that the whole action may take.", examples=[5])
+    float, msgspec.Meta(ge=0.01, le=600, description="Seconds that the whole action may take.", examples=[5])
 ]
 IdempotencyKey = Annotated[
     str,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from litestar.datastructures import Headers
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from app.api.problems import MEDIA_TYPE, ProblemError
@@ -51,7 +52,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, pass on, and tell what became of it."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         started = self._clock.monotonic()
@@ -125,7 +126,7 @@ async def _refuse(error: ProblemError, path: str, send: Send) -> None:
 
 def _require_loopback(host: str, client: tuple[str, int] | None) -> None:
     """Without tokens only this machine may ask, by a name no foreign page can take (DNS rebinding)."""
-    if _is_here(urlsplit(f"//{host}").hostname or "") and (client is None or not _is_elsewhere(client[0])):
+    if _is_here(_host_name(host)) and (client is None or not _is_elsewhere(client[0])):
         return
     raise ProblemError(
         "not-local",
@@ -133,6 +134,13 @@ def _require_loopback(host: str, client: tuple[str, int] | None) -> None:
         detail="Without API tokens Dialtone answers only requests to localhost from this machine; "
         "`dialtone token` makes a token for the configuration file.",
     )
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_here(host: str) -> bool:
@@ -160,7 +168,7 @@ def _require_same_site(headers: Mapping[str, str]) -> None:
     if site is not None:
         allowed = site in {"same-origin", "none"}
     else:
-        allowed = origin is None or urlsplit(origin).netloc == headers.get("host", "")
+        allowed = origin is None or origin.partition("://")[2] == headers.get("host", "")
     if not allowed:
         raise ProblemError(
             "cross-site-request",

@@ -4,8 +4,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from litestar import Response, Router, get, post
+from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import BodyKwarg, FromPath, HeaderParameter, QueryParameter
 
 from app.api.access import OPERATE, READ, CallerHeader, GivenParts, caller_of, find
 from app.api.bodies import (
@@ -42,6 +43,18 @@ KeyHeader = Annotated[
         description="As idempotency_key in the body; one of the two.",
         max_length=255,
         examples=[Example(summary="a key", value="order-1042")],
+    ),
+]
+ActionBody = Annotated[
+    ActionRequest,
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        examples=[
+            Example(
+                summary="List issues",
+                value={"params": {"owner": "octo", "repo": "hello"}, "timeout": 5},
+            )
+        ],
     ),
 ]
 TraceHeader = Annotated[str, HeaderParameter(name="traceparent", description="W3C trace context.")]
@@ -160,7 +173,7 @@ async def execute_action(
     parts: GivenParts,
     integration_id: FromPath[str],
     action: FromPath[str],
-    data: JSONBody[ActionRequest],
+    data: ActionBody,
     caller: CallerHeader = "",
     key: KeyHeader = "",
     traceparent: TraceHeader = "",
@@ -189,7 +202,8 @@ async def execute_action(
 
 def _wrong_params(error: InvalidParams) -> list[InvalidValue]:
     return [
-        InvalidValue(message=text, source="body", key=f"params.{name}") for name, text in error.problems.items()
+        InvalidValue(message=text, source="body", key=f"params.{name}")
+        for name, text in error.problems.items()
     ]
 
 

@@ -1,15 +1,20 @@
 """The description of the API: OpenAPI 3.1 at /schema/openapi.json."""
 
+from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 
+from app.api.bodies import ActionRequest, BreakerRequest, PauseRequest, ResumeRequest
+
 DESCRIPTION = """
 Dialtone calls third parties through one circuit-breaking executor, checks them, and says what it means.
 
-Times are UTC seconds since 1970, durations are seconds. Every error is a problem (RFC 9457, application/problem+json).
-A failed call is a problem too, and holds the outcome: 503 a local limit refused it, 429 the vendor throttles,
-504 no answer in time, 502 any other failure at the vendor.
+Times are UTC seconds since 1970, durations are seconds. Every error is a problem (RFC 9457,
+application/problem+json).
+
+A failed call is a problem too, and holds the outcome: 503 a local limit refused it, 429 the vendor
+throttles, 504 no answer in time, 502 any other failure at the vendor.
 """
 
 
@@ -41,3 +46,10 @@ def openapi_config(version: str) -> OpenAPIConfig:
         path="/schema",
         render_plugins=[JsonRenderPlugin()],
     )
+
+
+def close_requests(app: Litestar) -> None:
+    """Say in the description that request bodies take no further fields, which Litestar leaves out."""
+    schemas = app.openapi_schema.components.schemas
+    for body in (ActionRequest, BreakerRequest, PauseRequest, ResumeRequest):
+        schemas[body.__name__].additional_properties = False

@@ -5,7 +5,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from litestar import Router, get, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.enums import RequestEncodingType
+from litestar.openapi.spec import Example
+from litestar.params import BodyKwarg, FromPath, QueryParameter
 
 from app.api.access import OPERATE, READ, CallerHeader, GivenOperations, GivenParts, caller_of, find
 from app.api.bodies import (
@@ -16,13 +18,39 @@ from app.api.bodies import (
     ResumeRequest,
 )
 from app.api.integrations import status_body
-from app.api.problems import AnyRequest, ProblemError
+from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid
 from app.api.responses import CHANGING, GUARDED
 from app.operations import BreakerOperation, Order
 from app.parts import Parts, Registered
 
-Limit = Annotated[
-    int, QueryParameter(name="limit", description="At most so many, the newest first.", ge=1, le=1000)
+Limit = Annotated[int, QueryParameter(name="limit", description="At most so many.", ge=1, le=1000)]
+
+
+BreakerBody = Annotated[
+    BreakerRequest,
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        examples=[
+            Example(
+                summary="For 15 minutes",
+                value={"reason": "vendor maintenance", "capability": "read", "expires_in": 900},
+            )
+        ],
+    ),
+]
+PauseBody = Annotated[
+    PauseRequest,
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        examples=[Example(summary="For an hour", value={"reason": "vendor maintenance", "expires_in": 3600})],
+    ),
+]
+ResumeBody = Annotated[
+    ResumeRequest,
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        examples=[Example(summary="Early", value={"reason": "maintenance ended early"})],
+    ),
 ]
 
 
@@ -30,8 +58,8 @@ Limit = Annotated[
     "/v2/integrations/{integration_id:str}/breaker/{operation:str}",
     operation_id="operate_breaker",
     summary="Operate circuit breakers",
-    description="force_open refuses all calls, disable lets all through and counts nothing, shadow counts and "
-    "refuses nothing, reset closes the breaker and gives it back to its own rules.",
+    description="force_open refuses all calls, disable lets all through and counts nothing, shadow counts "
+    "and refuses nothing, reset closes the breaker and gives it back to its own rules.",
     guards=OPERATE,
     responses=CHANGING,
     status_code=HTTPStatus.OK,
@@ -42,12 +70,17 @@ async def operate_breaker(
     operations: GivenOperations,
     integration_id: FromPath[str],
     operation: FromPath[BreakerOperation],
-    data: JSONBody[BreakerRequest],
+    data: BreakerBody,
     caller: CallerHeader = "",
 ) -> IntegrationStatusBody:
     """Operate the breaker of one capability, or of all, and return the limits that hold now."""
     integration = find(parts, integration_id)
     _require_capability(integration, data.capability)
+    if operation is BreakerOperation.RESET and data.expires_in is not None:
+        raise invalid(
+            "reset undoes an operation for good, so it takes no expires_in.",
+            InvalidValue(message="not with reset", source="body", key="expires_in"),
+        )
     order = Order(
         actor=caller_of(request, caller),
         integration=integration_id,
@@ -72,7 +105,7 @@ async def pause_integration(
     parts: GivenParts,
     operations: GivenOperations,
     integration_id: FromPath[str],
-    data: JSONBody[PauseRequest],
+    data: PauseBody,
     caller: CallerHeader = "",
 ) -> IntegrationStatusBody:
     """Stop checking; calls are not affected."""
@@ -98,7 +131,7 @@ async def resume_integration(
     parts: GivenParts,
     operations: GivenOperations,
     integration_id: FromPath[str],
-    data: JSONBody[ResumeRequest],
+    data: ResumeBody,
     caller: CallerHeader = "",
 ) -> IntegrationStatusBody:
     """Check again, beginning soon."""

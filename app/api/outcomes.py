@@ -1,4 +1,4 @@
-"""A call's outcome as an HTTP answer: success is 200, a failure is a problem with the status that tells it."""
+"""A call's outcome as an HTTP answer: success is 200, a failure a problem with the status that tells it."""
 
 import math
 from http import HTTPStatus

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 
 from litestar import Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import SecurityRequirement
 
 from app.api.access import GivenParts, require
 from app.api.bodies import Alive, Readiness
@@ -10,8 +12,16 @@ from app.api.problems import AnyRequest
 from app.api.responses import problems
 from app.api.tokens import Scope
 
+OPEN: list[SecurityRequirement] = [{}]
 
-@get("/healthz", operation_id="get_liveness", summary="Whether Dialtone is alive", sync_to_thread=False)
+
+@get(
+    "/healthz",
+    operation_id="get_liveness",
+    summary="Whether Dialtone is alive",
+    security=OPEN,
+    sync_to_thread=False,
+)
 def healthz() -> Alive:
     """Answers as long as the event loop does; open to everyone."""
     return Alive()
@@ -21,6 +31,12 @@ def healthz() -> Alive:
     "/readyz",
     operation_id="get_readiness",
     summary="Whether Dialtone can do its work",
+    security=OPEN,
+    responses={
+        503: ResponseSpec(
+            data_container=Readiness, description="It cannot; the body says why.", generate_examples=False
+        )
+    },
     sync_to_thread=False,
 )
 def readyz(parts: GivenParts) -> Response[Readiness]:
@@ -51,7 +67,7 @@ def _analytics(parts: GivenParts) -> str:
 async def metrics(request: AnyRequest, parts: GivenParts) -> Response[bytes]:
     """Text 0.0.4 or OpenMetrics 1.0, as the Accept header asks."""
     if not parts.public_metrics:
-        require(request, Scope.READ)
+        require(request.scope, Scope.READ)
     scrape = await parts.metrics.scrape(
         accept=request.headers.get("accept", ""),
         accept_encoding=request.headers.get("accept-encoding", ""),

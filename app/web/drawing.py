@@ -24,6 +24,7 @@ class Drawing:
             words.span,
             words.stamp,
             words.exact,
+            words.day_time,
             words.clock_time,
             words.latency,
             words.share,

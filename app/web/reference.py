@@ -100,9 +100,8 @@ class _Reader:
     def _body(self, node: object) -> str:
         content = self.resolve(self.resolve(node).get("content"))
         media = self.resolve(content.get("application/json"))
-        for one in self.resolve(media.get("examples")).values():
-            return _json(self.resolve(one).get("value"))
-        return _json({}) if media else ""
+        examples = _items(self.resolve(media.get("schema")).get("examples"))
+        return _json(examples[0] if examples else {}) if media else ""
 
 
 def sections_of(schema: Mapping[str, object]) -> tuple[Section, ...]:

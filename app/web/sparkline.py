@@ -74,7 +74,9 @@ def _bar(index: int, one: MinuteStats, step: float) -> Bar:
     ratio = one.failures / max(1, one.calls)
     height = max(_LEAST_BAR, min(1.0, ratio) * HEIGHT)
     width = round(step * 0.7, 2)
-    return Bar(x=round(index * step + step * 0.15, 2), y=round(HEIGHT - height, 1), width=width, height=height)
+    return Bar(
+        x=round(index * step + step * 0.15, 2), y=round(HEIGHT - height, 1), width=width, height=height
+    )
 
 
 def describe(minutes: Sequence[MinuteStats]) -> str:
@@ -99,4 +101,6 @@ def _errors(minutes: Sequence[MinuteStats]) -> str:
         return "no errors"
     worst = max(failing, key=lambda one: one.failures / max(1, one.calls))
     ratio = share(min(1.0, worst.failures / max(1, worst.calls)))
-    return f"errors in {plural(len(failing), 'minute')}, at worst {ratio} at {clock_time(worst.start)[:5]} UTC"
+    return (
+        f"errors in {plural(len(failing), 'minute')}, at worst {ratio} at {clock_time(worst.start)[:5]} UTC"
+    )

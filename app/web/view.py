@@ -9,13 +9,14 @@ import msgspec
 from app.api.summaries import needs_attention
 from app.parts import Parts, Registered
 from app.web.sparkline import Sparkline, draw
-from app.web.words import ORDER, STATES, breaker_words, number, span, until
+from app.web.words import ORDER, STATES, breaker_words, number, plural, share, span, until
 from integrations.connection import Labels
 from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
-from integrations.signals import BreakerState, Health
+from integrations.signals import BreakerState
 from monitors.report import IntegrationHealth, IntegrationMetrics
 
 LOW_QUOTA = 0.2
+NOTABLE_ERRORS = 0.05
 
 
 class Observed(NamedTuple):
@@ -67,6 +68,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
     checked_at: float | None
     next_check_at: float | None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the hour's share of errors deserves a colour."""
+        return (self.metrics.error_ratio or 0.0) >= NOTABLE_ERRORS
 
     @property
     def label_values(self) -> tuple[str, ...]:
@@ -192,9 +198,9 @@ def _counts(status: BreakerStatus) -> str:
     if status.failure_ratio is None:
         return "too few calls to judge"
     return (
-        f"{status.failure_ratio:.0%} of {number(status.calls)} calls failed, opens at "
-        f"{status.failure_threshold:.0%}"
-    ).replace("%", " %")
+        f"{share(status.failure_ratio)} of {plural(status.calls, 'call')} failed, opens at "
+        f"{share(status.failure_threshold)}"
+    )
 
 
 def _quota(status: QuotaStatus, now: float) -> QuotaView:
@@ -204,10 +210,10 @@ def _quota(status: QuotaStatus, now: float) -> QuotaView:
     return QuotaView(
         bucket=status.bucket,
         words=f"{number(status.remaining)} of {number(status.limit)} left",
-        reset="" if status.reset_at is None or status.reset_at < now else f"resets {until(status.reset_at, now)}",
+        reset=""
+        if status.reset_at is None or status.reset_at < now
+        else f"resets {until(status.reset_at, now)}",
         left=left,
         is_low=left is not None and left < LOW_QUOTA,
         throttled=f"quiet for {span((status.throttled_until or now) - now)}" if throttled else "",
     )
-
-

@@ -35,6 +35,8 @@ BREAKERS = {
     BreakerState.SHADOW: "shadow, only watching",
 }
 
+NOTHING = "\N{EN DASH}"
+
 _MINUTE = 60.0
 _HOUR = 3600.0
 _DAY = 86_400.0
@@ -44,12 +46,17 @@ def span(seconds: float) -> str:
     """Return a length of time in one unit: `12 s`, `3 min`, `5 h`, `2 days`."""
     seconds = max(0.0, seconds)
     if seconds < _MINUTE:
-        return f"{int(seconds)} s"
+        return _unit(int(seconds), "s")
     if seconds < _HOUR:
-        return f"{int(seconds // _MINUTE)} min"
+        return _unit(int(seconds // _MINUTE), "min")
     if seconds < 2 * _DAY:
-        return f"{int(seconds // _HOUR)} h"
-    return f"{int(seconds // _DAY)} days"
+        return _unit(int(seconds // _HOUR), "h")
+    return _unit(int(seconds // _DAY), "days")
+
+
+def _unit(number: object, unit: str) -> str:
+    """Keep number and unit on one line."""
+    return f"{number}\N{NO-BREAK SPACE}{unit}"
 
 
 def ago(then: float, now: float) -> str:
@@ -72,6 +79,14 @@ def exact(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%d %b %Y, %H:%M:%S UTC")
 
 
+def day_time(moment: float, now: float) -> str:
+    """Return a moment as short as it stays clear: the time of day, with the day unless it is today (UTC)."""
+    then, today = datetime.fromtimestamp(moment, UTC), datetime.fromtimestamp(now, UTC)
+    if then.date() == today.date():
+        return then.strftime("%H:%M UTC")
+    return then.strftime("%d %b, %H:%M UTC" if then.year == today.year else "%d %b %Y, %H:%M UTC")
+
+
 def clock_time(moment: float) -> str:
     """Return the time of day (UTC)."""
     return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S")
@@ -80,26 +95,26 @@ def clock_time(moment: float) -> str:
 def latency(seconds: float | None) -> str:
     """Return a latency with the digits that matter: `85 ms`, `1.24 s`, or a dash."""
     if seconds is None:
-        return "–"
+        return NOTHING
     if seconds < 0.01:
-        return f"{seconds * 1000:.1f} ms"
+        return _unit(f"{seconds * 1000:.1f}", "ms")
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return _unit(f"{seconds * 1000:.0f}", "ms")
+    return _unit(f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}", "s")
 
 
 def share(ratio: float | None) -> str:
     """Return a share in per cent, or a dash; a small share is never rounded to nothing."""
     if ratio is None:
-        return "–"
+        return NOTHING
     if 0 < ratio < 0.001:
-        return "<0.1 %"
-    return f"{ratio:.1%}".replace("%", " %") if ratio < 0.1 else f"{ratio:.0%}".replace("%", " %")
+        return _unit("<0.1", "%")
+    return _unit(f"{100 * ratio:.1f}" if 0 < ratio < 0.1 else f"{100 * ratio:.0f}", "%")
 
 
 def number(value: float | None) -> str:
     """Return a count with thousands apart, or a dash."""
-    return "–" if value is None else f"{value:,.0f}"
+    return NOTHING if value is None else f"{value:,.0f}"
 
 
 def plural(count: int, noun: str) -> str:

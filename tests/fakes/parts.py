@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from app.parts import Parts
-from exporters.analytics.parameters import InvalidParams
+from exporters.analytics.parameters import InvalidParams, Parameter
+from exporters.analytics.queries import NamedQuery
 from exporters.analytics.settings import UnknownQuery
 from integrations.connection import Connection, Labels
 from integrations.errors import UnknownAction, UnknownIntegration
@@ -82,7 +83,9 @@ def troubled() -> list[Line]:
     """Nine integrations, several of them in trouble."""
     return [
         Line("github-prod", "github", quota=(4213, 5000), p95=0.21),
-        Line("github-ci", "github", quota=(212, 5000), labels=Labels(team="build", environment="ci", tier="2")),
+        Line(
+            "github-ci", "github", quota=(212, 5000), labels=Labels(team="build", environment="ci", tier="2")
+        ),
         Line(
             "slack-prod",
             "slack",
@@ -103,7 +106,7 @@ def troubled() -> list[Line]:
             "http",
             state=Health.UNAUTHORIZED,
             reason="The vendor answered 401 to every request since 13:40",
-            advice="Renew the credential: put the new token into /run/secrets/jira, it is read again at once.",
+            advice="Renew the credential: put the new token into /run/secrets/jira.",
             since=5_230,
             kind=FailureKind.UNAUTHORIZED,
             failing_minutes=57,
@@ -114,7 +117,7 @@ def troubled() -> list[Line]:
             "http",
             state=Health.THROTTLED,
             reason="The vendor asked for quiet (429) until 14:32",
-            advice="Calls wait or are refused until then. Lower the caller's rate, or ask for a larger quota.",
+            advice="Calls wait or are refused until then. Lower the rate, or ask for a larger quota.",
             since=95,
             kind=FailureKind.THROTTLED,
             quota=(0, 600),
@@ -180,6 +183,7 @@ class FakeDialtone:
         self.recorded: list[OperatorAction] = []
         self.storage_problem: str | None = None
         self.fail_with: Exception | None = None
+        self.scrape_error: Exception | None = None
 
     def parts(self, *, tokens: tuple[Token, ...] = (), public_metrics: bool = False) -> Parts:
         return Parts(
@@ -257,7 +261,7 @@ class FakeDialtone:
         *,
         caller: str = "",
         origin: Origin = Origin.TRAFFIC,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as the framework has it
         idempotency_key: str | None = None,
         trace_id: str = "",
         parent_span_id: str = "",
@@ -300,7 +304,9 @@ class FakeDialtone:
         )
         pause = None
         if line.state is Health.PAUSED:
-            pause = Pause(actor="oncall", reason="vendor maintenance", since=now - 600, expires_at=now + 3_000)
+            pause = Pause(
+                actor="oncall", reason="vendor maintenance", since=now - 600, expires_at=now + 3_000
+            )
         return IntegrationHealth(
             integration=line.id,
             vendor=line.vendor,
@@ -355,9 +361,11 @@ class FakeDialtone:
 
     # Breakers
 
-    def _order(self, name, integration, capability, *, actor, reason, expires_at=None) -> None:
+    def _order(self, name: str, integration: str, capability: str | None, **order: object) -> None:
         assert self.recorded[-1].action == name, "stored first, then done"
-        self.orders.append((name, integration, capability, actor, reason, expires_at))
+        self.orders.append(
+            (name, integration, capability, order["actor"], order["reason"], order.get("expires_at"))
+        )
         self.lines[integration].breaker = {
             "force_open": BreakerState.FORCED_OPEN,
             "disable": BreakerState.DISABLED,
@@ -417,12 +425,22 @@ class FakeDialtone:
     # Metrics and analytics
 
     async def scrape(self, *, accept: str, accept_encoding: str) -> "Scrape":
+        if self.scrape_error is not None:
+            raise self.scrape_error
         return Scrape(
-            body=b"# TYPE dialtone_calls_total counter\n", content_type="text/plain; version=0.0.4; charset=utf-8"
+            body=b"# TYPE dialtone_calls_total counter\n",
+            content_type="text/plain; version=0.0.4; charset=utf-8",
         )
 
-    def queries(self) -> list["NamedQuery"]:
-        return [NamedQuery(name="performance", doc="Calls and latency over time", parameters=("integration",))]
+    def queries(self) -> list[NamedQuery]:
+        return [
+            NamedQuery(
+                name="performance",
+                doc="Calls and latency over time",
+                parameters=(Parameter(name="integration", type="text", doc="Only this one"),),
+                sql="SELECT 1",
+            )
+        ]
 
     async def query(self, name: str, params: Mapping[str, str], *, caller: str) -> "QueryResult":
         if self.fail_with is not None:
@@ -430,7 +448,7 @@ class FakeDialtone:
         if name != "performance":
             raise UnknownQuery(f"there is no query {name!r}; did you mean performance?")
         if unknown := set(params) - {"integration", "from", "to", "bucket", "origin"}:
-            raise InvalidParams(f"performance: there is no parameter {min(unknown)!r}")
+            raise InvalidParams(min(unknown), found=params[min(unknown)], expected="no such parameter")
         return QueryResult(columns=("integration", "calls"), rows=(("github-prod", 12), ("slack-prod", 9)))
 
     def status(self) -> "AnalyticsStatus":
@@ -443,12 +461,6 @@ class Scrape(msgspec.Struct, frozen=True, kw_only=True):
     content_encoding: str | None = None
 
 
-class NamedQuery(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    doc: str
-    parameters: tuple[str, ...]
-
-
 class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
@@ -459,8 +471,14 @@ class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def refused(kind: FailureKind, reason: RejectReason | None = None, retry_after: float | None = None) -> Outcome:
+def refused(
+    kind: FailureKind, reason: RejectReason | None = None, retry_after: float | None = None
+) -> Outcome:
     """A failed outcome."""
     return Outcome(
-        kind=kind, reason=reason, retry_after=retry_after, detail=f"the call failed: {kind.value}", run_id="r-2"
+        kind=kind,
+        reason=reason,
+        retry_after=retry_after,
+        detail=f"the call failed: {kind.value}",
+        run_id="r-2",
     )

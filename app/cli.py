@@ -1,0 +1,47 @@
+"""The `dialtone` command."""
+
+import click
+
+from app.commands import exits, local
+from app.commands.call import call, query
+from app.commands.operate import breaker, pause, resume
+from app.commands.server import DEFAULT_URL, Server
+from app.commands.session import Session
+from app.commands.status import check, status
+
+
+@click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--url",
+    envvar="DIALTONE_URL",
+    default=DEFAULT_URL,
+    show_default=True,
+    help="Where Dialtone answers (or DIALTONE_URL).",
+)
+@click.option("--token", envvar="DIALTONE_TOKEN", default="", help="An API token (or DIALTONE_TOKEN).")
+@click.version_option(package_name="dialtone", prog_name="dialtone")
+@click.pass_context
+def main(ctx: click.Context, url: str, token: str) -> None:
+    """Dialtone: does the line to the third parties work?
+
+    serve and demo start it; the other commands ask a running one.
+    """
+    ctx.obj = Session(Server(url, token=token, client=ctx.obj))
+
+
+for command in (
+    local.serve,
+    local.demo,
+    local.check_config,
+    status,
+    call,
+    check,
+    query,
+    pause,
+    resume,
+    breaker,
+    local.verify,
+    local.token,
+    local.version,
+):
+    main.add_command(command)

@@ -1,0 +1,143 @@
+"""`dialtone call` and `dialtone query`: call a third party, and ask what happened."""
+
+import click
+import msgspec
+
+from app.commands import exits
+from app.commands.looks import cell, table
+from app.commands.server import CALL_PATIENCE, Reply, segment
+from app.commands.session import Session, json_option, pairs, problem_text
+from integrations.execution.outcome import Outcome
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of a named query."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    truncated: bool = False
+
+
+class QueryParameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of a named query."""
+
+    name: str
+    default: str | None = None
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A named query."""
+
+    name: str
+    doc: str
+    parameters: tuple[QueryParameter, ...] = ()
+
+
+class Queries(msgspec.Struct, frozen=True, kw_only=True):
+    """All named queries."""
+
+    queries: tuple[Query, ...]
+
+
+@click.command()
+@click.argument("integration")
+@click.argument("action")
+@click.argument("params", nargs=-1, metavar="[KEY=VALUE | KEY:=JSON]...")
+@click.option("--json-params", help="All params as one JSON object.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for the whole action.")
+@click.option("--idempotency-key", help="Lets a write be repeated safely.")
+@json_option
+@click.pass_obj
+def call(
+    session: Session,
+    integration: str,
+    action: str,
+    params: tuple[str, ...],
+    *,
+    json_params: str | None,
+    timeout: float | None,
+    idempotency_key: str | None,
+    as_json: bool,
+) -> None:
+    """Call a third party: dialtone call github-prod issues.list owner=octo repo=hello limit:=5."""
+    body: dict[str, object] = {"params": _object(json_params) | pairs(params)}
+    if timeout is not None:
+        body["timeout"] = timeout
+    if idempotency_key is not None:
+        body["idempotency_key"] = idempotency_key
+    with session.waiting(f"Calling {integration} {action} …"):
+        reply = session.server.post(
+            f"/v2/integrations/{segment(integration)}/actions/{segment(action)}", body, patience=CALL_PATIENCE
+        )
+    _refuse_failure(reply, as_json=as_json)
+    outcome = session.read(reply, Outcome, as_json=as_json)
+    if outcome is not None:
+        session.errors.print(f"ok in {outcome.duration * 1000:.0f} ms, {len(outcome.attempts)} attempt(s)")
+        click.echo(msgspec.json.format(msgspec.json.encode(outcome.data), indent=2).decode())
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
+@json_option
+@click.pass_obj
+def query(session: Session, name: str | None, params: tuple[str, ...], *, as_json: bool) -> None:
+    """Ask what happened: dialtone query performance integration=github-prod.
+
+    Without NAME: what can be asked.
+    """
+    if name is None:
+        _list_queries(session, as_json=as_json)
+        return
+    given = {key: str(value) for key, value in pairs(params).items()}
+    with session.waiting(f"Asking {name} …"):
+        reply = session.server.get(f"/v2/analytics/queries/{segment(name)}", given)
+    answer = session.read(reply, Rows, as_json=as_json)
+    if answer is not None:
+        _show_rows(session, answer)
+
+
+def _show_rows(session: Session, answer: Rows) -> None:
+    rows = table(session.console, *answer.columns)
+    for row in answer.rows:
+        rows.add_row(*map(cell, row))
+    session.console.print(rows)
+    if not answer.rows:
+        session.errors.print("No rows.")
+    if answer.truncated:
+        session.errors.print(
+            "There are more rows than a query returns; narrow it with from, to or integration."
+        )
+
+
+def _list_queries(session: Session, *, as_json: bool) -> None:
+    found = session.read(session.server.get("/v2/analytics/queries"), Queries, as_json=as_json)
+    if found is None:
+        return
+    rows = table(session.console, "QUERY", "WHAT IT TELLS", "PARAMETERS")
+    for one in found.queries:
+        rows.add_row(one.name, one.doc, ", ".join(parameter.name for parameter in one.parameters))
+    session.console.print(rows)
+
+
+def _object(text: str | None) -> dict[str, object]:
+    if text is None:
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"--json-params must be a JSON object: {error}") from error
+
+
+def _refuse_failure(reply: Reply, *, as_json: bool) -> None:
+    """A failed outcome ends with its kind and what the vendor said."""
+    outcome = reply.body.get("outcome") if isinstance(reply.body, dict) else None
+    if as_json or reply.ok or not isinstance(outcome, dict):
+        return
+    facts = [str(outcome.get("kind")), str(outcome.get("code") or ""), _wait(outcome.get("retry_after"))]
+    known = ", ".join(fact for fact in facts if fact)
+    raise exits.CommandError(f"{problem_text(reply.body)} ({known})")
+
+
+def _wait(seconds: object) -> str:
+    return f"try again in {seconds:.0f} s" if isinstance(seconds, int | float) else ""

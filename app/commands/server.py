@@ -1,0 +1,116 @@
+"""The Dialtone server a command speaks to, over HTTP."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+import click
+import httpx
+import msgspec
+
+from app.commands import exits
+
+DEFAULT_URL = "http://127.0.0.1:4350"
+PATIENCE = 30.0
+CALL_PATIENCE = 660.0
+
+_UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+
+ClientFactory = Callable[[str], httpx.Client]
+
+
+class Reply(NamedTuple):
+    """A server's answer: `text` as it came, `body` decoded."""
+
+    status: int
+    text: str
+    body: object
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request succeeded."""
+        return self.status < 400
+
+
+class Server:
+    """Asks a Dialtone server. A missing server or an unknown token ends the command."""
+
+    def __init__(self, url: str, *, token: str = "", client: ClientFactory | None = None) -> None:
+        self._url = url
+        self._client = client or _open_client
+        self._headers = {"accept": "application/json"}
+        if token:
+            self._headers["authorization"] = f"Bearer {token}"
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Read."""
+        return self._ask("GET", path, params=params)
+
+    def post(self, path: str, body: object, *, patience: float = PATIENCE) -> Reply:
+        """Do something; `patience` is how many seconds to wait for the answer."""
+        return self._ask("POST", path, content=msgspec.json.encode(body), patience=patience)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        patience: float = PATIENCE,
+    ) -> Reply:
+        headers = self._headers if content is None else {**self._headers, "content-type": "application/json"}
+        try:
+            with self._client(self._url) as client:
+                answer = client.request(
+                    method, path, params=params, content=content, headers=headers, timeout=patience
+                )
+        except _UNREACHABLE as error:
+            raise self._no_server() from error
+        except httpx.HTTPError as error:
+            raise exits.CommandError(
+                f"The server at {self._url} did not answer as it should ({type(error).__name__}); "
+                "look at its log, then try again."
+            ) from error
+        return self._reply(answer)
+
+    def _reply(self, answer: httpx.Response) -> Reply:
+        reply = Reply(answer.status_code, answer.text, _decoded(answer))
+        if answer.status_code in {401, 403}:
+            raise exits.NotAllowedError(_not_allowed(reply))
+        if reply.body is None:
+            raise exits.CommandError(
+                f"What answers at {self._url} is not Dialtone: set --url or DIALTONE_URL to its address."
+            )
+        return reply
+
+    def _no_server(self) -> exits.NoServerError:
+        return exits.NoServerError(
+            f"No Dialtone answers at {self._url}. Start one with `dialtone serve --config FILE` "
+            "(or `dialtone demo`), or set DIALTONE_URL to where it runs."
+        )
+
+
+def segment(text: str) -> str:
+    """Return text as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _open_client(url: str) -> httpx.Client:
+    """The environment's proxies are for the internet, and Dialtone is mostly at home: they are not used."""
+    return httpx.Client(base_url=url, trust_env=False)
+
+
+def _decoded(answer: httpx.Response) -> object:
+    if "json" not in answer.headers.get("content-type", ""):
+        return None
+    try:
+        return msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return None
+
+
+def _not_allowed(reply: Reply) -> str:
+    detail = reply.body.get("detail", "") if isinstance(reply.body, dict) else ""
+    hint = "Set DIALTONE_TOKEN to a token." if reply.status == 401 else ""
+    return f"{click.unstyle(str(detail))} {hint}".strip() or "The server refused the request."

@@ -1,0 +1,124 @@
+"""What every command has: the server, the way it prints, and the options they share."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from app.commands import exits
+from app.commands.server import Reply, Server
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., object])
+
+_PLAIN_WIDTH = 240
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhd]?)$")
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class Session:
+    """One run of the command line: asks `server`, prints to `console` for people or plainly for programs."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        terminal = sys.stdout.isatty()
+        self.console = Console(
+            file=sys.stdout, highlight=False, markup=False, width=None if terminal else _PLAIN_WIDTH
+        )
+        self.errors = Console(stderr=True, highlight=False, markup=False)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something is going on, where a person looks."""
+        if not self.errors.is_terminal:
+            yield
+            return
+        with self.errors.status(Text(what)):
+            yield
+
+    def read(self, reply: Reply, shape: type[T], *, as_json: bool) -> T | None:
+        """Return a good answer in its shape, or None when it was already printed as JSON.
+
+        A problem ends the command with code 1.
+        """
+        if as_json:
+            click.echo(reply.text)
+            if not reply.ok:
+                raise exits.Ended(exits.FAILED)
+            return None
+        if not reply.ok:
+            raise exits.CommandError(problem_text(reply.body))
+        return msgspec.convert(reply.body, shape)
+
+
+def problem_text(body: object) -> str:
+    """Return a problem as a person reads it: the sentence, then each value that is wrong."""
+    if not isinstance(body, dict):
+        return "The server answered with something else than a problem."
+    lines = [str(body.get("detail") or body.get("title") or "The request failed.")]
+    lines += [
+        f"  {one.get('key') or one.get('source', '')}: {one.get('message', '')}"
+        for one in body.get("errors", ())
+        if isinstance(one, dict)
+    ]
+    return "\n".join(lines)
+
+
+def json_option(command: F) -> F:
+    """Add --json: the API's answer on stdout as it is, and nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer, for programs.")(
+        command
+    )
+
+
+class Duration(click.ParamType[float]):
+    """A length of time such as 90, 15m, 2h or 1d; becomes seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        match = _DURATION.match(str(value).strip().lower())
+        if match is None or not float(match[1]):
+            self.fail(f"{value!r} is no length of time; write 90s, 15m, 2h or 1d", param, ctx)
+        return float(match[1]) * _SECONDS[match[2]]
+
+
+def reason_option(command: F) -> F:
+    """Add --reason, which is kept on record."""
+    return click.option("--reason", "-r", required=True, help="Why; kept on record.")(command)
+
+
+def expiry_option(command: F) -> F:
+    """Add --for, after which an operation undoes itself."""
+    return click.option(
+        "--for", "expires_in", type=Duration(), help="Undo it by itself after 90s, 15m, 2h, 1d …"
+    )(command)
+
+
+def pairs(given: tuple[str, ...]) -> dict[str, object]:
+    """Read `key=text` and `key:=json` arguments.
+
+    Raises:
+        click.UsageError: when one is neither.
+    """
+    values: dict[str, object] = {}
+    for one in given:
+        key, separator, text = one.partition("=")
+        if not separator or not key.strip(":"):
+            raise click.UsageError(f"{one!r} is no key=value (or key:=json, such as limit:=5)")
+        values[key.removesuffix(":")] = _json(key, text) if key.endswith(":") else text
+    return values
+
+
+def _json(key: str, text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"{key}={text}: not JSON; for plain text write {key[:-1]}={text}") from error

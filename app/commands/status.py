@@ -1,0 +1,106 @@
+"""`dialtone status` and `dialtone check`: how the integrations are."""
+
+import click
+from rich.text import Text
+
+from app.api.bodies import IntegrationDetail, IntegrationList, IntegrationSummary
+from app.commands.looks import state_text, table
+from app.commands.server import CALL_PATIENCE, segment
+from app.commands.session import Session, json_option
+from app.web.words import ORDER, breaker_words, number, plural, span
+from integrations.clock import SystemClock
+from integrations.signals import Health
+from monitors.report import IntegrationHealth
+
+
+@click.command()
+@click.argument("integration", required=False)
+@click.option("--state", type=click.Choice([one.value for one in Health]), multiple=True, help="Only these.")
+@json_option
+@click.pass_obj
+def status(session: Session, integration: str | None, state: tuple[str, ...], *, as_json: bool) -> None:
+    """Show how all integrations are, or one in full.
+
+    Ends with 0 whatever their health is; programs read `state` and `needs_attention` with --json.
+    """
+    if integration is not None:
+        _show_one(session, integration, as_json=as_json)
+        return
+    query = "&".join(f"state={one}" for one in state)
+    reply = session.server.get(f"/v2/integrations?{query}" if query else "/v2/integrations")
+    found = session.read(reply, IntegrationList, as_json=as_json)
+    if found is not None:
+        _show_all(session, found)
+
+
+@click.command()
+@click.argument("integration")
+@json_option
+@click.pass_obj
+def check(session: Session, integration: str, *, as_json: bool) -> None:
+    """Check an integration now and show the verdict."""
+    with session.waiting(f"Checking {integration} …"):
+        reply = session.server.post(
+            f"/v2/integrations/{segment(integration)}/check", {}, patience=CALL_PATIENCE
+        )
+    health = session.read(reply, IntegrationHealth, as_json=as_json)
+    if health is not None:
+        _show_health(session, health)
+
+
+def _show_all(session: Session, found: IntegrationList) -> None:
+    now = SystemClock.time()
+    rows = table(session.console, "", "INTEGRATION", "VENDOR", "FOR", "WHY")
+    for one in sorted(found.integrations, key=_worst_first):
+        rows.add_row(state_text(one.state), one.id, one.vendor_name, span(now - one.since), Text(_why(one)))
+    session.console.print(rows)
+    need = "needs" if found.needing_attention == 1 else "need"
+    session.console.print(
+        f"\n{found.needing_attention} of {plural(found.total, 'integration')} {need} attention"
+    )
+
+
+def _worst_first(one: IntegrationSummary) -> tuple[bool, int, str]:
+    return (not one.needs_attention, ORDER.index(one.state), one.id)
+
+
+def _why(one: IntegrationSummary) -> str:
+    return f"{one.reason}\n→ {one.advice}" if one.advice else one.reason
+
+
+def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
+    reply = session.server.get(f"/v2/integrations/{segment(integration)}")
+    detail = session.read(reply, IntegrationDetail, as_json=as_json)
+    if detail is None:
+        return
+    one, now = detail.integration, SystemClock.time()
+    session.console.print(Text.assemble((one.id, "bold"), f"  {one.vendor_name}  ", state_text(one.state)))
+    session.console.print(f"for {span(now - one.since)}: {one.reason}")
+    if one.advice:
+        session.console.print(f"→ {one.advice}")
+    session.console.print()
+    rows = table(session.console, "CAPABILITY", "", "WHY")
+    for part in one.capabilities:
+        rows.add_row(part.capability, state_text(part.state), Text(part.reason))
+    session.console.print(rows)
+    session.console.print()
+    session.console.print(_limits(session, detail, now))
+
+
+def _limits(session: Session, detail: IntegrationDetail, now: float) -> object:
+    line = detail.line
+    rows = table(session.console, "LIMIT", "NOW")
+    for breaker in line.breakers:
+        rows.add_row(f"breaker {breaker.capability}", breaker_words(breaker, now))
+    for quota in line.quotas:
+        rows.add_row(f"quota {quota.bucket}", f"{number(quota.remaining)} of {number(quota.limit)} left")
+    rows.add_row("calls", f"{line.in_flight} of {line.concurrency} in flight, {line.waiting} waiting")
+    rows.add_row("retries", f"{number(line.retry_tokens)} of {number(line.retry_budget)} tokens")
+    return rows
+
+
+def _show_health(session: Session, health: IntegrationHealth) -> None:
+    session.console.print(Text.assemble((health.integration, "bold"), "  ", state_text(health.state)))
+    session.console.print(health.reason)
+    if health.advice:
+        session.console.print(f"→ {health.advice}")

@@ -1,0 +1,104 @@
+"""Probes, metrics, catalogue, analytics and what is not there."""
+
+import re
+
+import pytest
+
+from exporters.analytics.settings import AnalyticsUnavailable
+from exporters.prometheus import ScrapeTimeoutError
+
+
+def test_liveness_answers(client):
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_readiness_fails_while_storage_cannot_commit_and_names_nobody(client, dialtone):
+    assert client.get("/readyz").json() == {"status": "ready", "storage": "ok", "analytics": "ok"}
+    dialtone.storage_problem = "/srv/private/dialtone.sqlite is full"
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "not ready"
+    assert "private" not in answer.text
+
+
+def test_metrics_come_with_the_type_they_were_rendered_in(client):
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    assert answer.text.startswith("# TYPE dialtone_calls_total")
+
+
+def test_a_scrape_that_takes_too_long_is_503(client, dialtone):
+    dialtone.scrape_error = ScrapeTimeoutError("not ready within 9 s")
+    assert client.get("/metrics").status_code == 503
+
+
+def test_the_catalogue_is_ordered_and_names_actions_with_their_inputs(client):
+    vendors = client.get("/v2/vendors").json()["vendors"]
+    assert [one["id"] for one in vendors] == ["github", "http", "prometheus", "slack"]
+    action = vendors[0]["actions"][1]
+    assert (action["name"], action["effect"], action["capabilities"]) == ("issues.list", "read", ["read"])
+    assert action["inputs"][0]["name"] == "repo"
+
+
+def test_performance_passes_its_parameters_on(client):
+    answer = client.get("/v2/analytics/performance?integration=slack-prod&from=-1h")
+    assert answer.json()["columns"] == ["integration", "calls"]
+
+
+def test_queries_are_listed_and_run(client):
+    assert client.get("/v2/analytics/queries").json()["queries"][0]["name"] == "performance"
+    assert client.get("/v2/analytics/queries/performance").json()["rows"] == [
+        ["github-prod", 12],
+        ["slack-prod", 9],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("queries/perfomance", 404, id="unknown query"),
+        pytest.param("queries/performance?speed=9", 422, id="unknown parameter"),
+        pytest.param("queries/performance?integration=a&integration=b", 422, id="twice"),
+    ],
+)
+def test_a_wrong_query_is_a_problem(client, path, status):
+    answer = client.get(f"/v2/analytics/{path}")
+    assert answer.status_code == answer.json()["status"] == status
+
+
+def test_analytics_that_is_down_says_why_and_when_to_come_back(client, dialtone):
+    dialtone.fail_with = AnalyticsUnavailable("the disk is full")
+    answer = client.get("/v2/analytics/performance")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["detail"] == "the disk is full"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nope", 404), ("POST", "/healthz", 405)])
+def test_what_is_not_there_is_a_problem_too(client, method, path, status):
+    answer = client.request(method, path)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "status", "detail", "instance"} <= set(answer.json())
+    assert answer.status_code == answer.json()["status"] == status
+
+
+def test_the_description_is_openapi_31_and_names_every_operation_once(client):
+    description = client.get("/schema/openapi.json").json()
+    operations = [one for path in description["paths"].values() for one in path.values()]
+    ids = [one["operationId"] for one in operations]
+    assert description["openapi"].startswith("3.1")
+    assert len(ids) == len(set(ids)) == 17
+    assert all(re.fullmatch(r"[a-z_]+", one) for one in ids)
+    assert all(one["summary"] and one["description"] for one in operations)
+
+
+def test_bodies_have_examples_that_the_server_takes(client):
+    description = client.get("/schema/openapi.json").json()
+    for path, item in description["paths"].items():
+        if "requestBody" not in item.get("post", {}):
+            continue
+        examples = item["post"]["requestBody"]["content"]["application/json"]["schema"]["examples"]
+        real = path.format(integration_id="slack-prod", action="issues.list", operation="force_open")
+        assert examples, path
+        for example in examples:
+            assert client.post(real, json=example).status_code == 200, path

@@ -1,0 +1,180 @@
+"""The pages: what they say, to whom, and what they never load."""
+
+import re
+from importlib.resources import files
+
+import pytest
+from litestar.testing import TestClient
+
+from app.asgi import create_app
+from integrations.connection import Labels
+from integrations.signals import Health, OperatorAction
+from tests.fakes.parts import FakeDialtone, Line, calm, troubled
+
+LOCAL = "http://127.0.0.1:4350"
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+def page(dialtone: FakeDialtone, path: str = "/") -> str:
+    with TestClient(create_app(dialtone.parts()), base_url=LOCAL) as client:
+        answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+def order_of(text: str) -> list[str]:
+    return re.findall(r'id="card-([^"]+)"', text)
+
+
+def test_the_headline_counts_those_that_need_attention():
+    assert "4 of 9 need attention" in page(FakeDialtone())
+    assert "All clear" in page(FakeDialtone(calm()))
+    assert "1 of 2 needs attention" in page(
+        FakeDialtone([Line("a", "http", state=Health.DOWN), Line("b", "http")])
+    )
+
+
+def test_without_integrations_the_page_says_what_to_do():
+    assert "dialtone check-config" in page(FakeDialtone([]))
+
+
+def test_the_worst_comes_first():
+    ids = order_of(page(FakeDialtone()))
+    assert ids[:6] == ["slack-prod", "jira-cloud", "search-api", "metrics", "new-crm", "shop"]
+    assert len(ids) == 9
+
+
+@pytest.mark.parametrize("state", list(Health))
+def test_every_state_is_told_by_word_and_shape_not_by_colour_alone(state):
+    text = page(FakeDialtone([Line("one", "http", state=state)]))
+    assert f'<use href="#i-{state.value}"/></svg>{state.value.capitalize()}</span>' in text
+    assert f'<symbol id="i-{state.value}"' in text
+
+
+def test_a_card_says_why_since_when_and_what_to_do():
+    text = page(FakeDialtone())
+    assert "3 checks in a row failed: no answer from slack.example in 10 s" in text
+    assert "for 12\N{NO-BREAK SPACE}min" in text
+    assert "calls fail fast until Slack answers again" in text
+    assert "open, refusing calls, tries again in 11\N{NO-BREAK SPACE}s" in text
+    assert "481 refused so far" in text
+    assert "0 of 600 left" in text
+    assert re.search(r"Checked <time [^>]+>12\xa0s ago</time>", text)
+
+
+def test_drawings_are_told_in_words_too():
+    text = page(FakeDialtone())
+    assert re.search(r"<title [^>]*>Last hour: 720 calls; slowest minute [^<]+; errors in \d+ minutes", text)
+    assert "Last hour: no calls." in text
+    assert 'aria-label="core quota: 0 of 600 left"' in text
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("slack", ["slack-prod", "slack-alerts"]),
+        ("slack sre", ["slack-alerts"]),
+        ("DOWN", ["slack-prod"]),
+        ("nothing", []),
+    ],
+)
+def test_the_filter_keeps_what_holds_each_of_its_words(query, ids):
+    text = page(FakeDialtone(), f"/?q={query}")
+    assert order_of(text) == ids
+    assert "4 of 9 need attention" in text
+
+
+def test_the_fragment_is_only_the_part_that_changes():
+    text = page(FakeDialtone(), "/?fragment=true")
+    assert text.startswith('<div id="live"')
+    assert "<html" not in text
+
+
+def test_one_integrations_page_shows_limits_changes_and_operators():
+    dialtone = FakeDialtone()
+    now = dialtone.clock.time()
+    dialtone.recorded.append(
+        OperatorAction(
+            at=now - 5, actor="oncall", action="force_open", integration="slack-prod", reason="why not"
+        )
+    )
+    text = page(dialtone, "/integrations/slack-prod")
+    assert "why not" in text
+    assert "force open" in text
+    assert "dialtone breaker force-open slack-prod" in text
+    assert "480 of 500 tokens" in text
+    assert "issues.create" in text
+
+
+def test_a_paused_integrations_page_offers_to_resume():
+    text = page(FakeDialtone(), "/integrations/shop")
+    assert "dialtone resume shop" in text
+    assert "Checks are paused by oncall: vendor maintenance" in text
+
+
+def test_hostile_names_and_texts_are_escaped_everywhere():
+    lines = [
+        Line("a", "http", reason=HOSTILE, advice=HOSTILE, state=Health.DOWN, labels=Labels(team=HOSTILE))
+    ]
+    dialtone = FakeDialtone(lines)
+    dialtone.recorded.append(
+        OperatorAction(at=1.0, actor=HOSTILE, action="pause", integration="a", reason=HOSTILE)
+    )
+    for path in ("/", f"/?q={HOSTILE}", "/integrations/a"):
+        assert "<script>alert" not in page(dialtone, path)
+
+
+def test_an_id_that_needs_quoting_still_leads_to_its_page():
+    text = page(FakeDialtone([Line("eu/shop & co", "http")]))
+    assert 'href="/integrations/eu/shop%20%26%20co"' in text
+
+
+def test_nothing_is_loaded_from_anywhere_else():
+    texts = [one.read_text() for one in files("app.web").joinpath("static").iterdir()]
+    texts += [page(FakeDialtone(), path) for path in ("/", "/integrations/slack-prod", "/docs")]
+    for text in texts:
+        own = text.replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"""(src|href|action)\s*=\s*["']?(https?:)?//""", own)
+        assert not re.search(r"url\(|@import|https?://(?!127\.0\.0\.1)", own)
+
+
+def test_no_page_holds_inline_script_or_style():
+    for path in ("/", "/integrations/slack-prod", "/docs"):
+        text = page(FakeDialtone(), path)
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", text)
+
+
+def test_ids_are_unique_so_that_the_page_can_be_kept_current():
+    for path in ("/", "/integrations/slack-prod", "/docs"):
+        ids = re.findall(r'\sid="([^"]+)"', page(FakeDialtone(), path))
+        assert len(ids) == len(set(ids))
+
+
+def test_the_page_works_without_script():
+    text = page(FakeDialtone())
+    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in text
+    assert re.search(r"As of \d\d:\d\d:\d\d UTC", text)
+    assert '<form class="filter" method="get"' in text
+
+
+def test_the_documentation_lists_every_operation_with_an_example():
+    text = page(FakeDialtone(), "/docs")
+    assert text.count('<details class="operation"') == 17
+    assert "&#34;reason&#34;: &#34;vendor maintenance&#34;" in text
+    assert "<option>force_open</option>" in text
+
+
+def test_a_static_file_is_sent_again_only_when_it_changed():
+    with TestClient(create_app(FakeDialtone().parts()), base_url=LOCAL) as client:
+        first = client.get("/static/dialtone.css")
+        again = client.get("/static/dialtone.css", headers={"If-None-Match": first.headers["etag"]})
+        assert (first.status_code, again.status_code) == (200, 304)
+        assert first.headers["content-type"].startswith("text/css")
+        assert client.get("/static/..%2fpages.py").status_code == 404
+        assert client.get("/static/none.css").status_code == 404
+
+
+def test_a_hundred_integrations_make_one_page():
+    lines = [Line(f"line-{number:03}", "http", labels=Labels(team="t")) for number in range(100)]
+    assert len(order_of(page(FakeDialtone(lines + troubled())))) == 109
