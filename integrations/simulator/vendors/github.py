@@ -154,7 +154,8 @@ def _list_issues(exchange: Exchange) -> Response:
 
 
 def _search_issues(exchange: Exchange) -> Response:
-    return _page(exchange, _issues(exchange), _scored, within="items")
+    more = {"incomplete_results": False, "search_type": "lexical"}
+    return _page(exchange, _issues(exchange), _scored, within="items", more=more)
 
 
 def _scored(exchange: Exchange, issue: dict[str, object]) -> dict[str, object]:
@@ -278,10 +279,11 @@ def _page(
     build: Callable[[Exchange, T], dict[str, object]],
     *,
     within: str = "",
+    more: Mapping[str, object] | None = None,
 ) -> Response:
     """Return one page with its Link header: `page` from 1, `per_page` 30 by default, at most 100.
 
-    `within` is the key of a list that stands in an object beside `total_count`.
+    `within` is the key of a list that stands in an object beside `total_count` and what `more` holds.
     """
     page = max(exchange.integer("page", 1), 1)
     size = min(max(exchange.integer("per_page", 30), 1), 100)
@@ -289,8 +291,7 @@ def _page(
     headers = _links(exchange, page, max(-(-len(things) // size), 1))
     if not within:
         return json_response(built, headers=headers)
-    body = {"total_count": len(things), "incomplete_results": False, within: built}
-    return json_response(body, headers=headers)
+    return json_response({"total_count": len(things), **(more or {}), within: built}, headers=headers)
 
 
 def _links(exchange: Exchange, page: int, last: int) -> Mapping[str, str]:

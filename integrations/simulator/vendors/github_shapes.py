@@ -144,7 +144,7 @@ def repository(exchange: Exchange, owner: str, name: str) -> dict[str, object]:
         **counts,
         **dict.fromkeys(("stargazers_count", "watchers", "watchers_count", "size"), 12),
         **dict.fromkeys(("open_issues", "open_issues_count"), 42),
-        **dict.fromkeys(("has_issues", "has_projects", "has_wiki"), True),
+        **dict.fromkeys(("has_issues", "has_projects", "has_wiki", "has_downloads"), True),
         **dict.fromkeys(("has_pages", "has_discussions", "archived", "disabled"), False),
         **dict.fromkeys(("created_at", "pushed_at", "updated_at"), stamp(exchange.now - 86_400)),
     }
@@ -160,7 +160,7 @@ def issue(exchange: Exchange, number: int, given: Mapping[str, object]) -> dict[
         "node_id": f"I_{number}",
         "number": number,
         "title": str(given.get("title", title(number))),
-        "body": given.get("body"),
+        "body": str(given.get("body", "")),
         "state": "open",
         "locked": False,
         "user": user(exchange, number),

@@ -1,44 +1,15 @@
 """Every action and check of every vendor of the catalogue, through framework and executor, against the
 simulator: a new folder is picked up by itself."""
 
-import random
 from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple
 
-import httpx
 import pytest
 
-from integrations.connection import Connection
-from integrations.credentials.secret import Secret
-from integrations.execution.executor import Executor
-from integrations.execution.outcome import FailureKind, Outcome
-from integrations.framework import IntegrationFramework
-from integrations.manifest.loading import Catalog
-from integrations.manifest.schema import Action, Manifest
-from integrations.simulator.faults import Fault, FaultBoard, FaultKind
-from integrations.simulator.simulator import Simulator
-from tests.fakes.clock import VIRTUAL_TIME, LoopClock
-from tests.fakes.signals import RecordingSubscriber
+from integrations.execution.outcome import FailureKind
+from integrations.simulator.faults import Fault, FaultKind
+from tests.fakes.clock import VIRTUAL_TIME
+from tests.fakes.simulated import CATALOG, WAYS, Way, World
 
-CATALOG = Catalog.bundled()
-ORIGIN = "http://127.0.0.1:9"
-
-
-class Way(NamedTuple):
-    """A vendor and one of its authentication kinds."""
-
-    vendor: str
-    auth: str
-
-    @property
-    def manifest(self) -> Manifest:
-        return CATALOG.manifest(self.vendor)
-
-    def __str__(self) -> str:
-        return f"{self.vendor} {self.auth}"
-
-
-WAYS = [Way(vendor, auth) for vendor in CATALOG.vendors() for auth in CATALOG.manifest(vendor).auth]
 GUARDED = [way for way in WAYS if way.manifest.auth[way.auth].secrets]
 CALLS = [(way, action) for way in WAYS for action in way.manifest.actions]
 
@@ -46,58 +17,6 @@ CALLS = [(way, action) for way in WAYS for action in way.manifest.actions]
 @pytest.fixture
 def anyio_backend() -> object:
     return VIRTUAL_TIME
-
-
-class World:
-    """A framework whose vendors are the simulator's."""
-
-    def __init__(self) -> None:
-        clock = self.clock = LoopClock()
-        self.faults = FaultBoard(clock=clock, seed=1)
-        self.simulator = Simulator(CATALOG, clock=clock, faults=self.faults)
-        self.executor = Executor(
-            clock=clock,
-            publish=RecordingSubscriber(),
-            transport=lambda _: httpx.ASGITransport(self.simulator),
-            random=random.Random(1),
-        )
-        self.framework = IntegrationFramework(
-            executor=self.executor, catalog=CATALOG, clock=clock, publish=RecordingSubscriber()
-        )
-
-    def register(self, way: Way, *, spoilt: bool = False) -> str:
-        """Open an integration; `spoilt` gives it secrets that are wrong."""
-        secrets = self.simulator.add_account(way.vendor, "main", auth=way.auth)
-        wanted = way.manifest.auth[way.auth].secrets
-        end = "x" if spoilt else ""
-        base = self.simulator.base_url(way.vendor, ORIGIN)
-        config = {"base_url": base} if "base_url" in way.manifest.config else {"url": f"{base}/main/health"}
-        self.framework.register_integration(
-            Connection(
-                id=way.vendor,
-                vendor=way.vendor,
-                config=config,
-                auth=way.auth,
-                secrets={name: Secret(secrets[name] + end) for name in wanted},
-            )
-        )
-        return way.vendor
-
-    async def call(self, integration: str, action: str) -> Outcome:
-        params = example_params(CATALOG.manifest(integration), action)
-        return await self.framework.execute_integration(integration, action, params)
-
-
-def example_params(manifest: Manifest, name: str) -> dict[str, object]:
-    """The params the manifest gives as examples, without those that stand for a place within pages."""
-    action: Action = manifest.actions[name]
-    paging = manifest.paginate[action.paginate] if action.paginate else None
-    places = {paging.cursor, paging.page, paging.offset} if paging else set()
-    return {
-        key: declared.example
-        for key, declared in action.input.items()
-        if declared.example is not None and key not in places
-    }
 
 
 @pytest.fixture
