@@ -41,7 +41,7 @@ def migrate(
     if version:
         database = _copy(database, version, reopen)
     for number, step in enumerate(steps[version:], start=version + 1):
-        _apply(database.connection, step, number, now)
+        _apply(database.connection, step, number=number, now=now)
     database.connection.execute("CHECKPOINT hot")
     return database
 
@@ -67,7 +67,7 @@ def _copy(database: Database, version: int, reopen: Callable[[], Database]) -> D
     return reopen()
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, step: str, number: int, now: datetime) -> None:
+def _apply(connection: duckdb.DuckDBPyConnection, step: str, *, number: int, now: datetime) -> None:
     connection.execute("BEGIN")
     try:
         connection.execute(step)

@@ -44,7 +44,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
 
     @classmethod
-    def declared(cls, name: str, kind: str, default: str, doc: str) -> "Parameter":
+    def declared(cls, name: str, *, kind: str, default: str, doc: str) -> "Parameter":
         """Make it from a query's header.
 
         Raises:

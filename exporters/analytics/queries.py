@@ -59,4 +59,4 @@ def _parameter(query: str, line: str) -> Parameter:
     match = _PARAM.fullmatch(line)
     if match is None:
         raise ValueError(f"queries/{query}.sql: {line!r} is not '@param <name> <type> <default> <meaning>'")
-    return Parameter.declared(*match.groups())
+    return Parameter.declared(match[1], kind=match[2], default=match[3], doc=match[4])

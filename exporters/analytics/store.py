@@ -283,5 +283,5 @@ class AnalyticsStore:
         return max(0.0, self._clock.time() - min(waiting)) if waiting else 0.0
 
     def _dropped(self) -> Counter[tuple[str, str]]:
-        lost = Counter({(table, "unreadable"): count for table, count in self._writer.lost.items()})
+        lost = Counter({(table, "unreadable"): count for table, count in self._writer.lost.copy().items()})
         return self._refused + self._spool.dropped.copy() + lost

@@ -76,7 +76,7 @@ def _measure_ingest() -> None:
         f"load, 64 segments at once  {rows / loaded:,.0f} rows/s, {load_used / rows * 1e6:.1f} µs CPU a row"
     )
     print(
-        f"checkpoint of {rows:,} rows  {checkpointed:.2f} s; {size / rows:.0f} bytes a row in the file (values vary little)"
+        f"checkpoint of {rows:,} rows  {checkpointed:.2f} s; {size / rows:.0f} bytes a row (they vary little)"
     )
 
 

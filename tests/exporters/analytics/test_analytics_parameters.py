@@ -7,12 +7,12 @@ from exporters.analytics.queries import bundled_queries, parse_query
 
 NOW = 1_800_000_000.0
 PARAMETERS = (
-    Parameter.declared("from", "time", "-24h", "start"),
-    Parameter.declared("to", "time", "now", "end"),
-    Parameter.declared("bucket", "duration", "1h", "width"),
-    Parameter.declared("limit", "int", "50", "rows"),
-    Parameter.declared("integration", "text", "-", "which"),
-    Parameter.declared("origin", "one_of(traffic|check|all)", "traffic", "whose"),
+    Parameter.declared("from", kind="time", default="-24h", doc="start"),
+    Parameter.declared("to", kind="time", default="now", doc="end"),
+    Parameter.declared("bucket", kind="duration", default="1h", doc="width"),
+    Parameter.declared("limit", kind="int", default="50", doc="rows"),
+    Parameter.declared("integration", kind="text", default="-", doc="which"),
+    Parameter.declared("origin", kind="one_of(traffic|check|all)", default="traffic", doc="whose"),
 )
 
 
