@@ -18,6 +18,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading a hostile body as JSON may raise."""
 
 _SEEN_CHARACTERS = 40
+_DESCRIBED_CHARACTERS = 120
 
 
 class Judged(Protocol):
@@ -55,8 +56,9 @@ def failure(condition: Condition, answer: Judged) -> str:
 
 
 def describe(condition: Condition) -> str:
-    """The condition in words, for a message."""
-    return " ".join(f"{key} {value}" for key, value in msgspec.to_builtins(condition).items())
+    """The condition as it is written, for a message."""
+    text = msgspec.json.encode(condition).decode()
+    return text if len(text) <= _DESCRIBED_CHARACTERS else text[: _DESCRIBED_CHARACTERS - 1] + "…"
 
 
 def wants_certificate(condition: Condition | None) -> bool:
