@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from integrations.credentials.secret import Secret
 from integrations.manifest import source
 from integrations.manifest.source import Document, Problem
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
+_DATABASES = ("sqlite:///", "postgresql://", "postgres://")
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,7 @@ def check(document: Document, folder: Path) -> Iterator[Problem]:
     """All that is wrong with the file, types and vendors' rules apart; relative paths start at `folder`."""
     yield from _listen(document)
     yield from _state_dir(document)
+    yield from _storage(document)
     yield from _tokens(document)
     yield from _ids(document)
     yield from _network(document, ("network",), folder)
@@ -80,6 +83,16 @@ def _state_dir(document: Document) -> Iterator[Problem]:
     text = _text(document, ("state_dir",))
     if text is not None and (not text or "\0" in text):
         yield document.problem(("state_dir",), found=_short(text), expected="a folder's path")
+
+
+def _storage(document: Document) -> Iterator[Problem]:
+    url = value_at(document.value, ("storage", "url"))
+    if isinstance(url, Secret) and url.reveal() and not url.reveal().startswith(_DATABASES):
+        yield document.problem(
+            ("storage", "url"),
+            found="no such URL",
+            expected="sqlite:///FILE or postgresql://user:password@host/database",
+        )
 
 
 def _tokens(document: Document) -> Iterator[Problem]:

@@ -1,5 +1,8 @@
 """Units on PostgreSQL: a pool, one transaction a unit. The driver is the optional extra `postgres`."""
 
+import contextlib
+import threading
+from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable, Iterable
 
 import anyio
@@ -37,6 +40,8 @@ class PostgreSQLUnits:
         self._limit = queue_units
         self._engine: sa.Engine | None = None
         self._reason: str | None = "storage is not open"
+        self._halt = threading.Event()
+        self._prober: threading.Thread | None = None
         self._pending = self._refused = self._commits = 0
         self._duration = 0.0
 
@@ -83,6 +88,7 @@ class PostgreSQLUnits:
         engine, self._engine = self._engine, None
         if engine is None:
             return
+        self._halt.set()
         with anyio.move_on_after(self._deadline, shield=True):
             while self._pending:
                 await self._clock.sleep(FIRST_WAIT)
@@ -117,24 +123,41 @@ class PostgreSQLUnits:
                     _transaction, engine, unit, abandon_on_cancel=True, limiter=self._threads
                 )
             except sa.exc.OperationalError as error:
-                self._failed(_reason(error))
+                self._failed(_reason(error), engine)
             else:
                 self._succeeded(self._clock.monotonic() - started)
                 return result
             await self._clock.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, engine: sa.Engine) -> None:
         if self._reason is None:
             log.error("storage fails", reason=reason)
         self._reason = reason
+        if self._prober is None or not self._prober.is_alive():
+            arguments = (get_running_loop(), engine)
+            self._prober = threading.Thread(target=self._probe, args=arguments, daemon=True)
+            self._prober.start()
 
     def _succeeded(self, duration: float) -> None:
         self._commits += 1
         self._duration = duration
-        if self._reason is not None:
+        self._recovered()
+
+    def _recovered(self) -> None:
+        if self._reason is not None and self._engine is not None:
             log.info("storage works again")
-        self._reason = None
+            self._reason = None
+
+    def _probe(self, loop: AbstractEventLoop, engine: sa.Engine) -> None:
+        """Find out on a thread of its own when storing works again, also when no unit comes."""
+        wait = FIRST_WAIT
+        while not self._halt.wait(wait):
+            wait = min(2 * wait, LONGEST_WAIT)
+            with contextlib.suppress(sa.exc.SQLAlchemyError, StorageUnavailableError, RuntimeError):
+                _transaction(engine, _rewrite_revision)
+                loop.call_soon_threadsafe(self._recovered)
+                return
 
 
 def _engine(url: sa.URL) -> sa.Engine:
@@ -180,6 +203,10 @@ def _transaction(engine: sa.Engine, unit: Callable[[sa.Connection], T]) -> T:
                 f"the connection broke during the commit, so it may be stored or not: {_reason(error)}"
             ) from error
         return result
+
+
+def _rewrite_revision(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
 
 def _reason(error: sa.exc.DBAPIError) -> str:

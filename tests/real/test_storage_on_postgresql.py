@@ -184,6 +184,22 @@ async def test_an_outage_is_told_and_a_unit_is_stored_when_the_server_is_back(se
     await units.aclose()
 
 
+async def test_recovery_is_noticed_without_a_caller(server: PostgreSQL) -> None:
+    units = PostgreSQLUnits(server.url, clock=SystemClock(), deadline=0.5)
+    await units.start()
+    server.stop()
+    with pytest.raises(StorageUnavailableError, match=r"not stored within 0\.5 s"):
+        await units.run(lambda connection: signal_log.append(connection, [action(1.0)]))
+    assert units.healthy() is not None
+
+    server.start()
+
+    with anyio.fail_after(10):
+        while units.healthy() is not None:  # noqa: ASYNC110 - a server comes back for real
+            await anyio.sleep(0.01)
+    await units.aclose()
+
+
 async def test_without_a_server_the_start_is_refused(tmp_path: Path) -> None:
     units = PostgreSQLUnits(f"postgresql://dialtone@/postgres?host={tmp_path}", clock=SystemClock())
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.commands.local import vendor_rules
 from app.settings import Settings, SettingsError, load_settings
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError
@@ -254,10 +255,33 @@ def test_vendors_rules_are_told_with_their_lines(raises: bool, tmp_path: Path) -
     assert catalog.seen == ["a", "b"]
 
 
+def test_the_bundled_vendors_rules_are_told_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        """
+integrations:
+  - {id: a, vendor: githib}
+  - {id: b, vendor: http, config: {ur: "https://shop.example"}}
+  - {id: c, vendor: slack, auth: token}
+"""
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, environment={}, validate=vendor_rules())
+
+    told = [(problem.line, problem.key, problem.nearest) for problem in caught.value.problems]
+    assert told == [
+        (3, "integrations[0].vendor", "github"),
+        (4, "integrations[1].config.ur", "url"),
+        (5, "integrations[2].secrets.token", ""),
+    ]
+
+
 def test_the_example_at_the_root_passes() -> None:
     settings = load_settings(
         EXAMPLE,
         environment={"GITHUB_TOKEN": "ghp_x", "SLACK_BOT_TOKEN": "xoxb-x", "SLACK_SIGNING_SECRET": "x"},
+        validate=vendor_rules(),
     )
 
     assert settings.integrations

@@ -175,6 +175,16 @@ async def test_a_withdrawn_unit_is_not_stored_later(units: SQLiteUnits) -> None:
     assert await units.run(stored) == {"next"}
 
 
+async def test_a_disk_that_stays_full_stays_a_failure_though_nobody_writes(units: SQLiteUnits) -> None:
+    await units.run(limit_pages)
+    with pytest.raises(StorageUnavailableError):
+        await units.run(insert("large", size=100_000))
+
+    for _ in range(8):
+        await anyio.sleep(0.05)
+        assert units.healthy() is not None
+
+
 async def test_recovery_is_noticed_without_a_caller(units: SQLiteUnits) -> None:
     await units.run(limit_pages)
     with pytest.raises(StorageUnavailableError):
