@@ -1,35 +1,43 @@
 """What the demo says when it is up: where to look and what to try."""
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 
 from app.demo.configuration import FILE
 from app.settings import Settings
 from integrations.simulator.control import CONTROL
 
+USUAL = "http://127.0.0.1:4350"
+"""Where the commands look when DIALTONE_URL says nothing else."""
+
 _TRY = (
     ("dialtone status", "every integration, its health and why"),
     ("dialtone call github-prod repos.get owner=acme repo=shop", "a call through the executor"),
     ("dialtone query performance", "latency and errors, out of DuckDB"),
-    ("dialtone pause legacy-erp --reason lunch", "stop its checks, and resume them"),
+    ("dialtone pause legacy-erp --reason lunch", "stop its checks; resume starts them"),
 )
+_FAULT = '{"kind": "reset", "vendor": "slack", "share": 0.5, "duration": 30}'
 
 
 def show(console: Console, *, settings: Settings, simulator: str, folder: str) -> None:
     """Print addresses and commands; `simulator` is its URL, `folder` where the configuration lies."""
     page = f"http://{settings.listen.host}:{settings.listen.port}"
-    fault = '{"kind":"reset","vendor":"slack","share":0.5,"duration":30}'
-    rows = Table.grid(padding=(0, 2))
-    rows.add_row("Page", page)
-    rows.add_row("Metrics", f"{page}/metrics")
-    rows.add_row("Configuration", f"{folder}/{FILE}")
-    rows.add_row("Faults", f"curl -d '{fault}' {simulator}{CONTROL}/faults")
-    commands = Table.grid(padding=(0, 2))
+    addresses = Table.grid(padding=(0, 2))
+    addresses.add_row("Page", f"[bold]{page}[/bold]")
+    addresses.add_row("Metrics", f"{page}/metrics")
+    addresses.add_row("Configuration", f"{folder}/{FILE}")
+    console.rule("Dialtone demo")
+    console.print(addresses)
+    console.print("\nTry, in another terminal:")
+    if page != USUAL:
+        _command(console, f"export DIALTONE_URL={page}", "the port is not the usual one")
     for command, meaning in _TRY:
-        commands.add_row(command, f"[dim]{meaning}[/dim]")
-    console.print(Panel(rows, title="Dialtone demo", expand=False))
-    if page != "http://127.0.0.1:4350":
-        console.print(f"export DIALTONE_URL={page}", markup=False)
-    console.print(commands)
-    console.print("[dim]Ctrl-C ends it.[/dim]")
+        _command(console, command, meaning)
+    _command(console, f"curl -d '{_FAULT}' {simulator}{CONTROL}/faults", "break Slack for half a minute")
+    console.print("\nThe first fault comes within 20 s. Ctrl-C ends the demo.")
+
+
+def _command(console: Console, command: str, meaning: str) -> None:
+    # A command is never broken into lines, so that it can be copied.
+    console.print(f"  # {meaning}", style="dim", markup=False)
+    console.print(f"  {command}", soft_wrap=True, markup=False, highlight=False)
