@@ -58,7 +58,7 @@ def list_queries(parts: GivenParts) -> Response[object]:
     responses=problems(400, 401, 403, 404, 422, 503),
 )
 async def run_query(
-    request: AnyRequest, parts: GivenParts, name: FromPath[str], caller: CallerHeader = ""
+    request: AnyRequest, *, parts: GivenParts, name: FromPath[str], caller: CallerHeader = ""
 ) -> Response[object]:
     """The rows of a named query."""
     return await _run(parts, name, _params(request), caller=caller_of(request, caller))
@@ -74,6 +74,7 @@ async def run_query(
 )
 async def get_performance(
     request: AnyRequest,
+    *,
     parts: GivenParts,
     start: Start = None,
     end: End = None,

@@ -69,7 +69,7 @@ TraceHeader = Annotated[str, HeaderParameter(name="traceparent", description="W3
     sync_to_thread=False,
 )
 def list_integrations(
-    parts: GivenParts, states: States = None, vendor: VendorFilter = None, team: TeamFilter = None
+    parts: GivenParts, *, states: States = None, vendor: VendorFilter = None, team: TeamFilter = None
 ) -> IntegrationList:
     """Every integration with its health and why, ordered by id."""
     summaries = [summarize(parts, one) for one in parts.framework.integrations()]
@@ -170,6 +170,7 @@ async def check_integration(parts: GivenParts, integration_id: FromPath[str]) ->
 )
 async def execute_action(
     request: AnyRequest,
+    *,
     parts: GivenParts,
     integration_id: FromPath[str],
     action: FromPath[str],

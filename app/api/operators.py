@@ -66,6 +66,7 @@ ResumeBody = Annotated[
 )
 async def operate_breaker(
     request: AnyRequest,
+    *,
     parts: GivenParts,
     operations: GivenOperations,
     integration_id: FromPath[str],
@@ -102,6 +103,7 @@ async def operate_breaker(
 )
 async def pause_integration(
     request: AnyRequest,
+    *,
     parts: GivenParts,
     operations: GivenOperations,
     integration_id: FromPath[str],
@@ -128,6 +130,7 @@ async def pause_integration(
 )
 async def resume_integration(
     request: AnyRequest,
+    *,
     parts: GivenParts,
     operations: GivenOperations,
     integration_id: FromPath[str],

@@ -50,10 +50,10 @@ class Queries(msgspec.Struct, frozen=True, kw_only=True):
 @click.pass_obj
 def call(
     session: Session,
+    *,
     integration: str,
     action: str,
     params: tuple[str, ...],
-    *,
     json_params: str | None,
     timeout: float | None,
     idempotency_key: str | None,

@@ -21,7 +21,7 @@ def pause(
     session: Session, integration: str, *, reason: str, expires_in: float | None, as_json: bool
 ) -> None:
     """Pause an integration's checks. Calls go on."""
-    _post(session, integration, "pause", _order(reason, expires_in), as_json=as_json)
+    _post(session, integration=integration, what="pause", order=_order(reason, expires_in), as_json=as_json)
 
 
 @click.command()
@@ -31,7 +31,7 @@ def pause(
 @click.pass_obj
 def resume(session: Session, integration: str, *, reason: str, as_json: bool) -> None:
     """Check an integration again."""
-    _post(session, integration, "resume", {"reason": reason}, as_json=as_json)
+    _post(session, integration=integration, what="resume", order={"reason": reason}, as_json=as_json)
 
 
 @click.command()
@@ -60,7 +60,8 @@ def breaker(
     order = _order(reason, expires_in)
     if capability is not None:
         order["capability"] = capability
-    _post(session, integration, f"breaker/{operation.replace('-', '_')}", order, as_json=as_json)
+    what = f"breaker/{operation.replace('-', '_')}"
+    _post(session, integration=integration, what=what, order=order, as_json=as_json)
 
 
 def _order(reason: str, expires_in: float | None) -> dict[str, object]:
@@ -68,7 +69,7 @@ def _order(reason: str, expires_in: float | None) -> dict[str, object]:
     return order if expires_in is None else {**order, "expires_in": expires_in}
 
 
-def _post(session: Session, integration: str, what: str, order: dict[str, object], *, as_json: bool) -> None:
+def _post(session: Session, *, integration: str, what: str, order: dict[str, object], as_json: bool) -> None:
     reply = session.server.post(f"/v2/integrations/{segment(integration)}/{what}", order)
     now_is = session.read(reply, IntegrationStatusBody, as_json=as_json)
     if now_is is None:

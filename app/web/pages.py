@@ -1,5 +1,7 @@
 """The pages: all integrations, one integration, and the API's documentation."""
 
+import gzip
+from collections.abc import Callable
 from typing import Annotated
 
 import anyio.to_thread
@@ -16,6 +18,7 @@ from app.web.view import card, observe, overview
 
 HTML = MediaType.HTML
 RECENT = 20
+GZIP_LEVEL = 4
 OPERATIONS_READ = 1000
 
 Query = Annotated[str, QueryParameter(name="q", max_length=200)]
@@ -26,8 +29,13 @@ GivenAssets = Annotated[Assets, Dependency(), SkipValidationMarker()]
 
 @get("/", media_type=HTML, guards=READ, include_in_schema=False)
 async def overview_page(
-    parts: GivenParts, drawing: GivenDrawing, q: Query = "", *, fragment: Fragment = False
-) -> str:
+    request: AnyRequest,
+    *,
+    parts: GivenParts,
+    drawing: GivenDrawing,
+    q: Query = "",
+    fragment: Fragment = False,
+) -> Response[bytes]:
     """Every integration, worst first; with `fragment` only the part that changes."""
     now = parts.clock.time()
     observed = [observe(parts, one) for one in parts.framework.integrations()]
@@ -37,13 +45,18 @@ async def overview_page(
         template = "_overview.html" if fragment else "overview.html"
         return drawing.draw(template, page=page, query=q, now=now)
 
-    return await anyio.to_thread.run_sync(draw)
+    return await _drawn(request, draw)
 
 
 @get("/integrations/{integration_id:str}", media_type=HTML, guards=READ, include_in_schema=False)
 async def integration_page(
-    parts: GivenParts, drawing: GivenDrawing, integration_id: FromPath[str], *, fragment: Fragment = False
-) -> str:
+    request: AnyRequest,
+    *,
+    parts: GivenParts,
+    drawing: GivenDrawing,
+    integration_id: FromPath[str],
+    fragment: Fragment = False,
+) -> Response[bytes]:
     """One integration in full; with `fragment` only the part that changes."""
     now = parts.clock.time()
     integration = find(parts, integration_id)
@@ -62,24 +75,38 @@ async def integration_page(
             now=now,
         )
 
-    return await anyio.to_thread.run_sync(draw)
+    return await _drawn(request, draw)
 
 
 @get("/docs", media_type=HTML, include_in_schema=False)
-async def docs_page(request: AnyRequest, drawing: GivenDrawing) -> str:
+async def docs_page(request: AnyRequest, drawing: GivenDrawing) -> Response[bytes]:
     """The API's operations with a form to try each, drawn from the OpenAPI description."""
     schema = request.app.openapi_schema.to_schema()
 
     def draw() -> str:
         return drawing.draw("docs.html", sections=sections_of(schema), about=schema["info"]["description"])
 
-    return await anyio.to_thread.run_sync(draw)
+    return await _drawn(request, draw)
 
 
 @get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
 def static_file(request: AnyRequest, assets: GivenAssets, name: FromPath[str]) -> Response[bytes]:
     """A file of the pages."""
     return assets.answer(name, request.headers.get("if-none-match", ""))
+
+
+async def _drawn(request: AnyRequest, draw: Callable[[], str]) -> Response[bytes]:
+    """Draw, and compress for those who take it, on a thread."""
+    compress = "gzip" in request.headers.get("accept-encoding", "")
+
+    def work() -> bytes:
+        body = draw().encode()
+        return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0) if compress else body
+
+    headers = {"vary": "Accept-Encoding"}
+    if compress:
+        headers["content-encoding"] = "gzip"
+    return Response(await anyio.to_thread.run_sync(work), media_type=HTML, headers=headers)
 
 
 def pages(version: str) -> Router:

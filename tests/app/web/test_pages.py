@@ -175,6 +175,17 @@ def test_a_static_file_is_sent_again_only_when_it_changed():
         assert client.get("/static/none.css").status_code == 404
 
 
+def test_a_page_is_compressed_for_those_who_take_it():
+    app = create_app(FakeDialtone().parts())
+    with TestClient(app, base_url=LOCAL) as client:
+        packed = client.get("/", headers={"Accept-Encoding": "gzip"})
+        plain = client.get("/", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < len(plain.content) / 4
+    assert packed.text == plain.text
+
+
 def test_a_hundred_integrations_make_one_page():
     lines = [Line(f"line-{number:03}", "http", labels=Labels(team="t")) for number in range(100)]
     assert len(order_of(page(FakeDialtone(lines + troubled())))) == 109
