@@ -9,6 +9,7 @@ Nothing here awaits: between the question and the permit no other task can run.
 
 import random
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple
 
 from integrations.clock import Clock
@@ -67,7 +68,7 @@ class CircuitBreaker:
         self.state = _CLOSED
         self.is_guarded = False
         self.rejected = 0
-        self._generation = 0
+        self.generation = 0
         self._window = CallWindow(policy.window)
         self._usual = UsualDuration()
         self.slow_seconds = policy.slow_floor
@@ -75,33 +76,31 @@ class CircuitBreaker:
         self._since = clock.time()
         self._reason = self._actor = ""
         self._until: float | None = None
+        self._shut_until = 0.0
+        self.refusal = ""
         self._admitted = self._running = self._trials = self._bad = self._slow = 0
 
     # Reading.
 
     def refuses(self, now: float) -> bool:
         """Whether a call would be refused now; takes no permit and starts no trial."""
+        if now < self._shut_until:
+            return True
         if not self.is_guarded:
             return False
         self.tick(now)
-        if self.state is _OPEN:
-            return self._until is not None and now < self._until
-        if self.state is _HALF_OPEN:
-            return self._is_full()
-        return self.state is _FORCED_OPEN
+        return self._is_full() if self.state is _HALF_OPEN else now < self._shut_until
 
     def retry_after(self, now: float) -> float | None:
         """Seconds until a refused call may be worth another try, where that is known."""
-        if self._until is None or self.state not in {_OPEN, _FORCED_OPEN}:
-            return None
-        return max(0.0, self._until - now)
+        return self._shut_until - now if now < self._shut_until < inf else None
 
     # The way of a call.
 
     def acquire(self, now: float) -> int:
         """Return a permit for one call, or REFUSED. Each permit goes back by `record` or `release`."""
         if not self.is_guarded:
-            return self._generation
+            return self.generation
         if self.refuses(now):
             return REFUSED
         if self.state is _OPEN:
@@ -109,28 +108,32 @@ class CircuitBreaker:
         if self.state is _HALF_OPEN:
             self._admitted += 1
             self._running += 1
-        return self._generation
+        return self.generation
 
-    def record(self, permit: int, now: float, *, failed: bool, seconds: float) -> None:
+    def record(self, permit: int, now: float, failed: bool, seconds: float) -> None:  # noqa: FBT001 - on the call path, keywords cost
         """Take the permit back with a result; one of an earlier state counts nowhere."""
-        if permit != self._generation or self.state is _DISABLED:
+        if permit != self.generation or self.state is _DISABLED:
             return
         slow = seconds > self.slow_seconds
         if self.state is _HALF_OPEN:
             self._record_trial(now, failed=failed, slow=slow)
             return
         window = self._window
-        window.add(now, failed=failed, slow=slow)
-        if not failed:
-            self._learn(now, seconds)
-        if window.calls >= self._policy.min_calls and self.state is _CLOSED:
+        window.add(now, failed, slow)
+        if not failed and self._usual.add(now, seconds):
+            self._set_slow_line()
+        if (
+            (window.failures or window.slow)
+            and window.calls >= self._policy.min_calls
+            and self.state is _CLOSED
+        ):
             reason = too_bad(self._policy, calls=window.calls, failures=window.failures, slow=window.slow)
             if reason:
                 self._open(now, reason)
 
     def release(self, permit: int) -> None:
         """Take the permit back without a result: the call was cancelled, or says nothing of the vendor."""
-        if permit == self._generation and self.state is _HALF_OPEN:
+        if permit == self.generation and self.state is _HALF_OPEN:
             self._running -= 1
             self._admitted -= 1
 
@@ -201,17 +204,24 @@ class CircuitBreaker:
     def _enter(
         self, state: BreakerState, reason: str, *, actor: str = "", until: float | None = None
     ) -> None:
-        before, self.state = self.state, state
-        self.is_guarded = state in _GUARDED
-        self._generation += 1
+        before = self.state
+        self._be(state, until)
         self._since = self._clock.time()
-        self._reason, self._actor, self._until = reason, actor, until
+        self._reason, self._actor = reason, actor
         counts = (self._window.calls, self._window.failures, self._window.slow)
         if before is _HALF_OPEN:
             counts = (self._trials, self._bad, self._slow)
         self._admitted = self._running = self._trials = self._bad = self._slow = 0
         seconds = until - self._clock.monotonic() if state is _OPEN and until is not None else 0.0
         self._on_transition(Transition(before, state, reason, actor, *counts, open_seconds=max(0.0, seconds)))
+
+    def _be(self, state: BreakerState, until: float | None) -> None:
+        self.state, self._until = state, until
+        self.generation += 1
+        self.is_guarded = state in _GUARDED
+        self.refusal = f"the circuit is {state.value.replace('_', ' ')}"
+        is_shut = state is _OPEN or state is _FORCED_OPEN
+        self._shut_until = (inf if until is None else until) if is_shut else 0.0
 
     def _break_seconds(self) -> float:
         policy = self._policy
@@ -222,12 +232,6 @@ class CircuitBreaker:
     def _is_full(self) -> bool:
         policy = self._policy
         return self._admitted >= policy.half_open_calls or self._running >= policy.half_open_concurrency
-
-    def _learn(self, now: float, seconds: float) -> None:
-        before = self._usual.p95
-        self._usual.add(now, seconds)
-        if self._usual.p95 != before:
-            self._set_slow_line()
 
     def _set_slow_line(self) -> None:
         usual = self._usual.p95 or 0.0
@@ -285,11 +289,9 @@ class CircuitBreaker:
         now, utc = self._clock.monotonic(), self._clock.time()
         if saved.state not in _HELD | {_OPEN}:
             return
-        self.state, self.is_guarded = saved.state, saved.state in _GUARDED
-        self._generation += 1
+        self._be(saved.state, None if until is None else now + (until - utc))
         self._since, self._reason, self._actor = saved.since, saved.reason, saved.actor
         self._openings = saved.openings
-        self._until = None if until is None else now + (until - utc)
 
     def _utc(self, monotonic: float | None) -> float | None:
         if monotonic is None:

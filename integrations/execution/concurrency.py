@@ -49,7 +49,8 @@ class Bulkhead:
     def leave(self) -> None:
         """Give the slot back."""
         self.running -= 1
-        self.admit()
+        if self._line:
+            self.admit()
 
     def admit(self) -> None:
         """Let in whom the limit has room for, after it has grown."""

@@ -19,16 +19,12 @@ _NEUTRAL = frozenset({_K.THROTTLED, _K.UNAUTHORIZED, _K.FORBIDDEN, _K.REJECTED, 
 _NOT_IMPLEMENTED = frozenset({501, 505})
 
 
-def is_failure(
-    kind: FailureKind | None, *, status: int | None, sent: bool, was_cut_short: bool
-) -> bool | None:
+def is_failure(kind: FailureKind, *, status: int | None, sent: bool, was_cut_short: bool) -> bool | None:
     """Return True when it counts as a failure, False as a success, None when it says nothing.
 
     `was_cut_short`: the caller's deadline came before the attempt's own timeout, so the vendor may have been
     quick enough. A client error without a request is our own.
     """
-    if kind is None:
-        return False
     if was_cut_short or kind in _NEUTRAL or (kind is _K.CLIENT_ERROR and not sent):
         return None
     return kind in _FAILURES and status not in _NOT_IMPLEMENTED

@@ -12,12 +12,11 @@ import httpx
 
 from integrations.clock import Clock
 from integrations.execution.call import Answer, Call, LineSpec
-from integrations.execution.ids import IdSource
 from integrations.execution.line import Line
 from integrations.execution.outcome import Origin
 from integrations.execution.pool import Pools
 from integrations.execution.quota import Allowance
-from integrations.execution.record import answer_of, record_of
+from integrations.execution.record import tell, turn_away
 from integrations.execution.retry import Retries
 from integrations.execution.run import Run
 from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
@@ -31,6 +30,7 @@ _SAVE_EVERY = 0.5
 _DRAIN = 10.0
 _LAST_CALLS = 2.0
 _STEP = 0.01
+_CHECK = Origin.CHECK
 _ONE_ATTEMPT = frozenset({Origin.DELIVERY, Origin.EXPORT})
 
 
@@ -57,7 +57,6 @@ class Executor:
         self._open_transport = transport if transport is not None else Pools(clock).open
         self._random = random if random is not None else _system_random()
         self._drain = drain
-        self._ids = IdSource(self._random)
         self._lines: dict[str, Line] = {}
         self._saved: dict[str, SavedLine] = {}
         self._shared: dict[tuple[str, str], Allowance] = {}
@@ -116,12 +115,20 @@ class Executor:
         line = self._lines.get(call.integration)
         if line is None:
             line = self._line(call.integration)
-        run = Run(call, line)
+        route = line.route(call)
+        if route.breaker.is_guarded and call.origin is not _CHECK:
+            now = line.now()
+            if route.breaker.refuses(now):
+                record, answer = turn_away(call, route, now=now, utc=self._clock.time(), rng=self._random)
+                self._publish(record)
+                return answer
+        run = Run(call, line, route)
         line.active += 1
         try:
             await run.attempt()
             if run.kind is None:
-                line.budget.earn()
+                if line.budget.tokens < line.budget.capacity:
+                    line.budget.earn()
             elif not run.is_barred:
                 await self._pursue(run)
         except asyncio.CancelledError:
@@ -143,10 +150,9 @@ class Executor:
             await retries.run(line.sleep)
 
     def _finish(self, run: Run) -> Answer:
-        ids = self._ids.next()
-        ended = run.line.now()
-        self._publish(record_of(run, ids, ended))
-        return answer_of(run, ids, ended)
+        record, answer = tell(run, self._random)
+        self._publish(record)
+        return answer
 
     # What an operator, and a check, say.
 

@@ -5,21 +5,22 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import anyio
+from msgspec.structs import replace
 
 from integrations.clock import Clock
 from integrations.execution.breaker import CircuitBreaker, Transition
 from integrations.execution.call import Call, LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
+from integrations.execution.outcome import FailureKind, RejectReason
 from integrations.execution.quota import Allowance, Part, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
 from integrations.execution.status import LineStatus, SavedLine
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
-from integrations.signals import BreakerState, BreakerTransition, QuotaSample, Signal
+from integrations.signals import BreakerState, BreakerTransition, CallRecord, QuotaSample, Signal
 
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
@@ -29,13 +30,20 @@ SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
 
 
-class Route(NamedTuple):
-    """What a call of one action passes: looked up once, then kept."""
+class Route:
+    """What a call of one action passes, and what its records begin with: looked up once, then kept."""
 
-    breaker: CircuitBreaker
-    quota: VendorQuota
-    queue: QuotaLine
-    parts: tuple[Part, ...]
+    __slots__ = ("breaker", "parts", "queue", "quota", "refusal", "template")
+
+    def __init__(
+        self, breaker: CircuitBreaker, quota: VendorQuota, queue: QuotaLine, *, declared: Iterable[Part]
+    ) -> None:
+        self.breaker = breaker
+        self.quota = quota
+        self.queue = queue
+        self.parts: tuple[Part, ...] = (quota, *declared)
+        self.template: CallRecord
+        self.refusal: CallRecord
 
 
 class Line:
@@ -263,7 +271,10 @@ class Line:
             for limit, allowance in self._allowances
             if not limit.actions or call.action in limit.actions
         )
-        return Route(self.breaker(call.capability), quota, self._queue(call.bucket), (quota, *declared))
+        route = Route(self.breaker(call.capability), quota, self._queue(call.bucket), declared=declared)
+        route.template = _template(self.spec, call)
+        route.refusal = replace(route.template, kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)
+        return route
 
     def _quota(self, bucket: str) -> VendorQuota:
         if bucket not in self._quotas:
@@ -299,6 +310,20 @@ class Line:
 def _concurrency(spec: LineSpec) -> int:
     declared = [limit.concurrency for limit in spec.limits if limit.concurrency and not limit.actions]
     return min([spec.policy.concurrency, *declared])
+
+
+def _template(spec: LineSpec, call: Call) -> CallRecord:
+    return CallRecord(
+        at=0.0,
+        call_id="",
+        run_id="",
+        integration=spec.integration,
+        vendor=spec.vendor,
+        action=call.action,
+        capability=call.capability,
+        effect=call.effect,
+        origin=call.origin,
+    )
 
 
 def _breaker_samples(name: str, status: LineStatus) -> Iterable[Sample]:

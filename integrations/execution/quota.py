@@ -2,7 +2,7 @@
 
 A VendorQuota is fed by the vendor's own headers (IETF draft-ietf-httpapi-ratelimit-headers-10; Retry-After
 wins over RateLimit). An Allowance is a token bucket for what the vendor's documentation declares. Both speak
-the same four words: `wait`, `take`, `give_back`, `settle`.
+the same three words: `wait`, `draw`, `give_back`.
 """
 
 import math
@@ -28,16 +28,12 @@ class Part(Protocol):
         """Return the seconds until `cost` may be taken, after `ahead` has been; 0 is now."""
         ...
 
-    def take(self, cost: float) -> None:
-        """Take it, after `wait` returned 0 at the same moment."""
+    def draw(self, now: float, cost: float) -> float:
+        """Take `cost` if that may be, and return 0; else return what `wait` does."""
         ...
 
     def give_back(self, cost: float) -> None:
-        """Undo `take`: the request was never made."""
-        ...
-
-    def settle(self, cost: float) -> None:
-        """Say that the request was made and has ended."""
+        """Undo `draw`: the request was never made."""
         ...
 
 
@@ -52,10 +48,12 @@ class VendorQuota:
         self.reset_at: float | None = None
         self.throttled_until: float | None = None
         self._in_flight = 0.0
-        self._streak = 0
+        self.streak = 0
 
     def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
         """Return the seconds until `cost` may be taken; 0 is now, or when nothing is known against it."""
+        if self.remaining is None and self.throttled_until is None:
+            return 0.0
         throttled = 0.0
         if self.throttled_until is not None:
             throttled = self.throttled_until - now
@@ -71,14 +69,17 @@ class VendorQuota:
             return max(0.0, throttled)
         return max(throttled, self.reset_at - now)
 
-    def take(self, cost: float) -> None:
-        """Count one call as on its way."""
-        self._in_flight += cost
-        if self.remaining is not None:
-            self.remaining -= cost
+    def draw(self, now: float, cost: float) -> float:
+        """Count one call as on its way, if it may go; return the seconds to wait otherwise."""
+        wait = self.wait(now, cost)
+        if wait <= 0.0:
+            self._in_flight += cost
+            if self.remaining is not None:
+                self.remaining -= cost
+        return wait
 
     def give_back(self, cost: float) -> None:
-        """Undo `take`."""
+        """Undo `draw`."""
         self._in_flight -= cost
         if self.remaining is not None:
             self.remaining += cost
@@ -117,13 +118,9 @@ class VendorQuota:
         if seconds is not None and self.reset_at is not None:
             self.reset_at = now + seconds
         if seconds is None:
-            seconds = min(cap, base * 2.0 ** min(self._streak, 32))
-            self._streak += 1
+            seconds = min(cap, base * 2.0 ** min(self.streak, 32))
+            self.streak += 1
         self.throttled_until = max(self.throttled_until or 0.0, now + seconds)
-
-    def answered(self) -> None:
-        """A call was let through: the next unnamed pause starts small again."""
-        self._streak = 0
 
     def status(self, waiting: int) -> QuotaStatus:
         """Return what it is now."""
@@ -187,16 +184,16 @@ class Allowance:
         # Rounding may leave a billionth of a token missing that no clock's step can bring.
         return missing / self._rate if missing > 1e-9 else 0.0
 
-    def take(self, cost: float) -> None:
-        """Take tokens out."""
-        self._level -= cost
+    def draw(self, now: float, cost: float) -> float:
+        """Take tokens out, if there are enough; return the seconds to wait otherwise."""
+        wait = self.wait(now, cost)
+        if wait <= 0.0:
+            self._level -= cost
+        return wait
 
     def give_back(self, cost: float) -> None:
         """Put them back."""
         self._level = min(self.capacity, self._level + cost)
-
-    def settle(self, cost: float) -> None:
-        """Nothing: time alone refills it."""
 
 
 class _Turn:
@@ -226,12 +223,7 @@ class QuotaLine:
         """Take from all parts, if all have enough and nobody is in line."""
         if self._turns:
             return False
-        for part in parts:
-            if part.wait(now, cost) > 0.0:
-                return False
-        for part in parts:
-            part.take(cost)
-        return True
+        return _draw(parts, cost, now) <= 0.0
 
     def expected(self, parts: Sequence[Part], cost: float, now: float) -> float:
         """Return the seconds that a call which came now would wait; inf when the line is full."""
@@ -268,10 +260,8 @@ class QuotaLine:
             await turn.came.wait()
         while True:
             now = self._clock.monotonic()
-            wait = max((part.wait(now, turn.cost) for part in parts), default=0.0)
+            wait = _draw(parts, turn.cost, now)
             if wait <= 0.0:
-                for part in parts:
-                    part.take(turn.cost)
                 return 0.0
             if now + wait > deadline:
                 return wait
@@ -283,3 +273,13 @@ class QuotaLine:
                 await self._clock.sleep(seconds)
         finally:
             self._nap = None
+
+
+def _draw(parts: Sequence[Part], cost: float, now: float) -> float:
+    """Draw from all parts or from none; return 0, or the longest wait."""
+    for place, part in enumerate(parts):
+        if part.draw(now, cost) > 0.0:
+            for drawn in parts[:place]:
+                drawn.give_back(cost)
+            return max(part.wait(now, cost) for part in parts)
+    return 0.0

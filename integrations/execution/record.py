@@ -1,50 +1,54 @@
-"""How a finished run is told: to the caller as an Answer, to everyone else as a CallRecord."""
+"""How a finished run is told: to the caller as an Answer, to everyone else as a CallRecord.
 
-from integrations.execution.call import Answer
-from integrations.execution.ids import Ids
-from integrations.execution.outcome import Outcome
+More than 15 keywords make CPython build a dict for the call, which takes 0.5 µs; hence a template for what
+all calls of a route share, and a second step for what most calls do not have.
+"""
+
+import random
+
+from msgspec.structs import replace
+
+from integrations.execution.call import Answer, Call
+from integrations.execution.line import Route
+from integrations.execution.outcome import FailureKind, Outcome, RejectReason
 from integrations.execution.run import Run
 from integrations.signals import CallRecord
 
 
-def record_of(run: Run, ids: Ids, ended: float) -> CallRecord:
-    """Return the signal that tells of a run; `ended` is monotonic seconds."""
-    call, spec = run.call, run.line.spec
-    reply = run.reply
-    return CallRecord(
+def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
+    """Return the signal that tells of a run, and what its caller gets.
+
+    Ids are of W3C Trace Context's lengths; a call's id is that of its span.
+    """
+    call, reply = run.call, run.reply
+    digits = rng.randbytes(24).hex()
+    span_id = digits[:16]
+    duration = run.line.now() - run.started
+    record = replace(
+        run.route.template,
         at=run.line.clock.time(),
-        call_id=ids.call_id,
+        call_id=span_id,
         run_id=call.run_id,
-        integration=spec.integration,
-        vendor=spec.vendor,
-        action=call.action,
-        capability=call.capability,
         effect=call.effect,
         origin=call.origin,
         caller=call.caller,
-        step=call.step,
-        kind=run.kind,
-        reason=run.reason,
         status=run.status,
-        code=run.code,
-        detail=run.detail,
-        duration=ended - run.started,
-        queued=run.queued,
-        retry_after=run.retry_after,
+        duration=duration,
         attempts=run.attempts,
         breaker_state=run.state,
-        request_bytes=run.request_bytes,
-        response_bytes=len(reply.body) if reply is not None else 0,
-        trace_id=call.trace_id or ids.trace_id,
-        span_id=ids.span_id,
-        parent_span_id=call.parent_span_id,
+        response_bytes=0 if reply is None else len(reply.body),
+        trace_id=call.trace_id or digits[16:],
+        span_id=span_id,
         sampled=True if call.sampled is None else call.sampled,
     )
-
-
-def answer_of(run: Run, ids: Ids, ended: float) -> Answer:
-    """Return what the caller gets of a run; `ended` is monotonic seconds."""
-    reply = run.reply
+    if (
+        run.kind is not None
+        or run.queued
+        or run.request_bytes
+        or call.step != "request"
+        or call.parent_span_id
+    ):
+        record = _unusual(record, run)
     outcome = Outcome(
         kind=run.kind,
         status=run.status,
@@ -52,10 +56,62 @@ def answer_of(run: Run, ids: Ids, ended: float) -> Answer:
         code=run.code,
         reason=run.reason,
         retry_after=run.retry_after,
-        headers=reply.headers if reply is not None else {},
+        headers={} if reply is None else reply.headers,
         attempts=run.attempts,
-        duration=ended - run.started,
-        call_id=ids.call_id,
-        run_id=run.call.run_id,
+        duration=duration,
+        call_id=span_id,
+        run_id=call.run_id,
     )
-    return Answer(outcome, reply)
+    return record, Answer(outcome, reply)
+
+
+def turn_away(
+    call: Call, route: Route, *, now: float, utc: float, rng: random.Random
+) -> tuple[CallRecord, Answer]:
+    """Tell of a call that an open circuit refused before anything else was done for it."""
+    breaker, state = route.breaker, route.breaker.state
+    breaker.rejected += 1
+    digits = rng.randbytes(24).hex()
+    span_id, detail, retry_after = digits[:16], breaker.refusal, breaker.retry_after(now)
+    record = replace(
+        route.refusal,
+        at=utc,
+        call_id=span_id,
+        run_id=call.run_id,
+        effect=call.effect,
+        origin=call.origin,
+        caller=call.caller,
+        step=call.step,
+        detail=detail,
+        retry_after=retry_after,
+        breaker_state=state,
+        trace_id=call.trace_id or digits[16:],
+        span_id=span_id,
+        parent_span_id=call.parent_span_id,
+        sampled=True if call.sampled is None else call.sampled,
+    )
+    outcome = Outcome(
+        kind=FailureKind.REJECTED,
+        reason=RejectReason.OPEN_CIRCUIT,
+        detail=detail,
+        retry_after=retry_after,
+        call_id=span_id,
+        run_id=call.run_id,
+    )
+    return record, Answer(outcome, None)
+
+
+def _unusual(record: CallRecord, run: Run) -> CallRecord:
+    call = run.call
+    return replace(
+        record,
+        kind=run.kind,
+        reason=run.reason,
+        code=run.code,
+        detail=run.detail,
+        retry_after=run.retry_after,
+        queued=run.queued,
+        request_bytes=run.request_bytes,
+        step=call.step,
+        parent_span_id=call.parent_span_id,
+    )

@@ -8,6 +8,7 @@ through is plain calls; only who must wait takes the asynchronous way.
 
 import asyncio
 import math
+from collections.abc import Coroutine
 
 import anyio
 import httpx
@@ -17,47 +18,73 @@ from integrations.execution.call import Call, Verdict
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.effect import is_failure
 from integrations.execution.failure import TransportFailure
-from integrations.execution.line import Line
+from integrations.execution.line import Line, Route
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
 from integrations.execution.retry import is_retryable
 from integrations.execution.transport import Reply
-from integrations.signals import BreakerState
 
 _K = FailureKind
+_CHECK = Origin.CHECK
 
 
 class Run:
-    """A call and all that happens to it. Attributes that a call does not touch stay the class's."""
+    """A call and all that happens to it.
 
-    kind: FailureKind | None = None
-    status: int | None = None
-    detail = ""
-    code = ""
-    reason: RejectReason | None = None
-    retry_after: float | None = None
-    retryable: bool | None = None
-    sent = False
-    stale = False
-    reply: Reply | None = None
-    state = BreakerState.CLOSED
-    queued = 0.0
-    request_bytes = 0
-    attempts: tuple[Attempt, ...] = ()
-    is_barred = False
-    has_refreshed = False
-    _was_cut_short = False
-    _has_left = False
-    _holds_quota = False
-    _slots: Bulkhead | None = None
-    _permit = REFUSED
+    `is_barred`: a local limit stands against another attempt. `sent`: bytes of the last one may have left.
+    """
 
-    def __init__(self, call: Call, line: Line) -> None:
+    __slots__ = (
+        "_has_left",
+        "_holds_quota",
+        "_permit",
+        "_slots",
+        "_was_cut_short",
+        "attempts",
+        "call",
+        "code",
+        "deadline",
+        "detail",
+        "has_refreshed",
+        "is_barred",
+        "is_check",
+        "kind",
+        "line",
+        "queued",
+        "reason",
+        "reply",
+        "request_bytes",
+        "retry_after",
+        "retryable",
+        "route",
+        "sent",
+        "stale",
+        "started",
+        "state",
+        "status",
+    )
+
+    def __init__(self, call: Call, line: Line, route: Route) -> None:
         self.call = call
         self.line = line
-        self.route = line.route(call)
-        self.started = line.now()
-        self.deadline = self.started + line.policy.deadline if call.deadline is None else call.deadline
-        self.is_check = call.origin is Origin.CHECK
+        self.route = route
+        self.started = started = line.now()
+        self.deadline = started + line.policy.deadline if call.deadline is None else call.deadline
+        self.is_check = call.origin is _CHECK
+        self.state = route.breaker.state
+        self.kind: FailureKind | None = None
+        self.status: int | None = None
+        self.detail = self.code = ""
+        self.reason: RejectReason | None = None
+        self.retry_after: float | None = None
+        self.retryable: bool | None = None
+        self.reply: Reply | None = None
+        self.attempts: tuple[Attempt, ...] = ()
+        self.queued = 0.0
+        self.request_bytes = 0
+        self.sent = self.stale = self.is_barred = self.has_refreshed = False
+        self._was_cut_short = self._has_left = self._holds_quota = False
+        self._slots: Bulkhead | None = None
+        self._permit = REFUSED
 
     @property
     def failed(self) -> "Run":
@@ -101,7 +128,11 @@ class Run:
         """Make one attempt, or note why there is none. Never raises for the vendor; lets go of everything."""
         try:
             if self._enter() or await self._wait_in():
-                await self._make()
+                await self._exchange()
+                if self.stale and self.call.idempotent:
+                    # The server's keep-alive had ended: no failure of the vendor's, so the next try is free.
+                    await self._exchange()
+                self._settle()
         finally:
             self._let_go()
 
@@ -109,24 +140,22 @@ class Run:
 
     def _enter(self) -> bool:
         """Take quota, slot and permit, if they are to be had at once; False: refused, or has to wait."""
-        line, route, call = self.line, self.route, self.call
+        line, route = self.line, self.route
         now = line.now() if self.attempts else self.started
-        if line.is_closing:
-            return self._refuse(RejectReason.SHUTDOWN, "Dialtone is closing this line")
         breaker = route.breaker
         self.state = breaker.state
+        if line.is_closing or now >= self.deadline:
+            return self._refuse_late(now)
         if breaker.is_guarded and not self.is_check and breaker.refuses(now):
             return self._refuse_open(now)
-        if now >= self.deadline:
-            return self._refuse(RejectReason.DEADLINE, "the deadline had passed before the request was made")
-        if not route.queue.try_take(route.parts, call.cost, now):
+        if not route.queue.try_take(route.parts, self.call.cost, now):
             return False
         self._holds_quota = True
         slots = line.check_slots if self.is_check else line.slots
-        if not slots.try_enter():
-            return False
-        self._slots = slots
-        return self.is_check or self._take_permit(now)
+        if slots.try_enter():
+            self._slots = slots
+            return self.is_check or self._take_permit(now)
+        return False
 
     async def _wait_in(self) -> bool:
         if self.is_barred:
@@ -170,18 +199,22 @@ class Run:
 
     def _take_permit(self, now: float) -> bool:
         breaker = self.route.breaker
-        self._permit = breaker.acquire(now)
+        self._permit = breaker.acquire(now) if breaker.is_guarded else breaker.generation
         if self._permit == REFUSED:
             return self._refuse_open(now)
         self.state = breaker.state
         return True
 
+    def _refuse_late(self, now: float) -> bool:
+        if self.line.is_closing:
+            return self._refuse(RejectReason.SHUTDOWN, "Dialtone is closing this line")
+        late = now - self.deadline
+        return self._refuse(RejectReason.DEADLINE, f"the deadline had passed {late:.1f} s before the request")
+
     def _refuse_open(self, now: float) -> bool:
         breaker = self.route.breaker
         breaker.rejected += 1
-        return self._refuse(
-            RejectReason.OPEN_CIRCUIT, f"the circuit is {breaker.state}", retry_after=breaker.retry_after(now)
-        )
+        return self._refuse(RejectReason.OPEN_CIRCUIT, breaker.refusal, retry_after=breaker.retry_after(now))
 
     def _refuse(self, reason: RejectReason, detail: str, *, retry_after: float | None = None) -> bool:
         """Bar the way; a live failure before stays the call's result."""
@@ -200,69 +233,68 @@ class Run:
 
     # The wire.
 
-    async def _make(self) -> None:
-        await self._exchange()
-        if self.stale and self.call.idempotent:
-            # The server's keep-alive had ended: no failure of the vendor's, so the next try is free.
-            await self._exchange()
-        self._settle()
-
     async def _exchange(self) -> None:
         line, call = self.line, self.call
+        policy = line.policy
         request = call.prepare()
-        self._forget()
+        if self.attempts:
+            self._forget()
         self.request_bytes += _size(request)
         began = line.now()
-        patience = line.policy.timeout if call.timeout is None else call.timeout
+        patience = policy.timeout if call.timeout is None else call.timeout
         within = min(patience, self.deadline - began)
         self.sent = self._has_left = True
         try:
             reply = await (self._send if within == math.inf else self._send_within)(request, within)
-        except TransportFailure as failure:
-            self._fail(failure)
-        except asyncio.CancelledError:
-            self._add_attempt(began, _K.CANCELLED)
-            raise
-        else:
             if reply is None:
                 self._end_early(cut_short=within < patience)
             else:
                 self._judge(reply)
-        self._add_attempt(began, self.kind)
+        except TransportFailure as failure:
+            self._fail(failure)
+        except asyncio.CancelledError:
+            self.kind = _K.CANCELLED
+            raise
+        finally:
+            ended = line.now()
+            attempt = Attempt(
+                start=began - self.started, duration=ended - began, kind=self.kind, status=self.status
+            )
+            self.attempts = (*self.attempts, attempt)
+
+    def _send(self, request: httpx.Request, within: float) -> Coroutine[None, None, Reply | None]:
+        policy = self.line.policy
+        return self.line.transport.send(
+            request,
+            connect=policy.connect,
+            timeout=within,
+            max_body=policy.max_body,
+            certificate=self.call.certificate,
+        )
 
     async def _send_within(self, request: httpx.Request, seconds: float) -> Reply | None:
         """The answer, or None when the time is up. The deadline is the loop's, whatever the clock."""
-        line = self.line
+        scopes = self.line.scopes
         scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + seconds)
-        line.scopes.add(scope)
+        scopes.add(scope)
         try:
             with scope:
                 return await self._send(request, seconds)
+        except TransportFailure:
+            # A cancellation that the transport has turned into an error of its own is still a cancellation.
+            if not scope.cancel_called:
+                raise
         finally:
-            line.scopes.discard(scope)
+            scopes.discard(scope)
         return None
-
-    async def _send(self, request: httpx.Request, within: float) -> Reply:
-        line = self.line
-        policy = line.policy
-        transport = line.transport
-        reply = await transport.send(
-            request, connect=policy.connect, timeout=within, max_body=policy.max_body
-        )
-        if self.call.certificate:
-            reply.certificate_days_left = await transport.certificate_days_left(
-                request.url, within=min(policy.connect, within)
-            )
-        return reply
 
     # The verdict.
 
     def _forget(self) -> None:
         """Drop what an earlier attempt left."""
-        if self.attempts:
-            self.kind = self.status = self.retry_after = self.retryable = self.reply = None
-            self.detail = self.code = ""
-            self.stale = self._was_cut_short = False
+        self.kind = self.status = self.retry_after = self.retryable = self.reply = None
+        self.detail = self.code = ""
+        self.stale = self._was_cut_short = False
 
     def _fail(self, failure: TransportFailure) -> None:
         self.kind, self.detail, self.status = failure.kind, failure.detail, failure.status
@@ -292,12 +324,6 @@ class Run:
             self._settle_quota()
             self.line.learn(verdict.readings)
 
-    def _add_attempt(self, began: float, kind: FailureKind | None) -> None:
-        attempt = Attempt(
-            start=began - self.started, duration=self.line.now() - began, kind=kind, status=self.status
-        )
-        self.attempts = (*self.attempts, attempt)
-
     # The reckoning.
 
     def _settle(self) -> None:
@@ -307,23 +333,24 @@ class Run:
         if kind is _K.THROTTLED:
             self._settle_quota()
             self.retry_after = self.line.throttle(self.route, self.retry_after)
-        elif self.sent:
-            self.route.quota.answered()
+        elif self.route.quota.streak:
+            self.route.quota.streak = 0
         if self._permit == REFUSED:
             return
         permit, self._permit = self._permit, REFUSED
         breaker = self.route.breaker
-        failed = is_failure(kind, status=self.status, sent=self.sent, was_cut_short=self._was_cut_short)
+        failed: bool | None = False
+        if kind is not None:
+            failed = is_failure(kind, status=self.status, sent=self.sent, was_cut_short=self._was_cut_short)
         if failed is None:
             breaker.release(permit)
             return
-        breaker.record(permit, self.line.now(), failed=failed, seconds=self.attempts[-1].duration)
+        breaker.record(permit, self.line.now(), failed, self.attempts[-1].duration)
 
     def _settle_quota(self) -> None:
         if self._holds_quota:
             self._holds_quota = False
-            for part in self.route.parts:
-                part.settle(self.call.cost)
+            self.route.quota.settle(self.call.cost)
 
     def _let_go(self) -> None:
         """Give back whatever is still held."""

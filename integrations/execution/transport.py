@@ -77,10 +77,19 @@ class HTTPTransport:
         self.in_flight = 0
         self._now: Callable[[], float] = clock.monotonic
 
-    async def send(self, request: httpx.Request, *, connect: float, timeout: float, max_body: int) -> Reply:  # noqa: ASYNC109 - handed to the socket; the executor holds the cancel scope
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        connect: float,
+        timeout: float,  # noqa: ASYNC109 - handed to the socket; the executor holds the cancel scope
+        max_body: int,
+        certificate: bool = False,
+    ) -> Reply:
         """Return the answer; `connect` and `timeout` (of one read) are seconds, `max_body` decoded bytes.
 
-        Follows no redirect. Whatever happens, a cancellation too, the connection is let go.
+        `certificate` also looks at the server's certificate, by a connection of its own. Follows no redirect.
+        Whatever happens, a cancellation too, the connection is let go.
 
         Raises:
             TransportFailure: when there is no usable answer.
@@ -100,13 +109,18 @@ class HTTPTransport:
                 body = await _read(response, headers.get("content-encoding", ""), max_body)
             finally:
                 await response.aclose()
-            return Reply(
+            reply = Reply(
                 status=response.status_code,
                 headers=headers,
                 body=body,
                 duration=self._now() - began,
                 http_version=response.http_version,
             )
+            if certificate and isinstance(self.inner, Pooled):
+                reply.certificate_days_left = await self.inner.certificate_days_left(
+                    request.url, within=connect
+                )
+            return reply  # noqa: TRY300 - an else after a failure that is raised below would read worse
         except Exception as error:  # noqa: BLE001 - the edge: whatever the wire raises becomes one failure
             failure = translate(error)
         finally:
@@ -118,12 +132,6 @@ class HTTPTransport:
     def orphans(self) -> int:
         """Connections that are taken by no request: a leak, if it stays above 0."""
         return max(0, self.inner.taken - self.in_flight) if isinstance(self.inner, Pooled) else 0
-
-    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
-        """Return the days until the certificate of `url` expires; None where that cannot be told."""
-        if not isinstance(self.inner, Pooled):
-            return None
-        return await self.inner.certificate_days_left(url, within=within)
 
     async def aclose(self) -> None:
         """Close all connections."""

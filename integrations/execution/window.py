@@ -1,11 +1,10 @@
 """What a breaker knows of the recent past: a time window of counts, and how long calls usually take."""
 
-import math
+from math import frexp
 
 _PERIOD = 300.0
-_STEPS = 4
-_OFFSET = 80
-_SIZE = 128
+_OFFSET = 160
+_SIZE = 320
 _ENOUGH = 20.0
 
 
@@ -22,12 +21,12 @@ class CallWindow:
         self.failures = 0
         self.slow = 0
 
-    def add(self, now: float, *, failed: bool, slow: bool) -> None:
+    def add(self, now: float, failed: bool, slow: bool) -> None:  # noqa: FBT001 - on the call path, keywords cost
         """Count one call that ended at `now` (monotonic seconds)."""
         second = int(now)
         if second != self._second:
             self.move_to(second)
-        place = second % self._size
+        place = self._second % self._size
         self._calls[place] += 1
         self.calls += 1
         if failed:
@@ -51,7 +50,7 @@ class CallWindow:
 
 
 class UsualDuration:
-    """The rolling p95 of successful calls, from logarithmic buckets of a factor 2^(1/4), about ±10 %.
+    """The rolling p95 of successful calls, from buckets that are four to an octave, about ±10 %.
 
     A period of five minutes counts only from the second rotation after it on, and then halves with each: so
     calls that just became slow do not move the line they are measured against before the breaker has seen
@@ -65,12 +64,14 @@ class UsualDuration:
         self._rotates_at = 0.0
         self.p95: float | None = None
 
-    def add(self, now: float, seconds: float) -> None:
-        """Count one success that ended at `now` (monotonic seconds)."""
-        if now >= self._rotates_at:
-            self._rotate(now)
-        place = _OFFSET + int(math.log2(seconds) * _STEPS) if seconds > 0 else 0
-        self._fresh[min(max(place, 0), _SIZE - 1)] += 1
+    def add(self, now: float, seconds: float) -> bool:
+        """Count one success that ended at `now` (monotonic seconds); return whether p95 may have changed."""
+        fraction, exponent = frexp(seconds)
+        self._fresh[_OFFSET + 4 * exponent + int(8 * fraction)] += 1
+        if now < self._rotates_at:
+            return False
+        self._rotate(now)
+        return True
 
     def _rotate(self, now: float) -> None:
         if self._rotates_at:
@@ -88,5 +89,6 @@ class UsualDuration:
         for place, count in enumerate(self._settled):
             below += count
             if below >= share * total:
-                return float(2 ** ((place - _OFFSET + 0.5) / _STEPS))
+                exponent, step = divmod(place - _OFFSET - 4, 4)
+                return float(2.0**exponent * (step + 4.5) / 8)
         return None
