@@ -69,6 +69,8 @@ class AnswerReader:
         if kind is None:
             return self._good(reply, action, readings)
         wait = self._wait(reply, readings) if kind is FailureKind.THROTTLED or reply.status == 503 else None
+        if wait is None and kind is FailureKind.THROTTLED and rule is not None:
+            wait = rule.wait
         return Verdict(
             kind=kind,
             code=code,

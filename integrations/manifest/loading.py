@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from integrations.manifest.consistency import problems
 from integrations.manifest.contract import Finding, Lock, verify
 from integrations.manifest.schema import Manifest
-from integrations.manifest.source import SourceError, decode, nearest, read_yaml
+from integrations.manifest.source import Document, SourceError, decode, nearest, read_yaml
 
 MANIFEST = "manifest.yaml"
 LOCK = "contract.lock"
@@ -19,7 +19,15 @@ def load_manifest(text: str, *, name: str) -> Manifest:
     Raises:
         SourceError: with all problems: file, line, key, found, expected, nearest.
     """
-    document = read_yaml(text, name=name)
+    return manifest_of(read_yaml(text, name=name))
+
+
+def manifest_of(document: Document) -> Manifest:
+    """A manifest from a document that is read already.
+
+    Raises:
+        SourceError: with all problems.
+    """
     manifest = decode(document, Manifest)
     if found := problems(manifest, document):
         raise SourceError(found)

@@ -198,7 +198,7 @@ class ErrorRule(_Part, frozen=True, kw_only=True):
 
     `code` points to the vendor's error word and `message` to its text; `kinds` maps error words to kinds,
     `kind` holds for the rest. `ok` says that this answer is no failure. `scopes` points to the scopes that
-    are missing.
+    are missing. `wait` is how many seconds to keep quiet where a throttling answer names no time.
     """
 
     when: Condition
@@ -209,6 +209,7 @@ class ErrorRule(_Part, frozen=True, kw_only=True):
     kinds: dict[str, FailureKind] = {}
     scopes: str = ""
     retry: bool | None = None
+    wait: float | None = None
 
 
 class Errors(_Part, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from tests.contract.described import (
     DescribedParameter,
     Description,
     Schema,
+    fields_of,
 )
 
 
@@ -82,7 +83,7 @@ class OperationChecker:
             yield "a body where none is described"
             return
         body = json.loads(request.content)
-        properties = self._operation.body.get("properties", {}) if self._operation.body else {}
+        properties = fields_of(self._operation.body).get("properties", {})
         for name in body:
             if properties and name not in properties:
                 yield f"body field {name} is unknown"

@@ -30,5 +30,17 @@ class Description(NamedTuple):
     draft4: bool
 
 
+def fields_of(body: Schema | None) -> Schema:
+    """The schema that names a body's fields, where it may also be null or is referred to."""
+    body = body or {}
+    for choice in body.get("anyOf", []):
+        if choice != {"type": "null"}:
+            return fields_of({**choice, "definitions": body.get("definitions", {})})
+    if isinstance(ref := body.get("$ref"), str):
+        found = body["definitions"][ref.removeprefix("#/definitions/")]
+        return fields_of({**found, "definitions": body["definitions"]})
+    return body
+
+
 class ContractError(Exception):
     """A contract cannot be read as it is; it must be looked at, never skipped."""

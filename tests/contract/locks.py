@@ -8,7 +8,7 @@ import yaml
 from integrations.manifest.contract import Lock, Operation, Parameter
 from integrations.manifest.loading import LOCK, Catalog
 from integrations.manifest.schema import Contract, Manifest
-from tests.contract.described import ContractError, DescribedOperation, Description
+from tests.contract.described import ContractError, DescribedOperation, Description, fields_of
 from tests.contract.folder import REPOSITORY, ContractsFolder
 
 CATALOG = REPOSITORY / "integrations" / "catalog"
@@ -51,7 +51,7 @@ def _fact(contract: Contract, description: Description, key: str) -> Operation:
         method=operation.method,
         path=contract.prefix + operation.path,
         parameters=_parameters(operation),
-        open=operation.body is not None and not operation.body.get("properties"),
+        open=operation.body is not None and not fields_of(operation.body).get("properties"),
         security=operation.security,
         statuses=operation.statuses,
     )
@@ -61,7 +61,7 @@ def _parameters(operation: DescribedOperation) -> dict[str, Parameter]:
     parameters = {
         name: Parameter(place=one.place, required=one.required) for name, one in operation.parameters.items()
     }
-    body = operation.body or {}
+    body = fields_of(operation.body)
     required = body.get("required", [])
     for name in body.get("properties", {}):
         parameters[name] = Parameter(place="body", required=name in required)

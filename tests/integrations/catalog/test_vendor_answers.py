@@ -1,0 +1,161 @@
+"""What vendors' own answers mean, and how long a throttled one asks to wait."""
+
+import httpx
+import pytest
+
+from integrations.connection import Connection
+from integrations.credentials.secret import Secret
+from integrations.execution.outcome import Outcome
+from integrations.execution.policy import Policy, RetryPolicy
+from integrations.signals import QuotaSample
+from tests.contract.examples import params_of
+from tests.fakes.framework import CATALOG, RecordingVendor, framework_for
+from tests.fakes.signals import RecordingSubscriber
+
+SECRETS = {"github": {"token": Secret("ghp_1")}, "slack": {"token": Secret("xoxb-1")}, "prometheus": {}}
+CONFIG = {"prometheus": {"base_url": "http://prometheus.example:9090"}}
+UTC = 1_800_000_000
+
+
+async def outcome_of(
+    vendor: str, action: str, answer: httpx.Response, *, publish: RecordingSubscriber | None = None
+) -> Outcome:
+    framework = framework_for(RecordingVendor(answer), publish=publish)
+    policy = Policy(retry=RetryPolicy(attempts=1))
+    framework.register_integration(
+        Connection(
+            id="it", vendor=vendor, secrets=SECRETS[vendor], config=CONFIG.get(vendor, {}), policy=policy
+        )
+    )
+    params = params_of(CATALOG.manifest(vendor).actions[action], whole=False)
+    return await framework.execute_integration("it", action, params)
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("invalid_auth", "unauthorized"),
+        ("token_revoked", "unauthorized"),
+        ("missing_scope", "forbidden"),
+        ("not_in_channel", "forbidden"),
+        ("ratelimited", "throttled"),
+        ("channel_not_found", "not_found"),
+        ("no_text", "client_error"),
+        ("fatal_error", "server_error"),
+        ("something_new", "vendor_error"),
+    ],
+)
+async def test_slack_says_no_with_200(word: str, kind: str) -> None:
+    outcome = await outcome_of(
+        "slack", "chat.postMessage", httpx.Response(200, json={"ok": False, "error": word})
+    )
+
+    assert (outcome.kind, outcome.code, outcome.status) == (kind, word, 200)
+
+
+async def test_slack_names_the_scope_that_is_missing() -> None:
+    body = {"ok": False, "error": "missing_scope", "needed": "chat:write", "provided": "users:read"}
+    answer = httpx.Response(200, json=body, headers={"x-oauth-scopes": "users:read"})
+
+    outcome = await outcome_of("slack", "chat.postMessage", answer)
+
+    assert "it needs chat:write; the credential has users:read" in outcome.detail
+
+
+async def test_slack_throttles_with_429_and_seconds() -> None:
+    answer = httpx.Response(429, headers={"retry-after": "30"}, json={"ok": False, "error": "ratelimited"})
+
+    outcome = await outcome_of("slack", "users.list", answer)
+
+    assert (outcome.kind, outcome.retry_after) == ("throttled", 30.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "message", "kind", "wait"),
+    [
+        (403, {"retry-after": "60"}, "You have exceeded a secondary rate limit.", "throttled", 60.0),
+        (429, {"retry-after": "60"}, "You have exceeded a secondary rate limit.", "throttled", 60.0),
+        (
+            403,
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(UTC + 90)},
+            "API rate limit exceeded",
+            "throttled",
+            90.0,
+        ),
+        (429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(UTC + 90)}, "", "throttled", 90.0),
+        (
+            403,
+            {},
+            "You have exceeded a secondary rate limit and have been temporarily blocked",
+            "throttled",
+            60.0,
+        ),
+        (403, {"x-ratelimit-remaining": "4999"}, "Resource not accessible by integration", "forbidden", None),
+        (401, {}, "Bad credentials", "unauthorized", None),
+        (404, {}, "Not Found", "not_found", None),
+        (422, {}, "Validation Failed", "client_error", None),
+        (502, {}, "Server Error", "server_error", None),
+    ],
+)
+async def test_githubs_answers(
+    status: int, headers: dict[str, str], message: str, kind: str, wait: float | None
+) -> None:
+    outcome = await outcome_of(
+        "github", "user.get", httpx.Response(status, json={"message": message}, headers=headers)
+    )
+
+    assert (outcome.kind, outcome.retry_after) == (kind, wait)
+    assert message in outcome.detail
+
+
+async def test_githubs_quota_headers_become_a_bucket() -> None:
+    seen = RecordingSubscriber()
+    headers = {
+        "x-ratelimit-limit": "30",
+        "x-ratelimit-remaining": "29",
+        "x-ratelimit-reset": str(UTC + 60),
+        "x-ratelimit-resource": "search",
+    }
+
+    await outcome_of(
+        "github", "search.issues", httpx.Response(200, json={"items": []}, headers=headers), publish=seen
+    )
+
+    sample = seen.of(QuotaSample)[0]
+    assert (sample.bucket, sample.limit, sample.remaining, sample.reset_at) == (
+        "search",
+        30.0,
+        29.0,
+        UTC + 60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (200, {"status": "success", "data": {"result": []}}, None, ""),
+        (
+            400,
+            {"status": "error", "errorType": "bad_data", "error": "parse error"},
+            "client_error",
+            "bad_data",
+        ),
+        (422, {"status": "error", "errorType": "execution", "error": "x"}, "client_error", "execution"),
+        (503, {"status": "error", "errorType": "timeout", "error": "query timed out"}, "timeout", "timeout"),
+        (503, {"status": "error", "errorType": "unavailable", "error": "x"}, "server_error", "unavailable"),
+        (200, {"status": "error", "errorType": "internal", "error": "x"}, "server_error", "internal"),
+        (200, {"status": "error", "errorType": "odd", "error": "x"}, "vendor_error", "odd"),
+    ],
+)
+async def test_prometheus_answers(status: int, body: object, kind: str | None, code: str) -> None:
+    outcome = await outcome_of("prometheus", "query", httpx.Response(status, json=body))
+
+    assert (outcome.kind, outcome.code) == (kind, code)
+
+
+async def test_prometheus_returns_what_is_under_data() -> None:
+    body = {"status": "success", "data": {"resultType": "vector", "result": []}}
+
+    outcome = await outcome_of("prometheus", "query", httpx.Response(200, json=body))
+
+    assert outcome.data == {"resultType": "vector", "result": []}
