@@ -92,7 +92,7 @@ def _limits(session: Session, detail: IntegrationDetail, now: float) -> object:
     rows = table(session.console, "LIMIT", "NOW")
     for breaker in line.breakers:
         rows.add_row(f"breaker {breaker.capability}", breaker_words(breaker, now))
-    for quota in line.quotas:
+    for quota in (one for one in line.quotas if one.remaining is not None):
         rows.add_row(f"quota {quota.bucket}", f"{number(quota.remaining)} of {number(quota.limit)} left")
     rows.add_row("calls", f"{line.in_flight} of {line.concurrency} in flight, {line.waiting} waiting")
     rows.add_row("retries", f"{number(line.retry_tokens)} of {number(line.retry_budget)} tokens")

@@ -121,7 +121,7 @@ def card(seen: Observed, now: float) -> Card:
         metrics=seen.metrics,
         sparkline=draw(seen.metrics.minutes),
         breakers=tuple(_breaker(one, now) for one in seen.line.breakers),
-        quotas=tuple(_quota(one, now) for one in seen.line.quotas),
+        quotas=tuple(_quota(one, now) for one in seen.line.quotas if _is_known(one, now)),
         line=seen.line,
         checked_at=max(checked, default=None),
         next_check_at=min(coming, default=None),
@@ -201,6 +201,11 @@ def _counts(status: BreakerStatus) -> str:
         f"{share(status.failure_ratio)} of {plural(status.calls, 'call')} failed, opens at "
         f"{share(status.failure_threshold)}"
     )
+
+
+def _is_known(status: QuotaStatus, now: float) -> bool:
+    """A bucket of which the vendor has said nothing yet is not shown."""
+    return status.remaining is not None or (status.throttled_until or 0.0) > now
 
 
 def _quota(status: QuotaStatus, now: float) -> QuotaView:

@@ -74,7 +74,7 @@ class Line(msgspec.Struct):
     failure_ratio: float | None = 0.01
     p95: float = 0.18
     failing_minutes: int = 0
-    quota: tuple[float, float] | None = None
+    quota: tuple[float | None, float | None] | None = None
     throttled: float = 0.0
     quiet: bool = False
 

@@ -175,6 +175,10 @@ def test_a_static_file_is_sent_again_only_when_it_changed():
         assert client.get("/static/none.css").status_code == 404
 
 
+def test_a_quota_of_which_nothing_is_known_is_not_shown():
+    assert "Quota" not in page(FakeDialtone([Line("a", "http", quota=(None, None))]))
+
+
 def test_a_page_is_compressed_for_those_who_take_it():
     app = create_app(FakeDialtone().parts())
     with TestClient(app, base_url=LOCAL) as client:
