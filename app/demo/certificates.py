@@ -34,7 +34,7 @@ def issue(folder: Path, *, days: float, now: float) -> Issued:
     start = dt.datetime.fromtimestamp(now, dt.UTC)
     authority = _authority(start)
     key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _leaf(authority, key, start, days)
+    leaf = _leaf(authority, key=key, start=start, days=days)
     issued = Issued(folder / "demo-ca.pem", folder / "demo-server.pem", folder / "demo-server.key")
     issued.authority.write_bytes(_pem(authority.certificate))
     issued.chain.write_bytes(_pem(leaf))
@@ -64,7 +64,7 @@ def _authority(start: dt.datetime) -> _Authority:
         decipher_only=False,
     )
     certificate = (
-        _builder(name, name, key, start, _AUTHORITY_DAYS)
+        _builder(name, issuer=name, key=key, start=start, days=_AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -74,13 +74,13 @@ def _authority(start: dt.datetime) -> _Authority:
 
 
 def _leaf(
-    authority: _Authority, key: ec.EllipticCurvePrivateKey, start: dt.datetime, days: float
+    authority: _Authority, *, key: ec.EllipticCurvePrivateKey, start: dt.datetime, days: float
 ) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "payments.demo")])
     hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     return (
-        _builder(name, authority.name, key, start, days)
+        _builder(name, issuer=authority.name, key=key, start=start, days=days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -91,6 +91,7 @@ def _leaf(
 
 def _builder(
     subject: x509.Name,
+    *,
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     start: dt.datetime,

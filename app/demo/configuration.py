@@ -68,7 +68,7 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
     """Write the configuration and the secrets it names; return the configuration's path."""
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700, exist_ok=True)
-    vendors = [_vendor(row, simulator, origins, secrets) for row in _VENDORS]
+    vendors = [_vendor(row, simulator=simulator, origins=origins, secrets=secrets) for row in _VENDORS]
     sites = [_site(row, simulator, origins) for row in _SITES]
     content = {
         "listen": listen,
@@ -85,7 +85,7 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
     return path
 
 
-def _vendor(row: _Row, simulator: Simulator, origins: Origins, secrets: Path) -> dict[str, object]:
+def _vendor(row: _Row, *, simulator: Simulator, origins: Origins, secrets: Path) -> dict[str, object]:
     given: dict[str, object] = {
         **_identity(row),
         "config": {"base_url": simulator.base_url(row.vendor, origins.plain)},

@@ -7,6 +7,37 @@ from integrations.simulator.schedule import Plan, Schedule
 
 _ALWAYS = 10.0 * 365 * 86_400
 
+# Fault, start, duration, every and jitter; all in seconds.
+_TROUBLES = (
+    (Fault(kind=FaultKind.SERVER_ERROR, vendor="http", account="shop-api"), 10, 40, 200, 20),
+    (
+        Fault(kind=FaultKind.VENDOR_ERROR, vendor="http", account="legacy-erp", code="maintenance"),
+        20,
+        25,
+        130,
+        15,
+    ),
+    (Fault(kind=FaultKind.TOKEN_EXPIRED, vendor="slack", account="alerts"), 35, 50, 320, 30),
+    (Fault(kind=FaultKind.LATENCY, vendor="http", account="status-page", seconds=1.3), 60, 30, 160, 15),
+    (
+        Fault(kind=FaultKind.SERVER_ERROR, vendor="github", account="prod", status=502, share=0.9),
+        90,
+        45,
+        420,
+        40,
+    ),
+    (
+        Fault(kind=FaultKind.THROTTLED, vendor="slack", account="prod", share=0.4, retry_after=2),
+        150,
+        25,
+        260,
+        30,
+    ),
+    (Fault(kind=FaultKind.RESET, vendor="prometheus", share=0.5), 210, 20, 380, 30),
+    (Fault(kind=FaultKind.MALFORMED, vendor="prometheus", share=0.3), 260, 15, 500, 30),
+    (Fault(kind=FaultKind.HANG, vendor="github", account="prod", share=0.1, seconds=12), 330, 30, 600, 60),
+)
+
 
 def fault_schedule(seed: int) -> Schedule[Fault]:
     """Return the demo's faults; their time begins when the simulator follows them. Seconds."""
@@ -24,67 +55,6 @@ def _pace() -> Sequence[Plan[Fault]]:
 
 def _troubles() -> Sequence[Plan[Fault]]:
     return [
-        Plan(
-            Fault(kind=FaultKind.SERVER_ERROR, vendor="http", account="shop-api"),
-            start=10,
-            duration=40,
-            every=200,
-            jitter=20,
-        ),
-        Plan(
-            Fault(kind=FaultKind.VENDOR_ERROR, vendor="http", account="legacy-erp", code="maintenance"),
-            start=20,
-            duration=25,
-            every=130,
-            jitter=15,
-        ),
-        Plan(
-            Fault(kind=FaultKind.TOKEN_EXPIRED, vendor="slack", account="alerts"),
-            start=35,
-            duration=50,
-            every=320,
-            jitter=30,
-        ),
-        Plan(
-            Fault(kind=FaultKind.LATENCY, vendor="http", account="status-page", seconds=1.3),
-            start=60,
-            duration=30,
-            every=160,
-            jitter=15,
-        ),
-        Plan(
-            Fault(kind=FaultKind.SERVER_ERROR, vendor="github", account="prod", status=502, share=0.9),
-            start=90,
-            duration=45,
-            every=420,
-            jitter=40,
-        ),
-        Plan(
-            Fault(kind=FaultKind.THROTTLED, vendor="slack", account="prod", share=0.4, retry_after=2),
-            start=150,
-            duration=25,
-            every=260,
-            jitter=30,
-        ),
-        Plan(
-            Fault(kind=FaultKind.RESET, vendor="prometheus", share=0.5),
-            start=210,
-            duration=20,
-            every=380,
-            jitter=30,
-        ),
-        Plan(
-            Fault(kind=FaultKind.MALFORMED, vendor="prometheus", share=0.3),
-            start=260,
-            duration=15,
-            every=500,
-            jitter=30,
-        ),
-        Plan(
-            Fault(kind=FaultKind.HANG, vendor="github", account="prod", share=0.1, seconds=12),
-            start=330,
-            duration=30,
-            every=600,
-            jitter=60,
-        ),
+        Plan(fault, start=start, duration=duration, every=every, jitter=jitter)
+        for fault, start, duration, every, jitter in _TROUBLES
     ]

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -64,10 +65,12 @@ def _run(folder: Path, *, listen: str, seed: int) -> None:
         # A port that is taken is better told before the vendors are up.
         bind(settings.listen.host, settings.listen.port).close()
         with serving(simulator, plain, (secure, Certificate(issued.chain, issued.key))):
-            anyio.run(_serve, settings, simulator, origins, seed)
+            anyio.run(partial(_serve, settings, simulator=simulator, origins=origins, seed=seed))
 
 
-async def _serve(settings: Settings, simulator: Simulator, origins: configuration.Origins, seed: int) -> None:
+async def _serve(
+    settings: Settings, *, simulator: Simulator, origins: configuration.Origins, seed: int
+) -> None:
     async def traffic(dialtone: wiring.Dialtone) -> None:
         await Traffic(dialtone.framework, clock=dialtone.clock, habits=HABITS, seed=seed).run()
 

@@ -199,7 +199,9 @@ def _create_comment(exchange: Exchange) -> Response:
     if _find_issue(exchange) is None:
         return _missing()
     number = exchange.account.number("comment")
-    made = shapes.comment(exchange, number, exchange.text("issue_number"), exchange.text("body"))
+    made = shapes.comment(
+        exchange, number, issue_number=exchange.text("issue_number"), text=exchange.text("body")
+    )
     exchange.account.keep(exchange.request.path, made)
     return json_response(made, status=201, headers={"location": str(made["url"])})
 

@@ -54,6 +54,18 @@ _REPOSITORY_URLS = (
     "teams",
     "trees",
 )
+_PULL_FACTS: Mapping[str, object] = {
+    "draft": False,
+    "merged": False,
+    "mergeable": True,
+    "mergeable_state": "clean",
+    "maintainer_can_modify": False,
+    "additions": 12,
+    "deletions": 3,
+    "changed_files": 2,
+    "commits": 1,
+    "review_comments": 0,
+}
 _USER_URLS = (
     "followers",
     "following",
@@ -180,7 +192,7 @@ def issue(exchange: Exchange, number: int, given: Mapping[str, object]) -> dict[
     }
 
 
-def comment(exchange: Exchange, number: int, issue_number: str, text: str) -> dict[str, object]:
+def comment(exchange: Exchange, number: int, *, issue_number: str, text: str) -> dict[str, object]:
     """Return an issue-comment."""
     root = _repository_path(exchange)
     return {
@@ -219,7 +231,6 @@ def pull(exchange: Exchange, number: int) -> dict[str, object]:
             for part in ("commits", "diff", "patch", "review_comment", "statuses")
         },
         "review_comments_url": f"{url}/comments",
-        "draft": False,
         "head": {
             **branch,
             "label": f"{owner}:fix-{number}",
@@ -229,15 +240,7 @@ def pull(exchange: Exchange, number: int) -> dict[str, object]:
         "base": {**branch, "label": f"{owner}:main", "ref": "main", "sha": sha("base")},
         "_links": {link: {"href": f"{url}/{link}"} for link in links},
         **dict.fromkeys(("merged_at", "merged_by", "merge_commit_sha", "auto_merge"), None),
-        "merged": False,
-        "mergeable": True,
-        "mergeable_state": "clean",
-        "maintainer_can_modify": False,
-        "additions": 12,
-        "deletions": 3,
-        "changed_files": 2,
-        "commits": 1,
-        "review_comments": 0,
+        **_PULL_FACTS,
     }
 
 

@@ -159,7 +159,7 @@ def _history(exchange: Exchange) -> Response:
     if channel is None:
         return _no("channel_not_found")
     newest_first = list(reversed(exchange.account.kept(channel)))
-    return _page(exchange, "messages", newest_first, {"pin_count": 0})
+    return _page(exchange, "messages", newest_first, more={"pin_count": 0})
 
 
 def _channels(exchange: Exchange) -> Response:
@@ -194,7 +194,9 @@ def _user_by_email(exchange: Exchange) -> Response:
 
 
 def _users(exchange: Exchange) -> Response:
-    return _page(exchange, "members", [_member(key) for key in _MEMBERS], {"cache_ts": int(exchange.now)})
+    return _page(
+        exchange, "members", [_member(key) for key in _MEMBERS], more={"cache_ts": int(exchange.now)}
+    )
 
 
 def _user(exchange: Exchange) -> Response:
@@ -261,6 +263,7 @@ def _page(
     exchange: Exchange,
     name: str,
     things: Sequence[object],
+    *,
     more: Mapping[str, object] | None = None,
 ) -> Response:
     """Return one page and the cursor of the next; an unreadable cursor is `invalid_cursor`."""
