@@ -4,7 +4,7 @@ A vendor's actions.py holds `ACTIONS`: a mapping of action names to classes that
 manifest still declares each action, its inputs and its effect; its requests take the same path as all others.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import httpx
@@ -12,8 +12,13 @@ import httpx
 from integrations.execution.call import Answer
 from integrations.execution.outcome import Outcome
 
-Send = Callable[[httpx.Request, str, bool], Awaitable[Answer]]
-"""Sends one request: the request, the step's name, whether a repeat does no harm."""
+
+class Send(Protocol):
+    """Sends one request: under which step's name, and whether a repeat does no harm."""
+
+    async def __call__(self, request: httpx.Request, *, step: str, idempotent: bool) -> Answer:
+        """Send it."""
+        ...
 
 
 class ActionContext:
@@ -38,7 +43,7 @@ class ActionContext:
         Raises:
             ForeignHostError: when the request would leave the manifest's hosts.
         """
-        return await self._send(request, step, idempotent)
+        return await self._send(request, step=step, idempotent=idempotent)
 
     def finish(self, answer: Answer) -> Outcome:
         """The action's Outcome from its last answer, with the data that the manifest asks for."""

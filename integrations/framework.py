@@ -157,7 +157,7 @@ class IntegrationFramework:
             cost=declared.cost,
             judge=expectation.judge,
         )
-        return await self._run(integration, check.action, declared.params, order)
+        return await self._run(integration, check.action, params=declared.params, order=order)
 
     async def execute_integration(
         self,
@@ -176,7 +176,7 @@ class IntegrationFramework:
         """Run an action. `timeout` is seconds for all its requests; None takes the policy's deadline.
 
         A paged action returns `{"items", "more", "next"}`: the first page, or as many as the param `_pages`
-        says (1 to 100, and no more than 10,000 items).
+        says (1 to 100; it stops once it has 10,000 items).
 
         Raises:
             UnknownIntegration, UnknownAction: naming the nearest.
@@ -198,7 +198,7 @@ class IntegrationFramework:
             pages=_pages(action, params, paginate),
         )
         rest = {name: value for name, value in params.items() if name != PAGES or paginate is None}
-        return await self._run(integration, action, rest, order)
+        return await self._run(integration, action, params=rest, order=order)
 
     def get_integration_status(self, integration_id: str) -> IntegrationStatus:
         """What an integration is and how its limits stand; health is the monitor's to tell.
@@ -246,7 +246,7 @@ class IntegrationFramework:
             yield Sample("dialtone_integration_info", names, 1.0)
 
     async def _run(
-        self, integration: Integration, action: str, params: Mapping[str, object], order: Order
+        self, integration: Integration, action: str, *, params: Mapping[str, object], order: Order
     ) -> Outcome:
         plan = integration.plan(action)
         checked = plan.check(params)

@@ -15,7 +15,7 @@ from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Auth, Manifest, SecretField
-from integrations.manifest.templates import Template
+from integrations.manifest.templates import Template, UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
 
@@ -99,6 +99,9 @@ class Integration:
         except OSError as error:
             self._notice("reread_failed", error.strerror or "the secret's file cannot be read")
             return False
+        if changed and not self._is_sendable():
+            self._notice("reread_failed", "what its file holds now cannot be sent")
+            return False
         if changed:
             self._is_rejected = False
             self._notice("reread", "the file gave a new value")
@@ -122,6 +125,13 @@ class Integration:
         """The vendor took the credential: its next refusal is news again."""
         self._is_rejected = False
 
+    def _is_sendable(self) -> bool:
+        try:
+            self.credential.apply(httpx.Request("GET", "https://redacted.invalid"))
+        except UnfitValueError:
+            return False
+        return True
+
     def _notice(self, event: str, detail: str) -> None:
         self._publish(
             CredentialNotice(
@@ -137,10 +147,16 @@ class Integration:
         secrets = {name: self.connection.secrets[name] for name in self._given_secrets()}
         values = Values(self.config, clock=self._clock, secrets=secrets)
         try:
-            return open_credential(self.auth, values=values, secrets=secrets)
+            credential = open_credential(self.auth, values=values, secrets=secrets)
+            credential.apply(httpx.Request("GET", "https://redacted.invalid"))
         except UnsupportedKindError as error:
             supported = "a kind that is: none, api_key, basic, bearer"
             raise ConfigurationError(self.id, key="auth", found=str(error), expected=supported) from error
+        except UnfitValueError as error:
+            raise ConfigurationError(
+                self.id, key="secrets", found=str(error), expected="a secret that can be sent"
+            ) from error
+        return credential
 
     def _given_secrets(self) -> list[str]:
         return [name for name in self.auth.secrets if name in self.connection.secrets]

@@ -9,13 +9,14 @@ import msgspec
 
 from integrations.actions import ActionContext, CodeAction
 from integrations.execution.call import Answer, Call, Verdict
-from integrations.execution.outcome import FailureKind, Origin, Outcome
+from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
 from integrations.manifest.hosts import ForeignHostError
 from integrations.manifest.paging import Next, next_page, sized
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Paginate
+from integrations.manifest.templates import UnfitValueError
 
 MAX_PAGES = 100
 MAX_ITEMS = 10_000
@@ -78,7 +79,8 @@ class ActionRun:
         paginate = self._integration.manifest.paginate.get(self._plan.action.paginate)
         if paginate is not None:
             return await self._paged(paginate, sized(paginate, params))
-        answer = await self._send(self._plan.build(params, key=self._key), "request", self._is_idempotent)
+        request = self._plan.build(params, key=self._key)
+        answer = await self._send(request, step="request", idempotent=self._is_idempotent)
         return self._finish(answer)
 
     async def code(self, action: CodeAction, params: Mapping[str, object]) -> Outcome:
@@ -95,34 +97,33 @@ class ActionRun:
         """Data of a paged action: `items` of all pages asked for, whether there is `more`, and the params
         that ask for the `next` page where the vendor counts or gives a cursor.
         """
-        items: list[object] = []
         request = self._plan.build(params, key=self._key)
-        for number in range(1, self._order.pages + 1):
-            step = "request" if number == 1 else f"page-{number}"
-            page = self._page(await self._send(request, step, self._is_idempotent), paginate, params)
-            if not page.outcome.ok:
-                return page.outcome
-            items += page.items
-            if page.following is None or len(items) >= MAX_ITEMS or number == self._order.pages:
+        page = await self._page(request, step="request", paginate=paginate, params=params)
+        items = page.items
+        for number in range(2, self._order.pages + 1):
+            if page.following is None or len(items) >= MAX_ITEMS:
                 break
             params = {**params, **page.following.params}
             try:
                 request = self._next(page.following, request, params)
             except ForeignHostError as error:
                 return self._foreign(error)
-        following = page.following
-        data = {
-            "items": items,
-            "more": following is not None,
-            "next": dict(following.params) if following else {},
-        }
+            page = await self._page(request, step=f"page-{number}", paginate=paginate, params=params)
+            items += page.items
+        if not page.outcome.ok:
+            return page.outcome
+        following = dict(page.following.params) if page.following is not None else {}
+        data = {"items": items, "more": page.following is not None, "next": following}
         return msgspec.structs.replace(page.outcome, data=data)
 
-    def _page(self, answer: Answer, paginate: Paginate, params: Mapping[str, object]) -> _Page:
+    async def _page(
+        self, request: httpx.Request, *, step: str, paginate: Paginate, params: Mapping[str, object]
+    ) -> _Page:
+        answer = await self._send(request, step=step, idempotent=self._is_idempotent)
         outcome = self._finish(answer)
         if not outcome.ok or answer.reply is None:
             return _Page(outcome, [], None)
-        items = outcome.data if isinstance(outcome.data, list) else []
+        items = list(outcome.data) if isinstance(outcome.data, list) else []
         return _Page(outcome, items, next_page(paginate, answer.reply, params, items=len(items)))
 
     def _next(self, following: Next, request: httpx.Request, params: Mapping[str, object]) -> httpx.Request:
@@ -134,13 +135,26 @@ class ActionRun:
     def _is_idempotent(self) -> bool:
         return self._plan.idempotent or bool(self._plan.action.idempotency)
 
-    async def _send(self, request: httpx.Request, step: str, idempotent: bool) -> Answer:  # noqa: FBT001 - the shape of Send
+    async def _send(self, request: httpx.Request, *, step: str, idempotent: bool) -> Answer:
         self._integration.origins.check(request.url)
+        try:
+            self._integration.credential.apply(request)
+        except UnfitValueError as error:
+            return Answer(self._unsendable(error), None)
         answer = await self._calls.execute(self._call(request, step, idempotent=idempotent))
         self._outcomes.append(answer.outcome)
         if answer.outcome.ok:
             self._integration.accepted()
         return answer
+
+    def _unsendable(self, error: UnfitValueError) -> Outcome:
+        """A secret's file may have changed to something that no header can hold."""
+        return Outcome(
+            kind=FailureKind.UNAUTHORIZED,
+            reason=RejectReason.CREDENTIAL,
+            detail=f"the credential cannot be sent: {error}",
+            run_id=self._order.run_id,
+        )
 
     def _call(self, request: httpx.Request, step: str, *, idempotent: bool) -> Call:
         integration, action, order = self._integration, self._plan.action, self._order

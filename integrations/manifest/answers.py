@@ -74,7 +74,7 @@ class AnswerReader:
         return Verdict(
             kind=kind,
             code=code,
-            detail=self._detail(reply, rule, action, kind),
+            detail=self._detail(reply, rule=rule, action=action, kind=kind),
             retry_after=wait,
             retryable=rule.retry if rule else _retryable(reply.status),
             readings=readings,
@@ -112,7 +112,7 @@ class AnswerReader:
             return None
         return rule.kinds.get(code) or rule.kind or plain_kind(status) or FailureKind.VENDOR_ERROR
 
-    def _detail(self, reply: Reply, rule: ErrorRule | None, action: Action, kind: FailureKind) -> str:
+    def _detail(self, reply: Reply, *, rule: ErrorRule | None, action: Action, kind: FailureKind) -> str:
         said = self._word(reply, (rule.message if rule else "") or self._errors.message)
         parts = [f"the vendor answered {reply.status}" + (f": {said}" if said else "")]
         if kind not in _ACCESS:

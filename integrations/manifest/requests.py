@@ -126,7 +126,7 @@ class RequestPlan:
             if name not in params:
                 continue
             try:
-                _put(placed, name, declared, params[name])
+                _put(placed, name, declared=declared, value=params[name])
             except UnfitValueError as error:
                 problems[name] = str(error)
         if problems:
@@ -168,7 +168,7 @@ class RequestPlan:
                 return httpx.Request(method, url, headers=headers, content=_single(placed))
 
 
-def _put(placed: _Placed, name: str, declared: Input, value: object) -> None:
+def _put(placed: _Placed, name: str, *, declared: Input, value: object) -> None:
     wire = declared.name or name
     match declared.place:
         case "path":

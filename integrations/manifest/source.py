@@ -108,7 +108,7 @@ def read_yaml(text: str, *, name: str) -> Document:
         SourceError: where the text is no YAML, or YAML that is not plain data.
     """
     if len(text) > MAX_CHARACTERS:
-        raise _error(name, 1, "", f"{len(text)} characters", expected=f"at most {MAX_CHARACTERS}")
+        raise _error(name, 1, found=f"{len(text)} characters", expected=f"at most {MAX_CHARACTERS}")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     reader = _Reader(name)
     try:
@@ -116,13 +116,13 @@ def read_yaml(text: str, *, name: str) -> Document:
         value = reader.document()
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + 1
-        raise _error(name, line, "", "", expected=f"this is no YAML: {error.problem}") from error
+        raise _error(name, line, found="", expected=f"this is no YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise _error(name, 1, "", "characters that YAML does not allow", expected="YAML") from error
+        raise _error(name, 1, found="characters that YAML does not allow", expected="YAML") from error
     return Document(name=name, value=value, lines=reader.lines)
 
 
-def _error(name: str, line: int, key: str, found: str, *, expected: str) -> SourceError:
+def _error(name: str, line: int, *, key: str = "", found: str, expected: str) -> SourceError:
     return SourceError([Problem(file=name, line=line, key=key, found=found, expected=expected)])
 
 
@@ -148,7 +148,7 @@ class _Reader:
         return value
 
     def _refuse(self, event: yaml.Event, path: Path, found: str, *, expected: str) -> SourceError:
-        return _error(self._name, _line(event), key_of(path), found, expected=expected)
+        return _error(self._name, _line(event), key=key_of(path), found=found, expected=expected)
 
     def _count(self, event: yaml.Event, path: Path, values: int) -> None:
         self._values += values
@@ -291,9 +291,9 @@ class _Search:
         try:
             msgspec.convert(value, typing.cast("type[object]", type_), dec_hook=self._hook)
         except msgspec.ValidationError as error:
-            yield self._explain(str(error), value, type_, path)
+            yield self._explain(str(error), value=value, type_=type_, path=path)
 
-    def _explain(self, text: str, value: object, type_: object, path: Path) -> Problem:
+    def _explain(self, text: str, *, value: object, type_: object, path: Path) -> Problem:
         match = typing.cast("re.Match[str]", _AT.match(text))
         inner = _path_of(match["where"] or "")
         path, value = (*path, *inner), _at(value, inner)

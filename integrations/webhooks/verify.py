@@ -55,7 +55,8 @@ def verify(scheme: Verification, payload: InboundWebhook, secrets: Sequence[Secr
     if scheme.kind == "standard_webhooks":
         scheme = _standard(scheme)
     timestamp = _timestamp(scheme, payload, headers)
-    _signed(scheme, payload, headers, keys, timestamp=timestamp)
+    message = _message(scheme, payload, headers=headers, timestamp=timestamp)
+    _signed(scheme, message, given=_header(headers, scheme.header), keys=keys)
     if timestamp:
         _fresh(scheme, timestamp, payload.received_at)
 
@@ -88,26 +89,23 @@ def _standard(scheme: Verification) -> Verification:
 
 def _signed(
     scheme: Verification,
-    payload: InboundWebhook,
-    headers: Mapping[str, str],
-    keys: Iterable[str],
+    message: bytes,
     *,
-    timestamp: str,
+    given: str,
+    keys: Sequence[str],
 ) -> None:
-    given = _header(headers, scheme.header)
     parts = given.split(scheme.separator) if scheme.separator else [given]
     signatures = [part.strip() for part in parts[:_MAX_SIGNATURES]]
-    message = _message(scheme, payload, headers, timestamp)
     if scheme.kind == "ed25519":
         good = any(_ed25519(key, s, message) for key in keys for s in _prefixed(scheme.prefix, signatures))
     else:
-        good = _hmac(scheme, signatures, message, keys)
+        good = _hmac(scheme, signatures, message=message, keys=keys)
         good |= scheme.kind == "standard_webhooks" and _asymmetric(signatures, message, keys)
     if not good:
         raise BadSignatureError("no signature fits")
 
 
-def _hmac(scheme: Verification, signatures: list[str], message: bytes, keys: Iterable[str]) -> bool:
+def _hmac(scheme: Verification, signatures: list[str], *, message: bytes, keys: Iterable[str]) -> bool:
     digests = [_encode(scheme, _digest(scheme, key, message)) for key in keys if not key.startswith("whpk_")]
     given = list(_prefixed(scheme.prefix, signatures))
     return any(_equal(one, digest) for one in given for digest in digests)
@@ -169,7 +167,7 @@ def _prefixed(prefix: str, signatures: Iterable[str]) -> Iterator[str]:
 
 
 def _message(
-    scheme: Verification, payload: InboundWebhook, headers: Mapping[str, str], timestamp: str
+    scheme: Verification, payload: InboundWebhook, *, headers: Mapping[str, str], timestamp: str
 ) -> bytes:
     parts = {"timestamp": timestamp.encode(), "body": payload.body, "url": payload.url.encode()}
     if "{id}" in scheme.payload:

@@ -225,6 +225,20 @@ async def test_a_refused_credential_is_news_once_until_it_was_taken_again() -> N
     assert [notice.event for notice in seen.of(CredentialNotice)] == ["rejected", "rejected"]
 
 
+async def test_a_secret_that_no_header_can_hold_is_refused_and_later_an_outcome() -> None:
+    vendor = RecordingVendor(httpx.Response(401, json={}))
+    framework = framework_for(vendor)
+    with pytest.raises(ConfigurationError, match=r"secrets: found secret\.token holds a control character"):
+        github(framework, secret=Secret("ghp_a\r\nx: y"))
+    github(framework, secret=Secret("ghp_old", read=lambda: "ghp_new\n"))
+
+    outcomes = [await framework.execute_integration("github-prod", "user.get", {}) for _ in range(2)]
+
+    assert [outcome.kind for outcome in outcomes] == [FailureKind.UNAUTHORIZED, FailureKind.UNAUTHORIZED]
+    assert outcomes[1].detail.startswith("the credential cannot be sent")
+    assert len(vendor.requests) == 1
+
+
 async def test_a_secret_file_that_is_gone_is_told() -> None:
     def gone() -> str:
         raise FileNotFoundError(2, "No such file or directory")
