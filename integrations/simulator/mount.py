@@ -1,6 +1,6 @@
 """One vendor in the simulator: where it stands, who its accounts are, and how a request is judged.
 
-The order is a vendor's own: buying a token, faults that refuse, authentication, quota, path, body, answer.
+The order is a vendor's own: faults that refuse, authentication, quota, path, body, answer.
 """
 
 from collections.abc import Sequence
@@ -57,9 +57,6 @@ class Mount:
     def respond(self, visit: Visit, faults: Sequence[Fault], *, now: float) -> Response:
         """Answer a request, or refuse it in the vendor's form; `now` is UTC seconds."""
         accounts = tuple(self.accounts.values())
-        token = self.vendor.token(visit.request, accounts, now=now)
-        if token:
-            return token
         refusal = refusal_of(faults)
         if visit.account is None:
             return self.vendor.refuse(refusal or self.vendor.stranger(visit.request, accounts))

@@ -1,8 +1,10 @@
 """The demo's configuration, traffic, faults and certificate are right before anybody sees them."""
 
 import datetime as dt
+import io
 import ipaddress
 import random
+import shlex
 import socket
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -13,8 +15,9 @@ import httpx
 import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
+from rich.console import Console
 
-from app.demo import certificates, configuration
+from app.demo import banner, certificates, configuration
 from app.demo.faults import fault_schedule
 from app.demo.habits import HABITS
 from app.demo.run import run_demo
@@ -241,3 +244,26 @@ def test_a_port_that_is_taken_ends_the_demo_with_a_message(
 
     assert code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in " ".join(capsys.readouterr().err.split())
+
+
+async def test_the_banner_says_where_to_look_and_breaks_no_command(demo: Demo, tmp_path: Path) -> None:
+    output = io.StringIO()
+
+    banner.show(
+        Console(file=output, width=60),
+        settings=demo.settings,
+        simulator="http://127.0.0.1:5",
+        folder=str(tmp_path),
+    )
+
+    lines = [line.strip() for line in output.getvalue().splitlines()]
+    assert any(line.startswith("Page") and line.endswith("http://127.0.0.1:4350") for line in lines)
+    (fault,) = [line for line in lines if line.startswith("curl")]
+    assert fault.endswith("http://127.0.0.1:5/_simulator/faults")
+    assert (await _control(demo.simulator, shlex.split(fault)[2])).status_code == 201
+
+
+async def _control(simulator: Simulator, body: str) -> httpx.Response:
+    transport = httpx.ASGITransport(simulator)
+    async with httpx.AsyncClient(transport=transport, base_url="http://s") as client:
+        return await client.post("/_simulator/faults", content=body)

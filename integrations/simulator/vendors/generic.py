@@ -81,11 +81,6 @@ class GenericVendor:
         """Return which action a request means."""
         return self._operations.find(request)
 
-    def token(self, request: Request, accounts: Sequence[Account], *, now: float) -> Response | None:
-        """Answer a request that buys a token, before authentication; None for any other."""
-        del request, accounts, now
-        return None
-
     def stranger(self, request: Request, accounts: Sequence[Account]) -> Refusal:
         """Say why a request without an account is refused."""
         del request, accounts

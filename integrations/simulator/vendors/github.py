@@ -3,12 +3,11 @@
 Limits and error forms: docs.github.com, "Rate limits for the REST API" and "Troubleshooting the REST API".
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from integrations.execution.outcome import FailureKind
-from integrations.simulator.accounts import Account, Quota
+from integrations.simulator.accounts import Quota
 from integrations.simulator.messages import Request, Response, json_response
 from integrations.simulator.operations import Operation
 from integrations.simulator.vendors import github_shapes as shapes
@@ -19,8 +18,6 @@ T = TypeVar("T")
 _DOCS = "https://docs.github.com/rest"
 _SEEDED = 42
 _NUMBERS = range(_SEEDED, 0, -1)
-_INSTALLATION_TOKEN = re.compile(r"/app/installations/\d+/access_tokens")
-_TOKEN_LIFE = 3_600.0
 
 _MESSAGES: Mapping[FailureKind, tuple[int, str]] = {
     FailureKind.UNAUTHORIZED: (401, "Bad credentials"),
@@ -59,19 +56,6 @@ class GitHub(GenericVendor):
             "x-ratelimit-resource": self.bucket(operation),
             "x-github-request-id": "SIMULATED",
         }
-
-    def token(self, request: Request, accounts: Sequence[Account], *, now: float) -> Response | None:
-        """Sell an installation token for an App's JWT. The signature is not looked at, only its form."""
-        if request.method != "POST" or not _INSTALLATION_TOKEN.fullmatch(request.path):
-            return None
-        scheme, _, proof = request.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or proof.count(".") != 2 or not accounts:
-            return self.refuse(Refusal(kind=FailureKind.UNAUTHORIZED))
-        account = accounts[0]
-        token = f"ghs_simulated{account.number('token')}"
-        account.tokens.add(token)
-        expires = shapes.stamp(now + _TOKEN_LIFE)
-        return json_response({"token": token, "expires_at": expires, "permissions": {}}, status=201)
 
     def refuse(self, refusal: Refusal) -> Response:
         """Say no with GitHub's `message` and `documentation_url`."""
@@ -257,16 +241,6 @@ def _latest_release(exchange: Exchange) -> Response:
     return json_response(shapes.release(exchange, 5))
 
 
-def _accepted(exchange: Exchange) -> Response:
-    del exchange
-    return Response(status=204)
-
-
-def _graphql(exchange: Exchange) -> Response:
-    login = shapes.public_user(exchange)["login"]
-    return json_response({"data": {"viewer": {"login": login}}})
-
-
 def _missing() -> Response:
     return json_response({"message": "Not Found", "documentation_url": _DOCS, "status": "404"}, status=404)
 
@@ -318,9 +292,7 @@ _ISSUES = "/repos/{}/{}/issues"
 _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "GET /rate_limit": _rate_limit,
     "GET /user": _user,
-    "GET /users/{}": _user,
     "GET /user/repos": _repositories,
-    "GET /orgs/{}/repos": _repositories,
     "GET /repos/{}/{}": _repository,
     f"GET {_ISSUES}": _list_issues,
     f"POST {_ISSUES}": _create_issue,
@@ -337,9 +309,7 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "GET /repos/{}/{}/actions/runs": _list_runs,
     "GET /repos/{}/{}/actions/runs/{}": _get_run,
     "POST /repos/{}/{}/actions/runs/{}/rerun": _rerun,
-    "POST /repos/{}/{}/actions/workflows/{}/dispatches": _accepted,
     "GET /repos/{}/{}/releases": _list_releases,
     "GET /repos/{}/{}/releases/latest": _latest_release,
     "GET /search/issues": _search_issues,
-    "POST /graphql": _graphql,
 }

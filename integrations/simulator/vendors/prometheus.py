@@ -203,26 +203,6 @@ def _label_values(exchange: Exchange) -> Response:
     return _success(sorted({series[name] for series in _SERIES for name in wanted if name in series}))
 
 
-def _runtime_info(exchange: Exchange) -> Response:
-    return _success(
-        {
-            "startTime": _rfc3339(exchange.now - 86_400),
-            "CWD": "/prometheus",
-            "reloadConfigSuccess": True,
-            "lastConfigTime": _rfc3339(exchange.now - 86_400),
-            "corruptionCount": 0,
-            "goroutineCount": 40,
-            "GOMAXPROCS": 2,
-            "GOMEMLIMIT": 9_223_372_036_854_775_807,
-            "GOGC": "",
-            "GODEBUG": "",
-            "storageRetention": "15d",
-            "serverTime": _rfc3339(exchange.now),
-            "hostname": "simulated",
-        }
-    )
-
-
 def _rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
@@ -253,5 +233,4 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "/labels": _labels,
     "/label/{name}/values": _label_values,
     "/status/buildinfo": _build_info,
-    "/status/runtimeinfo": _runtime_info,
 }
