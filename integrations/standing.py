@@ -48,6 +48,7 @@ class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     vendor: str
     vendor_name: str
+    manifest_version: str
     docs: str
     lifecycle: str
     sunset: str
@@ -67,6 +68,7 @@ def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> Integ
         id=integration.id,
         vendor=manifest.id,
         vendor_name=manifest.vendor.name,
+        manifest_version=manifest.version,
         docs=manifest.vendor.docs,
         lifecycle=manifest.vendor.lifecycle,
         sunset=manifest.vendor.sunset,

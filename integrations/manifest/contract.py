@@ -84,7 +84,7 @@ class Finding(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a vendor's manifest rests on: `kind` is the weakest and strongest by count of actions."""
+    """What some of a vendor's actions rest on: the kind of description, its date, and how many they are."""
 
     kind: str
     date: str
