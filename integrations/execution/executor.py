@@ -13,7 +13,7 @@ import httpx
 from integrations.clock import Clock
 from integrations.execution.call import Answer, Call, LineSpec
 from integrations.execution.line import Line
-from integrations.execution.outcome import Origin
+from integrations.execution.outcome import FailureKind, Origin
 from integrations.execution.pool import Pools
 from integrations.execution.quota import Allowance
 from integrations.execution.record import tell, turn_away
@@ -143,7 +143,8 @@ class Executor:
         """The first attempt has failed live: a fresh credential, then retries, as far as they are allowed."""
         call, line = run.call, run.line
         retry = line.policy.retry
-        await run.attempt_with_fresh_credential()
+        if run.kind is FailureKind.UNAUTHORIZED:
+            await run.attempt_with_fresh_credential()
         attempts = call.max_attempts or (1 if call.origin in _ONE_ATTEMPT else retry.attempts)
         if attempts > 1 and run.may_go_on():
             retries = Retries(run, retry, line.budget, attempts=attempts, rng=self._random)

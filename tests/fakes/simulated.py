@@ -58,6 +58,7 @@ class World:
 
     def __init__(self) -> None:
         self.answers: list[httpx.Response] = []
+        self.signals = RecordingSubscriber()
         clock = self.clock = LoopClock()
         self.faults = FaultBoard(clock=clock, seed=1)
         self.simulator = Simulator(CATALOG, clock=clock, faults=self.faults)
@@ -68,7 +69,7 @@ class World:
             random=random.Random(1),
         )
         self.framework = IntegrationFramework(
-            executor=self.executor, catalog=CATALOG, clock=clock, publish=RecordingSubscriber()
+            executor=self.executor, catalog=CATALOG, clock=clock, publish=self.signals
         )
 
     def register(self, way: Way, *, spoilt: bool = False) -> str:

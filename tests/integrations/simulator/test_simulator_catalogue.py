@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from integrations.execution.outcome import FailureKind
+from integrations.signals import CredentialNotice
 from integrations.simulator.faults import Fault, FaultKind
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.simulated import CATALOG, WAYS, Way, World
@@ -92,6 +93,26 @@ async def test_a_fault_is_seen_as_what_it_is(
 
     assert outcome.kind in (expected(vendor) or {None}), outcome.detail
     assert outcome.attempts
+
+
+@pytest.mark.parametrize(
+    ("kind", "events"),
+    [
+        (FaultKind.TOKEN_EXPIRED, ["rejected"]),
+        (FaultKind.SERVER_ERROR, []),
+        (FaultKind.RESET, []),
+        (FaultKind.FORBIDDEN, []),
+    ],
+)
+async def test_only_a_refused_credential_is_reported_as_one(
+    world: World, kind: FaultKind, events: list[str]
+) -> None:
+    integration = world.register(next(way for way in WAYS if way.vendor == "github"))
+    world.faults.add(Fault(kind=kind))
+
+    await world.call(integration, "user.get")
+
+    assert [notice.event for notice in world.signals.of(CredentialNotice)] == events
 
 
 @pytest.mark.parametrize("vendor", [vendor for vendor in CATALOG.vendors() if CATALOG.manifest(vendor).quota])
