@@ -90,9 +90,7 @@ class Dialtone:
         """
         self.state.acquire()
         try:
-            with anyio.fail_after(START_SECONDS):
-                await self.storage.start()
-                await self._load()
+            await self._start()
             async with anyio.create_task_group() as group:
                 for name, task in self._tasks():
                     self.supervisor.start(group, name, task)
@@ -147,6 +145,16 @@ class Dialtone:
             self.loop_lag,
         ):
             self.table.add_source(source)
+
+    async def _start(self) -> None:
+        with anyio.fail_after(START_SECONDS):
+            await self.storage.start()
+            try:
+                await self._load()
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self.storage.aclose()
+                raise
 
     async def _load(self) -> None:
         await self.executor.load()

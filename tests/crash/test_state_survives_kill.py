@@ -51,7 +51,7 @@ def vendor() -> Iterator[int]:
 
 
 def _call(url: str, integration: str) -> httpx.Response:
-    return httpx.post(f"{url}/v2/integrations/{integration}/actions/request", json={"params": {}}, timeout=10)
+    return httpx.post(f"{url}/v2/integrations/{integration}/actions/fetch", json={"params": {}}, timeout=10)
 
 
 def _status(url: str, integration: str) -> dict[str, object]:

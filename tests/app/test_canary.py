@@ -1,0 +1,170 @@
+"""A canary secret, given to every kind of credential and echoed by a hostile vendor, shows up nowhere."""
+
+import base64
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+import structlog
+
+from app.logs import Logs
+from app.settings import load_settings
+from app.wiring import Dialtone
+from integrations.execution.call import LineSpec
+
+CANARY = "canary-7f3a91c0d2e84b56"
+FORMS = (
+    CANARY.encode(),
+    base64.b64encode(f"user:{CANARY}".encode()),
+    base64.b64encode(CANARY.encode()).rstrip(b"="),
+    CANARY.encode().hex().encode(),
+)
+
+CONFIG = """
+state_dir: {dir}/state
+defaults: {{check: {{interval: 1, retry_interval: 1}}, policy: {{retry: {{attempts: 2}}}}}}
+integrations:
+  - {{id: github, vendor: github, auth: token, secrets: {{token: "ghp_${{CANARY}}"}}}}
+  - {{id: slack, vendor: slack, secrets: {{token: "xoxb-${{CANARY}}"}}}}
+  - {{id: basic, vendor: http, auth: basic, secrets: {{username: user, password: "${{file:{dir}/secret}}"}},
+     config: {{url: "https://vendor.invalid/basic"}}}}
+  - {{id: key, vendor: http, auth: key, secrets: {{key: "${{CANARY}}"}},
+     config: {{url: "https://vendor.invalid/key", expect: {{json: {{pointer: /token, equals: other}}}}}}}}
+  - {{id: query, vendor: http, config: {{url: "https://vendor.invalid/q?api_key={canary}"}}}}
+"""
+
+Echo = Callable[[httpx.Request, str], httpx.Response]
+
+
+def _refused(_request: httpx.Request, sent: str) -> httpx.Response:
+    return httpx.Response(
+        401, json={"message": f"bad credential {sent}", "error": sent}, headers={"x-echo": sent}
+    )
+
+
+def _failing(_request: httpx.Request, sent: str) -> httpx.Response:
+    return httpx.Response(500, text=f"Traceback: token={sent}")
+
+
+def _says_no(_request: httpx.Request, sent: str) -> httpx.Response:
+    return httpx.Response(200, json={"ok": False, "error": sent, "token": sent})
+
+
+def _garbage(_request: httpx.Request, sent: str) -> httpx.Response:
+    return httpx.Response(200, text=f"<html>{sent}", headers={"content-type": "application/json"})
+
+
+def _redirect(_request: httpx.Request, sent: str) -> httpx.Response:
+    return httpx.Response(302, headers={"location": f"https://elsewhere.invalid/?t={sent}"})
+
+
+def _no_connection(request: httpx.Request, sent: str) -> httpx.Response:
+    raise httpx.ConnectError(f"cannot reach {request.url} with {sent}", request=request)
+
+
+ECHOES: tuple[Echo, ...] = (_refused, _failing, _says_no, _garbage, _redirect, _no_connection)
+
+
+class HostileVendors:
+    """Answers everything with what it was sent, in each of the ways in turn."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def __call__(self, _spec: LineSpec) -> httpx.AsyncBaseTransport:
+        return httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self._turn += 1
+        sent = request.headers.get("authorization") or request.headers.get("x-api-key") or str(request.url)
+        return ECHOES[self._turn % len(ECHOES)](request, sent)
+
+
+@pytest.fixture
+async def dialtone(tmp_path: Path) -> AsyncIterator[Dialtone]:
+    (tmp_path / "secret").write_text(CANARY + "\n")
+    config = tmp_path / "dialtone.yaml"
+    config.write_text(CONFIG.format(dir=tmp_path, canary=CANARY))
+    settings = load_settings(config, environment={"CANARY": CANARY})
+    config.unlink()
+    (tmp_path / "secret").unlink()
+    dialtone = Dialtone(settings, transport=HostileVendors())
+    async with dialtone.running():
+        yield dialtone
+
+
+def _client(dialtone: Dialtone) -> httpx.AsyncClient:
+    """A client on the event loop that Dialtone runs on."""
+    transport = httpx.ASGITransport(dialtone.app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4350", timeout=30)
+
+
+async def _provoke(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """Every route that says anything of integrations, with vendors failing in every way."""
+    answers = []
+    calls = {"github": ("user.get", "issues.list"), "slack": ("auth.test", "chat.post_message"),
+             "basic": ("fetch",), "key": ("fetch",), "query": ("fetch",)}  # fmt: skip
+    for integration, actions in calls.items():
+        for action in actions * len(ECHOES):
+            path = f"/v2/integrations/{integration}/actions/{action}"
+            params = {"owner": "o", "repo": "r"} if action == "issues.list" else {}
+            params = {"channel": "C1", "text": "hello"} if action == "chat.post_message" else params
+            answers.append(await client.post(path, json={"params": params}))
+        answers.append(await client.post(f"/v2/integrations/{integration}/check", json={}))
+        answers.append(
+            await client.post(f"/v2/integrations/{integration}/pause", json={"reason": "canary test"})
+        )
+        answers += [
+            await client.get(f"/v2/integrations/{integration}{tail}") for tail in ("", "/status", "/metrics")
+        ]
+        answers.append(await client.get(f"/integrations/{integration}"))
+    openmetrics = {"accept": "application/openmetrics-text;version=1.0.0"}
+    pages = ("/", "/metrics", "/v2/integrations", "/v2/vendors", "/v2/operations", "/readyz", "/docs")
+    answers += [await client.get(path) for path in pages]
+    answers.append(await client.get("/metrics", headers=openmetrics))
+    await anyio.sleep(2)
+    for query in ("performance", "usage_by_caller", "health_timeline", "top_errors"):
+        answers.append(await client.get(f"/v2/analytics/queries/{query}", params={"from": "-1h"}))
+    return answers
+
+
+def _holding(data: bytes) -> list[bytes]:
+    return [form for form in FORMS if form in data]
+
+
+async def test_a_canary_secret_shows_up_nowhere(
+    dialtone: Dialtone, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logs = Logs(level="debug", style="json")
+    logs.start()
+    async with _client(dialtone) as client:
+        answers = await _provoke(client)
+    structlog.get_logger("test").info("the log is on")
+    logs.stop()
+    written = capfd.readouterr()
+    assert "the log is on" in written.err
+    assert _holding((written.out + written.err).encode()) == []
+
+    assert len(answers) > 60
+    assert [answer.status_code for answer in answers if answer.status_code == 500] == []
+    leaks = {(str(answer.request.url.path), form) for answer in answers for form in _holding(answer.content)}
+    data = {path for path, _ in leaks if "/actions/" in path}
+    assert {path for path, _ in leaks} == data, "only an action's own data may hold what the vendor answered"
+    assert [_holding(str(dict(answer.headers)).encode()) for answer in answers] == [[]] * len(answers)
+
+
+async def test_neither_do_the_files_nor_any_repr_hold_it(dialtone: Dialtone) -> None:
+    async with _client(dialtone) as client:
+        await _provoke(client)
+    shown = [
+        repr(dialtone.settings),
+        repr(dialtone.framework.integrations()),
+        str(dialtone.settings.integrations),
+    ]
+    shown += [repr(vars(integration)) for integration in dialtone.framework.integrations()]
+    assert [text for text in shown if _holding(text.replace(f"api_key={CANARY}", "").encode())] == []
+    files = [path for path in dialtone.settings.state_dir.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".sqlite", ".duckdb"}
+    assert [path.name for path in files if _holding(path.read_bytes())] == []
