@@ -1,0 +1,114 @@
+"""Errors of the wire are translated completely, and by what is behind them."""
+
+import inspect
+import socket
+import ssl
+
+import aiohttp
+import httpx
+import pytest
+from aiohttp import client_exceptions
+from aiohttp.client_reqrep import ConnectionKey
+from httpx_aiohttp.transport import map_aiohttp_exceptions
+from yarl import URL
+
+from integrations.execution.failure import FAULTS, TransportFailure, translate
+from integrations.execution.outcome import FailureKind as K
+
+KEY = ConnectionKey("shop.example", 443, True, True, None, None, None)
+
+
+def classes(module: object) -> list[type]:
+    return [
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, BaseException) and member.__module__.startswith(("aiohttp", "httpx"))
+    ]
+
+
+def test_every_exception_that_aiohttps_client_has_is_in_the_table() -> None:
+    assert [each for each in classes(client_exceptions) if each not in FAULTS] == []
+
+
+def test_every_transport_error_that_httpx_has_is_in_the_table() -> None:
+    errors = [each for each in classes(httpx) if issubclass(each, httpx.TransportError)]
+    assert [each for each in errors if each not in FAULTS] == []
+
+
+def through_httpx(error: Exception) -> Exception:
+    """The error as httpx-aiohttp hands it on."""
+    try:
+        with map_aiohttp_exceptions():
+            raise error
+    except Exception as mapped:
+        return mapped
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sent"),
+    [
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "Name or service not known")), K.DNS, False),
+        (
+            aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "Connection refused")),
+            K.CONNECTION,
+            False,
+        ),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "handshake failure")), K.TLS, False),
+        (
+            aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError(1, "expired")),
+            K.TLS,
+            False,
+        ),
+        (aiohttp.ConnectionTimeoutError("to https://shop.example/?token=secret"), K.TIMEOUT, False),
+        (aiohttp.SocketTimeoutError("read"), K.TIMEOUT, True),
+        (aiohttp.ServerDisconnectedError(), K.CONNECTION, True),
+        (aiohttp.ClientOSError(104, "Connection reset by peer"), K.CONNECTION, True),
+        (aiohttp.ClientConnectionResetError("closing transport"), K.CONNECTION, True),
+        (aiohttp.ClientPayloadError("not completed"), K.CONNECTION, True),
+        (aiohttp.InvalidUrlClientError(URL("https://shop.example/?token=secret")), K.CLIENT_ERROR, False),
+        (aiohttp.ServerFingerprintMismatch(b"a", b"b", "shop.example", 443), K.TLS, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+@pytest.mark.parametrize("via", ["aiohttp", "httpx-aiohttp"])
+def test_an_error_keeps_its_meaning_also_behind_httpx(
+    error: Exception, kind: K, sent: bool, via: str
+) -> None:
+    failure = translate(through_httpx(error) if via == "httpx-aiohttp" else error)
+    assert (failure.kind, failure.sent, failure.known) == (kind, sent, True)
+    assert "secret" not in failure.detail
+
+
+def test_a_reset_after_sending_does_not_look_like_a_failed_connect() -> None:
+    mapped = through_httpx(aiohttp.ServerDisconnectedError())
+    assert isinstance(mapped, httpx.ConnectTimeout), "httpx-aiohttp has changed: see failure.py"
+    assert translate(mapped).sent
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sent"),
+    [
+        (httpx.ConnectError("no"), K.CONNECTION, False),
+        (httpx.ConnectTimeout("no"), K.TIMEOUT, False),
+        (httpx.ReadTimeout("no"), K.TIMEOUT, True),
+        (httpx.ReadError("no"), K.CONNECTION, True),
+        (httpx.RemoteProtocolError("no"), K.CONNECTION, True),
+        (httpx.UnsupportedProtocol("no"), K.CLIENT_ERROR, False),
+        (ssl.SSLError(1, "no"), K.TLS, True),
+        (socket.gaierror(-2, "no"), K.CONNECTION, True),
+    ],
+)
+def test_errors_of_other_transports_are_known_too(error: Exception, kind: K, sent: bool) -> None:
+    failure = translate(error)
+    assert (failure.kind, failure.sent, failure.known) == (kind, sent, True)
+
+
+def test_what_no_table_names_is_malformed_and_marked() -> None:
+    failure = translate(RuntimeError("https://shop.example/?token=secret"))
+    assert (failure.kind, failure.sent, failure.known) == (K.MALFORMED, True, False)
+    assert failure.detail == "the answer could not be read: RuntimeError"
+
+
+def test_a_failure_stays_itself() -> None:
+    failure = TransportFailure(K.DNS, sent=False, detail="x")
+    assert translate(failure) is failure

@@ -1,0 +1,314 @@
+"""Quotas: never over-granted, first come first served, refused early, given back."""
+
+from collections import deque
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from integrations.execution.call import QuotaReading
+from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
+from integrations.manifest.schema import Limit
+from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+def reading(
+    clock: FakeClock, remaining: float | None, reset: float | None, limit: float | None = None
+) -> QuotaReading:
+    reset_at = None if reset is None else clock.time() + reset
+    return QuotaReading(bucket="core", limit=limit, remaining=remaining, reset_at=reset_at)
+
+
+def quota_with(
+    remaining: float | None, reset: float | None, limit: float | None = 100
+) -> tuple[FakeClock, VendorQuota]:
+    clock = FakeClock()
+    quota = VendorQuota("core", clock)
+    quota.learn(reading(clock, remaining, reset, limit))
+    return clock, quota
+
+
+def test_nothing_known_stands_in_no_ones_way() -> None:
+    clock = FakeClock()
+    assert VendorQuota("core", clock).draw(clock.monotonic(), 5) == 0
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "cost", "wait"),
+    [
+        pytest.param(5, 60, 5, 0, id="enough"),
+        pytest.param(4, 60, 5, 60, id="too little: until the reset"),
+        pytest.param(0, None, 1, 0, id="no reset known: only the vendor can tell"),
+        pytest.param(None, 60, 1, 0, id="no level known"),
+    ],
+)
+def test_what_remains_decides(remaining: float | None, reset: float | None, cost: float, wait: float) -> None:
+    clock, quota = quota_with(remaining, reset)
+    assert quota.wait(clock.monotonic(), cost) == wait
+
+
+def test_a_new_window_starts_full_less_what_is_in_flight() -> None:
+    clock, quota = quota_with(3, 60, limit=10)
+    assert quota.draw(clock.monotonic(), 2) == 0
+    clock.advance(60)
+    assert quota.wait(clock.monotonic(), 8) == 0
+    assert quota.status(0).remaining == 8
+
+
+def test_an_answer_that_was_overtaken_gives_nothing_back() -> None:
+    clock, quota = quota_with(5, 60)
+    quota.learn(reading(clock, 9, 60.9))
+    assert quota.status(0).remaining == 5
+
+
+def test_a_new_window_is_believed_less_the_calls_in_flight() -> None:
+    clock, quota = quota_with(5, 60)
+    assert quota.draw(clock.monotonic(), 3) == 0
+    quota.learn(reading(clock, 90, 3_600))
+    assert quota.status(0).remaining == 87
+
+
+def test_retry_after_wins_over_the_windows_reset() -> None:
+    clock, quota = quota_with(0, 3_600)
+    quota.throttle(5, base=1, cap=20)
+    assert quota.wait(clock.monotonic(), 1) == pytest.approx(5)
+    clock.advance(5)
+    assert quota.wait(clock.monotonic(), 1) == 0
+
+
+def test_a_pause_that_is_not_named_doubles_up_to_the_cap() -> None:
+    clock = FakeClock()
+    quota, waits = VendorQuota("core", clock), []
+    for _ in range(4):
+        quota.throttle(None, base=1, cap=5)
+        waits.append(quota.wait(clock.monotonic(), 1))
+        clock.advance(100)
+    assert waits == [1, 2, 4, 5]
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    clock = FakeClock()
+    quota = VendorQuota("core", clock)
+    quota.throttle(60, base=1, cap=20)
+    quota.throttle(1, base=1, cap=20)
+    assert quota.wait(clock.monotonic(), 1) == 60
+
+
+def test_levels_and_pauses_survive_a_restart_on_the_wall_clock() -> None:
+    clock, quota = quota_with(0, 60)
+    quota.throttle(30, base=1, cap=20)
+    later = FakeClock(now=5, utc=clock.time() + 10)
+    restored = VendorQuota("core", later)
+    restored.restore(quota.saved())
+    assert restored.wait(later.monotonic(), 1) == pytest.approx(20)
+    assert restored.status(0).limit == 100
+
+
+@given(
+    rate=st.integers(1, 50),
+    per=st.sampled_from([0.5, 1.0, 60.0]),
+    steps=st.lists(st.floats(0, 20, allow_nan=False), max_size=150),
+)
+def test_a_declared_rate_without_burst_is_never_exceeded_in_any_window(
+    rate: int, per: float, steps: list[float]
+) -> None:
+    clock = FakeClock()
+    allowance = Allowance(Limit(id="l", rate=rate, per=per), clock)
+    granted: deque[float] = deque()
+    for step in steps:
+        clock.advance(step * per / 20)
+        while allowance.draw(clock.monotonic(), 1) == 0:
+            granted.append(clock.monotonic())
+            assert len([at for at in granted if at > clock.monotonic() - per + 1e-6]) <= rate
+
+
+def test_a_declared_rate_is_used_nearly_whole() -> None:
+    clock = FakeClock()
+    allowance, granted = Allowance(Limit(id="l", rate=100, per=60), clock), 0
+    for _ in range(6_000):
+        clock.advance(0.1)
+        granted += allowance.draw(clock.monotonic(), 1) == 0
+    assert 900 <= granted <= 1_000
+
+
+def test_a_stated_burst_is_held_and_refilled_at_the_rate() -> None:
+    clock = FakeClock()
+    allowance = Allowance(Limit(id="l", rate=2, per=1, burst=5), clock)
+    assert [allowance.draw(clock.monotonic(), 1) == 0 for _ in range(6)] == [True] * 5 + [False]
+    assert allowance.wait(clock.monotonic(), 1) == pytest.approx(0.5)
+    allowance.give_back(1)
+    assert allowance.draw(clock.monotonic(), 1) == 0
+
+
+def test_a_cost_over_the_capacity_waits_for_a_full_bucket_and_goes_into_debt() -> None:
+    clock = FakeClock()
+    allowance = Allowance(Limit(id="l", rate=2, per=1, burst=5), clock)
+    assert allowance.draw(clock.monotonic(), 8) == 0
+    assert allowance.wait(clock.monotonic(), 1) == pytest.approx(2)
+
+
+def test_all_parts_give_or_none_does() -> None:
+    clock = FakeClock()
+    free, empty = VendorQuota("core", clock), Allowance(Limit(id="l", rate=1, per=10), clock)
+    empty.draw(clock.monotonic(), 1)
+    line = QuotaLine(clock, bound=10)
+    assert not line.try_take([free, empty], 1, clock.monotonic())
+    assert free._in_flight == 0
+
+
+async def test_the_line_is_first_come_first_served_and_keeps_the_rate() -> None:
+    clock = LoopClock()
+    start = clock.monotonic()
+    parts = [Allowance(Limit(id="l", rate=1, per=1, burst=1), clock)]
+    line, served = QuotaLine(clock, bound=100), []
+
+    async def come(number: int) -> None:
+        assert await line.take(parts, 1, 60) == 0
+        served.append((number, clock.monotonic() - start))
+
+    async with anyio.create_task_group() as group:
+        for number in range(6):
+            group.start_soon(come, number)
+            await anyio.lowlevel.checkpoint()
+        assert line.waiting == 5
+    assert [number for number, _ in served] == list(range(6))
+    assert [at for _, at in served] == pytest.approx(list(range(6)), abs=0.01)
+    assert line.waiting == 0
+
+
+async def test_who_would_wait_too_long_is_refused_at_once_also_for_those_ahead() -> None:
+    clock = LoopClock()
+    parts = [Allowance(Limit(id="l", rate=1, per=1, burst=1), clock)]
+    line = QuotaLine(clock, bound=100)
+    assert line.try_take(parts, 1, clock.monotonic())
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(line.take, parts, 1, 60)
+            await anyio.lowlevel.checkpoint()
+        before = clock.monotonic()
+        assert await line.take(parts, 1, 3.5) == pytest.approx(4, abs=0.01)
+        assert clock.monotonic() == pytest.approx(before, abs=0.01)
+
+
+async def test_a_full_line_refuses() -> None:
+    clock = LoopClock()
+    assert await QuotaLine(clock, bound=0).take([], 1, 60) == float("inf")
+
+
+async def test_who_gives_up_leaves_the_line_to_the_next() -> None:
+    clock = LoopClock()
+    parts = [Allowance(Limit(id="l", rate=1, per=10, burst=1), clock)]
+    line, served = QuotaLine(clock, bound=100), []
+    assert line.try_take(parts, 1, clock.monotonic())
+
+    async def stay() -> None:
+        served.append(await line.take(parts, 1, 60))
+
+    async with anyio.create_task_group() as group:
+        with anyio.move_on_after(1):
+            async with anyio.create_task_group() as impatient:
+                impatient.start_soon(line.take, parts, 1, 60)
+                await anyio.lowlevel.checkpoint()
+                group.start_soon(stay)
+    assert served == [0]
+    assert line.waiting == 0
+
+
+async def test_a_token_given_back_wakes_the_head_of_the_line() -> None:
+    clock = LoopClock()
+    start = clock.monotonic()
+    parts = [Allowance(Limit(id="l", rate=1, per=1_000, burst=1), clock)]
+    line = QuotaLine(clock, bound=100)
+    assert line.try_take(parts, 1, start)
+    async with anyio.create_task_group() as group:
+        group.start_soon(line.take, parts, 1, 2_000)
+        await anyio.sleep(1)
+        parts[0].give_back(1)
+        line.wake()
+    assert clock.monotonic() - start < 2
+
+
+async def test_a_longer_pause_refuses_those_who_wait_already() -> None:
+    clock = LoopClock()
+    quota = VendorQuota("core", clock)
+    quota.throttle(5, base=1, cap=20)
+    line, waits = QuotaLine(clock, bound=100), []
+
+    async def come() -> None:
+        waits.append(await line.take([quota], 1, 30))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(come)
+        await anyio.sleep(1)
+        quota.throttle(600, base=1, cap=20)
+        line.wake()
+        await anyio.sleep(1)
+        assert waits == pytest.approx([600] * 3, abs=2)
+
+
+class QuotaMachine(RuleBasedStateMachine):
+    """Against a vendor that counts for itself: what we grant, it never has to refuse."""
+
+    limit = 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.quota = VendorQuota("core", self.clock)
+        self.window_ends = self.clock.time() + 60
+        self.used = 0
+        self.flying = 0
+        self.quota.learn(self._reading())
+
+    def _reading(self) -> QuotaReading:
+        return QuotaReading(
+            bucket="core", limit=self.limit, remaining=self.limit - self.used, reset_at=self.window_ends
+        )
+
+    def _turn(self) -> None:
+        while self.clock.time() >= self.window_ends:
+            self.window_ends += 60
+            self.used = 0
+
+    @rule()
+    def draw(self) -> None:
+        if self.quota.draw(self.clock.monotonic(), 1) == 0:
+            self.flying += 1
+
+    @precondition(lambda self: self.flying)
+    @rule(heard=st.booleans())
+    def arrive(self, heard: bool) -> None:
+        self._turn()
+        self.used += 1
+        self.flying -= 1
+        assert self.used <= self.limit
+        self.quota.settle(1)
+        if heard:
+            self.quota.learn(self._reading())
+
+    @precondition(lambda self: self.flying)
+    @rule()
+    def never_leave(self) -> None:
+        self.flying -= 1
+        self.quota.give_back(1)
+
+    @rule(seconds=st.sampled_from([1.0, 20.0, 61.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self._turn()
+
+    @invariant()
+    def what_flies_is_counted(self) -> None:
+        assert self.quota._in_flight == self.flying
+
+
+TestQuotaMachine = QuotaMachine.TestCase
+TestQuotaMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
