@@ -34,7 +34,7 @@ lint: $(VENV)/.dev ## Format check, lint, types, imports
 .PHONY: test
 test: lint ## All checks that need no foreign server
 	$(BIN)/coverage erase
-	$(BIN)/coverage run --parallel-mode -m pytest
+	$(BIN)/coverage run -m pytest -n 2
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -110,17 +110,14 @@ class SignalLog:
         match signal:
             case HealthChange():
                 level = _LEVELS.get(signal.after, "warning") if signal.capability == "" else "debug"
-                self._write(level, "health changed", signal, ("capability", "before", "after", "reason"))
+                self._write("health changed", signal, "capability", "before", "after", "reason", level=level)
             case BreakerTransition():
-                self._write(
-                    "warning", "breaker changed", signal, ("capability", "before", "after", "reason", "actor")
-                )
+                self._write("breaker changed", signal, "capability", "before", "after", "reason", "actor")
             case CredentialNotice():
-                self._write("warning", "credential", signal, ("event", "detail"))
+                self._write("credential", signal, "event", "detail")
             case OperatorAction():
-                self._write(
-                    "info", "operator", signal, ("action", "capability", "actor", "reason", "expires_at")
-                )
+                fields = ("action", "capability", "actor", "reason", "expires_at")
+                self._write("operator", signal, *fields, level="info")
             case ConfigChange():
                 self._log.info(
                     "configuration in effect", source=signal.source, integrations=signal.integrations
@@ -128,7 +125,7 @@ class SignalLog:
             case _:
                 pass
 
-    def _write(self, level: str, event: str, signal: Signal, fields: tuple[str, ...]) -> None:
+    def _write(self, event: str, signal: Signal, *fields: str, level: str = "warning") -> None:
         values = {("what" if name == "event" else name): _plain(getattr(signal, name)) for name in fields}
         getattr(self._log, level)(event, integration=getattr(signal, "integration", ""), **values)
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 import anyio
 import structlog
 
+from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.logs import Logs, SignalLog
 from app.parts import Parts
@@ -33,6 +34,8 @@ from monitors.monitor import IntegrationMonitor
 
 VERSION = version("dialtone")
 START_SECONDS = 60
+LOG_DAYS = 90
+TRIM_EVERY = 3600.0
 
 log = structlog.get_logger("dialtone")
 
@@ -78,7 +81,8 @@ class Dialtone:
         self.loop_lag = LoopLag(clock=self.clock)
         self.supervisor = Supervisor(self.clock)
         self._loaded_at = self.clock.time()
-        self.app = create_app(self._parts())
+        self.tokens = TokenTable(settings.tokens, clock=self.clock)
+        self.app = create_app(self._parts(), tokens=self.tokens)
         self._join()
 
     @asynccontextmanager
@@ -142,6 +146,7 @@ class Dialtone:
             self.analytics,
             self.storage,
             self.supervisor,
+            self.tokens,
             self.loop_lag,
         ):
             self.table.add_source(source)
@@ -169,8 +174,18 @@ class Dialtone:
         """The background tasks; they are stopped from the last to the first."""
         yield "analytics", self.analytics.run
         yield "loop-lag", self.loop_lag.run
+        yield "trim", self._trim
         yield "executor", self.executor.run
         yield "monitor", self.monitor.run
+
+    async def _trim(self) -> None:
+        """Forget stored signals that DuckDB has and that are older than 90 days."""
+        while True:
+            copied = await self.analytics.copied()
+            if copied is not None:
+                before = self.clock.time() - LOG_DAYS * 86_400
+                await self.storage.signals.trim(copied=copied, before=before)
+            await self.clock.sleep(TRIM_EVERY)
 
     def _announce(self) -> None:
         self._loaded_at = self.clock.time()

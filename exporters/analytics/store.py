@@ -222,8 +222,12 @@ class AnalyticsStore:
             await self._copy()
             await self._clock.sleep(_COPY_SECONDS)
 
+    async def copied(self) -> int | None:
+        """Return how far the log of stored signals is copied; None while that cannot be told."""
+        return await anyio.to_thread.run_sync(self._writer.position, limiter=self._writer_thread)
+
     async def _copy(self) -> None:
-        cursor = await anyio.to_thread.run_sync(self._writer.position, limiter=self._writer_thread)
+        cursor = await self.copied()
         while self._stored and cursor is not None:
             page = await self._stored.signals_after(cursor, _COPY_PAGE)
             if page:

@@ -2,8 +2,8 @@
 # Installs the real servers that `make test-real` talks to, or says which are missing and how to get them.
 set -eu
 missing=""
-for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light; do
-    PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
+for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light initdb:postgresql; do
+    PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
