@@ -21,7 +21,7 @@ _KINDS = {429: FailureKind.THROTTLED, 401: FailureKind.UNAUTHORIZED, 404: Failur
 
 
 class ScriptedVendor:
-    """Answers with its script in turn, the last step for ever: a response, an error, or seconds of silence."""
+    """Answers with its script, the last step for ever: a response, an error, or silence in seconds."""
 
     def __init__(self, *script: Script) -> None:
         self.script = list(script) or [httpx.Response(200, json={"ok": True})]

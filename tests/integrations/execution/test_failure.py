@@ -37,11 +37,9 @@ def test_every_transport_error_that_httpx_has_is_in_the_table() -> None:
 
 def through_httpx(error: Exception) -> Exception:
     """The error as httpx-aiohttp hands it on."""
-    try:
-        with map_aiohttp_exceptions():
-            raise error
-    except Exception as mapped:
-        return mapped
+    with pytest.raises(Exception, match="") as mapped, map_aiohttp_exceptions():
+        raise error
+    return mapped.value
 
 
 @pytest.mark.parametrize(
