@@ -98,7 +98,7 @@ class CircuitBreaker:
     # The way of a call.
 
     def acquire(self, now: float) -> int:
-        """Return a permit for one call, or REFUSED. Each permit goes back by `record` or `release`."""
+        """Return a permit for one call, or REFUSED. Each goes back by `record_…` or `release`."""
         if not self.is_guarded:
             return self.generation
         if self.refuses(now):
@@ -110,26 +110,23 @@ class CircuitBreaker:
             self._running += 1
         return self.generation
 
-    def record(self, permit: int, now: float, failed: bool, seconds: float) -> None:  # noqa: FBT001 - on the call path, keywords cost
-        """Take the permit back with a result; one of an earlier state counts nowhere."""
-        if permit != self.generation or self.state is _DISABLED:
-            return
-        slow = seconds > self.slow_seconds
-        if self.state is _HALF_OPEN:
-            self._record_trial(now, failed=failed, slow=slow)
+    def record_success(self, permit: int, now: float, seconds: float) -> None:
+        """Take the permit back with a success; one of an earlier state counts nowhere."""
+        if permit != self.generation:
             return
         window = self._window
-        window.add(now, failed, slow)
-        if not failed and self._usual.add(now, seconds):
+        if self.state is _CLOSED and seconds <= self.slow_seconds and not (window.failures or window.slow):
+            # Nothing can follow from this one: the way of nearly all calls.
+            window.add(now, 0, 0)
+        else:
+            self._count(now, 0, seconds)
+        if self._usual.add(now, seconds):
             self._set_slow_line()
-        if (
-            (window.failures or window.slow)
-            and window.calls >= self._policy.min_calls
-            and self.state is _CLOSED
-        ):
-            reason = too_bad(self._policy, calls=window.calls, failures=window.failures, slow=window.slow)
-            if reason:
-                self._open(now, reason)
+
+    def record_failure(self, permit: int, now: float, seconds: float) -> None:
+        """Take the permit back with a failure; one of an earlier state counts nowhere."""
+        if permit == self.generation:
+            self._count(now, 1, seconds)
 
     def release(self, permit: int) -> None:
         """Take the permit back without a result: the call was cancelled, or says nothing of the vendor."""
@@ -176,7 +173,25 @@ class CircuitBreaker:
 
     # Transitions. Each takes a new generation, so that permits of the old state are void.
 
-    def _record_trial(self, now: float, *, failed: bool, slow: bool) -> None:
+    def _count(self, now: float, failed: int, seconds: float) -> None:
+        slow = 1 if seconds > self.slow_seconds else 0
+        state, window = self.state, self._window
+        if state is _HALF_OPEN:
+            self._count_trial(now, failed, slow)
+        elif state is not _DISABLED:
+            window.add(now, failed, slow)
+            if (window.failures or window.slow) and state is _CLOSED:
+                self._open_if_bad(now)
+
+    def _open_if_bad(self, now: float) -> None:
+        window, policy = self._window, self._policy
+        if window.calls < policy.min_calls:
+            return
+        reason = too_bad(policy, calls=window.calls, failures=window.failures, slow=window.slow)
+        if reason:
+            self._open(now, reason)
+
+    def _count_trial(self, now: float, failed: int, slow: int) -> None:
         policy = self._policy
         self._running -= 1
         self._trials += 1

@@ -115,7 +115,7 @@ class Executor:
         line = self._lines.get(call.integration)
         if line is None:
             line = self._line(call.integration)
-        route = line.route(call)
+        route = line.routes.get((call.capability, call.action, call.bucket)) or line.new_route(call)
         if route.breaker.is_guarded and call.origin is not _CHECK:
             now = line.now()
             if route.breaker.refuses(now):
@@ -133,11 +133,13 @@ class Executor:
                 await self._pursue(run)
         except asyncio.CancelledError:
             run.cancelled()
-            self._finish(run)
+            self._publish(tell(run, self._random)[0])
             raise
         finally:
             line.active -= 1
-        return self._finish(run)
+        record, answer = tell(run, self._random)
+        self._publish(record)
+        return answer
 
     async def _pursue(self, run: Run) -> None:
         """The first attempt has failed live: a fresh credential, then retries, as far as they are allowed."""
@@ -149,11 +151,6 @@ class Executor:
         if attempts > 1 and run.may_go_on():
             retries = Retries(run, retry, line.budget, attempts=attempts, rng=self._random)
             await retries.run(line.sleep)
-
-    def _finish(self, run: Run) -> Answer:
-        record, answer = tell(run, self._random)
-        self._publish(record)
-        return answer
 
     # What an operator, and a check, say.
 

@@ -80,7 +80,7 @@ class Line:
         self._quotas: dict[str, VendorQuota] = {}
         self._queues: dict[str, QuotaLine] = {}
         self._allowances: list[tuple[Limit, Allowance]] = []
-        self._routes: dict[tuple[str, str, str], Route] = {}
+        self.routes: dict[tuple[str, str, str], Route] = {}
         self._sampled: dict[str, float] = {}
         self._fit()
 
@@ -97,16 +97,22 @@ class Line:
             queue.bound = spec.policy.queue
         self._fit()
 
-    def route(self, call: Call) -> Route:
-        """Return what this call passes.
+    def new_route(self, call: Call) -> Route:
+        """Return what this call passes, and keep it in `routes` by capability, action and bucket.
 
         Raises:
             LookupError: when the integration has no such capability.
         """
-        key = (call.capability, call.action, call.bucket)
-        route = self._routes.get(key)
-        if route is None:
-            route = self._routes[key] = self._new_route(call)
+        quota = self._quota(call.bucket)
+        declared = (
+            allowance
+            for limit, allowance in self._allowances
+            if not limit.actions or call.action in limit.actions
+        )
+        route = Route(self.breaker(call.capability), quota, self._queue(call.bucket), declared=declared)
+        route.template = _template(self.spec, call)
+        route.refusal = replace(route.template, kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)
+        self.routes[call.capability, call.action, call.bucket] = route
         return route
 
     def breaker(self, capability: str) -> CircuitBreaker:
@@ -233,7 +239,7 @@ class Line:
 
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""
-        self._routes.clear()
+        self.routes.clear()
         for capability in self.spec.capabilities:
             if capability not in self._breakers:
                 self._breakers[capability] = self._new_breaker(capability)
@@ -263,18 +269,6 @@ class Line:
                 **transition._asdict(),
             )
         )
-
-    def _new_route(self, call: Call) -> Route:
-        quota = self._quota(call.bucket)
-        declared = (
-            allowance
-            for limit, allowance in self._allowances
-            if not limit.actions or call.action in limit.actions
-        )
-        route = Route(self.breaker(call.capability), quota, self._queue(call.bucket), declared=declared)
-        route.template = _template(self.spec, call)
-        route.refusal = replace(route.template, kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)
-        return route
 
     def _quota(self, bucket: str) -> VendorQuota:
         if bucket not in self._quotas:

@@ -71,6 +71,9 @@ class VendorQuota:
 
     def draw(self, now: float, cost: float) -> float:
         """Count one call as on its way, if it may go; return the seconds to wait otherwise."""
+        if self.remaining is None and self.throttled_until is None:
+            self._in_flight += cost
+            return 0.0
         wait = self.wait(now, cost)
         if wait <= 0.0:
             self._in_flight += cost

@@ -21,7 +21,7 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
     Ids are of W3C Trace Context's lengths; a call's id is that of its span.
     """
     call, reply = run.call, run.reply
-    digits = rng.randbytes(24).hex()
+    digits = rng.getrandbits(192).to_bytes(24).hex()
     span_id = digits[:16]
     duration = run.line.now() - run.started
     record = replace(
@@ -49,7 +49,12 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
         or call.parent_span_id
     ):
         record = _unusual(record, run)
-    outcome = Outcome(
+    return record, Answer(_outcome(run, span_id, duration), reply)
+
+
+def _outcome(run: Run, call_id: str, duration: float) -> Outcome:
+    reply = run.reply
+    return Outcome(
         kind=run.kind,
         status=run.status,
         detail=run.detail,
@@ -59,10 +64,9 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
         headers={} if reply is None else reply.headers,
         attempts=run.attempts,
         duration=duration,
-        call_id=span_id,
-        run_id=call.run_id,
+        call_id=call_id,
+        run_id=run.call.run_id,
     )
-    return record, Answer(outcome, reply)
 
 
 def turn_away(
@@ -71,7 +75,7 @@ def turn_away(
     """Tell of a call that an open circuit refused before anything else was done for it."""
     breaker, state = route.breaker, route.breaker.state
     breaker.rejected += 1
-    digits = rng.randbytes(24).hex()
+    digits = rng.getrandbits(192).to_bytes(24).hex()
     span_id, detail, retry_after = digits[:16], breaker.refusal, breaker.retry_after(now)
     record = replace(
         route.refusal,

@@ -34,6 +34,7 @@ class Run:
     """
 
     __slots__ = (
+        "_ended",
         "_has_left",
         "_holds_quota",
         "_permit",
@@ -152,10 +153,13 @@ class Run:
             return False
         self._holds_quota = True
         slots = line.check_slots if self.is_check else line.slots
-        if slots.try_enter():
-            self._slots = slots
-            return self.is_check or self._take_permit(now)
-        return False
+        if not slots.try_enter():
+            return False
+        self._slots = slots
+        if breaker.is_guarded and not self.is_check:
+            return self._take_permit(now)
+        self._permit = REFUSED if self.is_check else breaker.generation
+        return True
 
     async def _wait_in(self) -> bool:
         if self.is_barred:
@@ -245,7 +249,7 @@ class Run:
         within = min(patience, self.deadline - began)
         self.sent = self._has_left = True
         try:
-            reply = await (self._send if within == math.inf else self._send_within)(request, within)
+            reply = await (self._send(request) if within == math.inf else self._send_within(request, within))
             if reply is None:
                 self._end_early(cut_short=within < patience)
             else:
@@ -256,18 +260,19 @@ class Run:
             self.kind = _K.CANCELLED
             raise
         finally:
-            ended = line.now()
+            self._ended = ended = line.now()
             attempt = Attempt(
                 start=began - self.started, duration=ended - began, kind=self.kind, status=self.status
             )
             self.attempts = (*self.attempts, attempt)
 
-    def _send(self, request: httpx.Request, within: float) -> Coroutine[None, None, Reply | None]:
+    def _send(self, request: httpx.Request) -> Coroutine[None, None, Reply | None]:
+        """The sending itself; no timer on single reads, for they lie within the attempt's deadline."""
         policy = self.line.policy
         return self.line.transport.send(
             request,
             connect=policy.connect,
-            timeout=within,
+            timeout=math.inf,
             max_body=policy.max_body,
             certificate=self.call.certificate,
         )
@@ -279,7 +284,7 @@ class Run:
         scopes.add(scope)
         try:
             with scope:
-                return await self._send(request, seconds)
+                return await self._send(request)
         except TransportFailure:
             # A cancellation that the transport has turned into an error of its own is still a cancellation.
             if not scope.cancel_called:
@@ -339,13 +344,17 @@ class Run:
             return
         permit, self._permit = self._permit, REFUSED
         breaker = self.route.breaker
-        failed: bool | None = False
-        if kind is not None:
-            failed = is_failure(kind, status=self.status, sent=self.sent, was_cut_short=self._was_cut_short)
+        now, seconds = self._ended, self.attempts[-1].duration
+        if kind is None:
+            breaker.record_success(permit, now, seconds)
+            return
+        failed = is_failure(kind, status=self.status, sent=self.sent, was_cut_short=self._was_cut_short)
         if failed is None:
             breaker.release(permit)
-            return
-        breaker.record(permit, self.line.now(), failed, self.attempts[-1].duration)
+        elif failed:
+            breaker.record_failure(permit, now, seconds)
+        else:
+            breaker.record_success(permit, now, seconds)
 
     def _settle_quota(self) -> None:
         if self._holds_quota:
@@ -355,8 +364,9 @@ class Run:
     def _let_go(self) -> None:
         """Give back whatever is still held."""
         if self._holds_quota:
+            self._holds_quota = False
             if self._has_left:
-                self._settle_quota()
+                self.route.quota.settle(self.call.cost)
             else:
                 self._return_quota()
         if self._slots is not None:
@@ -368,7 +378,6 @@ class Run:
         self._has_left = False
 
     def _return_quota(self) -> None:
-        self._holds_quota = False
         for part in self.route.parts:
             part.give_back(self.call.cost)
         self.route.queue.wake()

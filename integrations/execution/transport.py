@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from math import inf
 from typing import Protocol, runtime_checkable
 
 import httpx
@@ -82,44 +83,27 @@ class HTTPTransport:
         request: httpx.Request,
         *,
         connect: float,
-        timeout: float,  # noqa: ASYNC109 - handed to the socket; the executor holds the cancel scope
+        timeout: float,  # noqa: ASYNC109 - handed to the socket; a deadline is the caller's to hold
         max_body: int,
         certificate: bool = False,
     ) -> Reply:
-        """Return the answer; `connect` and `timeout` (of one read) are seconds, `max_body` decoded bytes.
+        """Return the answer; `max_body` is decoded bytes, `connect` and `timeout` are seconds.
 
+        `timeout` is for one read; inf, where the caller holds a deadline, saves the timer (8 µs a call).
         `certificate` also looks at the server's certificate, by a connection of its own. Follows no redirect.
         Whatever happens, a cancellation too, the connection is let go.
 
         Raises:
             TransportFailure: when there is no usable answer.
         """
-        request.extensions["timeout"] = {
-            "connect": connect,
-            "pool": connect,
-            "read": timeout,
-            "write": timeout,
-        }
+        read = None if timeout == inf else timeout
+        request.extensions["timeout"] = {"connect": connect, "pool": connect, "read": read, "write": read}
         self.in_flight += 1
-        began = self._now()
         try:
-            response = await self.inner.handle_async_request(request)
-            headers = _headers(response)
-            try:
-                body = await _read(response, headers.get("content-encoding", ""), max_body)
-            finally:
-                await response.aclose()
-            reply = Reply(
-                status=response.status_code,
-                headers=headers,
-                body=body,
-                duration=self._now() - began,
-                http_version=response.http_version,
-            )
+            reply = await self._exchange(request, max_body)
             if certificate and isinstance(self.inner, Pooled):
-                reply.certificate_days_left = await self.inner.certificate_days_left(
-                    request.url, within=connect
-                )
+                left = await self.inner.certificate_days_left(request.url, within=connect)
+                reply.certificate_days_left = left
             return reply  # noqa: TRY300 - an else after a failure that is raised below would read worse
         except Exception as error:  # noqa: BLE001 - the edge: whatever the wire raises becomes one failure
             failure = translate(error)
@@ -127,6 +111,22 @@ class HTTPTransport:
             self.in_flight -= 1
         # Raised outside the handler, so that no message that quotes the URL hangs on to it as context.
         raise failure
+
+    async def _exchange(self, request: httpx.Request, max_body: int) -> Reply:
+        began = self._now()
+        response = await self.inner.handle_async_request(request)
+        headers = _headers(response)
+        try:
+            body = await _read(response, headers.get("content-encoding", ""), max_body)
+        finally:
+            await response.aclose()
+        return Reply(
+            status=response.status_code,
+            headers=headers,
+            body=body,
+            duration=self._now() - began,
+            http_version=response.http_version,
+        )
 
     @property
     def orphans(self) -> int:

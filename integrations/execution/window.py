@@ -21,12 +21,13 @@ class CallWindow:
         self.failures = 0
         self.slow = 0
 
-    def add(self, now: float, failed: bool, slow: bool) -> None:  # noqa: FBT001 - on the call path, keywords cost
-        """Count one call that ended at `now` (monotonic seconds)."""
+    def add(self, now: float, failed: int, slow: int) -> None:
+        """Count one call that ended at `now` (monotonic seconds); `failed` and `slow` are 0 or 1."""
         second = int(now)
         if second != self._second:
             self.move_to(second)
-        place = self._second % self._size
+            second = self._second
+        place = second % self._size
         self._calls[place] += 1
         self.calls += 1
         if failed:

@@ -9,9 +9,13 @@ import asyncio
 import math
 import random
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
+import anyio
 import httpx
 from interlock import CircuitBreaker, Pipeline
 from tenacity import AsyncRetrying, stop_after_attempt
@@ -23,9 +27,10 @@ from integrations.execution.call import Call, LineSpec, Verdict
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import Effect
 from integrations.execution.policy import Policy
+from integrations.execution.pool import Pools
 from integrations.execution.transport import HTTPTransport, Reply
 
-BATCH, ROUNDS = 400, 120
+BATCH, ROUNDS, PAIRS = 400, 120, 60
 REPLY = Reply(status=200, headers={"content-type": "application/json"}, body=b'{"ok":true}')
 OK = Verdict()
 Step = Callable[[], Awaitable[object]]
@@ -39,7 +44,15 @@ class _Nothing:
 class _AtOnce(HTTPTransport):
     """Answers without a network."""
 
-    async def send(self, request: httpx.Request, **limits: float) -> Reply:  # type: ignore[override] # limits are for the network
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        connect: float,
+        timeout: float,  # noqa: ASYNC109 - as the real one
+        max_body: int,
+        certificate: bool = False,
+    ) -> Reply:
         return REPLY
 
 
@@ -62,7 +75,12 @@ def _executor(bus: SignalBus) -> Executor:
     return executor
 
 
-def _call(*, deadline: float | None = None, timeout: float | None = None) -> Call:
+def _call(
+    *,
+    deadline: float | None = None,
+    timeout: float | None = None,
+    prepare: Callable[[], httpx.Request] | None = None,
+) -> Call:
     request = httpx.Request("GET", "http://127.0.0.1/")
     return Call(
         integration="bench",
@@ -70,7 +88,7 @@ def _call(*, deadline: float | None = None, timeout: float | None = None) -> Cal
         capability="read",
         effect=Effect.READ,
         idempotent=True,
-        prepare=lambda: request,
+        prepare=prepare if prepare is not None else lambda: request,
         classify=lambda _: OK,
         run_id="r",
         deadline=deadline,
@@ -108,6 +126,8 @@ def _peers() -> dict[str, Step]:
 
 
 async def _batch(step: Step, calls: int) -> float:
+    for _ in range(calls // 10):
+        await step()
     began = time.thread_time()
     for _ in range(calls):
         await step()
@@ -127,10 +147,98 @@ async def _microbench() -> None:
         print(f"{name:44} {median:10.2f} {low:8.2f} {median / ours:11.2f}")
 
 
+class _FixedAnswer(asyncio.Protocol):
+    """Answers whatever comes with the same JSON, so that the server is never what is measured."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        body = b'{"ok":true,"items":[1,2,3],"next":null}'
+        self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(_FixedAnswer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+async def _at_once(step: Step, callers: int, calls: int) -> float:
+    async def work() -> None:
+        for _ in range(calls // callers):
+            await step()
+
+    began = time.thread_time()
+    async with anyio.create_task_group() as group:
+        for _ in range(callers):
+            group.start_soon(work)
+    return (time.thread_time() - began) / calls * 1e6
+
+
+async def _in_situ(port: int) -> None:
+    url = f"http://127.0.0.1:{port}/"
+    executor = Executor(clock=SystemClock(), publish=SignalBus().publish)
+    executor.open_line(_spec())
+    bare = HTTPTransport(Pools(SystemClock()).open(_spec()), clock=SystemClock())
+
+    async def without() -> object:
+        reply = await bare.send(httpx.Request("GET", url), connect=3, timeout=10, max_body=10**7)
+        return reply.json()
+
+    through = _call(prepare=lambda: httpx.Request("GET", url))
+
+    async def within() -> object:
+        reply = (await executor.execute(through)).reply
+        return reply.json() if reply is not None else None
+
+    client = httpx.AsyncClient(timeout=10)
+
+    async def plain() -> object:
+        return (await client.get(url)).json()
+
+    steps = {
+        "our transport, read timeout": without,
+        "executor with its deadline": within,
+        "httpx.AsyncClient": plain,
+    }
+    print(f"\n{'a real GET':36} {'at once':>8} {'median µs':>10} {'adds µs':>9} {'of httpx':>9}")
+    for callers in (1, 16):
+        figures: dict[str, list[float]] = {name: [] for name in steps}
+        for _ in range(PAIRS):
+            for name, step in steps.items():
+                figures[name].append(await _at_once(step, callers, 160))
+        alone, peer = (
+            figures["our transport, read timeout"],
+            statistics.median(figures["httpx.AsyncClient"]),
+        )
+        for name, values in figures.items():
+            added = statistics.median(value - first for value, first in zip(values, alone, strict=True))
+            print(f"{name:36} {callers:8} {statistics.median(values):10.1f} {added:9.1f} {added / peer:9.1%}")
+    await client.aclose()
+    await executor.aclose()
+    await bare.aclose()
+
+
+def _bench_in_situ() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.executor", "serve"], stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            asyncio.run(_in_situ(int(server.stdout.readline())))
+        finally:
+            server.terminate()
+
+
 def main() -> None:
     """Print the figures."""
     asyncio.run(_microbench())
+    _bench_in_situ()
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["serve"]:
+        asyncio.run(_serve())
+    else:
+        main()
