@@ -239,11 +239,13 @@ class IntegrationFramework:
         return WebhookAnswer(status=verdict.status, body=verdict.body, receipt=receipt)
 
     def samples(self) -> Iterable[Sample]:
-        """One line an integration, with its labels."""
+        """One line an integration, with its labels; and when its server's certificate ends, once seen."""
         for integration in self._integrations.values():
             labels = integration.connection.labels
             names = (integration.id, integration.vendor, labels.team, labels.environment, labels.tier)
             yield Sample("dialtone_integration_info", names, 1.0)
+            if (ends_at := integration.certificate_ends_at) is not None:
+                yield Sample("dialtone_certificate_expiry_timestamp_seconds", (integration.id,), ends_at)
 
     async def _run(
         self, integration: Integration, action: str, *, params: Mapping[str, object], order: Order

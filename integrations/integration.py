@@ -40,6 +40,7 @@ class Integration:
         self._publish = publish
         self._values = Values(self.config, clock=clock)
         self._is_rejected = False
+        self.certificate_ends_at: float | None = None
         _check_secrets(connection, manifest, self.auth)
         self.origins = self._origins()
         self.credential = self._credential()
@@ -131,6 +132,10 @@ class Integration:
         except UnfitValueError:
             return False
         return True
+
+    def certificate_seen(self, days_left: float) -> None:
+        """Remember when the server's certificate ends, as UTC seconds."""
+        self.certificate_ends_at = self._clock.time() + days_left * 86_400
 
     def _notice(self, event: str, detail: str) -> None:
         self._publish(

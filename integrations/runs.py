@@ -145,6 +145,8 @@ class ActionRun:
         self._outcomes.append(answer.outcome)
         if answer.outcome.ok:
             self._integration.accepted()
+        if answer.reply is not None and answer.reply.certificate_days_left is not None:
+            self._integration.certificate_seen(answer.reply.certificate_days_left)
         return answer
 
     def _unsendable(self, error: UnfitValueError) -> Outcome:

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.demo import certificates
 from tests.real.servers import answers, dialtone_command, eventually, free_port, program, running
 
 NGINX = """
@@ -17,6 +19,10 @@ http {{
   access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
   uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s; keepalive_timeout 5s; gzip on; gzip_types application/json;
   gzip_min_length 1; limit_req_zone $server_name zone=tight:1m rate=1r/m; limit_req_status 429;
+  server {{
+    listen 127.0.0.1:{tls} ssl; ssl_certificate {chain}; ssl_certificate_key {key};
+    location / {{ return 204; }}
+  }}
   server {{
     listen 127.0.0.1:{port}; default_type application/json;
     location = /health {{ return 200 '{{"status":"ok","version":"1.22"}}'; }}
@@ -28,6 +34,8 @@ http {{
   }}
 }}
 """
+
+CERTIFICATE_DAYS = 9.0
 
 CONFIG = """
 listen: 127.0.0.1:{port}
@@ -50,6 +58,15 @@ integrations:
       expect: {{json: {{pointer: /status, equals: ok}}}}
   - {{id: broken, vendor: http, config: {{url: "http://127.0.0.1:{nginx}/broken"}}}}
   - {{id: locked, vendor: http, config: {{url: "http://127.0.0.1:{nginx}/secret"}}}}
+  - id: tls
+    vendor: http
+    network: {{ca_file: {authority}}}
+    config: {{url: "https://localhost:{tls}/", expect: {{certificate_days_left: 5}}}}
+  - id: tls-ending
+    vendor: http
+    network: {{ca_file: {authority}}}
+    config: {{url: "https://localhost:{tls}/", expect: {{certificate_days_left: 14}}}}
+  - {{id: tls-untrusted, vendor: http, config: {{url: "https://localhost:{tls}/"}}}}
   - {{id: gone, vendor: http, config: {{url: "http://127.0.0.1:{closed}/"}}}}
 """
 
@@ -59,15 +76,20 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.nginx, self.prometheus, self.dialtone, self.closed = (free_port() for _ in range(4))
+        self.nginx, self.tls, self.prometheus, self.dialtone, self.closed = (free_port() for _ in range(5))
+        self.certificate = certificates.issue(folder, days=CERTIFICATE_DAYS, now=time.time())
         self.url = f"http://127.0.0.1:{self.dialtone}"
 
     def get(self, path: str, **query: str) -> httpx.Response:
         return httpx.get(self.url + path, params=query, timeout=10)
 
     def state(self, integration: str) -> str:
-        state: str = self.get(f"/v2/integrations/{integration}").json()["health"]["state"]
-        return state
+        return str(self.health(integration)["state"])
+
+    def health(self, integration: str) -> dict[str, object]:
+        """State, reason and since of an integration, as the API tells them."""
+        health: dict[str, object] = self.get(f"/v2/integrations/{integration}").json()["integration"]
+        return health
 
     def promql(self, query: str) -> list[dict[str, object]]:
         """The result of an instant query on the real Prometheus."""
@@ -87,7 +109,8 @@ class Site:
         )  # fmt: skip
 
     def nginx_command(self) -> list[str]:
-        (self.folder / "nginx.conf").write_text(NGINX.format(dir=self.folder, port=self.nginx))
+        tls = {"tls": self.tls, "chain": self.certificate.chain, "key": self.certificate.key}
+        (self.folder / "nginx.conf").write_text(NGINX.format(dir=self.folder, port=self.nginx, **tls))
         return [program("nginx"), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
 
     def prometheus_command(self) -> list[str]:
@@ -112,6 +135,8 @@ class Site:
             prometheus=self.prometheus,
             nginx=self.nginx,
             closed=self.closed,
+            tls=self.tls,
+            authority=self.certificate.authority,
         )
         (self.folder / "dialtone.yaml").write_text(text)
         return dialtone_command("serve", "--config", str(self.folder / "dialtone.yaml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.real.conftest import Site
+from tests.real.conftest import CERTIFICATE_DAYS, Site
 from tests.real.servers import answers, eventually, program, running
 
 BOARD = Path(__file__).parent.parent.parent / "dashboards" / "overview.json"
@@ -22,6 +22,9 @@ BOARD = Path(__file__).parent.parent.parent / "dashboards" / "overview.json"
         ("broken", "down"),
         ("locked", "unauthorized"),
         ("gone", "down"),
+        ("tls", "up"),
+        ("tls-ending", "down"),
+        ("tls-untrusted", "down"),
     ],
 )
 def test_each_vendor_is_judged_by_what_it_means(site: Site, integration: str, state: str) -> None:
@@ -30,9 +33,23 @@ def test_each_vendor_is_judged_by_what_it_means(site: Site, integration: str, st
 
 def test_a_failed_condition_is_named_with_what_was_seen(site: Site) -> None:
     eventually("says-no is down", lambda: site.state("says-no") == "down")
-    reason = site.get("/v2/integrations/says-no").json()["health"]["reason"]
+    reason = str(site.health("says-no")["reason"])
     assert "/status" in reason
     assert "failing" in reason
+
+
+def test_a_certificate_that_nears_its_end_is_told_in_days_and_as_a_metric(site: Site) -> None:
+    eventually("tls-ending is down", lambda: site.state("tls-ending") == "down")
+    assert "certificate ends in 9.0 days, wanted 14" in str(site.health("tls-ending")["reason"])
+    days = '(dialtone_certificate_expiry_timestamp_seconds{integration="tls"} - time()) / 86400'
+    result = eventually("the certificate's end is scraped", lambda: site.promql(days))
+    assert isinstance(result, list)
+    assert float(result[0]["value"][1]) == pytest.approx(CERTIFICATE_DAYS, abs=0.1)
+
+
+def test_an_untrusted_certificate_is_a_tls_failure(site: Site) -> None:
+    eventually("tls-untrusted is down", lambda: site.state("tls-untrusted") == "down")
+    assert "tls" in str(site.health("tls-untrusted")["reason"])
 
 
 def test_a_query_through_dialtone_reads_the_scrape_of_dialtone(site: Site) -> None:
@@ -126,7 +143,8 @@ def test_the_command_line_shows_status_and_asks_duckdb(site: Site) -> None:
 
 def test_it_stops_within_its_deadline_and_loses_nothing(site: Site, tmp_path: Path) -> None:
     other = Site(tmp_path)
-    other.nginx, other.prometheus = site.nginx, site.prometheus
+    other.nginx, other.tls, other.prometheus = site.nginx, site.tls, site.prometheus
+    other.certificate = site.certificate
     with running(other.dialtone_command(), log=tmp_path / "dialtone.log") as process:
         eventually("it is ready", lambda: answers(f"{other.url}/readyz"))
         process.terminate()
