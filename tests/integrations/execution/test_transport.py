@@ -142,3 +142,21 @@ async def test_repeated_headers_are_joined() -> None:
         httpx.Request("GET", "https://shop.example"), connect=1, timeout=2, max_body=9
     )
     assert reply.headers == {"link": "a, b", "x-one": "1"}
+
+
+class CertifiedTransport(httpx.MockTransport):
+    """A transport with connections of its own that can look at a certificate."""
+
+    taken = 3
+
+    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
+        return 12.5 if within == 1 else None
+
+
+@pytest.mark.parametrize(("asked", "days"), [(True, 12.5), (False, None)])
+async def test_the_certificate_is_looked_at_only_when_asked(asked: bool, days: float | None) -> None:
+    transport = HTTPTransport(CertifiedTransport(lambda _: httpx.Response(200)), clock=FakeClock())
+    request = httpx.Request("GET", "https://shop.example")
+    reply = await transport.send(request, connect=1, timeout=2, max_body=9, certificate=asked)
+    assert reply.certificate_days_left == days
+    assert transport.orphans == 3, "taken by nobody"

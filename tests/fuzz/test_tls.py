@@ -1,0 +1,129 @@
+"""TLS over loopback: a private authority, an expired certificate, one that nobody signed, no TLS at all."""
+
+import asyncio
+import datetime as dt
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from integrations.clock import SystemClock
+from integrations.connection import NetworkPolicy
+from integrations.execution.call import Answer
+from integrations.execution.executor import Executor
+from integrations.execution.outcome import FailureKind as K
+from tests.fakes.execution import call, line_spec
+from tests.fakes.signals import RecordingSubscriber
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+Serve = Callable[[Path | None], Awaitable[int]]
+
+
+def certificate(folder: Path, days: float) -> Path:
+    """A self-signed certificate for localhost that expires in so many days, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=90))
+        .not_valid_after(now + dt.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = folder / "cert.pem"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + pem)
+    return path
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer whatever comes, as a web server answers a TLS greeting on its plain port: in plain HTTP."""
+    try:
+        while await reader.read(65_536):
+            writer.write(OK)
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def start(cert: Path | None) -> int:
+            context = None
+            if cert is not None:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(cert)
+            server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+            stack.callback(server.close)
+            return int(server.sockets[0].getsockname()[1])
+
+        yield start
+
+
+async def get(port: int, ca_file: Path | None = None, scheme: str = "https") -> Answer:
+    executor = Executor(clock=SystemClock(), publish=RecordingSubscriber())
+    network = NetworkPolicy(ca_file=str(ca_file) if ca_file else None)
+    executor.open_line(line_spec(network=network))
+    url = f"{scheme}://localhost:{port}/"
+    prepare = lambda: httpx.Request("GET", url)  # noqa: E731 - one line is enough
+    try:
+        return await executor.execute(call(prepare=prepare, certificate=True, max_attempts=1))
+    finally:
+        await executor.aclose()
+
+
+async def test_a_private_authority_is_trusted_where_it_is_named_and_the_days_are_told(
+    serve: Serve, tmp_path: Path
+) -> None:
+    cert = certificate(tmp_path, days=30)
+    outcome, reply = await get(await serve(cert), cert)
+    assert outcome.ok
+    assert reply is not None
+    assert reply.certificate_days_left == pytest.approx(30, abs=0.1)
+
+
+async def test_a_certificate_that_nobody_signed_or_that_expired_is_a_tls_failure(
+    serve: Serve, tmp_path: Path
+) -> None:
+    good = certificate(tmp_path, days=30)
+    unsigned, _ = await get(await serve(good))
+    (tmp_path / "old").mkdir()
+    old = certificate(tmp_path / "old", days=-1)
+    expired, _ = await get(await serve(old), old)
+    assert (unsigned.kind, expired.kind) == (K.TLS, K.TLS)
+    assert "expired" in expired.detail
+    assert "self-signed" in unsigned.detail
+
+
+async def test_a_server_without_tls_is_a_tls_failure_and_plain_http_has_no_certificate(serve: Serve) -> None:
+    port = await serve(None)
+    outcome, _ = await get(port)
+    assert outcome.kind is K.TLS
+    plain, reply = await get(port, scheme="http")
+    assert plain.ok
+    assert reply is not None
+    assert reply.certificate_days_left is None
+
+
+async def test_a_port_that_nobody_listens_on_is_refused_and_nothing_was_sent() -> None:
+    outcome, _ = await get(1, scheme="http")
+    assert outcome.kind is K.CONNECTION
