@@ -152,9 +152,8 @@ class SQLiteUnits:
             if self._halt.is_set():
                 deliver(self._given_up(group, commits))
                 return
-            if live:
-                again = commits.store(live)
-            elif commits.reason is not None:
+            again = commits.store(live) if live else []
+            if not live and commits.reason is not None:
                 commits.probe()
             kept = set(map(id, again))
             deliver([entry for entry in group if id(entry) not in kept])

@@ -175,6 +175,16 @@ async def test_a_withdrawn_unit_is_not_stored_later(units: SQLiteUnits) -> None:
     assert await units.run(stored) == {"next"}
 
 
+async def test_a_withdrawn_unit_waits_no_longer(units: SQLiteUnits) -> None:
+    await units.run(limit_pages)
+    with pytest.raises(StorageUnavailableError):
+        await units.run(insert("withdrawn", size=100_000))
+
+    await wait_until(lambda: ("dialtone_queue_depth", ("storage",), 0) in list(units.samples()))
+    with anyio.fail_after(2):
+        await units.aclose(drain=5)
+
+
 async def test_a_disk_that_stays_full_stays_a_failure_though_nobody_writes(units: SQLiteUnits) -> None:
     await units.run(limit_pages)
     with pytest.raises(StorageUnavailableError):
