@@ -10,6 +10,7 @@ from app.api import analytics, integrations, operators, probes, vendors
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
+from app.api.reading import JSONRequest
 from app.api.tokens import TokenTable
 from app.operations import Operations
 from app.parts import Parts
@@ -51,6 +52,7 @@ def create_app(
         exception_handlers=HANDLERS,
         lifespan=list(lifespan),
         openapi_config=openapi_config(parts.version),
+        request_class=JSONRequest,
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )

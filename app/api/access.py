@@ -25,6 +25,12 @@ CallerHeader = Annotated[
     ),
 ]
 
+_HOW = "`Authorization: Bearer TOKEN`, or as the password of HTTP Basic"
+_NO_TOKEN = f"Send an API token: {_HOW}."
+_UNKNOWN_TOKEN = (
+    f"No known API token was sent: {_HOW}; its sha256 must stand in the configuration's `tokens`."
+)
+
 CHALLENGE = 'Bearer realm="dialtone", Basic realm="dialtone", charset="UTF-8"'
 
 
@@ -45,10 +51,11 @@ def require(request: RequestScope, scope: Scope) -> None:
     """
     caller = request.get("user")
     if not isinstance(caller, Caller):
+        sent = any(name == b"authorization" for name, _ in request["headers"])
         raise ProblemError(
             "unauthorized",
             status=HTTPStatus.UNAUTHORIZED,
-            detail="Send an API token: `Authorization: Bearer TOKEN`, or as the password of HTTP Basic.",
+            detail=_UNKNOWN_TOKEN if sent else _NO_TOKEN,
             headers={"www-authenticate": CHALLENGE},
         )
     if caller.scope < scope:

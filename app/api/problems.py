@@ -17,6 +17,14 @@ from integrations.execution.outcome import Outcome
 
 MEDIA_TYPE = "application/problem+json"
 
+_SENTENCES = {
+    HTTPStatus.NOT_FOUND: "Nothing is served at this path; /docs lists what is.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; /docs lists what does.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "A body may have at most 1 MiB.",
+}
+_BODY = "data"
+"""What Litestar calls the body as a whole, a word that no client knows."""
+
 log = structlog.get_logger("dialtone.api")
 
 
@@ -127,23 +135,28 @@ def _sentence(error: HTTPException, status: HTTPStatus) -> str:
     """Litestar's validation message holds the whole URL with its query, so it is not passed on."""
     if status == HTTPStatus.BAD_REQUEST and error.extra:
         return "The request holds values that are not accepted; see errors."
-    if status == HTTPStatus.NOT_FOUND:
-        return "Nothing is served at this path; /docs lists what is."
-    return error.detail or status.description
+    return _SENTENCES.get(status) or error.detail or status.description
 
 
 def _invalid_values(request: AnyRequest, extra: object) -> tuple[InvalidValue, ...]:
     if not isinstance(extra, list):
         return ()
     return tuple(
-        InvalidValue(
-            message=str(one.get("message", "")),
-            key=_wire_name(request, str(one.get("key", ""))),
-            source=str(getattr(one.get("source", ""), "value", one.get("source", ""))),
+        _invalid_value(
+            request, one.get("key", ""), message=one.get("message", ""), source=one.get("source", "")
         )
         for one in extra
         if isinstance(one, dict)
     )
+
+
+def _invalid_value(request: AnyRequest, key: object, *, message: object, source: object) -> InvalidValue:
+    origin = str(getattr(source, "value", source))
+    if (key, origin) == (_BODY, "body"):
+        # Of a body that is missing Litestar says only the repr of this name.
+        missing = message == repr(_BODY)
+        return InvalidValue(message="a JSON object is required" if missing else str(message), source=origin)
+    return InvalidValue(message=str(message), key=_wire_name(request, str(key)), source=origin)
 
 
 def _wire_name(request: AnyRequest, key: str) -> str:

@@ -178,6 +178,25 @@ def test_a_body_over_one_mebibyte_is_refused(client, dialtone):
     assert not dialtone.orders
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b'{"reason": ' * 50_000, "nested too deeply", id="deep objects"),
+        pytest.param(
+            b'{"reason": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply", id="deep lists"
+        ),
+        pytest.param(b'{"reason": "\xff"}', "no UTF-8", id="no UTF-8"),
+        pytest.param(b"\x00", "malformed", id="no JSON"),
+        pytest.param(b"", "a JSON object is required", id="nothing"),
+    ],
+)
+def test_a_hostile_body_is_the_clients_fault_and_told_so(client, dialtone, body, words):
+    answer = client.post(PAUSE, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert not dialtone.orders
+
+
 def test_every_answer_has_the_security_headers(client):
     for path in ("/", "/v2/integrations", "/nothing", "/healthz"):
         headers = client.get(path).headers
