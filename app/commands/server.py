@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
-import click
 import httpx
 import msgspec
 
@@ -31,9 +30,14 @@ class Reply(NamedTuple):
         """Whether the request succeeded."""
         return self.status < 400
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the token is missing, unknown or too weak."""
+        return self.status in {401, 403}
+
 
 class Server:
-    """Asks a Dialtone server. A missing server or an unknown token ends the command."""
+    """Asks a Dialtone server. A missing server, or an answer that is not Dialtone's, ends the command."""
 
     def __init__(self, url: str, *, token: str = "", client: ClientFactory | None = None) -> None:
         self._url = url
@@ -76,8 +80,6 @@ class Server:
 
     def _reply(self, answer: httpx.Response) -> Reply:
         reply = Reply(answer.status_code, answer.text, _decoded(answer))
-        if answer.status_code in {401, 403}:
-            raise exits.NotAllowedError(_not_allowed(reply))
         if reply.body is None:
             raise exits.CommandError(
                 f"What answers at {self._url} is not Dialtone: set --url or DIALTONE_URL to its address."
@@ -108,9 +110,3 @@ def _decoded(answer: httpx.Response) -> object:
         return msgspec.json.decode(answer.content)
     except msgspec.DecodeError:
         return None
-
-
-def _not_allowed(reply: Reply) -> str:
-    detail = reply.body.get("detail", "") if isinstance(reply.body, dict) else ""
-    hint = "Set DIALTONE_TOKEN to a token." if reply.status == 401 else ""
-    return f"{click.unstyle(str(detail))} {hint}".strip() or "The server refused the request."

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TypeVar
 
 import click
@@ -45,29 +46,36 @@ class Session:
     def read(self, reply: Reply, shape: type[T], *, as_json: bool) -> T | None:
         """Return a good answer in its shape, or None when it was already printed as JSON.
 
-        A problem ends the command with code 1.
+        A problem ends the command with code 1, one of the token with code 4.
         """
         if as_json:
             click.echo(reply.text)
             if not reply.ok:
-                raise exits.Ended(exits.FAILED)
+                raise exits.Ended(exits.NOT_ALLOWED if reply.is_refusal else exits.FAILED)
             return None
         if not reply.ok:
-            raise exits.CommandError(problem_text(reply.body))
+            raise _refusal(reply) if reply.is_refusal else exits.CommandError(problem_text(reply.body))
         return msgspec.convert(reply.body, shape)
 
 
+def _refusal(reply: Reply) -> exits.NotAllowedError:
+    hint = (
+        " Set DIALTONE_TOKEN, or --token, to such a token." if reply.status == HTTPStatus.UNAUTHORIZED else ""
+    )
+    return exits.NotAllowedError(f"{problem_text(reply.body)}{hint}")
+
+
 def problem_text(body: object) -> str:
-    """Return a problem as a person reads it: the sentence, then each value that is wrong."""
+    """Return a problem as a person reads it: the sentence, then each wrong value that is not in it."""
     if not isinstance(body, dict):
         return "The server answered with something else than a problem."
-    lines = [str(body.get("detail") or body.get("title") or "The request failed.")]
-    lines += [
+    sentence = str(body.get("detail") or body.get("title") or "The request failed.")
+    lines = [
         f"  {one.get('key') or one.get('source', '')}: {one.get('message', '')}"
         for one in body.get("errors", ())
-        if isinstance(one, dict)
+        if isinstance(one, dict) and str(one.get("message", "")) not in sentence
     ]
-    return "\n".join(lines)
+    return "\n".join((click.unstyle(sentence), *lines))
 
 
 def json_option(command: F) -> F:

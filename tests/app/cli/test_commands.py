@@ -169,6 +169,12 @@ def test_without_a_server_a_command_ends_with_3_and_says_what_to_type(arguments)
     assert "dialtone serve --config FILE" in result.stderr
 
 
+def test_without_a_server_json_still_gets_one_json_document():
+    result = CliRunner().invoke(main, ["status", "--json"], obj=no_server)
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["type"] == "urn:dialtone:problem:no-server"
+
+
 def test_an_address_that_is_none_ends_with_3(dialtone):
     result = CliRunner().invoke(main, ["--url", "nonsense", "status"])
     assert result.exit_code == 3
@@ -180,6 +186,19 @@ def test_a_missing_or_weak_token_ends_with_4(dialtone):
     assert (missing.exit_code, weak.exit_code) == (4, 4)
     assert "DIALTONE_TOKEN" in missing.stderr
     assert "lacks the scope operate" in weak.stderr
+
+
+@pytest.mark.parametrize(("token", "status"), [("", 401), ("ghost", 401), ("read", 403)])
+def test_a_refused_token_with_json_prints_the_problem_and_ends_with_4(dialtone, token, status):
+    result = run(dialtone, "pause", "slack-prod", "-r", "x", "--json", tokens=TOKENS, DIALTONE_TOKEN=token)
+    assert result.exit_code == 4
+    # The application runs in this process, and its log may share stdout.
+    assert json.loads(result.stdout.splitlines()[-1])["status"] == status
+
+
+def test_a_token_that_is_unknown_is_not_called_missing(dialtone):
+    result = run(dialtone, "status", tokens=TOKENS, DIALTONE_TOKEN="ghost")
+    assert "No known API token was sent" in result.stderr
 
 
 def test_the_token_may_come_from_the_environment(dialtone):
