@@ -13,6 +13,7 @@ from integrations.samples import Sample
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
+STOP_SECONDS = 30.0
 
 log = structlog.get_logger("dialtone.supervisor")
 
@@ -47,6 +48,16 @@ class Supervisor:
         """Cancel all tasks, the last one started first."""
         for name in reversed(list(self._scopes)):
             await self.stop(name)
+
+    async def finish(self, part: str, ending: Callable[[], Awaitable[None]]) -> None:
+        """Let a part end within 30 s; one that fails or hangs is logged, and keeps no other from ending."""
+        with anyio.move_on_after(STOP_SECONDS) as limit:
+            try:
+                await ending()
+            except Exception:
+                log.exception("stopping failed", part=part)
+        if limit.cancelled_caught:
+            log.error("stopping takes too long", part=part, seconds=STOP_SECONDS)
 
     def samples(self) -> Iterable[Sample]:
         """Restarts by task."""

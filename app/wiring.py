@@ -5,6 +5,7 @@ order.
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import anyio
@@ -201,11 +202,13 @@ class Dialtone:
 
     async def _stop(self) -> None:
         """Let each part finish what it has, in the order of the data: checks, calls, rows, state."""
-        await self.supervisor.stop("monitor")
-        await self.executor.aclose()
-        await self.analytics.aclose()
-        await self.supervisor.stop_all()
-        await self.storage.aclose()
+        finish = self.supervisor.finish
+        await finish("checks", partial(self.supervisor.stop, "monitor"))
+        await finish("executor", self.executor.aclose)
+        await finish("monitor", self.monitor.aclose)
+        await finish("analytics", self.analytics.aclose)
+        await finish("tasks", self.supervisor.stop_all)
+        await finish("storage", self.storage.aclose)
 
 
 Companion = Callable[[Dialtone], Coroutine[object, object, None]]

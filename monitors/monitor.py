@@ -61,7 +61,7 @@ class IntegrationMonitor:
     `framework` carries checks out, `executor` is told when one succeeds. Confirmed changes go to `store`
     first and to `publish` then. Everything is called on the event loop; methods that name an integration
     raise UnknownIntegration. Wire it so: `await load()`, `watch(…)` for each integration, `run()` in a task,
-    and subscribe it to the bus.
+    `await aclose()` after it, and subscribe it to the bus.
     """
 
     def __init__(
@@ -106,6 +106,10 @@ class IntegrationMonitor:
             while True:
                 self._end_pauses()
                 await self._clock.sleep(PAUSE_TICK)
+
+    async def aclose(self) -> None:
+        """Store what waits after `run` was cancelled, once no call is in flight that may change it."""
+        await self._saver.save_all()
 
     def watch(self, connection: Connection, vendor: str, checks: Sequence[Check]) -> None:
         """Watch an integration, or watch it under a changed configuration; `vendor` is its vendor's name for

@@ -19,7 +19,8 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 MOST_CHANGES = 1_000
 AT_ONCE = 64
-SAVE_TIMEOUT = 5.0
+SAVE_TIMEOUT = 15.0
+"""Longer than a store's own deadline: a save given up here may still be made, and would be made twice."""
 SETTLE_TIMEOUT = 5.0
 
 log = structlog.get_logger("dialtone.health")
@@ -76,33 +77,13 @@ class HealthSaver:
     async def settle(self, integration: str) -> None:
         """Wait until an integration is stored, at most five seconds: what is not stays in line."""
         if not self._is_running:
-            await self._save_all()
+            await self.save_all()
             return
         with anyio.move_on_after(SETTLE_TIMEOUT):
             while integration in self._unsaved:
                 await self._saved.wait()
 
-    async def run(self) -> None:
-        """Store until cancelled; then once more, for at most two seconds."""
-        self._is_running = True
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake = anyio.Event()
-                while not await self._save_all():
-                    await self._clock.sleep(self._back_off())
-        finally:
-            self._is_running = False
-            with anyio.CancelScope(shield=True), anyio.move_on_after(2.0):
-                await self._save_all()
-
-    def samples(self) -> Iterable[Sample]:
-        """What waits, what was dropped, and failed saves."""
-        yield Sample("dialtone_queue_depth", ("health",), len(self._unsaved))
-        yield Sample("dialtone_queue_dropped_total", ("health", "full"), self._dropped)
-        yield Sample("dialtone_health_save_failures_total", (), self._failures)
-
-    async def _save_all(self) -> bool:
+    async def save_all(self) -> bool:
         """Store all that waits, some at a time; return whether all of it is stored. Stops at a failure."""
         for start in range(0, len(waiting := list(self._unsaved)), AT_ONCE):
             failures = self._failures
@@ -112,6 +93,24 @@ class HealthSaver:
             if self._failures > failures:
                 return False
         return True
+
+    async def run(self) -> None:
+        """Store until cancelled; what waits then is left to `save_all`."""
+        self._is_running = True
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake = anyio.Event()
+                while not await self.save_all():
+                    await self._clock.sleep(self._back_off())
+        finally:
+            self._is_running = False
+
+    def samples(self) -> Iterable[Sample]:
+        """What waits, what was dropped, and failed saves."""
+        yield Sample("dialtone_queue_depth", ("health",), len(self._unsaved))
+        yield Sample("dialtone_queue_dropped_total", ("health", "full"), self._dropped)
+        yield Sample("dialtone_health_save_failures_total", (), self._failures)
 
     async def _save(self, integration: str) -> None:
         """Store one integration and publish its changes; what could not be stored stays in line."""

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import anyio
 import pytest
+import structlog
 
-from app.supervisor import Supervisor
+from app.supervisor import STOP_SECONDS, Supervisor
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 
 
@@ -66,3 +67,15 @@ async def test_stopping_waits_until_the_task_has_ended() -> None:
         await clock.sleep(1)
         await supervisor.stop("tidy")
         assert ended == [1]
+
+
+async def test_a_part_that_hangs_while_it_stops_is_left_behind() -> None:
+    clock = LoopClock()
+    supervisor = Supervisor(clock)
+    began = clock.monotonic()
+
+    with structlog.testing.capture_logs() as logs:
+        await supervisor.finish("executor", anyio.sleep_forever)
+
+    assert clock.monotonic() - began == pytest.approx(STOP_SECONDS, abs=0.1)
+    assert [(entry["event"], entry["part"]) for entry in logs] == [("stopping takes too long", "executor")]

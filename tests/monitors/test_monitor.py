@@ -326,6 +326,18 @@ async def test_a_confirmed_change_outlives_a_store_that_fails() -> None:
     assert [change.after for change in watch.store.changes][-2:] == [Health.DOWN, Health.DOWN]
 
 
+async def test_what_the_last_calls_change_is_stored_when_the_monitor_closes() -> None:
+    watch = Watch()
+    watch_wiki(watch)
+    async with running(watch):
+        await watch.clock.sleep(2)
+    watch.monitor.on_signal(opened())
+    await watch.monitor.aclose()
+    (saved,) = await watch.store.load_health()
+    assert saved.state is Health.DOWN
+    assert watch.changes()[-1] == ("", "up", "down")
+
+
 async def test_a_changed_configuration_keeps_what_is_known() -> None:
     watch = Watch()
     watch_wiki(watch)

@@ -8,6 +8,7 @@ import anyio
 import pytest
 import structlog
 
+from app.storage.thread import DEADLINE
 from integrations.samples import Sample
 from integrations.signals import Evidence, Health, HealthChange
 from monitors.report import SavedHealth
@@ -151,6 +152,36 @@ async def test_a_store_that_hangs_is_given_up_and_asked_again() -> None:
     assert len(desk.published.signals) == 1
 
 
+class QueueingStore(FakeStore):
+    """As SQLite's: a unit not stored by the deadline is withdrawn, one whose caller left stays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = anyio.Event()
+        self.left_in_line = 0
+
+    async def save_health(self, state: SavedHealth, changes: object) -> None:
+        try:
+            with anyio.fail_after(DEADLINE):
+                await self.room.wait()
+        except anyio.get_cancelled_exc_class():
+            self.left_in_line += 1
+            raise
+        await super().save_health(state, changes)  # type: ignore[arg-type]  # passed on as it came
+
+
+async def test_a_save_is_not_left_in_the_stores_line_to_be_made_twice() -> None:
+    store = QueueingStore()
+    desk = Desk(store)
+    async with desk.open():
+        desk.note()
+        await desk.clock.sleep(120)
+        store.room.set()
+        await desk.clock.sleep(31)
+    assert store.left_in_line == 0
+    assert len(store.changes) == 1
+
+
 async def test_changes_keep_their_order_across_failures() -> None:
     store = FakeStore()
     desk = Desk(store)
@@ -202,11 +233,12 @@ async def test_above_the_bound_the_oldest_change_is_dropped_and_counted() -> Non
     assert len(desk.published.signals) == MOST_CHANGES
 
 
-async def test_what_waits_at_the_end_is_stored_before_the_saver_stops() -> None:
+async def test_what_waits_at_the_end_can_be_stored_after_the_saver_has_stopped() -> None:
     store = FakeStore()
     desk = Desk(store)
     async with desk.open():
         desk.note()
+    assert await desk.saver.save_all()
     assert len(store.changes) == len(desk.published.signals) == 1
 
 

@@ -1,0 +1,41 @@
+"""The whole Dialtone, put together and taken apart."""
+
+from pathlib import Path
+
+import httpx
+import structlog
+
+from app.settings import load_settings
+from app.wiring import Dialtone
+
+CONFIG = """
+state_dir: {dir}/state
+integrations:
+  - {{id: web, vendor: http, config: {{url: "https://vendor.invalid/"}}}}
+"""
+
+
+class Stubborn(httpx.AsyncBaseTransport):
+    """A pool that fails when it is closed."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, request=request)
+
+    async def aclose(self) -> None:
+        raise RuntimeError("the pool does not close")
+
+
+async def test_a_part_that_cannot_stop_keeps_no_other_from_storing_what_it_has(tmp_path: Path) -> None:
+    config = tmp_path / "dialtone.yaml"
+    config.write_text(CONFIG.format(dir=tmp_path))
+    dialtone = Dialtone(load_settings(config), transport=lambda _: Stubborn())
+
+    with structlog.testing.capture_logs() as logs:
+        async with dialtone.running():
+            pass
+
+    assert dialtone.analytics.status().reason == "analytics is closed"
+    assert dialtone.storage.healthy() == "storage is not open"
+    assert [(entry["event"], entry["part"]) for entry in logs if entry["log_level"] == "error"] == [
+        ("stopping failed", "executor")
+    ]
