@@ -26,7 +26,7 @@ _KINDS = {
 _NEVER_RETRIED = frozenset({501, 505})
 _ACCESS = (FailureKind.FORBIDDEN, FailureKind.UNAUTHORIZED)
 _MAX_WORD = 120
-_LONGEST = 1e10
+_LONGEST = 31 * 86_400.0
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -93,17 +93,8 @@ class AnswerReader:
                 return reply.text()
 
     def _good(self, reply: Reply, action: Action, readings: tuple[QuotaReading, ...]) -> Verdict:
-        if action.answer != "json" or not reply.body:
-            return Verdict(readings=readings)
-        try:
-            value = reply.json()
-        except UNREADABLE:
-            detail = f"the answer (status {reply.status}) is not JSON"
-            return Verdict(kind=FailureKind.MALFORMED, detail=detail, readings=readings)
-        if action.items and not isinstance(pointers.get(value, action.items), list):
-            detail = f"the answer holds no list at {action.items}"
-            return Verdict(kind=FailureKind.MALFORMED, detail=detail, readings=readings)
-        return Verdict(readings=readings)
+        detail = _misread(reply, action) if action.answer == "json" else ""
+        return Verdict(kind=FailureKind.MALFORMED if detail else None, detail=detail, readings=readings)
 
     def _kind(self, rule: ErrorRule | None, code: str, status: int) -> FailureKind | None:
         if rule is None:
@@ -140,8 +131,10 @@ class AnswerReader:
         for place in self._errors.retry_after:
             if (seconds := self._retry_after(place, reply)) is not None:
                 return max(0.0, seconds)
+        now = self._now()
         spent = [reading.reset_at for reading in readings if reading.remaining == 0 and reading.reset_at]
-        return max(0.0, max(spent) - self._now()) if spent else None
+        # An end that is over, by our clock, says nothing: asking again at once would be what was refused.
+        return max((at - now for at in spent if at > now), default=None)
 
     def _retry_after(self, place: RetryAfter, reply: Reply) -> float | None:
         text = reply.headers.get(place.header.lower(), "") if place.header else ""
@@ -186,18 +179,40 @@ class AnswerReader:
 def seconds_until(text: str, unit: str, now: float) -> float | None:
     """How long from `now` until what a vendor wrote in `unit`; None when it cannot be read.
 
-    Units are those of the schema, and http_date (RFC 9110, 5.6.7).
+    Units are those of the schema, and http_date (RFC 9110, 5.6.7). No vendor counts over more than a month,
+    so a longer time is taken for a mistake: a wrong unit or clock must not silence an integration for years.
     """
     try:
-        if unit == "iso8601":
-            return _utc(dt.datetime.fromisoformat(text)) - now
-        if unit == "http_date":
-            return _utc(email.utils.parsedate_to_datetime(text)) - now
-        seconds = float(text) * (0.001 if "milliseconds" in unit else 1.0)
+        seconds = _seconds(text, unit, now)
     except (ValueError, OverflowError):
         return None
-    seconds -= now if unit.startswith("epoch") else 0.0
-    return seconds if abs(seconds) < _LONGEST else None
+    return seconds if abs(seconds) <= _LONGEST else None
+
+
+def _seconds(text: str, unit: str, now: float) -> float:
+    if unit == "iso8601":
+        return _utc(dt.datetime.fromisoformat(text)) - now
+    if unit == "http_date":
+        return _utc(email.utils.parsedate_to_datetime(text)) - now
+    seconds = float(text) * (0.001 if "milliseconds" in unit else 1.0)
+    return seconds - now if unit.startswith("epoch") else seconds
+
+
+def _misread(reply: Reply, action: Action) -> str:
+    """Why a good answer cannot be taken for the JSON that the action gives; empty when it can.
+
+    Only a 200 must have a body: 201, 202 and 204 often have none.
+    """
+    if not reply.body and (reply.status != 200 or action.method == "HEAD"):
+        return ""
+    try:
+        value = reply.json()
+    except UNREADABLE:
+        return f"the answer (status {reply.status}) is not JSON"
+    wants_list = bool(action.items or action.paginate)
+    if wants_list and not isinstance(pointers.get(value, action.items), list):
+        return f"the answer holds no list at {action.items or 'its top'}"
+    return ""
 
 
 def _utc(moment: dt.datetime) -> float:

@@ -79,10 +79,7 @@ def _single(condition: Condition, answer: Judged) -> str:
     if condition.status is not None:
         return _status(condition.status, answer.status)
     if condition.latency_below is not None:
-        met = answer.duration < condition.latency_below
-        return (
-            "" if met else f"latency was {answer.duration:.3g} s, wanted below {condition.latency_below:g} s"
-        )
+        return _latency(condition.latency_below, answer.duration)
     return _certificate(condition.certificate_days_left or 0.0, answer.certificate_days_left)
 
 
@@ -191,8 +188,10 @@ def _same(value: object, wanted: object) -> bool:
 
 
 def _number(value: object) -> float:
-    """A JSON number; anything else becomes one that no comparison holds for."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    """A JSON number, as it is, because no float holds the longest ones; anything else becomes one that no
+    comparison holds for.
+    """
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
 
 
 def _seen(value: object) -> str:

@@ -29,7 +29,10 @@ class Origins:
         Raises:
             ForeignHostError: when it may not; the message names the host only.
         """
-        scheme, host, port = _origin(url)
+        try:
+            scheme, host, port = _origin(url)
+        except UnicodeError as error:
+            raise ForeignHostError("an address whose host is no name") from error
         learned = scheme == "https" and port == 443 and f".{host}".endswith(self._suffixes or ("\0",))
         if url.userinfo or not ((scheme, host, port) in self._origins or learned):
             raise ForeignHostError(f"{host or 'an address without host'} is not an allowed host")
@@ -37,4 +40,4 @@ class Origins:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host.lower(), url.port or _PORTS.get(url.scheme, 0)
+    return url.scheme, url.host.lower(), _PORTS.get(url.scheme, 0) if url.port is None else url.port

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-import re
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -10,9 +10,8 @@ import msgspec
 
 from integrations.manifest.schema import Input
 from integrations.manifest.source import nearest
-from integrations.manifest.templates import UnfitValueError
+from integrations.manifest.templates import UnfitValueError, fits_header
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -41,7 +40,8 @@ def read(value: object, declared: Input) -> object:
             raise ValueError(f"is required ({_NAMES[declared.type]})")
         return msgspec.UNSET
     is_bool = isinstance(value, bool) and declared.type != "boolean"
-    if is_bool or not isinstance(value, _TYPES[declared.type]):
+    is_endless = isinstance(value, float) and not math.isfinite(value)
+    if is_bool or is_endless or not isinstance(value, _TYPES[declared.type]):
         raise ValueError(f"must be {_NAMES[declared.type]}")
     if declared.enum and text(value) not in declared.enum:
         near = nearest(text(value), declared.enum)
@@ -80,10 +80,10 @@ def header(value: str) -> str:
     """A header's value.
 
     Raises:
-        UnfitValueError: when it holds a control character.
+        UnfitValueError: when it holds what no header may.
     """
-    if _CONTROL.search(value):
-        raise UnfitValueError("holds a control character, which no header may")
+    if not fits_header(value):
+        raise UnfitValueError("holds a character that no header may")
     return value
 
 

@@ -16,12 +16,13 @@ import msgspec
 from integrations.clock import Clock
 from integrations.errors import InvalidParams
 from integrations.manifest import inputs, pointers
-from integrations.manifest.hosts import Origins
+from integrations.manifest.hosts import ForeignHostError, Origins
 from integrations.manifest.schema import Action, Input, Manifest
-from integrations.manifest.templates import Lookup, Position, Template, UnfitValueError
+from integrations.manifest.templates import Lookup, Position, Template, UnfitValueError, fits_header
 from integrations.manifest.values import Values
 
 USER_AGENT = "Dialtone"
+_OF_ONE_REQUEST = frozenset({"host", "content-length", "content-type", "transfer-encoding"})
 
 
 class _Placed(NamedTuple):
@@ -89,17 +90,18 @@ class RequestPlan:
             InvalidParams: when a value cannot stand where it is to go.
         """
         placed = self._place(params)
+        self._add_key(placed, key)
         try:
-            path = self._path.fill(self._lookup(placed.path))
-            headers = self._filled_headers()
+            url = self._url(placed)
+            return self._request(url, {**self._filled_headers(), **placed.headers}, placed)
         except UnfitValueError as error:
             raise InvalidParams(self.name, {"path": str(error)}) from error
-        self._add_key(placed, key)
-        query = [(name, template.fill(self._values)) for name, template in self._query.items()]
-        url = self._origins.check(httpx.URL(self._base + path))
-        if pairs := [*query, *placed.query]:
-            url = url.copy_merge_params(httpx.QueryParams(tuple(pairs)))
-        return self._request(url, {**headers, **placed.headers}, placed)
+        except httpx.InvalidURL as error:
+            raise InvalidParams(self.name, {"address": "the values make it too long"}) from error
+        except UnicodeError as error:
+            raise InvalidParams(
+                self.name, {"text": "a value of path, query or body is no Unicode"}
+            ) from error
 
     def follow(self, url: str, request: httpx.Request) -> httpx.Request:
         """The request for a further page at `url`, which the vendor named: like `request`, within the allowed
@@ -108,9 +110,19 @@ class RequestPlan:
         Raises:
             ForeignHostError: when the URL leads elsewhere.
         """
-        target = self._origins.check(request.url.join(url))
-        headers = {key: value for key, value in request.headers.items() if key != "host"}
-        return httpx.Request(request.method, target, headers=headers)
+        try:
+            target = request.url.join(url)
+        except httpx.InvalidURL as error:
+            raise ForeignHostError("what was given is no address") from error
+        headers = {key: value for key, value in request.headers.items() if key not in _OF_ONE_REQUEST}
+        return httpx.Request(request.method, self._origins.check(target), headers=headers)
+
+    def _url(self, placed: _Placed) -> httpx.URL:
+        path = self._path.fill(self._lookup(placed.path))
+        url = self._origins.check(httpx.URL(self._base + path))
+        query = [(name, template.fill(self._values)) for name, template in self._query.items()]
+        pairs = (*query, *placed.query)
+        return url.copy_merge_params(httpx.QueryParams(pairs)) if pairs else url
 
     def _filled_headers(self) -> dict[str, str]:
         filled = {key: template.fill(self._values) for key, template in self._headers.items()}
@@ -143,7 +155,9 @@ class RequestPlan:
             return
         key = key or str(uuid.uuid4())
         if place.header:
-            placed.headers[place.header.lower()] = inputs.header(key)
+            if not fits_header(key):
+                raise InvalidParams(self.name, {"idempotency key": "it holds a character that no header may"})
+            placed.headers[place.header.lower()] = key
         else:
             pointers.put(placed.body, place.to, key)
 

@@ -20,7 +20,7 @@ CALLS = frozenset({"unix_time()", "iso_time()", "uuid()"})
 
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[a-z_][a-z0-9_.]*(?:\(\))?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NO_HEADER = re.compile(r"[^\x20-\x7e]")
 
 
 class Position(Enum):
@@ -33,6 +33,11 @@ class Position(Enum):
 
 class UnfitValueError(ValueError):
     """A value cannot stand where it is to go; the message never holds the value."""
+
+
+def fits_header(value: str) -> bool:
+    """Whether a header may hold this value: visible ASCII and spaces, which every server reads alike."""
+    return not _NO_HEADER.search(value)
 
 
 def segments(text: str) -> str:
@@ -101,8 +106,8 @@ class Template:
             value = FUNCTIONS[function](value)
         if self._position is Position.PATH and function != "segments":
             return _segment(value)
-        if self._position is Position.HEADER and _CONTROL.search(value):
-            raise UnfitValueError(f"{name} holds a control character, which no header may")
+        if self._position is Position.HEADER and not fits_header(value):
+            raise UnfitValueError(f"{name} holds a character that no header may")
         return value
 
 

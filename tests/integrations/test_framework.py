@@ -228,7 +228,7 @@ async def test_a_refused_credential_is_news_once_until_it_was_taken_again() -> N
 async def test_a_secret_that_no_header_can_hold_is_refused_and_later_an_outcome() -> None:
     vendor = RecordingVendor(httpx.Response(401, json={}))
     framework = framework_for(vendor)
-    with pytest.raises(ConfigurationError, match=r"secrets: found secret\.token holds a control character"):
+    with pytest.raises(ConfigurationError, match=r"secrets: found secret\.token holds a character that no header may"):
         github(framework, secret=Secret("ghp_a\r\nx: y"))
     github(framework, secret=Secret("ghp_old", read=lambda: "ghp_new\n"))
 

@@ -157,7 +157,7 @@ def test_a_request_holds_only_what_the_manifest_names(vendor: str, action: str) 
 def test_every_status_has_a_meaning(vendor: str, action: str) -> None:
     manifest = CATALOG.manifest(vendor)
     reader = AnswerReader(manifest, now=lambda: 0.0)
-    declared = msgspec.structs.replace(manifest.actions[action], items="", output="")
+    declared = msgspec.structs.replace(manifest.actions[action], items="", output="", paginate="")
 
     for status in range(200, 600):
         verdict = reader.verdict(reply(status), declared)
