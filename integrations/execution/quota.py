@@ -19,6 +19,7 @@ from integrations.manifest.schema import Limit
 
 _SAME_WINDOW = 1.5
 _UNSTATED_BURST = 10.0
+_MOMENT = 1e-3
 
 
 class Part(Protocol):
@@ -235,10 +236,10 @@ class QuotaLine:
         return max((part.wait(now, cost, self._queued) for part in parts), default=0.0)
 
     async def take(self, parts: Sequence[Part], cost: float, within: float) -> float:
-        """Wait in line and take; return 0 when taken, else the wait that was longer than `within` seconds."""
+        """Wait in line and take; return 0 when taken, else the wait, above 0, that was too long."""
         expected = self.expected(parts, cost, self._clock.monotonic())
         if expected > within:
-            return expected
+            return max(expected, _MOMENT)
         turn = _Turn(cost)
         self._turns.append(turn)
         self._queued += cost
@@ -246,7 +247,7 @@ class QuotaLine:
         try:
             with anyio.move_on_after(within):
                 return await self._take_in_turn(turn, parts, deadline)
-            return max(self.expected(parts, 0.0, self._clock.monotonic()), 1e-3)
+            return max(self.expected(parts, 0.0, self._clock.monotonic()), _MOMENT)
         finally:
             self._turns.remove(turn)
             self._queued = self._queued - cost if self._turns else 0.0

@@ -115,6 +115,13 @@ def test_half_open_admits_one_at_a_time_and_three_in_all() -> None:
     assert watched.breaker.state is S.CLOSED
 
 
+def test_half_open_never_has_more_trials_out_than_it_admits_in_all() -> None:
+    watched = Watched(half_open_calls=2, half_open_concurrency=5)
+    watched.half_open()
+    permits = [watched.breaker.acquire(watched.now) for _ in range(5)]
+    assert [permit != REFUSED for permit in permits] == [True, True, False, False, False]
+
+
 def test_trials_that_fail_open_it_for_twice_as_long_up_to_the_most() -> None:
     watched = Watched(open_max=50)
     watched.open()

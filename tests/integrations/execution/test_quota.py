@@ -197,6 +197,13 @@ async def test_who_would_wait_too_long_is_refused_at_once_also_for_those_ahead()
         assert clock.monotonic() == pytest.approx(before, abs=0.01)
 
 
+async def test_who_comes_after_the_deadline_takes_nothing() -> None:
+    clock = LoopClock()
+    quota = VendorQuota("core", clock)
+    assert await QuotaLine(clock, bound=10).take([quota], 1, -0.001) > 0
+    assert quota._in_flight == 0
+
+
 async def test_a_full_line_refuses() -> None:
     clock = LoopClock()
     assert await QuotaLine(clock, bound=0).take([], 1, 60) == float("inf")

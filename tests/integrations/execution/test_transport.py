@@ -85,6 +85,11 @@ async def test_a_body_that_does_not_decode_is_malformed(encoding: str, body: byt
     assert stream.closed
 
 
+async def test_a_chunk_that_unpacks_to_much_more_than_itself_is_unpacked_whole() -> None:
+    body = b"\0" * 3_000_000
+    assert len((await send(Pieces(gzip.compress(body)), "gzip")).body) == len(body)
+
+
 @pytest.mark.parametrize("encoding", ["", "gzip"])
 async def test_the_cap_counts_decoded_bytes_and_stops_the_reading(encoding: str) -> None:
     bomb = b"\0" * 200_000_000
