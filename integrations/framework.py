@@ -30,11 +30,14 @@ PAGES = "_pages"
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """A synthetic probe of one capability; `cost` is what it draws on the vendor's quota."""
+    """A synthetic probe of one capability. `asks` says in words what it asks, `cost` is what it draws on the
+    vendor's quota.
+    """
 
     integration: str
     capability: str
     action: str
+    asks: str = ""
     cost: float = 1.0
 
 
@@ -133,7 +136,13 @@ class IntegrationFramework:
         """
         integration = self.integration(integration_id)
         return tuple(
-            Check(integration=integration.id, capability=one.capability, action=one.action, cost=one.cost)
+            Check(
+                integration=integration.id,
+                capability=one.capability,
+                action=one.action,
+                asks=integration.asked(one),
+                cost=one.cost,
+            )
             for one in integration.manifest.health
             if not one.auth or integration.auth_name in one.auth
         )
@@ -185,9 +194,10 @@ class IntegrationFramework:
         integration = self.integration(integration_id)
         plan = integration.plan(action)
         paginate = integration.manifest.paginate.get(plan.action.paginate)
+        seconds = integration.connection.policy.deadline if timeout is None else timeout
         order = Order(
             capability=integration.capability(action),
-            deadline=self._clock.monotonic() + (timeout or integration.connection.policy.deadline),
+            deadline=self._clock.monotonic() + seconds,
             run_id=uuid.uuid4().hex,
             origin=origin,
             caller=caller,

@@ -1,6 +1,7 @@
 """One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import httpx
 
@@ -14,7 +15,7 @@ from integrations.manifest.answers import AnswerReader
 from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
 from integrations.manifest.requests import RequestPlan
-from integrations.manifest.schema import Auth, Manifest, SecretField
+from integrations.manifest.schema import Auth, HealthCheck, Manifest, SecretField
 from integrations.manifest.templates import Template, UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
@@ -56,6 +57,16 @@ class Integration:
     def vendor(self) -> str:
         """The vendor's id."""
         return self.manifest.id
+
+    @property
+    def called(self) -> str:
+        """What people call the other end: the vendor's name, or what its manifest has instead."""
+        vendor = self.manifest.vendor
+        return Template(vendor.called).fill(self._values) or vendor.name
+
+    def asked(self, check: HealthCheck) -> str:
+        """What a check asks, in words: `user.get at GitHub`, `GET at shop.example`."""
+        return Template(check.asks).fill(self._values) or f"{check.action} at {self.called}"
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -113,14 +124,22 @@ class Integration:
 
     def redact(self, text: str) -> str:
         """The text without the connection's secrets, in any form they are sent in."""
-        sent = httpx.Request("GET", "https://redacted.invalid")
-        self.credential.apply(sent)
-        forms = {secret.reveal() for secret in self.connection.secrets.values()}
-        forms.update(part for value in sent.headers.values() for part in value.split())
-        forms.update(sent.url.params.values())
+        forms = {secret.reveal() for secret in self.connection.secrets.values()} | self._sent_forms()
+        forms |= {quote(form, safe="") for form in forms}
         for form in sorted(forms - _HARMLESS, key=len, reverse=True):
             text = text.replace(form, "***")
         return text
+
+    def _sent_forms(self) -> set[str]:
+        sent = httpx.Request("GET", "https://redacted.invalid")
+        try:
+            self.credential.apply(sent)
+        except UnfitValueError:
+            # The secret's file has changed to something that is never sent.
+            return set()
+        return {part for value in sent.headers.values() for part in value.split()} | {
+            *sent.url.params.values()
+        }
 
     def accepted(self) -> None:
         """The vendor took the credential: its next refusal is news again."""

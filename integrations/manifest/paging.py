@@ -28,7 +28,7 @@ def sized(paginate: Paginate, params: Mapping[str, object]) -> dict[str, object]
 
 def next_page(paginate: Paginate, reply: Reply, params: Mapping[str, object], *, items: int) -> Next | None:
     """The page after this answer, which held `items` items and was asked for with `params`; None after the
-    last.
+    last, and where a cursor leads to itself.
     """
     if paginate.kind == "link":
         url = _link(reply.headers.get("link", "")[:8192])
@@ -37,10 +37,18 @@ def next_page(paginate: Paginate, reply: Reply, params: Mapping[str, object], *,
         return None
     if paginate.kind in ("cursor", "next_url"):
         value = pointers.get(reply.json(), paginate.next)
-        if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
-            return None
-        return Next(url=str(value)) if paginate.kind == "next_url" else Next(params={paginate.cursor: value})
+        return _named(paginate, value, params) if _is_place(value) else None
     return _counted(paginate, params, items=items)
+
+
+def _is_place(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+
+
+def _named(paginate: Paginate, value: object, params: Mapping[str, object]) -> Next | None:
+    if paginate.kind == "next_url":
+        return Next(url=str(value))
+    return None if params.get(paginate.cursor) == value else Next(params={paginate.cursor: value})
 
 
 def _counted(paginate: Paginate, params: Mapping[str, object], *, items: int) -> Next | None:

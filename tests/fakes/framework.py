@@ -38,13 +38,17 @@ class RecordingVendor:
 
 
 def framework_for(
-    vendor: Handler, *, clock: FakeClock | None = None, publish: RecordingSubscriber | None = None
+    vendor: Handler,
+    *,
+    clock: FakeClock | None = None,
+    publish: RecordingSubscriber | None = None,
+    catalog: Catalog = CATALOG,
 ) -> IntegrationFramework:
     """A framework whose every request is answered by `vendor`."""
     clock = clock or FakeClock()
     publish = publish or RecordingSubscriber()
     executor = Executor(clock=clock, publish=publish, transport=lambda _: httpx.MockTransport(vendor))
-    return IntegrationFramework(executor=executor, catalog=CATALOG, clock=clock, publish=publish)
+    return IntegrationFramework(executor=executor, catalog=catalog, clock=clock, publish=publish)
 
 
 def connection_for(

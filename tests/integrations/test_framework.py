@@ -1,6 +1,7 @@
 import json
 
 import httpx
+import msgspec
 import pytest
 
 from integrations.connection import Connection, Labels
@@ -9,9 +10,11 @@ from integrations.errors import ConfigurationError, InvalidParams, UnknownAction
 from integrations.execution.outcome import FailureKind, Origin
 from integrations.execution.policy import Policy, RetryPolicy
 from integrations.framework import Check, IntegrationFramework
+from integrations.manifest.loading import Catalog
+from integrations.manifest.schema import Idempotency
 from integrations.signals import CallRecord, CredentialNotice
 from tests.fakes.clock import FakeClock
-from tests.fakes.framework import RecordingVendor, framework_for
+from tests.fakes.framework import CATALOG, RecordingVendor, framework_for
 from tests.fakes.signals import RecordingSubscriber
 
 ONCE = Policy(retry=RetryPolicy(attempts=1))
@@ -180,7 +183,7 @@ async def test_one_deadline_spans_all_pages() -> None:
 
     def slow(request: httpx.Request) -> httpx.Response:
         clock.advance(4.0)
-        body = {"ok": True, "members": [{}], "response_metadata": {"next_cursor": "next"}}
+        body = {"ok": True, "members": [{}], "response_metadata": {"next_cursor": str(clock.monotonic())}}
         return httpx.Response(200, json=body)
 
     vendor = RecordingVendor(handler=slow)
@@ -228,7 +231,9 @@ async def test_a_refused_credential_is_news_once_until_it_was_taken_again() -> N
 async def test_a_secret_that_no_header_can_hold_is_refused_and_later_an_outcome() -> None:
     vendor = RecordingVendor(httpx.Response(401, json={}))
     framework = framework_for(vendor)
-    with pytest.raises(ConfigurationError, match=r"secrets: found secret\.token holds a character that no header may"):
+    with pytest.raises(
+        ConfigurationError, match=r"secrets: found secret\.token holds a character that no header may"
+    ):
         github(framework, secret=Secret("ghp_a\r\nx: y"))
     github(framework, secret=Secret("ghp_old", read=lambda: "ghp_new\n"))
 
@@ -377,3 +382,84 @@ def test_a_connection_that_does_not_fit_is_refused_with_the_reason(connection: C
 
     assert "ghp_1" not in str(error.value)
     assert framework.integrations() == ()
+
+
+async def test_a_cursor_that_leads_to_itself_is_not_followed() -> None:
+    page = {"ok": True, "channels": [{"id": "C1"}], "response_metadata": {"next_cursor": "same"}}
+    vendor = RecordingVendor(httpx.Response(200, json=page))
+    framework = framework_for(vendor)
+    slack(framework)
+
+    outcome = await framework.execute_integration("slack-prod", "conversations.list", {"_pages": 50})
+
+    assert len(vendor.requests) == 2
+    assert outcome.data == {"items": [{"id": "C1"}] * 2, "more": False, "next": {}}
+
+
+async def test_a_page_that_links_to_itself_is_not_followed() -> None:
+    vendor = RecordingVendor(
+        handler=lambda asked: httpx.Response(200, json=[1], headers={"link": f'<{asked.url}>; rel="next"'})
+    )
+    framework = framework_for(vendor)
+    github(framework)
+
+    outcome = await framework.execute_integration("github-prod", "repos.list", {"_pages": 50})
+
+    assert len(vendor.requests) == 1
+    assert outcome.data == {"items": [1], "more": False, "next": {}}
+
+
+@pytest.mark.parametrize("link", ["https://[::1/x", "https://xn--zz--/x", "https://h/\x01"])
+async def test_a_page_link_that_is_no_address_fails_the_run(link: str) -> None:
+    vendor = RecordingVendor(httpx.Response(200, json=[1], headers={"link": f'<{link}>; rel="next"'}))
+    framework = framework_for(vendor)
+    github(framework)
+
+    outcome = await framework.execute_integration("github-prod", "repos.list", {"_pages": 2})
+
+    assert outcome.kind is FailureKind.MALFORMED
+
+
+async def test_a_timeout_of_nothing_makes_no_request() -> None:
+    vendor = RecordingVendor(httpx.Response(200, json={}))
+    framework = framework_for(vendor)
+    github(framework)
+
+    outcome = await framework.execute_integration("github-prod", "user.get", {}, timeout=0.0)
+
+    assert (outcome.ok, vendor.requests) == (False, [])
+
+
+async def test_a_secret_that_became_unsendable_is_still_taken_out_of_texts() -> None:
+    secret = Secret("ghp_abc", read=lambda: "ghp_a\nb")
+    framework = framework_for(RecordingVendor(httpx.Response(200, json={})))
+    github(framework, secret=secret)
+
+    await secret.reread()
+
+    assert framework.integration("github-prod").redact("Bad token ghp_a\nb") == "Bad token ***"
+
+
+async def test_every_attempt_of_a_run_sends_the_same_idempotency_key() -> None:
+    manifest = CATALOG.manifest("github")
+    action = msgspec.structs.replace(
+        manifest.actions["issues.create"], idempotency=Idempotency(header="Idempotency-Key")
+    )
+    manifest = msgspec.structs.replace(manifest, actions={**manifest.actions, "issues.create": action})
+    vendor = RecordingVendor(httpx.Response(503), httpx.Response(503), httpx.Response(201, json={}))
+    framework = framework_for(vendor, catalog=Catalog({"github": manifest}, {}))
+    github(framework, policy=Policy())
+
+    outcome = await framework.execute_integration(
+        "github-prod", "issues.create", {"owner": "o", "repo": "r", "title": "t"}
+    )
+
+    keys = [request.headers["idempotency-key"] for request in vendor.requests]
+    assert (outcome.ok, len(keys), len(set(keys))) == (True, 3, 1)
+
+
+def test_a_secret_is_taken_out_in_its_percent_encoded_form_too() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200, json={})))
+    github(framework, secret=Secret("ghp_a/b+c"))
+
+    assert framework.integration("github-prod").redact("?token=ghp_a%2Fb%2Bc&x=1") == "?token=***&x=1"
