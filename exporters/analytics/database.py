@@ -62,7 +62,7 @@ class Database:
         with self._changed:
             self._closing = True
             for cursor in self._readers:
-                cursor.interrupt()
+                break_off(cursor)
             self._changed.wait_for(lambda: not self._readers, timeout=_CLOSE_SECONDS)
         with contextlib.suppress(duckdb.Error):
             self.connection.close()
@@ -102,6 +102,12 @@ def damaged_files(path: Path, error: duckdb.Error) -> list[Path]:
 def set_aside(files: list[Path], stamp: str) -> list[str]:
     """Rename damaged files, so that a person can look at them and nothing opens them again."""
     return [file.rename(file.with_name(f"{file.name}.damaged-{stamp}")).name for file in files]
+
+
+def break_off(connection: duckdb.DuckDBPyConnection) -> None:
+    """Interrupt what a connection runs, from another thread; one that has been closed is left alone."""
+    with contextlib.suppress(duckdb.Error):
+        connection.interrupt()
 
 
 def reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ import anyio.to_thread
 import duckdb
 import msgspec
 
-from exporters.analytics.database import Database, reason
+from exporters.analytics.database import Database, break_off, reason
 from exporters.analytics.parameters import InvalidParams, Value, read_parameters
 from exporters.analytics.queries import NamedQuery
 from exporters.analytics.settings import (
@@ -120,14 +120,15 @@ class Reader:
         return run.columns, run.rows
 
     async def _watch(self, run: "_Run") -> None:
+        """Interrupt it until it ends, because an interrupt that comes before it has begun is lost."""
         try:
             await self._clock.sleep(self._settings.query_seconds)
             run.expired = True
-            while not run.done.is_set():
-                run.interrupt()
-                await self._clock.sleep(_INTERRUPT_AGAIN)
         finally:
-            run.interrupt()
+            with anyio.CancelScope(shield=True):
+                while not run.done.is_set():
+                    run.interrupt()
+                    await self._clock.sleep(_INTERRUPT_AGAIN)
 
     def _report(self, name: str, caller: str, started: float, *, rows: int, error: str) -> float:
         duration = self._clock.monotonic() - started
@@ -181,7 +182,7 @@ class _Run:
         """Break the query off, if it runs."""
         cursor = self._cursor
         if cursor is not None:
-            cursor.interrupt()
+            break_off(cursor)
 
     def _fetch(self, cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(self._query.sql, dict(self._values))

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import structlog
 
-from exporters.analytics.database import Database, damaged_files, open_database, reason, set_aside
+from exporters.analytics.database import Database, break_off, damaged_files, open_database, reason, set_aside
 from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
@@ -123,7 +123,7 @@ class Writer:
         """Break off what runs, from another thread."""
         database = self.database
         if database:
-            database.connection.interrupt()
+            break_off(database.connection)
 
     def close(self) -> None:
         """Let go of the file. What is loaded and not checkpointed stays in the log and in its segments, which

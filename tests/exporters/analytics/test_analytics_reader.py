@@ -1,12 +1,15 @@
 """The limits of queries, on real threads: DuckDB works on one while the loop goes on."""
 
+import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import anyio
+import duckdb
 import pytest
 
+from exporters.analytics.database import Database, break_off
 from exporters.analytics.parameters import InvalidParams
 from exporters.analytics.queries import parse_query
 from exporters.analytics.reader import Reader
@@ -27,6 +30,7 @@ QUERIES = (
         "numbers", "-- Numbers.\n-- @param limit int 5 How many.\nSELECT range AS n FROM range($limit)"
     ),
     parse_query("endless", "-- Never.\nSELECT count(*) FROM range(1000000000) a, range(1000000000) b"),
+    parse_query("long", "-- Takes many seconds.\nSELECT sum(hash(range)) FROM range(20000000000)"),
     parse_query("broken", "-- Broken.\nSELECT no_such_column FROM calls"),
     parse_query("times", "-- Times.\nSELECT ts, attempts[1].kind FROM calls"),
 )
@@ -108,6 +112,44 @@ async def test_a_caller_that_leaves_ends_its_query(pair: Pair) -> None:
 
     assert time.monotonic() - started_at < 2
     assert reader.waiting == 0
+
+
+class SlowLender(Database):
+    """Lends its cursor only after a moment, as on a busy machine."""
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        time.sleep(0.3)
+        with super().reading() as cursor:
+            yield cursor
+
+
+async def test_a_caller_that_leaves_before_its_query_has_begun_ends_it_too(pair: Pair) -> None:
+    assert pair.writer.database is not None
+    slow = SlowLender(pair.writer.database.connection, pair.writer.database.path)
+    reader = Reader(
+        QUERIES,
+        database=lambda: slow,
+        clock=SystemClock(),
+        settings=AnalyticsSettings(),
+        publish=RecordingSubscriber(),
+    )
+    started_at = time.monotonic()
+
+    with anyio.move_on_after(0.1):
+        await reader.query("long", {}, caller="ann")
+
+    assert time.monotonic() - started_at < 2
+
+
+async def test_what_ended_by_itself_can_be_broken_off_without_harm(pair: Pair) -> None:
+    assert pair.writer.database is not None
+    with pair.writer.database.reading() as cursor:
+        pass
+
+    break_off(cursor)
+
+    assert pair.rows("SELECT 1") == [(1,)]
 
 
 async def test_two_queries_run_at_once_and_the_queue_is_bounded(pair: Pair) -> None:
