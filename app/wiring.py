@@ -167,7 +167,7 @@ class Dialtone:
         await self.monitor.load()
         for connection in self.settings.integrations:
             self.framework.register_integration(connection)
-            vendor = self.catalog.manifest(connection.vendor).vendor.name
+            vendor = self.framework.integration(connection.id).called
             self.monitor.watch(connection, vendor, self.framework.checks(connection.id))
         await self.analytics.start()
 

@@ -16,6 +16,7 @@ log = structlog.get_logger("dialtone.checks")
 GRACE = 2.0
 """Seconds a check may take beyond its own timeout before it is given up here."""
 
+_WORDS = {FailureKind.EXPECTATION: "condition not met", FailureKind.DNS: "DNS", FailureKind.TLS: "TLS"}
 _LOCAL = frozenset((FailureKind.THROTTLED, FailureKind.REJECTED, FailureKind.CANCELLED))
 
 
@@ -35,6 +36,11 @@ class Check(Protocol):
     @property
     def action(self) -> str:
         """The vendor's action that is called."""
+        ...
+
+    @property
+    def asks(self) -> str:
+        """What it asks, in words."""
         ...
 
 
@@ -117,7 +123,7 @@ class CheckRunner:
             at=result.at,
             state=state,
             evidence=Evidence.CHECK,
-            reason=explain(outcome, vendor=vendor, action=check.action),
+            reason=explain(outcome, asked=check.asks),
             kind=outcome.kind,
         )
 
@@ -154,11 +160,16 @@ def evidence_of(outcome: Outcome) -> Health | None:
     return EVIDENCE_OF[outcome.kind]
 
 
-def explain(outcome: Outcome, *, vendor: str, action: str) -> str:
+def explain(outcome: Outcome, *, asked: str) -> str:
     """One sentence on what became of a check."""
     if outcome.kind is None:
-        return f"{action} at {vendor} answered in {outcome.duration:.2f} s."
+        return f"{asked} answered in {_length(outcome.duration)}."
+    kind = _WORDS.get(outcome.kind, outcome.kind.value.replace("_", " "))
     status = f", HTTP {outcome.status}" if outcome.status else ""
     code = f", {outcome.code}" if outcome.code else ""
     detail = f": {outcome.detail}" if outcome.detail else "."
-    return f"{action} at {vendor} failed ({outcome.kind.value}{status}{code}){detail}"
+    return f"{asked} failed ({kind}{status}{code}){detail}"
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"

@@ -66,6 +66,7 @@ class _Check:
     def vendor(self) -> None:
         manifest = self._manifest
         self._template(("base_url",), manifest.base_url)
+        self._template(("vendor", "called"), manifest.vendor.called)
         for index, host in enumerate(manifest.hosts):
             self._template(("hosts", index), host)
         for name, text in manifest.headers.items():
@@ -199,6 +200,7 @@ class _Check:
             path: Path = ("health", index)
             self._known((*path, "action"), check.action, manifest.actions)
             self._known((*path, "capability"), check.capability, manifest.capabilities)
+            self._template((*path, "asks"), check.asks)
             for auth in check.auth:
                 self._known((*path, "auth"), auth, manifest.auth)
             conditions = {name for name, field in manifest.config.items() if field.type == "condition"}

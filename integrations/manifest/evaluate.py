@@ -17,6 +17,9 @@ from integrations.manifest.patterns import compile_pattern, search
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading a hostile body as JSON may raise."""
 
+CERTIFICATE_ENDS = "certificate ends in"
+"""Begins what is said of a certificate whose days are too few."""
+
 _SEEN_CHARACTERS = 40
 _DESCRIBED_CHARACTERS = 120
 
@@ -103,7 +106,7 @@ def _is_status(status: int, wanted: str) -> bool:
 def _certificate(wanted: float, days: float | None) -> str:
     if days is None:
         return f"no certificate was seen, wanted one valid for {wanted:g} days"
-    return "" if days >= wanted else f"certificate ends in {days:.1f} days, wanted {wanted:g}"
+    return "" if days >= wanted else f"{CERTIFICATE_ENDS} {days:.1f} days, wanted {wanted:g}"
 
 
 def _header(test: HeaderCondition, answer: Judged) -> str:

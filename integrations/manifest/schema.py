@@ -22,9 +22,12 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Vendor(_Part, frozen=True, kw_only=True):
-    """Who the third party is. `sunset` is the day (YYYY-MM-DD) it ends, for a vendor that is going away."""
+    """Who the third party is. `called` is what one integration's other end is called where `name` says too
+    little (`{config.url|host}`). `sunset` is the day (YYYY-MM-DD) it ends, for a vendor that is going away.
+    """
 
     name: str
+    called: str = ""
     docs: str
     lifecycle: Literal["active", "beta", "deprecated", "retired"] = "active"
     sunset: str = ""
@@ -317,7 +320,8 @@ class HealthCheck(_Part, frozen=True, kw_only=True):
     `auth` (empty: all).
 
     `expect` is a condition on a good answer; `expect_config` names a config field that holds one instead, and
-    then it alone decides: an answer that meets it is good whatever its status.
+    then it alone decides: an answer that meets it is good whatever its status. `asks` names what is asked
+    where the action's name says too little (`{config.method} at {config.url|host}`).
     """
 
     action: str
@@ -327,6 +331,7 @@ class HealthCheck(_Part, frozen=True, kw_only=True):
     expect_config: str = ""
     cost: float = 1.0
     auth: tuple[str, ...] = ()
+    asks: str = ""
 
 
 class StatusPage(_Part, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ class FakeCheck(msgspec.Struct, frozen=True, kw_only=True):
     integration: str
     capability: str = "read"
     action: str = "pages.list"
+    asks: str = "pages.list at Wikis"
     cost: float = 1.0
 
 

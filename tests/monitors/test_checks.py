@@ -138,9 +138,10 @@ def test_an_explanation_holds_what_is_known() -> None:
     outcome = Outcome(
         kind=FailureKind.VENDOR_ERROR, status=200, code="invalid_auth", detail="the answer says no"
     )
-    assert explain(outcome, vendor="slack", action="auth.test") == (
-        "auth.test at slack failed (vendor_error, HTTP 200, invalid_auth): the answer says no"
+    assert explain(outcome, asked="auth.test at Slack") == (
+        "auth.test at Slack failed (vendor error, HTTP 200, invalid_auth): the answer says no"
     )
-    assert explain(Outcome(duration=0.214), vendor="slack", action="auth.test") == (
-        "auth.test at slack answered in 0.21 s."
-    )
+    asked = "GET at shop.example"
+    assert explain(Outcome(duration=0.214), asked=asked) == f"{asked} answered in 214 ms."
+    assert explain(Outcome(duration=0.0014), asked=asked) == f"{asked} answered in 1.4 ms."
+    assert explain(Outcome(duration=2.5), asked=asked) == f"{asked} answered in 2.50 s."

@@ -5,6 +5,9 @@ from functools import reduce
 import pytest
 
 from integrations.execution.outcome import FailureKind
+from integrations.execution.transport import Reply
+from integrations.manifest.conditions import Condition
+from integrations.manifest.evaluate import failure
 from integrations.signals import Evidence, Health
 from monitors.advice import advise
 from monitors.health import EVIDENCE_OF, SEVERITY, Observation, judge, unjudged, worst
@@ -142,7 +145,16 @@ def test_every_failure_has_advice(kind: FailureKind) -> None:
 
 def test_advice_names_the_vendor_and_what_to_do() -> None:
     bad = reduce(step, [seen(UNAUTHORIZED, kind=FailureKind.UNAUTHORIZED)] * 3, FRESH)
-    assert advise(bad, vendor="GitHub") == "Renew the token: GitHub answered 401."
+    assert advise(bad, vendor="GitHub") == "Renew the credential: GitHub does not accept it."
+
+
+def test_a_certificate_that_ends_soon_is_to_be_renewed() -> None:
+    condition = Condition(all=(Condition(certificate_days_left=14.0),))
+    answer = Reply(status=200, headers={}, body=b"")
+    answer.certificate_days_left = 9.0
+    reason = failure(condition, answer)
+    bad = reduce(step, [seen(DOWN, kind=FailureKind.EXPECTATION, reason=reason)] * 3, FRESH)
+    assert advise(bad, vendor="pay.example").startswith("Renew the certificate of pay.example")
 
 
 def test_what_is_up_or_not_known_yet_needs_no_advice() -> None:

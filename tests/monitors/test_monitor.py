@@ -83,9 +83,9 @@ async def test_the_verdict_tells_what_happened_and_what_to_do() -> None:
         health = watch.monitor.health("wiki")
     assert health.state is Health.UNAUTHORIZED
     assert health.reason.startswith(
-        "3 checks in a row failed. Last: pages.list at wikis failed (unauthorized)"
+        "3 checks in a row failed. Last: pages.list at Wikis failed (unauthorized)"
     )
-    assert health.advice == "Renew the token: Wikis answered 401."
+    assert health.advice == "Renew the credential: Wikis does not accept it."
     assert health.capabilities[0].kind is FailureKind.UNAUTHORIZED
 
 
