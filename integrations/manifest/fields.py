@@ -1,13 +1,17 @@
 """A connection's config values: checked against the fields that the manifest declares."""
 
+import re
 from collections.abc import Mapping
 
 import httpx
 import msgspec
 
+from integrations.manifest import inputs
 from integrations.manifest.conditions import Condition
 from integrations.manifest.schema import ConfigField
+from integrations.manifest.templates import fits_header
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # A header's name, RFC 9110, 5.6.2.
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "url": (str,),
@@ -16,11 +20,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "object": (dict,),
     "array": (list, tuple),
+    "headers": (dict,),
     "condition": (dict, Condition),
 }
 _NAMES = {
     "string": "text", "url": "a URL", "integer": "a whole number", "number": "a number",
-    "boolean": "true or false", "object": "a mapping", "array": "a list", "condition": "a condition",
+    "boolean": "true or false", "object": "a mapping", "array": "a list",
+    "headers": "a mapping of header names to text", "condition": "a condition",
 }  # fmt: skip
 
 
@@ -36,6 +42,8 @@ def read_field(value: object, field: ConfigField) -> object:
         raise ValueError(f"one of {', '.join(field.enum)}")
     if field.type == "url":
         _check_url(str(value), field)
+    if field.type == "headers" and not _are_headers(value):
+        raise ValueError(_expected(field) + ", names as tokens and text in ASCII")
     if field.type == "condition" and isinstance(value, dict):
         try:
             return msgspec.convert(value, Condition)
@@ -61,6 +69,14 @@ def read_fields(
         except ValueError as error:
             wrong[name] = str(error)
     return values, wrong
+
+
+def _are_headers(value: object) -> bool:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return all(
+        isinstance(name, str) and _TOKEN.fullmatch(name) and fits_header(inputs.text(text))
+        for name, text in pairs
+    )
 
 
 def _check_url(value: str, field: ConfigField) -> None:

@@ -22,6 +22,9 @@ from integrations.manifest.templates import Lookup, Position, Template, UnfitVal
 from integrations.manifest.values import Values
 
 USER_AGENT = "Dialtone"
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""The methods whose repeat does no harm (RFC 9110, 9.2.2)."""
+
 _OF_ONE_REQUEST = frozenset({"host", "content-length", "content-type", "transfer-encoding"})
 
 
@@ -58,7 +61,7 @@ class RequestPlan:
         """Whether a repeat does no harm: as the manifest says, else by method (RFC 9110, 9.2.2)."""
         if self.action.idempotent is not None:
             return self.action.idempotent
-        return self.action.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+        return self.action.method in IDEMPOTENT_METHODS
 
     def check(self, params: Mapping[str, object]) -> dict[str, object]:
         """The params with defaults, each of its type.

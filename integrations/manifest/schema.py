@@ -48,11 +48,13 @@ class Contract(_Part, frozen=True, kw_only=True):
 
 
 class ConfigField(_Part, frozen=True, kw_only=True):
-    """One value an operator gives for a connection. `type` url also checks scheme and host; condition is one
-    of conditions.py's.
+    """One value an operator gives for a connection. `type` url also checks scheme and host; headers is a
+    mapping that can be sent; condition is one of conditions.py's.
     """
 
-    type: Literal["string", "url", "integer", "number", "boolean", "object", "array", "condition"] = "string"
+    type: Literal[
+        "string", "url", "integer", "number", "boolean", "object", "array", "headers", "condition"
+    ] = "string"
     title: str
     required: bool = False
     default: JSON = msgspec.UNSET
@@ -329,9 +331,9 @@ class HealthCheck(_Part, frozen=True, kw_only=True):
     params: dict[str, object] = {}
     expect: Condition | None = None
     expect_config: str = ""
+    asks: str = ""
     cost: float = 1.0
     auth: tuple[str, ...] = ()
-    asks: str = ""
 
 
 class StatusPage(_Part, frozen=True, kw_only=True):

@@ -72,13 +72,15 @@ def _accept(
 
 
 def _shake(handshake: Handshake, view: WebhookView) -> Verdict:
-    reply = ""
-    if handshake.reply:
-        value = pointers.get(view.json(), handshake.reply)
-        if not isinstance(value, str):
-            return Verdict("malformed", 400, detail="the handshake lacks what is to be answered")
-        reply = value[:1024]
-    return Verdict("handshake", handshake.status, body=reply)
+    if not handshake.reply:
+        return Verdict("handshake", handshake.status)
+    try:
+        reply = pointers.get(view.json(), handshake.reply)
+    except UNREADABLE:
+        return Verdict("malformed", 400, detail="the body is not JSON")
+    if not isinstance(reply, str):
+        return Verdict("malformed", 400, detail="the handshake lacks what is to be answered")
+    return Verdict("handshake", handshake.status, body=reply[:1024])
 
 
 def _word(field: WebhookField, view: WebhookView) -> str:

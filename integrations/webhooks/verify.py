@@ -188,7 +188,9 @@ def _timestamp(scheme: Verification, payload: InboundWebhook, headers: Mapping[s
             value = pointers.get(msgspec.json.decode(payload.body), scheme.timestamp_pointer)
         except UNREADABLE as error:
             raise BadSignatureError("the body is not JSON") from error
-        return str(value) if isinstance(value, int) else ""
+        if not isinstance(value, int):
+            raise BadSignatureError("the body holds no timestamp where it must")
+        return str(value)
     if not scheme.timestamp_header or "{timestamp}" not in scheme.payload:
         return ""
     return _header(headers, scheme.timestamp_header)

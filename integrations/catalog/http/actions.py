@@ -8,9 +8,7 @@ import msgspec
 from integrations.actions import ActionContext, CodeAction
 from integrations.execution.outcome import Outcome
 from integrations.manifest import inputs
-from integrations.manifest.requests import USER_AGENT
-
-_SAFE = ("GET", "HEAD", "OPTIONS")
+from integrations.manifest.requests import IDEMPOTENT_METHODS, USER_AGENT
 
 
 class Fetch:
@@ -19,7 +17,7 @@ class Fetch:
     async def run(self, context: ActionContext) -> Outcome:
         """Send it, and return the answer as text."""
         request = _request(context.config)
-        answer = await context.send(request, idempotent=request.method in _SAFE)
+        answer = await context.send(request, idempotent=request.method in IDEMPOTENT_METHODS)
         return context.finish(answer)
 
 
@@ -32,7 +30,7 @@ def _request(config: Mapping[str, object]) -> httpx.Request:
 
 def _headers(configured: object) -> dict[str, str]:
     pairs = configured.items() if isinstance(configured, dict) else ()
-    return {name.lower(): inputs.header(inputs.text(value)) for name, value in pairs}
+    return {name.lower(): inputs.text(value) for name, value in pairs}
 
 
 ACTIONS: Mapping[str, type[CodeAction]] = {"fetch": Fetch}

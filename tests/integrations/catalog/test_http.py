@@ -5,6 +5,7 @@ import pytest
 
 from integrations.connection import Connection
 from integrations.credentials.secret import Secret
+from integrations.errors import ConfigurationError
 from integrations.execution.outcome import FailureKind, Outcome
 from integrations.execution.policy import Policy, RetryPolicy
 from tests.fakes.framework import SECRET, RecordingVendor, framework_for
@@ -124,3 +125,31 @@ async def test_fetch_returns_the_text() -> None:
     outcome = await framework.execute_integration("shop", "fetch", {})
 
     assert (outcome.ok, outcome.data) == (True, "hello")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"x-a": "b\r\nx-evil: 1"}, {"x-a\r\nx-evil": "1"}, {"x a": "1"}, {"": "1"}, {"x-a": "é"}, {"x-ä": "1"}],
+)
+def test_headers_that_cannot_be_sent_are_refused_when_it_is_configured(headers: dict[str, str]) -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+
+    with pytest.raises(ConfigurationError, match=r"config\.headers"):
+        framework.register_integration(
+            Connection(id="shop", vendor="http", config={"url": "https://shop.example", "headers": headers})
+        )
+
+
+@pytest.mark.parametrize(
+    ("method", "times"), [("GET", 3), ("HEAD", 3), ("PUT", 3), ("DELETE", 3), ("POST", 1), ("PATCH", 1)]
+)
+async def test_a_method_that_may_be_repeated_is_tried_again(method: str, times: int) -> None:
+    vendor = RecordingVendor(httpx.Response(503))
+    framework = framework_for(vendor)
+    framework.register_integration(
+        Connection(id="shop", vendor="http", config={"url": "https://shop.example", "method": method})
+    )
+
+    await framework.execute_integration("shop", "fetch", {})
+
+    assert len(vendor.requests) == times

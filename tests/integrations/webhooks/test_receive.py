@@ -8,8 +8,12 @@ import pytest
 from integrations.connection import Connection
 from integrations.credentials.secret import Secret
 from integrations.framework import IntegrationFramework
+from integrations.manifest.conditions import Condition, HeaderCondition
+from integrations.manifest.inbound import Handshake, Verification, WebhookField, Webhooks
 from integrations.signals import WebhookReceipt
 from integrations.webhooks.payload import InboundWebhook, WebhookAnswer
+from integrations.webhooks.receive import receive
+from integrations.webhooks.replay import ReplayWindow
 from tests.fakes.framework import RecordingVendor, framework_for
 from tests.fakes.signals import RecordingSubscriber
 
@@ -116,3 +120,23 @@ async def test_without_a_secret_nothing_is_taken() -> None:
     answer = await made.handle_webhook("slack-prod", slack({"event_id": "Ev1"}))
 
     assert (answer.status, answer.receipt.detail) == (401, "no secret is configured")
+
+
+def test_a_handshake_whose_body_cannot_be_read_is_malformed() -> None:
+    webhooks = Webhooks(
+        verify=Verification(kind="none"),
+        type=WebhookField(header="x-type"),
+        id=WebhookField(header="x-id"),
+        handshakes=(
+            Handshake(
+                when=Condition(header=HeaderCondition(name="x-hello", present=True)), reply="/challenge"
+            ),
+        ),
+    )
+    payload = InboundWebhook(
+        body=b"<xml>", headers={"X-Hello": "1"}, method="POST", url="https://us/x", received_at=NOW
+    )
+
+    verdict = receive(webhooks, payload, integration="x", secrets=[], replay=ReplayWindow())
+
+    assert (verdict.verdict, verdict.status) == ("malformed", 400)

@@ -245,6 +245,19 @@ def test_a_time_in_the_signed_body_counts_in_milliseconds() -> None:
     assert refused(scheme, delivery(b"<xml>", headers), "key") == "the body is not JSON"
 
 
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"webhookTimestamp": 1614265330000.5}', b'{"webhookTimestamp": true}']
+)
+def test_a_time_that_is_wanted_in_the_body_and_is_not_there_refuses(body: bytes) -> None:
+    scheme = Verification(
+        kind="hmac", secret="s", header="linear-signature", timestamp_pointer="/webhookTimestamp",
+        timestamp_unit="milliseconds",
+    )  # fmt: skip
+    headers = {"Linear-Signature": hmac.digest(b"key", body, hashlib.sha256).hex()}
+
+    assert "timestamp" in refused(scheme, delivery(body, headers), "key")
+
+
 def test_sha1_over_body_and_url_in_base64() -> None:
     scheme = Verification(
         kind="hmac",
