@@ -31,8 +31,8 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise ListenError(
-            f"cannot listen on {host}:{port}: {error.strerror}; end what uses it, "
-            "or give another address under `listen` in the configuration file"
+            f"cannot listen on {host}:{port}: {error.strerror}; end what uses it, or give another address "
+            "(`listen` in the configuration file, --listen of the demo)"
         ) from error
     return sock
 

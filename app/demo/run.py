@@ -16,7 +16,7 @@ from app.demo.habits import HABITS
 from app.demo.traffic import Traffic
 from app.server import ListenError, bind
 from app.settings import Settings, SettingsError, load_settings
-from app.storage.errors import StorageError
+from app.storage.errors import StateDirectoryError, StorageError
 from integrations.clock import SystemClock
 from integrations.errors import ConfigurationError
 from integrations.manifest.loading import Catalog
@@ -85,7 +85,12 @@ async def _serve(
 @contextlib.contextmanager
 def _folder(state_dir: Path | None) -> Iterator[Path]:
     if state_dir is not None:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateDirectoryError(
+                f"cannot make {state_dir}: {error.strerror}; give another --state-dir"
+            ) from error
         yield state_dir.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="dialtone-demo-", ignore_cleanup_errors=True) as name:

@@ -6,6 +6,7 @@ StorageError
 ├─ StorageDamagedError        the file is no sound database; the start is refused
 ├─ UnknownSchemaError         written by a newer Dialtone, or by another program
 ├─ MissingDriverError         PostgreSQL is asked for and its driver is not installed
+├─ StateDirectoryError        the state directory cannot be made or written
 └─ StateDirectoryLockedError  another process uses the state directory
 """
 
@@ -32,6 +33,10 @@ class UnknownSchemaError(StorageError):
 
 class MissingDriverError(StorageError):
     """The database's driver is not installed."""
+
+
+class StateDirectoryError(StorageError):
+    """The state directory cannot be made or written."""
 
 
 class StateDirectoryLockedError(StorageError):

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from app.storage.errors import StateDirectoryLockedError
+from app.storage.errors import StateDirectoryError, StateDirectoryLockedError
 
 
 class StateDirectory:
@@ -19,10 +19,9 @@ class StateDirectory:
 
         Raises:
             StateDirectoryLockedError: when another process holds it; the message names its process id.
-            OSError: when it cannot be made or written.
+            StateDirectoryError: when it cannot be made or written.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        handle = self._open()
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -35,6 +34,16 @@ class StateDirectory:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._handle = handle
+
+    def _open(self) -> int:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateDirectoryError(
+                f"cannot use the state directory {self.path}: {error.strerror}; make it a directory "
+                "that this user may write, or set another state_dir"
+            ) from error
 
     def release(self) -> None:
         """Give the directory free; without effect when it is not held."""

@@ -246,6 +246,15 @@ def test_a_port_that_is_taken_ends_the_demo_with_a_message(
     assert f"cannot listen on 127.0.0.1:{port}" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_folder_that_cannot_be_made_ends_the_demo_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    assert run_demo(state_dir=tmp_path / "file" / "demo") == 1
+    assert "give another --state-dir" in " ".join(capsys.readouterr().err.split())
+
+
 async def test_the_banner_says_where_to_look_and_breaks_no_command(demo: Demo, tmp_path: Path) -> None:
     output = io.StringIO()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.errors import StateDirectoryLockedError
+from app.storage.errors import StateDirectoryError, StateDirectoryLockedError
 from app.storage.lock import StateDirectory
 
 HOLD = (
@@ -58,3 +58,11 @@ def test_a_released_directory_can_be_held_again(tmp_path: Path) -> None:
 
     second.acquire()
     second.release()
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    for path in (tmp_path / "file", tmp_path / "file" / "state"):
+        with pytest.raises(StateDirectoryError, match="^cannot use the state directory"):
+            StateDirectory(path).acquire()
