@@ -8,6 +8,7 @@ from app.commands.operate import breaker, pause, resume
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
 from app.commands.status import check, status
+from app.commands.vendors import vendors
 
 
 @click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,6 +41,7 @@ for command in (
     pause,
     resume,
     breaker,
+    vendors,
     local.verify,
     local.token,
     local.version,

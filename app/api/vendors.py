@@ -20,11 +20,12 @@ from integrations.manifest.schema import Action, Manifest
 def list_vendors(parts: GivenParts) -> VendorList:
     """Every vendor Dialtone can call, with its actions and their inputs."""
     return VendorList(
-        vendors=tuple(_vendor(parts.catalog.manifest(vendor)) for vendor in sorted(parts.catalog.vendors()))
+        vendors=tuple(describe(parts.catalog.manifest(vendor)) for vendor in sorted(parts.catalog.vendors()))
     )
 
 
-def _vendor(manifest: Manifest) -> VendorBody:
+def describe(manifest: Manifest) -> VendorBody:
+    """Return a vendor as clients see it."""
     return VendorBody(
         id=manifest.id,
         name=manifest.vendor.name,

@@ -75,6 +75,8 @@ def test_status_can_be_narrowed_to_states(dialtone):
         ("pause", "slack-prod", "-r", "x"),
         ("resume", "slack-prod", "-r", "x"),
         ("breaker", "reset", "slack-prod", "-r", "x"),
+        ("vendors",),
+        ("vendors", "github"),
         ("verify",),
         ("token",),
         ("version",),
@@ -213,6 +215,21 @@ def test_something_else_at_the_address_is_not_taken_for_dialtone():
     result = CliRunner().invoke(main, ["status"], obj=other)
     assert result.exit_code == 1
     assert "is not Dialtone" in result.stderr
+
+
+def test_vendors_names_them_all_and_one_with_its_actions_and_params(dialtone):
+    everyone = run(dialtone, "vendors").stdout
+    assert all(one in everyone for one in ("github", "http", "prometheus", "slack"))
+    line = next(
+        line for line in run(dialtone, "vendors", "github").stdout.splitlines() if "repos.get" in line
+    )
+    assert "owner*, repo*" in line
+
+
+def test_a_vendor_that_is_misspelt_is_told_the_nearest(dialtone):
+    result = run(dialtone, "vendors", "githb")
+    assert result.exit_code == 1
+    assert "did you mean github?" in result.stderr
 
 
 def test_a_made_token_fits_the_hash_beside_it():
