@@ -40,6 +40,11 @@ class SignalLog:
         )
         return [(number, msgspec.json.decode(body, type=Signal)) for number, body in rows]
 
+    async def end(self) -> int:
+        """Return the number of the newest signal, 0 for an empty log."""
+        query = sa.select(sa.func.coalesce(sa.func.max(signal_log.c.id), 0))
+        return await self._units.run(lambda connection: connection.execute(query).scalar_one())
+
     async def recent_changes(self, integration: str, limit: int) -> Sequence[HealthChange]:
         """Return an integration's last health changes, newest first."""
         mine = (signal_log.c.kind == _kind(HealthChange)) & (signal_log.c.integration == integration)

@@ -76,6 +76,10 @@ class Loader:
         position: int = self._connection.execute("SELECT max(position) FROM cursors").fetchall()[0][0]
         return position
 
+    def align(self, end: int) -> None:
+        """Move the cursor back to the log's end, when an older or a new log stands in the old one's place."""
+        self._connection.execute("UPDATE cursors SET position = least(position, ?)", [end])
+
     def checkpoint(self) -> int:
         """Write everything into the file itself, then remove the segments it holds; return their bytes."""
         self._connection.execute("CHECKPOINT hot")

@@ -43,6 +43,10 @@ class StoredSignals(Protocol):
         """Return up to `limit` signals after the cursor with their positions, in order."""
         ...
 
+    async def end(self) -> int:
+        """Return the newest signal's position, 0 for an empty log."""
+        ...
+
 
 class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How analytics is. `freshness` is the age in seconds of the oldest row that no query sees yet.
@@ -82,8 +86,8 @@ class AnalyticsStore:
         self._clock = clock
         self._stored = stored
         self._settings = settings = settings or AnalyticsSettings()
-        skip = STORED if stored else frozenset()
-        self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=skip)
+        self._skip = STORED if stored else frozenset()
+        self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=self._skip)
         self._writer = Writer(directory, self._spool, clock=clock, settings=settings)
         self._reader = Reader(
             bundled_queries(), database=self._database, clock=clock, settings=settings, publish=publish
@@ -104,7 +108,7 @@ class AnalyticsStore:
         """Take one signal; when the queue is full it is dropped and counted."""
         if len(self._buffer) < self._room:
             self._buffer.append(signal)
-        elif self._settings.enabled:
+        elif self._settings.enabled and type(signal) not in self._skip:
             self._refused[TABLES[type(signal)], "closed" if self._state else "queue_full"] += 1
 
     async def start(self) -> None:
@@ -218,9 +222,19 @@ class AnalyticsStore:
             await self._clock.sleep(_LOAD_TICK)
 
     async def _copy_forever(self) -> None:
+        is_aligned = False
         while not self._state:
+            is_aligned = is_aligned or await self._align()
             await self._copy()
             await self._clock.sleep(_COPY_SECONDS)
+
+    async def _align(self) -> bool:
+        """Whether the cursor lies within the log, which may have been put back from a backup."""
+        if self._stored is None or await self.copied() is None:
+            return False
+        end = await self._stored.end()
+        await anyio.to_thread.run_sync(self._writer.align, end, limiter=self._writer_thread)
+        return True
 
     async def copied(self) -> int | None:
         """Return how far the log of stored signals is copied; None while that cannot be told."""

@@ -1,7 +1,8 @@
 """The writer: owns the only write connection; opens, loads, checkpoints, and says what is wrong."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -74,13 +75,10 @@ class Writer:
         Raises:
             AnalyticsUnavailable: when the file is closed again; `problem` holds the message.
         """
-        try:
+        with self._failing():
             loader = self._loader or self._open()
             self._load(loader)
             self._look_after(loader)
-        except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
-            self._fail(error)
-            raise AnalyticsUnavailable(self.problem) from error
         self._say("")
 
     def position(self) -> int | None:
@@ -93,14 +91,16 @@ class Writer:
         Raises:
             AnalyticsUnavailable: as step.
         """
-        if self._loader is None:
-            return
-        try:
-            self._loader.copy(stored)
-            self._count(self._loader)
-        except (duckdb.Error, OSError) as error:
-            self._fail(error)
-            raise AnalyticsUnavailable(self.problem) from error
+        if loader := self._loader:
+            with self._failing():
+                loader.copy(stored)
+                self._count(loader)
+
+    def align(self, end: int) -> None:
+        """Go on from the end of the log of stored signals, when what is copied lies beyond it; as copy."""
+        if loader := self._loader:
+            with self._failing():
+                loader.align(end)
 
     def checkpoint(self) -> None:
         """Checkpoint now, and remove the segments that it holds."""
@@ -195,10 +195,16 @@ class Writer:
         loader.rows.clear()
         loader.lost.clear()
 
-    def _fail(self, error: Exception) -> None:
-        self._damaged = isinstance(error, duckdb.Error) and bool(damaged_files(self.path, error))
-        self.close()
-        self._say(reason(error))
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Close the file after an error, and say why it is closed."""
+        try:
+            yield
+        except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
+            self._damaged = isinstance(error, duckdb.Error) and bool(damaged_files(self.path, error))
+            self.close()
+            self._say(reason(error))
+            raise AnalyticsUnavailable(self.problem) from error
 
     def _put_away(self, files: list[Path]) -> None:
         self._note(set_aside([file for file in files if file.exists()], self._stamp()))

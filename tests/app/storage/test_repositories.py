@@ -150,6 +150,14 @@ async def test_numbers_are_never_given_again_after_trimming(storage: Storage) ->
     assert await storage.signals.signals_after(1, 10) == [(2, action(2.0))]
 
 
+async def test_the_log_ends_with_its_newest_signal(storage: Storage) -> None:
+    assert await storage.signals.end() == 0
+    for at in (1.0, 2.0):
+        await storage.operators.record(action(at))
+
+    assert await storage.signals.end() == 2
+
+
 async def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:
     for _ in range(2):
         storage = open_storage(None, state_dir=tmp_path, clock=SystemClock())

@@ -59,6 +59,9 @@ class StoredList:
             raise RuntimeError("storage is busy")
         return [entry for entry in self.log if entry[0] > cursor][:limit]
 
+    async def end(self) -> int:
+        return len(self.log)
+
 
 async def test_a_published_signal_is_in_an_answer_soon_after(tmp_path: Path) -> None:
     bus = SignalBus()
@@ -121,6 +124,16 @@ async def test_a_full_queue_drops_and_counts(tmp_path: Path) -> None:
     assert value_of(store, "dialtone_queue_depth", "analytics") == 10
 
 
+async def test_a_full_queue_loses_nothing_that_is_stored_elsewhere(tmp_path: Path) -> None:
+    settings = AnalyticsSettings(disk_floor=0, queue_rows=1)
+    store = AnalyticsStore(tmp_path, clock=CLOCK, settings=settings, stored=StoredList([]))
+
+    for _ in range(3):
+        store.on_signal(operator_action(CLOCK.time()))
+
+    assert store.status().dropped == 0
+
+
 async def test_stored_signals_come_from_their_log_alone_and_once(tmp_path: Path) -> None:
     now = CLOCK.time()
     signals = [health_change(now, Health.DOWN), operator_action(now), health_change(now + 1, Health.UP)]
@@ -135,6 +148,21 @@ async def test_stored_signals_come_from_their_log_alone_and_once(tmp_path: Path)
     assert pair.rows("SELECT after FROM health_changes ORDER BY ts") == [("down",), ("up",)]
     assert pair.rows("SELECT count(*) FROM operator_actions") == [(1,)]
     pair.close()
+
+
+async def test_a_log_that_was_put_back_from_a_backup_is_copied_from_its_end_on(tmp_path: Path) -> None:
+    now = CLOCK.time()
+    signals = [operator_action(now + number) for number in range(5)]
+    store = AnalyticsStore(tmp_path, clock=CLOCK, settings=SETTINGS, stored=StoredList(signals))
+    async with running(store):
+        await until(lambda: store.status().rows["operator_actions"] == 5)
+
+    backup = StoredList(signals[:2])
+    store = AnalyticsStore(tmp_path, clock=CLOCK, settings=SETTINGS, stored=backup)
+    async with running(store):
+        await anyio.sleep(0.3)
+        backup.log.append((3, operator_action(now + 9)))
+        await until(lambda: store.status().rows["operator_actions"] == 1)
 
 
 async def test_more_stored_signals_than_a_page_are_all_copied(tmp_path: Path) -> None:
