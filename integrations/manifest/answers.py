@@ -105,6 +105,8 @@ class AnswerReader:
 
     def _detail(self, reply: Reply, *, rule: ErrorRule | None, action: Action, kind: FailureKind) -> str:
         said = self._word(reply, (rule.message if rule else "") or self._errors.message)
+        if kind is FailureKind.MALFORMED and not said:
+            said = _misread(reply, action) or "that is none of its answers"
         parts = [f"the vendor answered {reply.status}" + (f": {said}" if said else "")]
         if kind not in _ACCESS:
             return parts[0]

@@ -1,6 +1,7 @@
 """Requests that are really sent, held against the published contracts; skipped where those are not."""
 
 import json
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -114,3 +115,29 @@ def test_facts_entered_by_hand_name_their_page_and_day() -> None:
     ]
 
     assert all(fact.page and fact.date for fact in by_hand)
+
+
+@needs_contracts
+def test_every_error_word_that_slacks_contract_names_has_a_kind() -> None:
+    assert FOLDER is not None
+    manifest = CATALOG.manifest("slack")
+    spec = json.loads((FOLDER / manifest.contracts["web"].source).read_bytes())
+    paths = {action.path for action in manifest.actions.values()}
+    named = {word for path in paths for word in error_words(spec["paths"][path])}
+
+    mapped = {word for rule in manifest.errors.rules for word in rule.kinds}
+
+    assert len(named) > 30
+    assert named - mapped == set()
+
+
+def error_words(value: object) -> Iterator[str]:
+    """The words of every `error` property that is an enumeration."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if key == "error" and isinstance(inner, dict):
+            yield from inner.get("enum", ())
+        yield from error_words(inner)

@@ -28,7 +28,7 @@ each_vendor = pytest.mark.parametrize("vendor", VENDORS)
 each_action = pytest.mark.parametrize(("vendor", "action"), ACTIONS, ids=[f"{v}-{a}" for v, a in ACTIONS])
 
 
-def reply(status: int, *, headers: dict[str, str] | None = None, body: bytes = b"{}") -> Reply:
+def reply(status: int, *, headers: dict[str, str] | None = None, body: bytes = b'{"ok": true}') -> Reply:
     return Reply(status=status, headers=headers or {}, body=body)
 
 

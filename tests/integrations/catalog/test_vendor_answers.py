@@ -34,7 +34,21 @@ async def outcome_of(
 @pytest.mark.parametrize(
     ("word", "kind"),
     [
+        ("not_authed", "unauthorized"),
         ("invalid_auth", "unauthorized"),
+        ("account_inactive", "unauthorized"),
+        ("token_expired", "unauthorized"),
+        ("two_factor_setup_required", "forbidden"),
+        ("bad_timestamp", "client_error"),
+        ("org_login_required", "forbidden"),
+        ("enterprise_is_restricted", "forbidden"),
+        ("team_access_not_granted", "forbidden"),
+        ("restricted_action_read_only_channel", "forbidden"),
+        ("user_not_visible", "not_found"),
+        ("invalid_array_arg", "client_error"),
+        ("duplicate_message_not_found", "not_found"),
+        ("service_unavailable", "server_error"),
+        ("request_timeout", "server_error"),
         ("token_revoked", "unauthorized"),
         ("missing_scope", "forbidden"),
         ("not_in_channel", "forbidden"),
@@ -60,6 +74,31 @@ async def test_slack_names_the_scope_that_is_missing() -> None:
     outcome = await outcome_of("slack", "chat.postMessage", answer)
 
     assert "it needs chat:write; the credential has users:read" in outcome.detail
+
+
+@pytest.mark.parametrize(("headers", "wait"), [({"retry-after": "12"}, 12.0), ({}, 60.0)])
+async def test_slack_throttles_with_200_too(headers: dict[str, str], wait: float) -> None:
+    answer = httpx.Response(200, headers=headers, json={"ok": False, "error": "ratelimited"})
+
+    outcome = await outcome_of("slack", "users.list", answer)
+
+    assert (outcome.kind, outcome.retry_after) == ("throttled", wait)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"error": "x"}', "[]", '"ok"', '{"ok": "yes"}', "<html>", ""])
+async def test_an_answer_without_slacks_ok_is_none_of_slacks(body: str) -> None:
+    outcome = await outcome_of("slack", "chat.postMessage", httpx.Response(200, text=body))
+
+    assert outcome.kind == "malformed"
+
+
+def test_slack_counts_every_method_for_itself() -> None:
+    """https://api.slack.com/apis/rate-limits: per API method, per app, per workspace."""
+    limits = CATALOG.manifest("slack").limits
+
+    assert limits
+    assert all(len(limit.actions) == 1 for limit in limits)
+    assert len({limit.id for limit in limits}) == len(limits)
 
 
 async def test_slack_throttles_with_429_and_seconds() -> None:
@@ -91,6 +130,29 @@ async def test_slack_throttles_with_429_and_seconds() -> None:
             60.0,
         ),
         (403, {"x-ratelimit-remaining": "4999"}, "Resource not accessible by integration", "forbidden", None),
+        (
+            403,
+            {"x-ratelimit-remaining": "4999"},
+            "You have exceeded a secondary rate limit",
+            "throttled",
+            60.0,
+        ),
+        (403, {}, "You have triggered an abuse detection mechanism", "throttled", 60.0),
+        (429, {}, "Too many requests", "throttled", 60.0),
+        (
+            403,
+            {"retry-after": "7", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(UTC + 90)},
+            "",
+            "throttled",
+            7.0,
+        ),
+        (
+            403,
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(UTC - 5)},
+            "API rate limit exceeded",
+            "throttled",
+            60.0,
+        ),
         (401, {}, "Bad credentials", "unauthorized", None),
         (404, {}, "Not Found", "not_found", None),
         (422, {}, "Validation Failed", "client_error", None),
