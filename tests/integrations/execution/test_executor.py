@@ -267,6 +267,21 @@ async def test_a_deadline_that_has_passed_sends_nothing(clock: LoopClock) -> Non
     assert (outcome.kind, outcome.reason, bench.vendor.requests) == (K.REJECTED, RejectReason.DEADLINE, [])
 
 
+async def test_a_timeout_that_the_transport_turns_into_an_error_of_its_own_is_still_one(
+    clock: LoopClock,
+) -> None:
+    async def stubborn(_: httpx.Request) -> httpx.Response:
+        try:
+            await anyio.sleep(60)
+        except anyio.get_cancelled_exc_class():
+            raise httpx.ConnectError("cancelled") from None
+        return OK
+
+    bench = Bench(clock, ScriptedVendor(stubborn))
+    outcome, _ = await bench.executor.execute(write(timeout=1))
+    assert (outcome.kind, len(outcome.attempts)) == (K.TIMEOUT, 1)
+
+
 async def test_no_deadline_at_all_is_possible(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(7_200.0))
     outcome, _ = await bench.executor.execute(call(timeout=math.inf, deadline=math.inf))

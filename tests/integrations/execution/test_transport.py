@@ -20,12 +20,15 @@ class Pieces(httpx.AsyncByteStream):
     """A body that comes in pieces and knows whether it was closed."""
 
     def __init__(self, body: bytes, size: int = 16_384) -> None:
-        self.body, self.size, self.closed, self.read = body, size, False, 0
+        self.body, self.size, self.closed, self.read, self.ended = body, size, False, 0, False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for at in range(0, len(self.body), self.size):
-            self.read += 1
-            yield self.body[at : at + self.size]
+        try:
+            for at in range(0, len(self.body), self.size):
+                self.read += 1
+                yield self.body[at : at + self.size]
+        finally:
+            self.ended = True
 
     async def aclose(self) -> None:
         self.closed = True
@@ -85,9 +88,19 @@ async def test_a_body_that_does_not_decode_is_malformed(encoding: str, body: byt
     assert stream.closed
 
 
-async def test_a_chunk_that_unpacks_to_much_more_than_itself_is_unpacked_whole() -> None:
-    body = b"\0" * 3_000_000
-    assert len((await send(Pieces(gzip.compress(body)), "gzip")).body) == len(body)
+@pytest.mark.parametrize("size", [262_144 * 4 - 1, 262_144 * 4, 262_144 * 4 + 1, 3_000_000])
+async def test_a_chunk_that_unpacks_to_much_more_than_itself_is_unpacked_whole(size: int) -> None:
+    body = b"\0" * size
+    assert len((await send(Pieces(gzip.compress(body)), "gzip")).body) == size
+    assert len((await send(Pieces(raw_deflate(body)), "deflate")).body) == size
+
+
+async def test_what_is_left_in_the_inflater_when_all_input_is_read_is_not_lost() -> None:
+    for size in range(262_144, 262_144 + 300, 10):
+        body = (b"seventeen letters" * 16_000)[:size]
+        squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_FIXED)
+        stream = Pieces(squeeze.compress(body) + squeeze.flush())
+        assert (await send(stream, "deflate")).body == body
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip"])
@@ -98,6 +111,7 @@ async def test_the_cap_counts_decoded_bytes_and_stops_the_reading(encoding: str)
         await send(stream, encoding, max_body=100_000)
     assert (caught.value.kind, caught.value.status) == (K.TOO_LARGE, 200)
     assert stream.closed
+    assert stream.ended, "not left to a task that closes it later"
     assert stream.read < 10
 
 
