@@ -180,12 +180,13 @@ class Dialtone:
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:
-        """Forget stored signals that DuckDB has and that are older than 90 days."""
+        """Forget stored signals that are older than 90 days and that DuckDB has, or will never ask for."""
+        signals, is_copied = self.storage.signals, self.settings.analytics.enabled
         while True:
-            copied = await self.analytics.copied()
-            if copied is not None:
-                before = self.clock.time() - LOG_DAYS * 86_400
-                await self.storage.signals.trim(copied=copied, before=before)
+            copied = await (self.analytics.copied() if is_copied else signals.end())
+            before = self.clock.time() - LOG_DAYS * 86_400
+            while copied is not None and await signals.trim(copied=copied, before=before):
+                pass
             await self.clock.sleep(TRIM_EVERY)
 
     def _announce(self) -> None:
