@@ -2,8 +2,8 @@
 
 A lock keeps, for each operation a manifest uses, what the contract says of it: method, path, parameters with
 their place, security schemes, statuses. An entry of kind `contract` was derived from a description whose
-sha256 stands in the lock; one of kind `docs` was entered by hand from a page, on a date, and never counts as
-checked. `verify` needs the lock only, so it runs anywhere.
+sha256 stands in the lock; one of kind `docs` was entered by hand, with the vendor's page to look it up on and
+the day of its entry, and never counts as checked. `verify` needs the lock only, so it runs anywhere.
 """
 
 import re
@@ -36,7 +36,9 @@ class _Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class LockedSource(_Fact, frozen=True, kw_only=True):
-    """Which file the facts were derived from; `revision` and `date` are the description's own."""
+    """Which file the facts were derived from. `revision` is the description's own, and so is `date` where it
+    has one; else it is the day on which the file was collected.
+    """
 
     source: str
     revision: str
@@ -54,7 +56,8 @@ class Parameter(_Fact, frozen=True, kw_only=True):
 class Operation(_Fact, frozen=True, kw_only=True):
     """What is known of one operation. `open` says that its body takes fields the contract does not name.
 
-    `security` is empty where the contract states none. `page` and `date` are for kind `docs`.
+    `security` is empty where the contract states none. `page` and `date` are for kind `docs`: where the
+    vendor documents it, and the day it was entered, which does not say that anybody read the page that day.
     """
 
     kind: Literal["contract", "docs"]
@@ -84,7 +87,10 @@ class Finding(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What some of a vendor's actions rest on: the kind of description, its date, and how many they are."""
+    """What some of a vendor's actions rest on: the kind of description, its date, and how many they are.
+
+    The date is a description's own or that of its collection, and for facts by hand that of their entry.
+    """
 
     kind: str
     date: str

@@ -70,7 +70,7 @@ def _parameters(operation: DescribedOperation) -> dict[str, Parameter]:
 
 def text_of(lock: Lock, vendor: str) -> str:
     """The lock as it is committed."""
-    head = f"# What the contracts of {vendor} say: derived by `make contracts`, kind docs by hand.\n"
+    head = f"# What the contracts of {vendor} say: derived by `make contracts`; kind docs entered by hand.\n"
     return head + yaml.safe_dump(msgspec.to_builtins(lock), sort_keys=False, width=110, allow_unicode=True)
 
 
