@@ -22,6 +22,7 @@ from integrations.signals import (
 )
 
 QUEUE_SIZE = 10_000
+STOP_SECONDS = 5.0
 
 _LEVELS = {"up": "info", "paused": "info", "unknown": "info"}
 
@@ -29,7 +30,7 @@ _LEVELS = {"up": "info", "paused": "info", "unknown": "info"}
 class _BoundedQueueHandler(logging.handlers.QueueHandler):
     """Puts records into a bounded queue; a full one drops the record and counts it."""
 
-    def __init__(self, records: "queue.Queue[logging.LogRecord]") -> None:
+    def __init__(self, records: "queue.Queue[logging.LogRecord | None]") -> None:
         super().__init__(records)
         self._records = records
         self.dropped = 0
@@ -46,13 +47,29 @@ class _BoundedQueueHandler(logging.handlers.QueueHandler):
             self.dropped += 1
 
 
+class _PatientListener(logging.handlers.QueueListener):
+    """Asks its thread to stop also when the queue is full."""
+
+    def __init__(self, records: "queue.Queue[logging.LogRecord | None]", output: logging.Handler) -> None:
+        super().__init__(records, output)
+        self._records = records
+
+    def enqueue_sentinel(self) -> None:
+        """Wait for a place, for five seconds; then take the oldest record's."""
+        try:
+            self._records.put(None, timeout=STOP_SECONDS)
+        except queue.Full:
+            self._records.get_nowait()
+            self._records.put_nowait(None)
+
+
 class Logs:
     """Owns the process's logging from `start` to `stop`."""
 
     def __init__(self, *, level: str, style: Literal["auto", "json", "console"]) -> None:
         self._level = level.upper()
         self._console = style == "console" or (style == "auto" and sys.stderr.isatty())
-        self._queue: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_SIZE)
+        self._queue: queue.Queue[logging.LogRecord | None] = queue.Queue(QUEUE_SIZE)
         self._handler = _BoundedQueueHandler(self._queue)
         self._listener: logging.handlers.QueueListener | None = None
 
@@ -73,7 +90,7 @@ class Logs:
         output.setFormatter(
             structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=self._renderers())
         )
-        self._listener = logging.handlers.QueueListener(self._queue, output)
+        self._listener = _PatientListener(self._queue, output)
         self._listener.start()
         logging.basicConfig(level=self._level, handlers=[self._handler], force=True)
         for name in ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn", "alembic"):

@@ -1,12 +1,15 @@
 """Log lines are written by a thread, one event a line, and a full queue drops and counts."""
 
+import contextlib
+import io
 import json
 import logging
+import threading
 
 import pytest
 import structlog
 
-from app.logs import Logs, SignalLog
+from app.logs import QUEUE_SIZE, Logs, SignalLog
 from integrations.signals import Evidence, Health, HealthChange
 
 
@@ -54,3 +57,25 @@ def test_a_full_queue_drops_and_counts() -> None:
     for _ in range(10_002):
         logs._handler.enqueue(record)
     assert {s.labels: s.value for s in logs.samples()} == {("log",): 10_000, ("log", "full"): 2}
+
+
+def test_stopping_writes_a_full_queue_to_its_end() -> None:
+    written: list[str] = []
+    may_write = threading.Event()
+
+    class Waiting(io.StringIO):
+        def write(self, text: str, /) -> int:
+            may_write.wait(5)
+            written.append(text)
+            return len(text)
+
+    logs = Logs(level="info", style="json")
+    with contextlib.redirect_stderr(Waiting()):
+        logs.start()
+    for number in range(QUEUE_SIZE + 100):
+        logging.getLogger("test").info("line %d", number)
+    threading.Timer(0.1, may_write.set).start()
+
+    logs.stop()
+
+    assert len(written) >= QUEUE_SIZE
