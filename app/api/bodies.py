@@ -9,7 +9,7 @@ import msgspec
 
 from integrations.connection import Labels
 from integrations.execution.outcome import Effect
-from integrations.execution.status import LineStatus
+from integrations.execution.status import BreakerStatus, LineStatus
 from integrations.signals import Health, OperatorAction
 from monitors.report import CapabilityHealth, IntegrationHealth, Pause
 
@@ -46,7 +46,9 @@ IdempotencyKey = Annotated[
 
 
 class IntegrationSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An integration and how it is. `advice` says what to do, or is empty."""
+    """An integration and how it is. `advice` says what to do, or is empty; `breakers` are those that are not
+    closed.
+    """
 
     id: str
     vendor: str
@@ -59,6 +61,7 @@ class IntegrationSummary(msgspec.Struct, frozen=True, kw_only=True):
     needs_attention: bool
     capabilities: tuple[CapabilityHealth, ...]
     pause: Pause | None = None
+    breakers: tuple[BreakerStatus, ...] = ()
 
 
 class IntegrationList(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from app.api.bodies import ActionSummary, IntegrationSummary
 from app.parts import Parts, Registered
 from integrations.manifest.schema import Manifest
-from integrations.signals import Health
+from integrations.signals import BreakerState, Health
 from monitors.report import IntegrationHealth
 
 ATTENTION = frozenset({Health.DOWN, Health.UNAUTHORIZED, Health.THROTTLED, Health.DEGRADED})
@@ -19,6 +19,7 @@ def summarize(parts: Parts, integration: Registered) -> IntegrationSummary:
     """Return the integration with its health of now."""
     connection = integration.connection
     health = parts.monitor.health(connection.id)
+    line = parts.framework.get_integration_status(connection.id).line
     return IntegrationSummary(
         id=connection.id,
         vendor=connection.vendor,
@@ -31,6 +32,7 @@ def summarize(parts: Parts, integration: Registered) -> IntegrationSummary:
         needs_attention=needs_attention(health),
         capabilities=health.capabilities,
         pause=health.pause,
+        breakers=tuple(one for one in line.breakers if one.state is not BreakerState.CLOSED),
     )
 
 

@@ -7,7 +7,7 @@ from app.api.bodies import IntegrationStatusBody
 from app.commands.looks import state_text, table
 from app.commands.server import segment
 from app.commands.session import Session, expiry_option, json_option, reason_option
-from app.web.words import breaker_words
+from app.web.words import breaker_words, pause_words
 from integrations.clock import SystemClock
 
 
@@ -75,7 +75,12 @@ def _post(session: Session, *, integration: str, what: str, order: dict[str, obj
     if now_is is None:
         return
     session.console.print(Text.assemble((now_is.integration, "bold"), "  ", state_text(now_is.health.state)))
+    now = SystemClock.time()
+    if now_is.health.pause:
+        session.console.print(f"{now_is.health.reason} ({pause_words(now_is.health.pause, now)})")
+    if not what.startswith("breaker"):
+        return
     rows = table(session.console, "BREAKER", "NOW")
     for one in now_is.line.breakers:
-        rows.add_row(one.capability, breaker_words(one, SystemClock.time()))
+        rows.add_row(one.capability, breaker_words(one, now))
     session.console.print(rows)

@@ -1,5 +1,7 @@
 """`dialtone status` and `dialtone check`: how the integrations are."""
 
+from collections.abc import Iterator
+
 import click
 from rich.text import Text
 
@@ -7,7 +9,7 @@ from app.api.bodies import IntegrationDetail, IntegrationList, IntegrationSummar
 from app.commands.looks import state_text, table
 from app.commands.server import CALL_PATIENCE, segment
 from app.commands.session import Session, json_option
-from app.web.words import ORDER, breaker_words, number, plural, span
+from app.web.words import ORDER, breaker_words, number, pause_words, plural, span
 from integrations.clock import SystemClock
 from integrations.signals import Health
 from monitors.report import IntegrationHealth
@@ -52,7 +54,8 @@ def _show_all(session: Session, found: IntegrationList) -> None:
     now = SystemClock.time()
     rows = table(session.console, "", "INTEGRATION", "VENDOR", "FOR", "WHY")
     for one in sorted(found.integrations, key=_worst_first):
-        rows.add_row(state_text(one.state), one.id, one.vendor_name, span(now - one.since), Text(_why(one)))
+        why = Text("\n".join(_why(one, now)))
+        rows.add_row(state_text(one.state), one.id, one.vendor_name, span(now - one.since), why)
     session.console.print(rows)
     need = "needs" if found.needing_attention == 1 else "need"
     session.console.print(
@@ -64,8 +67,13 @@ def _worst_first(one: IntegrationSummary) -> tuple[bool, int, str]:
     return (not one.needs_attention, ORDER.index(one.state), one.id)
 
 
-def _why(one: IntegrationSummary) -> str:
-    return f"{one.reason}\n→ {one.advice}" if one.advice else one.reason
+def _why(one: IntegrationSummary, now: float) -> Iterator[str]:
+    """The reason with the end of a pause, breakers in a state of their own, and what to do."""
+    yield f"{one.reason} ({pause_words(one.pause, now)})" if one.pause else one.reason
+    for breaker in one.breakers:
+        yield f"! breaker {breaker.capability}: {breaker_words(breaker, now)}"
+    if one.advice:
+        yield f"→ {one.advice}"
 
 
 def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
@@ -75,7 +83,8 @@ def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
         return
     one, now = detail.integration, SystemClock.time()
     session.console.print(Text.assemble((one.id, "bold"), f"  {one.vendor_name}  ", state_text(one.state)))
-    session.console.print(f"for {span(now - one.since)}: {one.reason}")
+    ending = f" ({pause_words(one.pause, now)})" if one.pause else ""
+    session.console.print(f"for {span(now - one.since)}: {one.reason}{ending}")
     if one.advice:
         session.console.print(f"→ {one.advice}")
     session.console.print()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from integrations.execution.status import BreakerStatus
 from integrations.signals import BreakerState, Health
+from monitors.report import Pause
 
 ORDER = (
     Health.DOWN,
@@ -34,6 +35,9 @@ BREAKERS = {
     BreakerState.DISABLED: "disabled, letting all through",
     BreakerState.SHADOW: "shadow, only watching",
 }
+
+OPERATED = frozenset({BreakerState.FORCED_OPEN, BreakerState.DISABLED, BreakerState.SHADOW})
+"""The states that only an operator puts a breaker into."""
 
 NOTHING = "\N{EN DASH}"
 
@@ -127,8 +131,13 @@ def breaker_words(breaker: BreakerStatus, now: float) -> str:
     words = BREAKERS[breaker.state]
     if breaker.state is BreakerState.OPEN and breaker.open_until is not None:
         words += f", tries again {until(breaker.open_until, now)}"
-    if breaker.actor:
-        words += f", by {breaker.actor}"
+    if breaker.actor and breaker.state in OPERATED:
+        words += f", by {breaker.actor}" + (f" ({breaker.reason})" if breaker.reason else "")
     if breaker.expires_at is not None:
         words += f", ends {until(breaker.expires_at, now)}"
     return words
+
+
+def pause_words(pause: Pause, now: float) -> str:
+    """Return what ends a pause."""
+    return "until it is resumed" if pause.expires_at is None else f"ends {until(pause.expires_at, now)}"

@@ -120,6 +120,18 @@ def test_operators_commands_reach_the_server_with_reason_and_expiry(dialtone):
     assert dialtone.recorded[0].expires_at == dialtone.clock.time() + 1800
 
 
+def test_status_shows_breakers_that_are_not_closed_and_when_a_pause_ends(dialtone):
+    run(dialtone, "breaker", "force-open", "github-prod", "-r", "duplicates")
+    lines = run(dialtone, "status").stdout.splitlines()
+    row = next(index for index, line in enumerate(lines) if " github-prod " in line)
+    assert "! breaker read: forced open, refusing calls" in lines[row + 1]
+    assert any("paused by oncall" in line and "(ends in" in line for line in lines)
+
+
+def test_a_pause_is_confirmed_with_its_end(dialtone):
+    assert "(ends in" in run(dialtone, "pause", "shop", "-r", "x", "--for", "50m").stdout
+
+
 def test_query_prints_a_table_and_without_a_name_what_can_be_asked(dialtone):
     assert "github-prod" in run(dialtone, "query", "performance", "integration=x").stdout
     assert "Calls and latency over time" in run(dialtone, "query").stdout

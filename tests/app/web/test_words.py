@@ -3,10 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.web import words
 from app.web.sparkline import HEIGHT, WIDTH, draw
-from monitors.report import MinuteStats
+from integrations.execution.status import BreakerStatus
+from integrations.signals import BreakerState
+from monitors.report import MinuteStats, Pause
 
 DASH = "\N{EN DASH}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -62,6 +65,32 @@ minutes = st.lists(
     ),
     max_size=60,
 )
+
+
+def breaker(state: BreakerState, **more: object) -> BreakerStatus:
+    return BreakerStatus(capability="read", state=state, since=0.0, **more)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (breaker(BreakerState.OPEN, open_until=30.0), f"open, refusing calls, tries again in 20{SPACE}s"),
+        (
+            breaker(BreakerState.FORCED_OPEN, actor="ada", reason="duplicates", expires_at=130.0),
+            f"forced open, refusing calls, by ada (duplicates), ends in 2{SPACE}min",
+        ),
+        (breaker(BreakerState.CLOSED, actor="ada", reason="all is well"), "closed"),
+    ],
+    ids=["open", "forced open", "reset"],
+)
+def test_a_breaker_is_told_with_who_moved_it_why_and_what_ends_it(status, text):
+    assert words.breaker_words(status, 10.0) == text
+
+
+def test_a_pause_is_told_with_what_ends_it():
+    pause = Pause(actor="ada", reason="x", since=0.0)
+    assert words.pause_words(pause, 10.0) == "until it is resumed"
+    assert words.pause_words(replace(pause, expires_at=130.0), 10.0) == f"ends in 2{SPACE}min"
 
 
 @given(minutes)
