@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import cast
 
 import anyio
@@ -20,15 +21,19 @@ import httpx
 from interlock import CircuitBreaker, Pipeline
 from tenacity import AsyncRetrying, stop_after_attempt
 
+from exporters.analytics.store import AnalyticsStore
+from exporters.table import MetricTable
 from integrations.bus import SignalBus
 from integrations.clock import SystemClock
-from integrations.connection import NetworkPolicy
+from integrations.connection import Connection, NetworkPolicy
 from integrations.execution.call import Call, LineSpec, Verdict
 from integrations.execution.executor import Executor
-from integrations.execution.outcome import Effect
+from integrations.execution.outcome import Effect, Outcome
 from integrations.execution.policy import Policy
 from integrations.execution.pool import Pools
 from integrations.execution.transport import HTTPTransport, Reply
+from monitors.checks import Check
+from monitors.monitor import IntegrationMonitor
 
 BATCH, ROUNDS, PAIRS = 400, 120, 60
 REPLY = Reply(status=200, headers={"content-type": "application/json"}, body=b'{"ok":true}')
@@ -39,6 +44,14 @@ Step = Callable[[], Awaitable[object]]
 class _Nothing:
     def on_signal(self, signal: object) -> None:
         pass
+
+
+class _NoChecks:
+    async def run_check(self, check: Check, /, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - as the real one
+        raise AssertionError
+
+    def check_succeeded(self, integration: str, capability: str, /) -> None:
+        raise AssertionError
 
 
 class _AtOnce(HTTPTransport):
@@ -100,15 +113,30 @@ async def _nothing() -> Reply:
     return REPLY
 
 
+def _dialtones_own() -> SignalBus:
+    """A bus with all who hear of each call in Dialtone; rows stay in memory, so no disk is measured."""
+    bus, clock = SignalBus(), SystemClock()
+    monitor = IntegrationMonitor(
+        framework=_NoChecks(), executor=_NoChecks(), clock=clock, publish=bus.publish
+    )
+    monitor.watch(Connection(id="bench", vendor="http"), "http", ())
+    bus.subscribe("metrics", MetricTable())
+    bus.subscribe("monitor", monitor)
+    bus.subscribe("analytics", AnalyticsStore(Path("not-opened"), clock=clock))
+    return bus
+
+
 def _ours() -> dict[str, Step]:
     quiet, heard = SignalBus(), SignalBus()
     heard.subscribe("nothing", _Nothing())
+    everyone = _executor(_dialtones_own())
     alone, subscribed, refusing = _executor(quiet), _executor(heard), _executor(quiet)
     refusing.force_open("bench", actor="bench", reason="bench")
     unlimited, limited = _call(deadline=math.inf, timeout=math.inf), _call()
     return {
         "pipeline": lambda: alone.execute(unlimited),
         "pipeline, a subscriber": lambda: subscribed.execute(unlimited),
+        "pipeline, metrics+monitor+analytics": lambda: everyone.execute(unlimited),
         "pipeline with its deadline": lambda: alone.execute(limited),
         "refusal, open circuit": lambda: refusing.execute(unlimited),
     }
