@@ -231,7 +231,7 @@ def _header_text(place: HeaderNumber, reply: Reply) -> str:
     if not place.pattern:
         return text
     match = compile_pattern(place.pattern).search(text)
-    return match[1] if match else ""
+    return (match[1] or "") if match else ""
 
 
 def _retryable(status: int) -> bool | None:

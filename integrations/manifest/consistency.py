@@ -47,6 +47,10 @@ class _Check:
             expected = f"one of {', '.join(sorted(valid)) or 'none'}"
             self._add(path, repr(word), expected, near=nearest(word, valid))
 
+    def _one_of(self, path: Path, **places: str) -> None:
+        if sum(map(bool, places.values())) != 1:
+            self._add(path, "", f"exactly one of {', '.join(places)} is to be set")
+
     def _tried(self, path: Path, reader: Callable[[str], object], text: str) -> None:
         try:
             reader(text)
@@ -113,16 +117,19 @@ class _Check:
                 self._add(path, "ok and a kind", "one of them")
         for index, place in enumerate(errors.retry_after):
             self._tried(("errors", "retry_after", index), pointers.parse, place.pointer)
-            if bool(place.header) is bool(place.pointer):
-                self._add(("errors", "retry_after", index), "", "exactly one of header, pointer is to be set")
+            self._one_of(("errors", "retry_after", index), header=place.header, pointer=place.pointer)
         for index, quota in enumerate(self._manifest.quota):
             self._quota(("quota", index), quota)
 
     def _quota(self, path: Path, quota: Quota) -> None:
         for key in ("limit", "remaining", "used", "reset"):
             place: HeaderNumber | None = getattr(quota, key)
-            if place is not None and place.pattern:
-                self._tried((*path, key, "pattern"), compile_pattern, place.pattern)
+            if place is None:
+                continue
+            self._tried((*path, key, "pattern"), _number_pattern, place.pattern or "()")
+            if (place.unit == "number") is (key == "reset"):
+                expected = "a unit of time" if key == "reset" else "number"
+                self._add((*path, key, "unit"), repr(place.unit), expected)
 
     def action(self, name: str, action: Action) -> None:
         path: Path = ("actions", name)
@@ -138,7 +145,25 @@ class _Check:
             self._tried(path, pointers.parse, pointer)
         for key, text in {**action.headers, **action.query}.items():
             self._template((*path, "headers" if key in action.headers else "query", key), text)
+        self._bucket(path, action)
+        self._idempotency((*path, "idempotency"), action)
         self._inputs(path, action)
+
+    def _bucket(self, path: Path, action: Action) -> None:
+        quota = self._manifest.quota
+        if quota and action.bucket:
+            self._known(
+                (*path, "bucket"), action.bucket, {name for q in quota for name in (q.bucket, *q.buckets)}
+            )
+
+    def _idempotency(self, path: Path, action: Action) -> None:
+        place = action.idempotency
+        if place is None:
+            return
+        self._one_of(path, header=place.header, to=place.to)
+        self._tried(path, pointers.parse, place.to)
+        if place.to and action.body is None:
+            self._add(path, "a key for the body", "a `body` in the action")
 
     def _page_inputs(self, path: Path, action: Action) -> None:
         paginate = self._manifest.paginate.get(action.paginate, Paginate(kind="link"))
@@ -173,13 +198,7 @@ class _Check:
             self._add(path, "another value", str(error))
 
     def paginate(self, name: str, paginate: Paginate) -> None:
-        needed = {
-            "cursor": ("cursor", "next"),
-            "page": ("page",),
-            "offset": ("offset",),
-            "next_url": ("next",),
-        }
-        for key in needed.get(paginate.kind, ()):
+        for key in _PAGED_BY.get(paginate.kind, ()):
             if not getattr(paginate, key):
                 self._add(("paginate", name, key), "nothing", f"a value, for kind {paginate.kind}")
         for pointer in (paginate.next, paginate.more):
@@ -224,8 +243,9 @@ class _Check:
         webhooks = self._manifest.webhooks
         if webhooks is None:
             return
-        for key in ("type", "id"):
-            self._tried(("webhooks", key), pointers.parse, getattr(webhooks, key).pointer)
+        for key, field in (("type", webhooks.type), ("id", webhooks.id)):
+            self._one_of(("webhooks", key), header=field.header, pointer=field.pointer)
+            self._tried(("webhooks", key), pointers.parse, field.pointer)
         for index, handshake in enumerate(webhooks.handshakes):
             self._tried(("webhooks", "handshakes", index), pointers.parse, handshake.reply)
         self._verification(("webhooks", "verify"), webhooks.verify)
@@ -242,6 +262,11 @@ class _Check:
             and verify.kind != "standard_webhooks"
         ):
             self._add((*path, "payload"), "a timestamp that is not signed", "{timestamp} in the payload")
+
+
+def _number_pattern(pattern: str) -> None:
+    if not compile_pattern(pattern).groups:
+        raise ValueError("found no group, expected one around the number")
 
 
 def _applied(apply: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:

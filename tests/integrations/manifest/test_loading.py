@@ -169,6 +169,38 @@ def test_a_manifest_that_agrees_with_itself_loads() -> None:
             lambda d: d["webhooks"].update(handshakes=[{"when": {"status": [200]}, "reply": "x"}]),
             "webhooks.handshakes[0]: a JSON Pointer",
         ),
+        (
+            lambda d: d.update(quota=[{"bucket": "b", "limit": {"header": "h", "pattern": "[0-9]"}}]),
+            "quota[0].limit.pattern: found no group",
+        ),
+        (
+            lambda d: d.update(quota=[{"bucket": "b", "reset": {"header": "h"}}]),
+            "quota[0].reset.unit: found 'number', expected a unit of time",
+        ),
+        (
+            lambda d: d.update(quota=[{"bucket": "b", "remaining": {"header": "h", "unit": "seconds"}}]),
+            "quota[0].remaining.unit: found 'seconds', expected number",
+        ),
+        (
+            lambda d: (
+                d.update(quota=[{"bucket": "core", "buckets": ["search"]}]),
+                d["actions"]["get"].update(bucket="serch"),
+            ),
+            "actions.get.bucket: found 'serch', expected one of core, search; did you mean search?",
+        ),
+        (
+            lambda d: d["actions"]["get"].update(idempotency={}),
+            "actions.get.idempotency: exactly one of header, to is to be set",
+        ),
+        (
+            lambda d: d["actions"]["get"].update(idempotency={"to": "/key"}),
+            "actions.get.idempotency: found a key for the body, expected a `body`",
+        ),
+        (
+            lambda d: d["actions"]["get"].update(idempotency={"to": "key"}, body={}),
+            "actions.get.idempotency: a JSON Pointer",
+        ),
+        (lambda d: d["webhooks"].update(id={}), "webhooks.id: exactly one of header, pointer is to be set"),
         (lambda d: d.update(hosst=[]), "hosst: found an unknown key"),
         (
             lambda d: d["actions"]["get"].update(effect="reed"),
