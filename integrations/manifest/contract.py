@@ -121,7 +121,8 @@ def evidence(manifest: Manifest, lock: Lock) -> tuple[Evidence, ...]:
             key = ("vendor docs", fact.date)
         elif fact is not None:
             contract = action.operation.partition(":")[0]
-            key = (manifest.contracts[contract].evidence, lock.sources[contract].date)
+            source = lock.sources.get(contract)
+            key = (manifest.contracts[contract].evidence, source.date if source is not None else "")
         counts[key] = counts.get(key, 0) + 1
     return tuple(Evidence(kind, date, actions) for (kind, date), actions in sorted(counts.items()))
 
@@ -156,6 +157,8 @@ def _action(manifest: Manifest, action: Action, lock: Lock) -> Iterator[str]:
         return
     if fact.kind == "docs" and not (fact.page and fact.date):
         yield f"{action.operation} is entered by hand and names no page or no date"
+    if fact.kind == "contract" and action.operation.partition(":")[0] not in lock.sources:
+        yield f"{action.operation} is of no file that the lock names; run `make contracts`"
     yield from _request(action, fact)
     yield from _inputs(action, fact)
     yield from _security(manifest.auth, fact)

@@ -4,9 +4,10 @@ import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from integrations.manifest.contract import verify
+from integrations.manifest.contract import evidence, verify
 from integrations.manifest.loading import manifest_of
 from integrations.manifest.source import Document, SourceError, read_yaml
 from tests.fakes.framework import CATALOG
@@ -194,3 +195,14 @@ def test_every_mutation_is_caught(vendor: str, mutation: Mutation) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_every_mutation_finds_something_to_change(mutation: Mutation) -> None:
     assert any(True for vendor in VENDORS for _ in mutation(mutated(vendor)))
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_fact_of_no_file_is_caught_and_shown_without_a_date(vendor: str) -> None:
+    manifest, lock = CATALOG.manifest(vendor), CATALOG.lock(vendor)
+    forged = msgspec.structs.replace(lock, sources={})
+
+    said = [finding.text for finding in verify(manifest, forged) if finding.action]
+
+    assert any("is of no file" in text for text in said)
+    assert {one.date for one in evidence(manifest, forged) if one.kind == "vendor contract"} == {""}
