@@ -122,7 +122,7 @@ class PostgreSQLUnits:
                 result = await anyio.to_thread.run_sync(
                     _transaction, engine, unit, abandon_on_cancel=True, limiter=self._threads
                 )
-            except sa.exc.OperationalError as error:
+            except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
                 self._failed(_reason(error), engine)
             else:
                 self._succeeded(self._clock.monotonic() - started)
@@ -209,6 +209,8 @@ def _rewrite_revision(connection: sa.Connection) -> None:
     connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
 
-def _reason(error: sa.exc.DBAPIError) -> str:
+def _reason(error: sa.exc.DBAPIError | sa.exc.TimeoutError) -> str:
+    if isinstance(error, sa.exc.TimeoutError):
+        return "all connections are in use"
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__

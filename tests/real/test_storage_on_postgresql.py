@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app.storage import signal_log
 from app.storage.errors import StorageUnavailableError
-from app.storage.postgresql import PostgreSQLUnits
+from app.storage.postgresql import POOL_SIZE, PostgreSQLUnits
 from app.storage.storage import Storage, open_storage
 from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
@@ -158,6 +158,21 @@ async def test_a_unit_that_raises_leaves_nothing(server: PostgreSQL) -> None:
         lambda connection: connection.scalar(sa.select(sa.func.max(signal_log.signal_log.c.id)))
     )
     assert after == before
+    await units.aclose()
+
+
+async def test_connections_that_leaving_callers_still_use_are_waited_for(server: PostgreSQL) -> None:
+    units = PostgreSQLUnits(server.url, clock=SystemClock(), deadline=15)
+    await units.start()
+
+    with anyio.move_on_after(0.5):
+        async with anyio.create_task_group() as group:
+            for _ in range(POOL_SIZE):
+                group.start_soon(
+                    units.run, lambda connection: connection.scalar(sa.text("SELECT pg_sleep(7)"))
+                )
+
+    assert await units.run(lambda connection: connection.scalar(sa.text("SELECT 1"))) == 1
     await units.aclose()
 
 
