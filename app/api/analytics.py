@@ -9,6 +9,7 @@ from litestar.params import FromPath, QueryParameter
 
 from app.api.access import READ, CallerHeader, GivenParts, caller_of
 from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid, not_found
+from app.api.reading import refuse_repeats
 from app.api.responses import GUARDED, problems
 from app.parts import Analytics, Parts
 from exporters.analytics.parameters import InvalidParams
@@ -84,7 +85,7 @@ async def get_performance(
     caller: CallerHeader = "",
 ) -> Response[object]:
     """Calls, error ratio and percentiles by integration and time bucket."""
-    _refuse_repeats(request)
+    refuse_repeats(request)
     given = {"from": start, "to": end, "bucket": bucket, "integration": integration, "origin": origin}
     params = {name: value for name, value in given.items() if value is not None}
     return await _run(parts, "performance", params, caller=caller_of(request, caller))
@@ -105,19 +106,8 @@ async def _run(parts: Parts, name: str, params: dict[str, str], *, caller: str) 
 
 
 def _params(request: AnyRequest) -> dict[str, str]:
-    _refuse_repeats(request)
+    refuse_repeats(request)
     return dict(request.query_params.multi_items())
-
-
-def _refuse_repeats(request: AnyRequest) -> None:
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in names:
-        if names.count(name) > 1:
-            message = "given more than once"
-            raise invalid(
-                f"The parameter {name} is given more than once; give it once.",
-                InvalidValue(message=message, key=name, source="query"),
-            )
 
 
 def _analytics(parts: Parts) -> Analytics:

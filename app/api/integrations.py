@@ -17,7 +17,8 @@ from app.api.bodies import (
 )
 from app.api.outcomes import answer
 from app.api.problems import AnyRequest, InvalidValue, Problem, invalid, not_found
-from app.api.responses import CALLING, GUARDED, ONE
+from app.api.reading import refuse_repeats, refuse_unknown
+from app.api.responses import CALLING, ONE, problems
 from app.api.summaries import summarize, summarize_actions
 from app.api.trace import trace_context
 from app.parts import Parts, Registered
@@ -65,13 +66,20 @@ TraceHeader = Annotated[str, HeaderParameter(name="traceparent", description="W3
     operation_id="list_integrations",
     summary="List integrations with their health",
     guards=READ,
-    responses=GUARDED,
+    responses=problems(400, 401, 403, 422),
     sync_to_thread=False,
 )
 def list_integrations(
-    parts: GivenParts, *, states: States = None, vendor: VendorFilter = None, team: TeamFilter = None
+    request: AnyRequest,
+    *,
+    parts: GivenParts,
+    states: States = None,
+    vendor: VendorFilter = None,
+    team: TeamFilter = None,
 ) -> IntegrationList:
     """Every integration with its health and why, ordered by id."""
+    refuse_unknown(request, ("state", "vendor", "team"))
+    refuse_repeats(request, allowed=("state",))
     summaries = [summarize(parts, one) for one in parts.framework.integrations()]
     chosen = [
         one

@@ -10,6 +10,17 @@ SLACK = "/v2/integrations/slack-prod"
 CALL = f"{SLACK}/actions/issues.list"
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("stat=down", "did you mean state?"), ("vendor=a&vendor=b", "more than once")],
+    ids=["misspelt", "twice"],
+)
+def test_a_filter_that_is_misspelt_or_given_twice_is_refused(client, query, words):
+    answer = client.get(f"/v2/integrations?{query}")
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+
+
 def test_the_list_is_ordered_by_id_and_says_how_many_need_attention(client):
     body = client.get("/v2/integrations").json()
     ids = [one["id"] for one in body["integrations"]]
