@@ -4,6 +4,7 @@ import click
 
 from app.commands import exits, local
 from app.commands.call import call, query
+from app.commands.importing import import_
 from app.commands.operate import breaker, pause, resume
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
@@ -34,6 +35,7 @@ for command in (
     local.serve,
     local.demo,
     local.check_config,
+    import_,
     status,
     call,
     check,
