@@ -36,8 +36,11 @@ class ContractsFolder:
         """The contract's operations, with the vendor's overlay laid over it."""
         if contract.kind not in _READERS:
             raise ContractError(f"{vendor}: contracts of kind {contract.kind} are not read yet")
-        spec = _parse(self._bytes(contract.source), contract.source)
-        return _READERS[contract.kind](spec, overlay(vendor))
+        return _READERS[contract.kind](self.raw(contract), overlay(vendor))
+
+    def raw(self, contract: Contract) -> dict[str, object]:
+        """The contract as it was published."""
+        return _parse(self._bytes(contract.source), contract.source)
 
     def source(self, contract: Contract) -> LockedSource:
         """Where the file comes from, as the README says; its sha256 must agree."""

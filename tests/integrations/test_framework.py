@@ -4,14 +4,17 @@ import httpx
 import msgspec
 import pytest
 
+from integrations.actions import ActionContext
 from integrations.connection import Connection, Labels
 from integrations.credentials.secret import Secret
 from integrations.errors import ConfigurationError, InvalidParams, UnknownAction, UnknownIntegration
-from integrations.execution.outcome import FailureKind, Origin
+from integrations.execution.call import Answer, Call
+from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy, RetryPolicy
 from integrations.framework import Check, IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Idempotency
+from integrations.runs import ActionRun, Order
 from integrations.signals import CallRecord, CredentialNotice
 from tests.fakes.clock import FakeClock
 from tests.fakes.framework import CATALOG, RecordingVendor, framework_for
@@ -440,7 +443,8 @@ async def test_a_secret_that_became_unsendable_is_still_taken_out_of_texts() -> 
     assert framework.integration("github-prod").redact("Bad token ghp_a\nb") == "Bad token ***"
 
 
-async def test_every_attempt_of_a_run_sends_the_same_idempotency_key() -> None:
+@pytest.mark.parametrize("given", ["order-7", None])
+async def test_every_attempt_of_a_run_sends_the_same_idempotency_key(given: str | None) -> None:
     manifest = CATALOG.manifest("github")
     action = msgspec.structs.replace(
         manifest.actions["issues.create"], idempotency=Idempotency(header="Idempotency-Key")
@@ -450,12 +454,14 @@ async def test_every_attempt_of_a_run_sends_the_same_idempotency_key() -> None:
     framework = framework_for(vendor, catalog=Catalog({"github": manifest}, {}))
     github(framework, policy=Policy())
 
+    params = {"owner": "o", "repo": "r", "title": "t"}
     outcome = await framework.execute_integration(
-        "github-prod", "issues.create", {"owner": "o", "repo": "r", "title": "t"}
+        "github-prod", "issues.create", params, idempotency_key=given
     )
 
     keys = [request.headers["idempotency-key"] for request in vendor.requests]
     assert (outcome.ok, len(keys), len(set(keys))) == (True, 3, 1)
+    assert given in (None, keys[0])
 
 
 def test_a_secret_is_taken_out_in_its_percent_encoded_form_too() -> None:
@@ -463,3 +469,41 @@ def test_a_secret_is_taken_out_in_its_percent_encoded_form_too() -> None:
     github(framework, secret=Secret("ghp_a/b+c"))
 
     assert framework.integration("github-prod").redact("?token=ghp_a%2Fb%2Bc&x=1") == "?token=***&x=1"
+
+
+class Elsewhere:
+    """An action in code that would leave the manifest's hosts."""
+
+    async def run(self, context: ActionContext) -> Outcome:
+        request = httpx.Request("GET", "https://elsewhere.example/")
+        return context.finish(await context.send(request, idempotent=True))
+
+
+async def test_an_action_in_code_cannot_leave_the_allowed_hosts() -> None:
+    vendor = RecordingVendor(httpx.Response(200))
+    framework = framework_for(vendor)
+    framework.register_integration(Connection(id="shop", vendor="http", config={"url": "https://a.example"}))
+    integration = framework.integration("shop")
+    calls = RecordingCalls()
+    run = ActionRun(
+        integration,
+        integration.plan("fetch"),
+        calls=calls,
+        order=Order(capability="read", deadline=9e9, run_id="r"),
+    )
+
+    outcome = await run.code(Elsewhere(), {})
+
+    assert (outcome.kind, calls.made) == (FailureKind.MALFORMED, [])
+    assert outcome.detail == "not followed: elsewhere.example is not an allowed host"
+
+
+class RecordingCalls:
+    """Keeps what it should send and sends nothing."""
+
+    def __init__(self) -> None:
+        self.made: list[Call] = []
+
+    async def execute(self, call: Call) -> Answer:
+        self.made.append(call)
+        return Answer(Outcome(), None)

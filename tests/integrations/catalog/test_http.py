@@ -153,3 +153,18 @@ async def test_a_method_that_may_be_repeated_is_tried_again(method: str, times: 
     await framework.execute_integration("shop", "fetch", {})
 
     assert len(vendor.requests) == times
+
+
+async def test_a_key_goes_into_its_header() -> None:
+    vendor = RecordingVendor(httpx.Response(200))
+    framework = framework_for(vendor)
+    framework.register_integration(
+        Connection(
+            id="shop", vendor="http", config={"url": "https://a.example"}, auth="key",
+            secrets={"key": Secret(SECRET)},
+        )
+    )  # fmt: skip
+
+    await framework.execute_integration("shop", "fetch", {})
+
+    assert vendor.requests[0].headers["x-api-key"] == SECRET

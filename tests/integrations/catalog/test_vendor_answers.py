@@ -68,12 +68,12 @@ async def test_slack_says_no_with_200(word: str, kind: str) -> None:
 
 
 async def test_slack_names_the_scope_that_is_missing() -> None:
-    body = {"ok": False, "error": "missing_scope", "needed": "chat:write", "provided": "users:read"}
+    body = {"ok": False, "error": "missing_scope", "needed": "chat:write.customize", "provided": "users:read"}
     answer = httpx.Response(200, json=body, headers={"x-oauth-scopes": "users:read"})
 
     outcome = await outcome_of("slack", "chat.postMessage", answer)
 
-    assert "it needs chat:write; the credential has users:read" in outcome.detail
+    assert "it needs chat:write.customize; the credential has users:read" in outcome.detail
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({"retry-after": "12"}, 12.0), ({}, 60.0)])
@@ -221,3 +221,87 @@ async def test_prometheus_returns_what_is_under_data() -> None:
     outcome = await outcome_of("prometheus", "query", httpx.Response(200, json=body))
 
     assert outcome.data == {"resultType": "vector", "result": []}
+
+
+async def test_github_is_asked_in_its_own_media_type_and_version() -> None:
+    vendor = RecordingVendor(httpx.Response(200, json={}))
+    framework = framework_for(vendor)
+    framework.register_integration(Connection(id="it", vendor="github", secrets=SECRETS["github"]))
+
+    await framework.execute_integration("it", "user.get", {})
+
+    sent = vendor.requests[0].headers
+    assert (sent["accept"], sent["x-github-api-version"]) == ("application/vnd.github+json", "2022-11-28")
+
+
+async def test_github_tells_which_scopes_the_token_has() -> None:
+    answer = httpx.Response(403, json={"message": "Forbidden"}, headers={"x-oauth-scopes": "gist"})
+
+    outcome = await outcome_of("github", "repos.get", answer)
+
+    assert outcome.detail == "the vendor answered 403: Forbidden; it needs repo; the credential has gist"
+
+
+async def test_githubs_used_stands_in_for_what_remains() -> None:
+    seen = RecordingSubscriber()
+    headers = {"x-ratelimit-limit": "5000", "x-ratelimit-used": "40", "x-ratelimit-reset": str(UTC + 60)}
+
+    await outcome_of("github", "user.get", httpx.Response(200, json={}, headers=headers), publish=seen)
+
+    assert seen.of(QuotaSample)[0].remaining == 4960.0
+
+
+def test_githubs_buckets_and_limits_are_those_it_documents() -> None:
+    """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api and its search page."""
+    manifest = CATALOG.manifest("github")
+
+    buckets = {name: action.bucket for name, action in manifest.actions.items()}
+    limits = {limit.id: (limit.rate, limit.per) for limit in manifest.limits}
+
+    assert {name for name, bucket in buckets.items() if bucket == "search"} == {"search.issues"}
+    assert {bucket for name, bucket in buckets.items() if name != "search.issues"} == {"core"}
+    assert manifest.actions["rate_limit.get"].cost == 0
+    assert limits == {"search": (30, 60), "content": (80, 60)}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "unlike_their_method"),
+    [
+        # A second merge finds the pull request merged and is refused; a change says what holds afterwards.
+        ("github", {"pulls.merge": False, "issues.update": True}),
+        ("slack", {"chat.update": True}),
+        ("prometheus", {}),
+        ("http", {}),
+    ],
+)
+def test_what_may_be_repeated_though_its_method_says_otherwise(
+    vendor: str, unlike_their_method: dict[str, bool]
+) -> None:
+    actions = CATALOG.manifest(vendor).actions
+
+    stated = {name: one.idempotent for name, one in actions.items() if one.idempotent is not None}
+
+    assert stated == unlike_their_method
+
+
+def test_prometheus_is_checked_with_a_query_that_needs_no_data() -> None:
+    checks = {check.capability: check for check in CATALOG.manifest("prometheus").health}
+
+    assert checks["query"].params == {"query": "vector(1)"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "action", "size"),
+    [("github", "repos.list", {"per_page": "100"}), ("slack", "users.list", {"limit": "200"})],
+)
+async def test_pages_are_as_long_as_the_vendor_allows_or_advises(
+    vendor: str, action: str, size: dict[str, str]
+) -> None:
+    """GitHub gives at most 100 a page; Slack advises at most 200."""
+    asked = RecordingVendor(httpx.Response(200, json={"ok": True}))
+    framework = framework_for(asked)
+    framework.register_integration(Connection(id="it", vendor=vendor, secrets=SECRETS[vendor]))
+
+    await framework.execute_integration("it", action, {})
+
+    assert dict(asked.requests[0].url.params) == size
