@@ -173,6 +173,10 @@ async def test_connections_that_leaving_callers_still_use_are_waited_for(server:
                 )
 
     assert await units.run(lambda connection: connection.scalar(sa.text("SELECT 1"))) == 1
+    assert units._engine is not None
+    with anyio.fail_after(5):
+        while not units._engine.pool.status().endswith("out connections: 0"):  # noqa: ASYNC110 - threads end
+            await anyio.sleep(0.05)
     await units.aclose()
 
 
