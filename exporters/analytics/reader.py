@@ -73,8 +73,9 @@ class Reader:
         """
         query = self.queries.get(name)
         if query is None:
-            hint = nearest(name, self.queries) or ", ".join(self.queries)
-            raise UnknownQuery(f"there is no analytics query {name!r}; the nearest is {hint}")
+            near = nearest(name, self.queries)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(self.queries)}"
+            raise UnknownQuery(f"there is no analytics query {name!r}; {hint}")
         started = self._clock.monotonic()
         try:
             values = read_parameters(query.parameters, params, now=self._clock.time())

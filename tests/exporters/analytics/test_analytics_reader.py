@@ -193,7 +193,7 @@ async def test_the_loop_goes_on_while_a_query_runs(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "error", "message", "result"),
     [
-        ("number", {}, UnknownQuery, "no analytics query 'number'; the nearest is numbers", None),
+        ("number", {}, UnknownQuery, "no analytics query 'number'; did you mean numbers", None),
         ("numbers", {"limit": "x"}, InvalidParams, "limit: found 'x'", "invalid"),
         ("numbers", {"limits": "1"}, InvalidParams, "the nearest is 'limit'", "invalid"),
         ("broken", {}, AnalyticsUnavailable, "broken could not be answered: .*no_such_column", "unavailable"),
