@@ -145,8 +145,9 @@ def _confirm(before: CapabilityHealth, seen: Observation, *, count: int, since: 
 
 
 def _agree(before: CapabilityHealth, seen: Observation) -> CapabilityHealth:
-    """Drop what was pending; tell the newest kind of failure, because what to do depends on it."""
-    is_news = seen.evidence is before.evidence and seen.kind is not before.kind
+    """Drop what was pending; tell the newest failure, because what to do depends on it."""
+    is_other = seen.kind is not before.kind or not before.reason.endswith(seen.reason)
+    is_news = seen.state is not Health.UP and seen.evidence is before.evidence and is_other
     return msgspec.structs.replace(
         before,
         reason=seen.reason if is_news else before.reason,

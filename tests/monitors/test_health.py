@@ -118,6 +118,19 @@ def test_since_is_never_after_the_confirmation_when_the_wall_clock_jumps_back() 
     assert down.since == 41.0
 
 
+def test_a_broken_state_tells_the_newest_reason_of_the_same_kind() -> None:
+    kind = FailureKind.EXPECTATION
+    bad = reduce(step, [seen(DOWN, kind=kind, reason="status was 404, wanted 200")] * 3, FRESH)
+    now = step(bad, seen(DOWN, at=9.0, kind=kind, reason="certificate ends in 2.0 days, wanted 14"))
+    assert now.reason == "certificate ends in 2.0 days, wanted 14"
+    assert now.since == bad.since
+
+
+def test_a_broken_state_that_fails_the_same_way_keeps_its_reason() -> None:
+    bad = reduce(step, [seen(DOWN, reason="no answer")] * 4, FRESH)
+    assert bad.reason == "3 checks in a row failed. Last: no answer"
+
+
 def test_every_kind_of_failure_has_a_meaning() -> None:
     assert set(EVIDENCE_OF) == set(FailureKind)
 
