@@ -140,3 +140,18 @@ def test_a_handshake_whose_body_cannot_be_read_is_malformed() -> None:
     verdict = receive(webhooks, payload, integration="x", secrets=[], replay=ReplayWindow())
 
     assert (verdict.verdict, verdict.status) == ("malformed", 400)
+
+
+@pytest.mark.parametrize(("key", "status"), [("new", 202), ("old", 202), ("older", 401)])
+async def test_the_previous_secret_counts_while_one_replaces_the_other(key: str, status: int) -> None:
+    made = framework_for(RecordingVendor(httpx.Response(200)))
+    secrets = {
+        "token": Secret("xoxb-1"),
+        "signing_secret": Secret("new"),
+        "signing_secret_previous": Secret("old"),
+    }
+    made.register_integration(Connection(id="slack-prod", vendor="slack", secrets=secrets))
+
+    answer = await made.handle_webhook("slack-prod", slack({"event_id": "Ev1"}, key=key))
+
+    assert answer.status == status
