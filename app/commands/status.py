@@ -40,7 +40,10 @@ def status(session: Session, integration: str | None, state: tuple[str, ...], *,
 @json_option
 @click.pass_obj
 def check(session: Session, integration: str, *, as_json: bool) -> None:
-    """Check an integration now and show the verdict."""
+    """Check an integration now and show the verdict.
+
+    Ends with 0 whatever the verdict is; programs read `state` with --json.
+    """
     with session.waiting(f"Checking {integration} …"):
         reply = session.server.post(
             f"/v2/integrations/{segment(integration)}/check", {}, patience=CALL_PATIENCE
