@@ -1,6 +1,7 @@
 """Recording one call into all its metrics: the part of the MetricTable that the call path feels."""
 
 from bisect import bisect_left
+from collections.abc import Collection
 
 from exporters.catalogue import CATALOGUE
 from exporters.series import Distribution, Number, Series, TraceExemplar
@@ -81,9 +82,9 @@ class CallRecorder:
         if record.reason is not None:
             self._rejected.cell(*key[:2], record.capability, record.reason.value).value += 1
 
-    def remove_integration(self, integration: str) -> None:
-        """Forget the cells of an integration, so that its series can go."""
-        self._lines = {key: line for key, line in self._lines.items() if key[0] != integration}
+    def remove_integrations(self, integrations: Collection[str]) -> None:
+        """Forget the cells of integrations, so that their series can go."""
+        self._lines = {key: line for key, line in self._lines.items() if key[0] not in integrations}
 
     def _open(self, key: Key) -> _Line:
         integration, vendor, action, origin = key

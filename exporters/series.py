@@ -1,7 +1,7 @@
 """The series of one metric: its cells by label values, and the limit on how many there may be."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, NamedTuple, TypeVar
 
 from exporters.catalogue import Family
@@ -72,11 +72,11 @@ class Series(Generic[Cell]):
         """Whether this cell is the one that takes what the full family refuses."""
         return cell is self._overflow
 
-    def remove(self, label: str, value: str) -> None:
-        """Drop the series whose label has this value."""
+    def remove(self, label: str, values: Collection[str]) -> None:
+        """Drop the series whose label has one of these values."""
         if label in self.family.labels:
             place = self.family.labels.index(label)
-            self.cells = {labels: cell for labels, cell in self.cells.items() if labels[place] != value}
+            self.cells = {labels: cell for labels, cell in self.cells.items() if labels[place] not in values}
 
     def _enter(self, labels: tuple[str, ...]) -> Cell:
         if len(labels) != len(self.family.labels):

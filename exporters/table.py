@@ -4,7 +4,7 @@ What happens reaches it as signals, what is as samples that their owners return 
 It is written and read on the event loop only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -96,9 +96,13 @@ class MetricTable:
 
     def remove_integration(self, integration: str) -> None:
         """Drop what was counted for an integration that is gone."""
-        self._calls.remove_integration(integration)
+        self.remove_integrations({integration})
+
+    def remove_integrations(self, integrations: Collection[str]) -> None:
+        """Drop what was counted for integrations that are gone, in one pass over all series."""
+        self._calls.remove_integrations(integrations)
         for series in self._families():
-            series.remove("integration", integration)
+            series.remove("integration", integrations)
 
     def read(self) -> Iterator[Reading]:
         """Yield every series, each once, as it is when it is reached; between two the loop may run.

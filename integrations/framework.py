@@ -12,7 +12,7 @@ from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError, InvalidParams, UnknownIntegration
 from integrations.execution.executor import Executor
-from integrations.execution.outcome import Origin, Outcome
+from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.expectations import Expectation
 from integrations.integration import Integration
 from integrations.manifest.loading import Catalog
@@ -25,6 +25,10 @@ from integrations.webhooks.payload import InboundWebhook, WebhookAnswer
 from integrations.webhooks.receive import Verdict, receive, secrets_of
 from integrations.webhooks.replay import ReplayWindow
 
+GRACE = 1.0
+"""Seconds a run may take beyond its deadline before its line is closed."""
+
+DRAIN_STEP = 0.02
 PAGES = "_pages"
 """The param that says how many pages a paged action may take, 1 to 100; without it one page is taken."""
 
@@ -60,6 +64,16 @@ class Probe(Protocol):
         ...
 
 
+class _Runs:
+    """The runs of one integration that go on: how many, and until when the last one may (monotonic)."""
+
+    __slots__ = ("active", "until")
+
+    def __init__(self) -> None:
+        self.active = 0
+        self.until = 0.0
+
+
 class IntegrationFramework:
     """Everything third parties are asked goes through here, and on through the executor."""
 
@@ -76,11 +90,16 @@ class IntegrationFramework:
         self._clock = clock
         self._publish = publish
         self._integrations: dict[str, Integration] = {}
+        self._runs: dict[str, _Runs] = {}
+        self._leaving: dict[str, Integration] = {}
         self._actions: dict[str, Mapping[str, type[CodeAction]]] = {}
         self._replay = ReplayWindow()
 
     def register_integration(self, connection: Connection) -> None:
         """Open an integration, or replace the one of this id. In-process; nothing is stored.
+
+        A run that has begun ends with the integration as it was; limits and their state go on, unless the
+        vendor is another. When it raises, nothing has changed.
 
         Raises:
             ConfigurationError: naming key, what was found, what is expected, and the nearest valid word.
@@ -101,10 +120,21 @@ class IntegrationFramework:
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
         self._executor.open_line(integration.line)
+        self._keep_certificate(integration)
+        self._leaving.pop(connection.id, None)
+        self._runs.setdefault(connection.id, _Runs())
         self._integrations[connection.id] = integration
 
     async def unregister_integration(self, integration_id: str) -> None:
-        """Close an integration and forget it.
+        """Forget an integration at once, and close it once its runs have ended.
+
+        Raises:
+            UnknownIntegration: when there is none of this id.
+        """
+        await self.close_integration(self.withdraw_integration(integration_id))
+
+    def withdraw_integration(self, integration_id: str) -> Integration:
+        """Forget an integration: nothing new begins, what runs goes on. `close_integration` comes next.
 
         Raises:
             UnknownIntegration: when there is none of this id.
@@ -112,7 +142,21 @@ class IntegrationFramework:
         integration = self.integration(integration_id)
         del self._integrations[integration.id]
         self._replay.forget(integration.id)
-        await self._executor.close_line(integration.id)
+        self._leaving[integration.id] = integration
+        return integration
+
+    async def close_integration(self, integration: Integration) -> None:
+        """Let the runs of a withdrawn integration end, within their deadlines, and close its line.
+
+        One that was registered again meanwhile keeps its line.
+        """
+        runs = self._runs[integration.id]
+        while runs.active and self._clock.monotonic() < runs.until + GRACE:
+            await self._clock.sleep(DRAIN_STEP)
+        if self._leaving.get(integration.id) is integration:
+            del self._leaving[integration.id]
+            del self._runs[integration.id]
+            await self._executor.close_line(integration.id)
 
     def integrations(self) -> tuple[Integration, ...]:
         """All integrations, in the order they were registered."""
@@ -263,9 +307,25 @@ class IntegrationFramework:
         plan = integration.plan(action)
         checked = plan.check(params)
         run = ActionRun(integration, plan, calls=self._executor, order=order)
-        if plan.action.code:
-            return await run.code(self._code(integration.vendor, action), checked)
-        return await run.data(checked)
+        runs = self._runs[integration.id]
+        runs.active += 1
+        runs.until = max(runs.until, order.deadline)
+        try:
+            if plan.action.code:
+                return await run.code(self._code(integration.vendor, action), checked)
+            return await run.data(checked)
+        except LookupError:
+            if self._integrations.get(integration.id) is integration:
+                raise
+            return _overtaken(order)
+        finally:
+            runs.active -= 1
+
+    def _keep_certificate(self, integration: Integration) -> None:
+        """What was seen of the server's certificate holds as long as the server is the same."""
+        before = self._integrations.get(integration.id)
+        if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):
+            integration.certificate_ends_at = before.certificate_ends_at
 
     def _code(self, vendor: str, action: str) -> CodeAction:
         if vendor not in self._actions:
@@ -279,6 +339,16 @@ def _declared(integration: Integration, check: Probe) -> HealthCheck:
         if (one.capability, one.action) == (check.capability, check.action):
             return one
     raise LookupError(f"{integration.vendor} has no check of {check.capability} by {check.action}")
+
+
+def _overtaken(order: Order) -> Outcome:
+    """What becomes of a run whose integration went to another vendor, or went away, between two requests."""
+    return Outcome(
+        kind=FailureKind.REJECTED,
+        reason=RejectReason.SHUTDOWN,
+        detail="the configuration took the integration away while the action ran",
+        run_id=order.run_id,
+    )
 
 
 def _pages(action: str, params: Mapping[str, object], paginate: Paginate | None) -> int:

@@ -116,7 +116,11 @@ class IntegrationMonitor:
         people.
         """
         subject = self._subjects.get(connection.id)
-        if subject is None or subject.watched.vendor != connection.vendor:
+        if subject is not None and subject.watched.vendor != connection.vendor:
+            # What is known of another third party, or is just being asked of it, says nothing of this one.
+            self._scheduler.remove(connection.id)
+            subject = None
+        if subject is None:
             subject = self._subjects[connection.id] = self._subject(connection, vendor)
         subject.connection, subject.checks = connection, tuple(checks)
         capabilities = [check.capability for check in checks]
@@ -135,6 +139,12 @@ class IntegrationMonitor:
         if subject := self._subjects.pop(integration_id, None):
             self._stored[integration_id] = subject.watched.saved()
             self._scheduler.remove(integration_id)
+
+    async def settle(self, integration_id: str) -> None:
+        """Wait until what was found out is stored and told, at most five seconds; also of one that is
+        unwatched.
+        """
+        await self._saver.settle(integration_id)
 
     def on_signal(self, signal: Signal) -> None:
         """Take what live traffic says: calls into the statistics, a breaker's opening as evidence."""

@@ -61,6 +61,7 @@ class Executor:
         self._saved: dict[str, SavedLine] = {}
         self._shared: dict[tuple[str, str], Allowance] = {}
         self._retired: list[HTTPTransport] = []
+        self._replaced: list[Line] = []
         self._save_errors = 0
         self._is_closing = False
 
@@ -78,6 +79,8 @@ class Executor:
     def open_line(self, spec: LineSpec) -> None:
         """Make an integration callable; under a changed spec it goes on with the state it has.
 
+        Under another vendor it starts afresh; calls in flight end on the line they began on.
+
         Raises:
             ValueError: when the spec cannot work, with key and reason.
             OSError: when the CA file cannot be read.
@@ -85,22 +88,29 @@ class Executor:
         line = self._lines.get(spec.integration)
         if line is None:
             self._lines[spec.integration] = self._new_line(spec)
+        elif line.spec.vendor != spec.vendor:
+            self._replace(line, spec)
         elif line.spec != spec:
             self._change(line, spec)
 
     async def close_line(self, integration: str) -> None:
-        """Refuse new calls to an integration, wait for those in flight up to the limit, close its pool.
+        """Forget an integration, wait for its calls in flight up to the limit, save, close its pool.
+
+        It may be opened again at once, with the state it had.
 
         Raises:
             LookupError: when it is not open.
         """
         line = self._line(integration)
-        await self._drain_lines([line])
         del self._lines[integration]
         self._saved[integration] = line.saved()
-        if self._store is not None:
-            await self._store.save_lines([line.saved()])
-        await line.transport.aclose()
+        try:
+            await self._drain_lines([line])
+            if self._store is not None and integration not in self._lines:
+                self._saved[integration] = line.saved()
+                await self._store.save_lines([line.saved()])
+        finally:
+            await line.transport.aclose()
 
     # Calls.
 
@@ -263,7 +273,7 @@ class Executor:
     async def aclose(self) -> None:
         """Refuse new calls, wait for those in flight up to the limit, cut off the rest, save, close."""
         self._is_closing = True
-        lines = tuple(self._lines.values())
+        lines = (*self._lines.values(), *self._replaced)
         await self._drain_lines(lines)
         try:
             await self._save()
@@ -302,6 +312,9 @@ class Executor:
             await self._clock.sleep(_STEP)
 
     async def _close_retired(self) -> None:
+        for line in [line for line in self._replaced if not line.active]:
+            self._replaced.remove(line)
+            self._retired.append(line.transport)
         for transport in [transport for transport in self._retired if not transport.in_flight]:
             self._retired.remove(transport)
             await transport.aclose()
@@ -326,6 +339,12 @@ class Executor:
             self._retired.append(line.transport)
             line.transport = transport
         line.adopt(spec)
+
+    def _replace(self, line: Line, spec: LineSpec) -> None:
+        self._saved.pop(spec.integration, None)
+        self._lines[spec.integration] = self._new_line(spec)
+        self._lines[spec.integration].is_changed = True
+        self._replaced.append(line)
 
     def _transport(self, spec: LineSpec) -> HTTPTransport:
         return HTTPTransport(self._open_transport(spec), clock=self._clock)
