@@ -9,13 +9,14 @@ from integrations.connection import Connection, Labels
 from integrations.credentials.secret import Secret
 from integrations.errors import ConfigurationError, InvalidParams, UnknownAction, UnknownIntegration
 from integrations.execution.call import Answer, Call
+from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy, RetryPolicy
 from integrations.framework import Check, IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Idempotency
 from integrations.runs import ActionRun, Order
-from integrations.signals import CallRecord, CredentialNotice
+from integrations.signals import CallRecord, CredentialNotice, QuotaSample
 from tests.fakes.clock import FakeClock
 from tests.fakes.framework import CATALOG, RecordingVendor, framework_for
 from tests.fakes.signals import RecordingSubscriber
@@ -507,3 +508,45 @@ class RecordingCalls:
     async def execute(self, call: Call) -> Answer:
         self.made.append(call)
         return Answer(Outcome(), None)
+
+
+class RecordingExecutor(Executor):
+    """The executor, which also keeps the calls it was given."""
+
+    def __init__(self, *, clock: FakeClock, publish: RecordingSubscriber, answer: httpx.Response) -> None:
+        super().__init__(
+            clock=clock, publish=publish, transport=lambda _: httpx.MockTransport(lambda _: answer)
+        )
+        self.calls: list[Call] = []
+
+    async def execute(self, call: Call) -> Answer:
+        self.calls.append(call)
+        return await super().execute(call)
+
+
+async def test_a_check_hands_on_its_cost_its_deadline_and_what_it_must_see() -> None:
+    clock, seen = FakeClock(), RecordingSubscriber()
+    headers = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "7", "x-ratelimit-reset": "1800000060"}
+    answer = httpx.Response(200, json={"login": "octocat"}, headers=headers)
+    executor = RecordingExecutor(clock=clock, publish=seen, answer=answer)
+    framework = IntegrationFramework(executor=executor, catalog=CATALOG, clock=clock, publish=seen)
+    github(framework)
+    framework.register_integration(
+        Connection(
+            id="shop",
+            vendor="http",
+            config={"url": "https://a.example", "expect": {"certificate_days_left": 9}},
+        )
+    )
+
+    for check in (*framework.checks("github-prod"), *framework.checks("shop")):
+        await framework.run_check(check, timeout=2.5)
+
+    handed_on = [(call.integration, call.cost, call.certificate, call.origin) for call in executor.calls]
+    assert handed_on == [
+        ("github-prod", 0.0, False, Origin.CHECK),
+        ("github-prod", 1.0, False, Origin.CHECK),
+        ("shop", 1.0, True, Origin.CHECK),
+    ]
+    assert {call.deadline for call in executor.calls} == {clock.monotonic() + 2.5}
+    assert seen.of(QuotaSample)[-1].remaining == 7.0
