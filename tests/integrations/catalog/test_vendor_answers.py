@@ -99,6 +99,7 @@ def test_slack_counts_every_method_for_itself() -> None:
     assert limits
     assert all(len(limit.actions) == 1 for limit in limits)
     assert len({limit.id for limit in limits}) == len(limits)
+    assert {(limit.rate, limit.burst, limit.per) for limit in limits} == {(n, n, 60) for n in (20, 50, 100)}
 
 
 async def test_slack_throttles_with_429_and_seconds() -> None:
