@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from litestar import Litestar
 from litestar.di import Provide
 
-from app.api import analytics, integrations, operators, probes, vendors
+from app.api import analytics, integrations, operators, probes, stream, vendors
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
@@ -42,6 +42,7 @@ def create_app(
             operators.router,
             vendors.router,
             analytics.router,
+            stream.router,
             probes.router,
             pages(parts.version),
         ],

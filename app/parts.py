@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.live.view import LiveView
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.execution.outcome import Origin, Outcome
@@ -275,3 +276,4 @@ class Parts:
     version: str
     tokens: tuple[APIToken, ...] = ()
     public_metrics: bool = False
+    live: LiveView | None = None

@@ -4,7 +4,7 @@ own.
 
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import anyio
 import uvicorn
@@ -57,10 +57,13 @@ class _Server(uvicorn.Server):
 
 class HTTPServer:
     """Serves an application on bound sockets until `stop`, then lets requests in flight finish within 10
-    s.
+    s. `on_stop` ends those that would not by themselves.
     """
 
-    def __init__(self, app: Litestar, sockets: list[socket.socket]) -> None:
+    def __init__(
+        self, app: Litestar, sockets: list[socket.socket], *, on_stop: Callable[[], None] | None = None
+    ) -> None:
+        self._on_stop = on_stop
         self._sockets = sockets
         self._server = _Server(
             uvicorn.Config(
@@ -86,3 +89,5 @@ class HTTPServer:
     def stop(self) -> None:
         """Begin to drain."""
         self._server.should_exit = True
+        if self._on_stop is not None:
+            self._on_stop()

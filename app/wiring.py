@@ -13,6 +13,7 @@ import structlog
 
 from app.api.tokens import TokenTable
 from app.asgi import create_app
+from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
 from app.server import HTTPServer, bind
@@ -79,6 +80,7 @@ class Dialtone:
             settings=settings.analytics,
             publish=publish,
         )
+        self.live = LiveView(clock=self.clock)
         self.loop_lag = LoopLag(clock=self.clock)
         self.supervisor = Supervisor(self.clock)
         self._loaded_at = self.clock.time()
@@ -130,10 +132,13 @@ class Dialtone:
             version=VERSION,
             tokens=self.settings.tokens,
             public_metrics=self.settings.metrics.public,
+            live=self.live,
         )
 
     def _join(self) -> None:
         """Connect who publishes with who listens, and who is asked with who asks."""
+        # First, because the monitor publishes in answer to a signal, which must not come before that signal.
+        self.bus.subscribe("live", self.live)
         self.bus.subscribe("metrics", self.table)
         self.bus.subscribe("monitor", self.monitor)
         self.bus.subscribe("analytics", self.analytics)
@@ -148,6 +153,7 @@ class Dialtone:
             self.storage,
             self.supervisor,
             self.tokens,
+            self.live,
             self.loop_lag,
         ):
             self.table.add_source(source)
@@ -236,7 +242,8 @@ async def serve(
     logs.start()
     try:
         async with dialtone.running():
-            await _serve_http(dialtone, HTTPServer(dialtone.app, sockets), ready=ready, companions=companions)
+            server = HTTPServer(dialtone.app, sockets, on_stop=dialtone.live.close)
+            await _serve_http(dialtone, server, ready=ready, companions=companions)
     finally:
         log.info("stopped")
         logs.stop()

@@ -125,6 +125,9 @@ _HEALTH_ROWS = (
 _ITSELF = (
     _gauge("build_info", ("version",), "1, with the version that runs."),
     _gauge("config_loaded_timestamp_seconds", (), "When the running configuration took effect."),
+    _gauge("config_last_reload_successful", (), "1 when the last reload was good, 0 when it changed nothing."),
+    _counter("config_reloads", ("result",), "Reloads: applied, unchanged, invalid (the file) or failed."),
+    _counter("integration_close_errors", (), "Exceptions while closing integrations that were removed."),
     _gauge("event_loop_lag_seconds", (), "Longest delay of the event loop in the last 30 seconds."),
     _counter("signals", (), "Signals published."),
     _counter("subscriber_errors", ("subscriber",), "Exceptions of a subscriber to signals."),
@@ -140,6 +143,9 @@ _ITSELF = (
     _counter("samples_refused", ("reason",), "Values read at a scrape that do not fit the catalogue."),
     _counter("api_requests", ("method", "route", "status"), "Requests clients made to Dialtone."),
     _counter("api_refused_tokens", (), "Requests with an API token that is not known."),
+    _gauge("live_readers", (), "Clients that read the live view now."),
+    _counter("live_readers_dropped", (), "Clients of the live view that were too slow and were cut off."),
+    _counter("live_events", (), "Signals handed to clients of the live view."),
     _histogram("api_request_duration_seconds", ("route",), "Time of requests clients made to Dialtone."),
 )
 _STORES = (

@@ -30,6 +30,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag(name="Integrations", description="Which there are, how they are, and calls through them."),
             Tag(name="Operations", description="Breakers, pause and resume; each with actor and reason."),
             Tag(name="Analytics", description="Named queries over everything that happened."),
+            Tag(name="Signals", description="What happens, as it happens."),
             Tag(name="Catalogue", description="The vendors and what they can do."),
             Tag(name="Running", description="For orchestrators and Prometheus."),
         ],

@@ -10,7 +10,8 @@ from tests.fakes.parts import FakeDialtone, Token
 
 TOKEN = Token(name="fuzz", sha256=hashlib.sha256(b"fuzz").hexdigest(), scopes=("admin",))
 app = create_app(FakeDialtone().parts(tokens=(TOKEN,)))
-schema = schemathesis.openapi.from_asgi("/schema/openapi.json", app)
+# The stream has no end, and it refuses values that no schema can list; tests/app/api/test_stream.py asks it.
+schema = schemathesis.openapi.from_asgi("/schema/openapi.json", app).exclude(path="/v2/signals/stream")
 
 
 @schema.parametrize()

@@ -1,0 +1,1 @@
+"""The live view: the signals of now, for whoever looks."""
