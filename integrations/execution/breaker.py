@@ -220,9 +220,9 @@ class CircuitBreaker:
         self, state: BreakerState, reason: str, *, actor: str = "", until: float | None = None
     ) -> None:
         before = self.state
+        self._reason, self._actor = reason, actor
         self._be(state, until)
         self._since = self._clock.time()
-        self._reason, self._actor = reason, actor
         counts = (self._window.calls, self._window.failures, self._window.slow)
         if before is _HALF_OPEN:
             counts = (self._trials, self._bad, self._slow)
@@ -234,7 +234,8 @@ class CircuitBreaker:
         self.state, self._until = state, until
         self.generation += 1
         self.is_guarded = state in _GUARDED
-        self.refusal = f"the circuit is {state.value.replace('_', ' ')}"
+        who = f" by {self._actor}: {self._reason}" if self._actor else ""
+        self.refusal = f"the circuit is {state.value.replace('_', ' ')}{who}"
         is_shut = state is _OPEN or state is _FORCED_OPEN
         self._shut_until = (inf if until is None else until) if is_shut else 0.0
 
@@ -304,8 +305,8 @@ class CircuitBreaker:
         now, utc = self._clock.monotonic(), self._clock.time()
         if saved.state not in _HELD | {_OPEN}:
             return
-        self._be(saved.state, None if until is None else now + (until - utc))
         self._since, self._reason, self._actor = saved.since, saved.reason, saved.actor
+        self._be(saved.state, None if until is None else now + (until - utc))
         self._openings = saved.openings
 
     def _utc(self, monotonic: float | None) -> float | None:

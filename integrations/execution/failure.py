@@ -15,6 +15,8 @@ httpx.ConnectTimeout; therefore an httpx exception is judged by the aiohttp exce
 is one. tests/integrations/execution/test_failure.py fails when either library grows a class unknown here.
 """
 
+import errno
+import os
 import ssl
 import zlib
 
@@ -148,9 +150,18 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return getattr(error.certificate_error, "verify_message", "") or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or type(error.os_error).__name__
+        return _system_words(error.os_error)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"status {error.status}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError):
+        return _system_words(error)
     return type(error).__name__
+
+
+def _system_words(error: OSError) -> str:
+    """What a person reads for an error of the operating system or of TLS: `Connection refused`."""
+    if isinstance(error, ssl.SSLError):
+        return (getattr(error, "reason", None) or type(error).__name__).replace("_", " ").lower()
+    if error.errno is not None and error.errno in errno.errorcode:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__

@@ -1,5 +1,6 @@
 """Errors of the wire are translated completely, and by what is behind them."""
 
+import errno
 import inspect
 import socket
 import ssl
@@ -40,6 +41,12 @@ def through_httpx(error: Exception) -> Exception:
     with pytest.raises((httpx.TransportError, aiohttp.ClientError)) as mapped, map_aiohttp_exceptions():
         raise error
     return mapped.value
+
+
+def _ssl_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:1006)")
+    error.reason = reason
+    return error
 
 
 @pytest.mark.parametrize(
@@ -110,3 +117,21 @@ def test_what_no_table_names_is_malformed_and_marked() -> None:
 def test_a_failure_stays_itself() -> None:
     failure = TransportFailure(K.DNS, sent=False, detail="x")
     assert translate(failure) is failure
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(
+            OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)"),
+            "Connection refused",
+            id="refused",
+        ),
+        pytest.param(
+            OSError(errno.ENETUNREACH, "Connect call failed"), "Network is unreachable", id="unreachable"
+        ),
+        pytest.param(_ssl_error("WRONG_VERSION_NUMBER"), "wrong version number", id="no TLS there"),
+    ],
+)
+def test_the_systems_errors_are_told_in_words_for_a_person(error: OSError, told: str) -> None:
+    assert translate(error).detail.endswith(f": {told}")
