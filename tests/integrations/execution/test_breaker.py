@@ -48,11 +48,11 @@ class Watched:
 
 def test_a_forced_state_says_who_refuses_and_why_also_after_a_restart() -> None:
     watched, restarted = Watched(), Watched()
-    watched.breaker.hold(S.FORCED_OPEN, watched.now, actor="ada", reason="vendor maintenance", expires_at=None)
+    watched.breaker.hold(S.FORCED_OPEN, watched.now, actor="ada", reason="maintenance", expires_at=None)
     saved = watched.breaker.saved("read")
     assert saved is not None
     restarted.breaker.restore(saved)
-    assert watched.breaker.refusal == "the circuit is forced open by ada: vendor maintenance"
+    assert watched.breaker.refusal == "the circuit is forced open by ada: maintenance"
     assert restarted.breaker.refusal == watched.breaker.refusal
 
 
