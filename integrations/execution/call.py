@@ -7,6 +7,7 @@ import httpx
 import msgspec
 
 from integrations.connection import NetworkPolicy
+from integrations.execution.fairness import PRIORITY_OF, Priority
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy
 from integrations.execution.transport import Reply
@@ -69,7 +70,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     `prepare` builds the request anew for each attempt and puts the credential in. `classify` judges each
     answer. `refresh` is asked once after a 401: True means that a fresh credential is worth another try.
     `timeout` is seconds for one attempt, `deadline` a value of the clock's `monotonic`; None takes the
-    policy's. `certificate` asks for the days the server's certificate is still valid.
+    policy's. `certificate` asks for the days the server's certificate is still valid. `priority` decides
+    who goes first of those that must wait; None takes the origin's.
     """
 
     integration: str
@@ -87,6 +89,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     deadline: float | None = None
     caller: str = ""
+    priority: Priority | None = None
     step: str = "request"
     trace_id: str = ""
     parent_span_id: str = ""
@@ -94,9 +97,22 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     certificate: bool = False
     max_attempts: int | None = None
 
+    @property
+    def urgency(self) -> Priority:
+        """Its priority, or that of its origin."""
+        return PRIORITY_OF[self.origin] if self.priority is None else self.priority
+
 
 class Answer(NamedTuple):
     """A call's outcome, its `data` still empty, and the last reply when one came."""
 
     outcome: Outcome
     reply: Reply | None
+
+
+def body_bytes(request: httpx.Request) -> int:
+    """Return how long a request's body is; 0 for one that is streamed."""
+    try:
+        return len(request.content)
+    except httpx.RequestNotRead:
+        return 0

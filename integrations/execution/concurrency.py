@@ -1,72 +1,96 @@
-"""The bulkhead: so many calls at once, so many more in line, first come first served.
+"""The bulkhead: so many calls at once, so many more in line, served in the order of fairness.py.
 
-A counter and a deque; asyncio.Semaphore and anyio's CapacityLimiter have each lost slots to cancellation
+A counter and a line; asyncio.Semaphore and anyio's CapacityLimiter have each lost slots to cancellation
 (cpython #90155, anyio #947, #1145, #1170).
 """
 
 import asyncio
-from collections import deque
 
 import anyio
 
+from integrations.execution.adaptive import ConcurrencyLimit, FixedLimit
+from integrations.execution.fairness import FairLine, Priority, Turn
 from integrations.execution.outcome import RejectReason
 
 
 class Bulkhead:
-    """Slots for calls in flight. A slot is handed from the one who leaves to the first in line."""
+    """Slots for calls in flight. A slot is handed from the one who leaves to the next in line.
 
-    def __init__(self, limit: int, *, queue: int) -> None:
-        self.limit = limit
-        self.queue = queue
+    `is_learning`: whether `succeeded` wants to hear of calls now; `overloaded` always may.
+    """
+
+    def __init__(self, limit: int | ConcurrencyLimit, *, queue: int) -> None:
         self.running = 0
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line = FairLine(queue)
+        self._rule: ConcurrencyLimit = FixedLimit(limit) if isinstance(limit, int) else limit
+        self._heed()
 
     @property
     def waiting(self) -> int:
         """How many calls stand in line."""
-        return len(self._line)
+        return self._line.size
 
     def try_enter(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""
-        if self.running >= self.limit or self._line:
+        if self.running >= self.limit or self._line.size:
             return False
         self.running += 1
         return True
 
-    async def enter(self, within: float) -> RejectReason | None:
+    async def enter(
+        self, within: float, *, caller: str = "", priority: Priority = Priority.NORMAL
+    ) -> RejectReason | None:
         """Wait for a slot at most `within` seconds; return why there is none, or None with a slot taken."""
         if self.try_enter():
             return None
-        if len(self._line) >= self.queue:
+        turn = Turn(caller, priority)
+        if not self._line.join(turn):
             return RejectReason.BULKHEAD
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
         with anyio.move_on_after(within):
             await self._wait(turn)
-            return None
+            return None if turn.is_served else RejectReason.BULKHEAD
         return RejectReason.DEADLINE
 
     def leave(self) -> None:
         """Give the slot back."""
         self.running -= 1
-        if self._line:
+        if self._line.size:
             self.admit()
 
     def admit(self) -> None:
         """Let in whom the limit has room for, after it has grown."""
-        while self._line and self.running < self.limit:
-            turn = self._line.popleft()
-            if not turn.done():
-                self.running += 1
-                turn.set_result(None)
+        while self.running < self.limit and (turn := self._line.head()) is not None:
+            self._line.serve(turn)
+            self.running += 1
+            turn.rouse()
 
-    async def _wait(self, turn: asyncio.Future[None]) -> None:
+    def adopt(self, rule: ConcurrencyLimit, *, queue: int) -> None:
+        """Take a rule for the limit, and a bound for the line; who waits already stays."""
+        self._rule = rule
+        self._line.bound = queue
+        self._heed()
+
+    def succeeded(self, sent: float, ended: float) -> None:
+        """A call that holds a slot has succeeded; times are the clock's `monotonic`."""
+        self._rule.succeeded(sent, ended, running=self.running)
+        self._heed()
+
+    def overloaded(self, sent: float, ended: float) -> None:
+        """A call that holds a slot failed as it does where there are too many."""
+        self._rule.overloaded(sent, ended)
+        self._heed()
+
+    def _heed(self) -> None:
+        self.limit = self._rule.limit
+        self.is_learning = self._rule.is_learning
+        self.admit()
+
+    async def _wait(self, turn: Turn) -> None:
         try:
-            await turn
+            await turn.came.wait()
         except asyncio.CancelledError:
             # The slot may have been handed over in the same turn of the loop that brought the cancellation.
-            if turn.done() and not turn.cancelled():
+            if turn.is_served:
                 self.leave()
-            elif turn in self._line:
-                self._line.remove(turn)
+            self._line.leave(turn)
             raise

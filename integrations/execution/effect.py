@@ -1,5 +1,6 @@
-"""What an attempt's end says of the vendor, to a breaker: see the table in outcome.py."""
+"""What an attempt's end says of the vendor, to a breaker and a limit: see the table in outcome.py."""
 
+from integrations.execution.breaker import CircuitBreaker
 from integrations.execution.outcome import FailureKind
 
 _K = FailureKind
@@ -16,6 +17,8 @@ _FAILURES = frozenset(
     }
 )
 _NEUTRAL = frozenset({_K.THROTTLED, _K.UNAUTHORIZED, _K.FORBIDDEN, _K.REJECTED, _K.CANCELLED})
+_OVERLOAD = frozenset({_K.TIMEOUT, _K.THROTTLED})
+_UNAVAILABLE = 503
 _NOT_IMPLEMENTED = frozenset({501, 505})
 
 
@@ -28,3 +31,18 @@ def is_failure(kind: FailureKind, *, status: int | None, sent: bool, was_cut_sho
     if was_cut_short or kind in _NEUTRAL or (kind is _K.CLIENT_ERROR and not sent):
         return None
     return kind in _FAILURES and status not in _NOT_IMPLEMENTED
+
+
+def is_overload(kind: FailureKind, *, status: int | None, was_cut_short: bool) -> bool:
+    """Whether it ended as calls do where there are too many at once; not when we were the impatient ones."""
+    return (kind in _OVERLOAD or status == _UNAVAILABLE) and not was_cut_short
+
+
+def record(breaker: CircuitBreaker, permit: int, now: float, *, seconds: float, failed: bool | None) -> None:
+    """Tell a breaker what `is_failure` made of a failed attempt; every permit is given back."""
+    if failed is None:
+        breaker.release(permit)
+    elif failed:
+        breaker.record_failure(permit, now, seconds)
+    else:
+        breaker.record_success(permit, now, seconds)

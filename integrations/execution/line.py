@@ -5,11 +5,13 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import anyio
 from msgspec.structs import replace
 
 from integrations.clock import Clock
+from integrations.execution.adaptive import ConcurrencyLimit, new_limit
 from integrations.execution.breaker import CircuitBreaker, Transition
 from integrations.execution.call import Call, LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
@@ -67,7 +69,8 @@ class Line:
         self.rng = rng
         self.publish = publish
         self.budget = RetryBudget(spec.policy.retry.budget)
-        self.slots = Bulkhead(_concurrency(spec), queue=spec.policy.queue)
+        self._limit = new_limit(spec.policy.adaptive, _concurrency(spec))
+        self.slots = Bulkhead(self._limit, queue=spec.policy.queue)
         self.check_slots = Bulkhead(_CHECK_SLOTS, queue=_CHECK_QUEUE)
         self.active = 0
         self.errors = 0
@@ -78,7 +81,7 @@ class Line:
         self._shared = shared
         self._breakers: dict[str, CircuitBreaker] = {}
         self._quotas: dict[str, VendorQuota] = {}
-        self._queues: dict[str, QuotaLine] = {}
+        self._queues: dict[str, dict[tuple[str, ...], QuotaLine]] = {}
         self._allowances: list[tuple[Limit, Allowance]] = []
         self.routes: dict[tuple[str, str, str], Route] = {}
         self._sampled: dict[str, float] = {}
@@ -86,15 +89,14 @@ class Line:
 
     def adopt(self, spec: LineSpec) -> None:
         """Go on under another spec: state is kept, limits are the new ones."""
+        self._limit = self._limit_under(spec)
         self.spec, self.policy = spec, spec.policy
         self.budget.adopt(spec.policy.retry.budget)
-        self.slots.queue = spec.policy.queue
-        self.slots.limit = _concurrency(spec)
-        self.slots.admit()
+        self.slots.adopt(self._limit, queue=spec.policy.queue)
         for breaker in self._breakers.values():
             breaker.adopt(spec.policy.breaker)
-        for queue in self._queues.values():
-            queue.bound = spec.policy.queue
+        for queue in self._all_queues():
+            queue.adopt(spec.policy.queue)
         self._fit()
 
     def new_route(self, call: Call) -> Route:
@@ -104,12 +106,13 @@ class Line:
             LookupError: when the integration has no such capability.
         """
         quota = self._quota(call.bucket)
-        declared = (
-            allowance
+        declared = {
+            limit.id: allowance
             for limit, allowance in self._allowances
             if not limit.actions or call.action in limit.actions
-        )
-        route = Route(self.breaker(call.capability), quota, self._queue(call.bucket), declared=declared)
+        }
+        queue = self._queue(call.bucket, tuple(declared))
+        route = Route(self.breaker(call.capability), quota, queue, declared=declared.values())
         route.template = _template(self.spec, call)
         route.refusal = replace(route.template, kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)
         self.routes[call.capability, call.action, call.bucket] = route
@@ -140,7 +143,7 @@ class Line:
             quota = self._quota(reading.bucket)
             quota.learn(reading)
             self.is_changed = True
-            self._queue(reading.bucket).wake()
+            self.wake(reading.bucket)
             self._tell(quota)
 
     def throttle(self, route: Route, seconds: float | None) -> float:
@@ -149,10 +152,15 @@ class Line:
         route.quota.throttle(seconds, base=retry.throttle_base, cap=retry.cap)
         pause = route.quota.wait(self.now(), 1.0)
         self.is_changed = True
-        route.queue.wake()
+        self.wake(route.quota.bucket)
         self._sampled.pop(route.quota.bucket, None)
         self._tell(route.quota)
         return pause
+
+    def wake(self, bucket: str) -> None:
+        """Let those look again who wait for a bucket."""
+        for queue in self._queues[bucket].values():
+            queue.wake()
 
     def tick(self) -> None:
         """Let end what has an end, also when no call comes by."""
@@ -189,7 +197,7 @@ class Line:
     @property
     def waiting(self) -> int:
         """Calls that wait for quota or a slot."""
-        queued = sum(queue.waiting for queue in self._queues.values())
+        queued = sum(queue.waiting for queue in self._all_queues())
         return queued + self.slots.waiting + self.check_slots.waiting
 
     def status(self) -> LineStatus:
@@ -199,11 +207,13 @@ class Line:
             in_flight=self.in_flight,
             waiting=self.waiting,
             concurrency=self.slots.limit,
+            concurrency_maximum=_concurrency(self.spec),
             retry_tokens=self.budget.tokens,
             retry_budget=int(self.budget.capacity),
             breakers=tuple(breaker.status(name) for name, breaker in self._breakers.items()),
             quotas=tuple(
-                quota.status(self._queues[bucket].waiting) for bucket, quota in self._quotas.items()
+                quota.status(sum(queue.waiting for queue in self._queues[bucket].values()))
+                for bucket, quota in self._quotas.items()
             ),
         )
 
@@ -273,12 +283,24 @@ class Line:
     def _quota(self, bucket: str) -> VendorQuota:
         if bucket not in self._quotas:
             self._quotas[bucket] = VendorQuota(bucket, self.clock)
-            self._queues[bucket] = QuotaLine(self.clock, bound=self.policy.queue)
+            self._queues[bucket] = {}
         return self._quotas[bucket]
 
-    def _queue(self, bucket: str) -> QuotaLine:
-        self._quota(bucket)
-        return self._queues[bucket]
+    def _queue(self, bucket: str, declared: tuple[str, ...]) -> QuotaLine:
+        """One line for calls under the same limits: none waits behind one that a limit of its own holds."""
+        queues = self._queues[bucket]
+        if declared not in queues:
+            queues[declared] = QuotaLine(self.clock, bound=self.policy.queue)
+        return queues[declared]
+
+    def _all_queues(self) -> Iterator[QuotaLine]:
+        return chain.from_iterable(queues.values() for queues in self._queues.values())
+
+    def _limit_under(self, spec: LineSpec) -> ConcurrencyLimit:
+        if spec.policy.adaptive is not self.policy.adaptive:
+            return new_limit(spec.policy.adaptive, _concurrency(spec))
+        self._limit.adopt(_concurrency(spec))
+        return self._limit
 
     def _tell(self, quota: VendorQuota) -> None:
         """Publish a bucket's level, at most every ten seconds: the gauge is sampled anyway."""

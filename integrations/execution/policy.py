@@ -6,6 +6,8 @@ Sources: resilience4j and Polly for the breaker's knobs, AWS's 2026 retry rules 
 
 import msgspec
 
+from integrations.execution.adaptive import Adaptive
+
 
 class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a breaker opens and how it closes again.
@@ -79,14 +81,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The limits of one integration's calls.
 
     `deadline` spans a whole action with all its requests, retries and waits; `timeout` one attempt; `connect`
-    the connection within it. `concurrency` calls run at once, `queue` more may wait. `max_body` is in bytes,
-    decoded.
+    the connection within it. `concurrency` calls run at once, fewer while the `adaptive` rule sees that the
+    vendor bears no more; `queue` more may wait. `max_body` is in bytes, decoded.
     """
 
     deadline: float = 30.0
     timeout: float = 10.0
     connect: float = 3.0
     concurrency: int = 16
+    adaptive: Adaptive = Adaptive.AIMD
     queue: int = 256
     max_body: int = 10 * 1024 * 1024
     retry: RetryPolicy = RetryPolicy()

@@ -1,4 +1,4 @@
-"""What a vendor still allows, and the line for it: first come, first served, refused early when too long.
+"""What a vendor still allows, and the line for it: fair between callers, refused early when too long.
 
 A VendorQuota is fed by the vendor's own headers (IETF draft-ietf-httpapi-ratelimit-headers-10; Retry-After
 wins over RateLimit). An Allowance is a token bucket for what the vendor's documentation declares. Both speak
@@ -6,7 +6,6 @@ the same three words: `wait`, `draw`, `give_back`.
 """
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,6 +13,7 @@ import anyio
 
 from integrations.clock import Clock
 from integrations.execution.call import QuotaReading
+from integrations.execution.fairness import FairLine, Priority, Turn
 from integrations.execution.status import QuotaStatus, SavedQuota
 from integrations.manifest.schema import Limit
 
@@ -200,83 +200,103 @@ class Allowance:
         self._level = min(self.capacity, self._level + cost)
 
 
-class _Turn:
-    __slots__ = ("came", "cost")
-
-    def __init__(self, cost: float) -> None:
-        self.cost = cost
-        self.came = anyio.Event()
-
-
 class QuotaLine:
-    """The line for one bucket. Only its head looks at the clock; it naps until the parts may give enough."""
+    """The line for one bucket, in the order of fairness.py.
+
+    Only its head looks at the clock; it naps until the parts may give enough.
+    """
 
     def __init__(self, clock: Clock, *, bound: int) -> None:
         self._clock = clock
-        self.bound = bound
-        self._turns: deque[_Turn] = deque()
-        self._queued = 0.0
-        self._nap: anyio.CancelScope | None = None
+        self._line = FairLine(bound)
 
     @property
     def waiting(self) -> int:
         """How many calls stand in line."""
-        return len(self._turns)
+        return self._line.size
+
+    def adopt(self, bound: int) -> None:
+        """Take another bound; who waits already stays."""
+        self._line.bound = bound
 
     def try_take(self, parts: Sequence[Part], cost: float, now: float) -> bool:
         """Take from all parts, if all have enough and nobody is in line."""
-        if self._turns:
+        if self._line.size:
             return False
         return _draw(parts, cost, now) <= 0.0
 
-    def expected(self, parts: Sequence[Part], cost: float, now: float) -> float:
-        """Return the seconds that a call which came now would wait; inf when the line is full."""
-        if len(self._turns) >= self.bound:
-            return math.inf
-        return max((part.wait(now, cost, self._queued) for part in parts), default=0.0)
+    def expected(
+        self,
+        parts: Sequence[Part],
+        cost: float,
+        now: float,
+        *,
+        caller: str = "",
+        priority: Priority = Priority.NORMAL,
+    ) -> float:
+        """Return the seconds that a call which came now would wait; inf when the line is full.
 
-    async def take(self, parts: Sequence[Part], cost: float, within: float) -> float:
+        An estimate: who comes later with a higher priority is not in it.
+        """
+        return self._expected(parts, Turn(caller, priority, cost), now)
+
+    async def take(
+        self,
+        parts: Sequence[Part],
+        cost: float,
+        within: float,
+        *,
+        caller: str = "",
+        priority: Priority = Priority.NORMAL,
+    ) -> float:
         """Wait in line and take; return 0 when taken, else the wait, above 0, that was too long."""
-        expected = self.expected(parts, cost, self._clock.monotonic())
-        if expected > within:
+        now = self._clock.monotonic()
+        turn = Turn(caller, priority, cost)
+        expected = self._expected(parts, turn, now)
+        if expected > within or not self._line.join(turn):
             return max(expected, _MOMENT)
-        turn = _Turn(cost)
-        self._turns.append(turn)
-        self._queued += cost
-        deadline = self._clock.monotonic() + within
         try:
             with anyio.move_on_after(within):
-                return await self._take_in_turn(turn, parts, deadline)
-            return max(self.expected(parts, 0.0, self._clock.monotonic()), _MOMENT)
+                return await self._take_in_turn(turn, parts, now + within)
+            return max(self._expected(parts, turn, self._clock.monotonic()), _MOMENT)
         finally:
-            self._turns.remove(turn)
-            self._queued = self._queued - cost if self._turns else 0.0
-            if self._turns:
-                self._turns[0].came.set()
+            self._line.leave(turn)
+            self.wake()
 
     def wake(self) -> None:
-        """Let the head look again: something was given back, or the vendor said something new."""
-        if self._nap is not None:
-            self._nap.cancel()
+        """Let the head look again: it is another, something was given back, or the vendor said something."""
+        head = self._line.head()
+        if head is not None:
+            head.rouse()
 
-    async def _take_in_turn(self, turn: _Turn, parts: Sequence[Part], deadline: float) -> float:
-        if self._turns[0] is not turn:
-            await turn.came.wait()
-        while True:
+    def _expected(self, parts: Sequence[Part], turn: Turn, now: float) -> float:
+        if not self._line.has_room(turn):
+            return math.inf
+        ahead = self._line.ahead(turn)
+        return max((part.wait(now, turn.cost, ahead) for part in parts), default=0.0)
+
+    async def _take_in_turn(self, turn: Turn, parts: Sequence[Part], deadline: float) -> float:
+        while turn.is_waiting:
+            if self._line.head() is not turn:
+                turn.came = anyio.Event()
+                await turn.came.wait()
+                continue
             now = self._clock.monotonic()
             wait = _draw(parts, turn.cost, now)
             if wait <= 0.0:
+                self._line.serve(turn)
                 return 0.0
             if now + wait > deadline:
                 return wait
-            await self._sleep(wait)
+            await self._nap(turn, wait)
+        return math.inf
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _nap(self, turn: Turn, seconds: float) -> None:
         try:
-            with anyio.CancelScope() as self._nap:
+            with anyio.CancelScope() as turn.nap:
                 await self._clock.sleep(seconds)
         finally:
-            self._nap = None
+            turn.nap = None
 
 
 def _draw(parts: Sequence[Part], cost: float, now: float) -> float:

@@ -14,9 +14,9 @@ import anyio
 import httpx
 
 from integrations.execution.breaker import REFUSED
-from integrations.execution.call import Call, Verdict
+from integrations.execution.call import Call, Verdict, body_bytes
 from integrations.execution.concurrency import Bulkhead
-from integrations.execution.effect import is_failure
+from integrations.execution.effect import is_failure, is_overload, record
 from integrations.execution.failure import TransportFailure
 from integrations.execution.line import Line, Route
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
@@ -179,9 +179,10 @@ class Run:
     async def _wait_for_quota(self) -> bool:
         route, cost = self.route, self.call.cost
         if self.is_check:
-            wait = route.queue.expected(route.parts, cost, self.line.now())
-            return self._skip_check(wait)
-        wait = await route.queue.take(route.parts, cost, self.remaining())
+            now, priority = self.line.now(), self.call.urgency
+            return self._skip_check(route.queue.expected(route.parts, cost, now, priority=priority))
+        caller, priority = self.call.caller, self.call.urgency
+        wait = await route.queue.take(route.parts, cost, self.remaining(), caller=caller, priority=priority)
         self._holds_quota = wait <= 0.0
         if self._holds_quota:
             return True
@@ -192,7 +193,7 @@ class Run:
 
     async def _wait_for_slot(self) -> bool:
         slots = self.line.check_slots if self.is_check else self.line.slots
-        reason = await slots.enter(self.remaining())
+        reason = await slots.enter(self.remaining(), caller=self.call.caller, priority=self.call.urgency)
         if reason is None:
             self._slots = slots
             return True
@@ -243,7 +244,7 @@ class Run:
         request = call.prepare()
         if self.attempts:
             self._forget()
-        self.request_bytes += _size(request)
+        self.request_bytes += body_bytes(request)
         began = line.now()
         patience = policy.timeout if call.timeout is None else call.timeout
         within = min(patience, self.deadline - began)
@@ -332,29 +333,33 @@ class Run:
     # The reckoning.
 
     def _settle(self) -> None:
-        """Tell breaker and quota how it went."""
-        kind = self.kind
+        """Tell quota, limit and breaker how it went."""
         self._has_left = self.sent
+        now, seconds = self._ended, self.attempts[-1].duration
+        if self.kind is not None:
+            self._settle_failure(self.kind, now - seconds)
+            return
+        if self.route.quota.streak:
+            self.route.quota.streak = 0
+        if self._slots is not None and self._slots.is_learning:
+            self._slots.succeeded(now - seconds, now)
+        if self._permit != REFUSED:
+            permit, self._permit = self._permit, REFUSED
+            self.route.breaker.record_success(permit, now, seconds)
+
+    def _settle_failure(self, kind: FailureKind, began: float) -> None:
+        status, was_cut_short, now = self.status, self._was_cut_short, self._ended
         if kind is _K.THROTTLED:
             self._settle_quota()
             self.retry_after = self.line.throttle(self.route, self.retry_after)
-        elif self.route.quota.streak:
-            self.route.quota.streak = 0
-        if self._permit == REFUSED:
-            return
-        permit, self._permit = self._permit, REFUSED
-        breaker = self.route.breaker
-        now, seconds = self._ended, self.attempts[-1].duration
-        if kind is None:
-            breaker.record_success(permit, now, seconds)
-            return
-        failed = is_failure(kind, status=self.status, sent=self.sent, was_cut_short=self._was_cut_short)
-        if failed is None:
-            breaker.release(permit)
-        elif failed:
-            breaker.record_failure(permit, now, seconds)
         else:
-            breaker.record_success(permit, now, seconds)
+            self.route.quota.streak = 0
+        if self._slots is not None and is_overload(kind, status=status, was_cut_short=was_cut_short):
+            self._slots.overloaded(began, now)
+        if self._permit != REFUSED:
+            permit, self._permit = self._permit, REFUSED
+            failed = is_failure(kind, status=status, sent=self.sent, was_cut_short=was_cut_short)
+            record(self.route.breaker, permit, now, seconds=now - began, failed=failed)
 
     def _settle_quota(self) -> None:
         if self._holds_quota:
@@ -380,17 +385,10 @@ class Run:
     def _return_quota(self) -> None:
         for part in self.route.parts:
             part.give_back(self.call.cost)
-        self.route.queue.wake()
+        self.line.wake(self.route.quota.bucket)
 
     # The end.
 
     def cancelled(self) -> None:
         """The caller went away."""
         self.kind, self.detail, self.reason = _K.CANCELLED, "the caller went away", None
-
-
-def _size(request: httpx.Request) -> int:
-    try:
-        return len(request.content)
-    except httpx.RequestNotRead:
-        return 0

@@ -45,7 +45,9 @@ class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """All limits of one integration now."""
+    """All limits of one integration now. `concurrency` calls may run at once: at most `concurrency_maximum`,
+    fewer while an adaptive limit has come down.
+    """
 
     integration: str
     in_flight: int
@@ -55,6 +57,7 @@ class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
     retry_budget: int
     breakers: tuple[BreakerStatus, ...]
     quotas: tuple[QuotaStatus, ...]
+    concurrency_maximum: int = 0
 
 
 class SavedBreaker(msgspec.Struct, frozen=True, kw_only=True):
