@@ -45,6 +45,9 @@ def read_peer_yaml(text: str, *, name: str) -> Document:
         value = reader.document()
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + 1
+        line = min(
+            line, text.count("\n") + 1
+        )  # The end of a text without a last newline is one line further.
         raise wrong(name, line, found=f"no YAML ({error.problem})", expected="YAML") from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise wrong(name, 1, found="characters that YAML does not allow", expected="YAML") from error

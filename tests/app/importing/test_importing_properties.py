@@ -1,5 +1,6 @@
 """Whatever is read: a configuration that can be loaded, or the one clear error."""
 
+import json
 import random
 import re
 import tempfile
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -64,8 +66,9 @@ def load(imported: Imported) -> None:
     """Load what was written, with every variable set."""
     text = write(imported, command="dialtone import", source="x")
     names = set(re.findall(r"\$\{([A-Za-z_][A-Za-z_0-9]*)", text))
-    environment = {name: "http://a.example:1" if "PROXY" in name else "1" for name in names}
-    environment |= {name: "https://a.example" for name in names if f'url: "${{{name}' in text}
+    environment = dict.fromkeys(names, "1")
+    for key, name in re.findall(r'(url|proxy): "\$\{(\w+)', text):
+        environment[name] = "http://a.example:1" if key == "proxy" else "https://a.example"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dialtone.yaml"
         path.write_text(text)
@@ -80,6 +83,42 @@ def test_a_mangled_file_gives_a_good_configuration_or_the_clear_error(peer, seed
     text, read = READERS[peer]
     try:
         imported = read(mangled(text, seed, count))
+    except SourceError as error:
+        check_clear(error)
+        return
+    try:
+        load(imported)
+    except SourceError as error:
+        check_is_about_files(error)
+
+
+WEIRD = (
+    None, True, 0, -5, 1e300, "", "$", "${", "${X}", "$Y", "$$", "\n", "\x00", "é", "a: b", "- x", "5", "1e9",
+    "yes", "{}", "https://", "https://u:p@h/", "http://${X}/", "https://[::1]/", "https://a:0/", "x" * 5000,
+    "https://a:99999/", "(", "a.*b.*c", "[STATUS] == ", "[BODY].. == 1", "[BODY].a == pat([)", "1y", "0s",
+    "99999999w", "Basic Og==", "Bearer ", [], {}, [[]], {"a": {"b": [1]}}, [None], "2xx", "600", "-1-5",
+    "100-999",
+)  # fmt: skip
+
+
+def twisted(value: object, chance: random.Random) -> object:
+    """The value with a twentieth of its parts replaced by something else."""
+    if chance.random() < 0.05:
+        return chance.choice(WEIRD)
+    if isinstance(value, dict):
+        return {key: twisted(item, chance) for key, item in value.items()}
+    if isinstance(value, list):
+        return [twisted(item, chance) for item in value]
+    return value
+
+
+@pytest.mark.parametrize("peer", READERS)
+@given(seed=st.integers(min_value=0))
+def test_wrong_values_anywhere_give_a_good_configuration_or_the_clear_error(peer, seed) -> None:
+    text, read = READERS[peer]
+    root = {key: twisted(value, random.Random(seed)) for key, value in yaml.safe_load(text).items()}
+    try:
+        imported = read(json.dumps(root, default=str))
     except SourceError as error:
         check_clear(error)
         return
