@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from litestar import Litestar
 from litestar.di import Provide
 
-from app.api import analytics, integrations, operators, probes, stream, vendors
+from app.api import analytics, configuration, integrations, operators, probes, stream, vendors
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
@@ -40,6 +40,7 @@ def create_app(
         route_handlers=[
             integrations.router,
             operators.router,
+            configuration.router,
             vendors.router,
             analytics.router,
             stream.router,

@@ -6,6 +6,7 @@ from app.commands import exits, local
 from app.commands.call import call, query
 from app.commands.importing import import_
 from app.commands.operate import breaker, pause, resume
+from app.commands.reload import reload
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
 from app.commands.status import check, status
@@ -43,6 +44,7 @@ for command in (
     pause,
     resume,
     breaker,
+    reload,
     vendors,
     local.verify,
     local.token,

@@ -96,6 +96,11 @@ class Logs:
         for name in ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
+    def set_level(self, level: str) -> None:
+        """Write what is of this level or above from now on."""
+        self._level = level.upper()
+        logging.getLogger().setLevel(self._level)
+
     def stop(self) -> None:
         """Write what is queued and stop the thread."""
         if self._listener is not None:

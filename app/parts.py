@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.configuration.difference import ReloadReport
 from app.live.view import LiveView
 from integrations.clock import Clock
 from integrations.connection import Connection
@@ -222,6 +223,17 @@ class Analytics(Protocol):
         ...
 
 
+class Reloading(Protocol):
+    """Takes up the configuration file as it is now."""
+
+    async def reload(self, *, actor: str = "", dry_run: bool = False) -> ReloadReport:
+        """Apply what is different, or only tell it.
+
+        Raises SettingsError with all problems, or ReloadError; then nothing has changed.
+        """
+        ...
+
+
 class Scrape(Protocol):
     """The rendered metrics."""
 
@@ -271,9 +283,10 @@ class Parts:
     storage: StorageHealth
     metrics: MetricsExporter
     analytics: Analytics | None
+    reloading: Reloading
     clock: Clock
     publish: Callable[[Signal], None]
     version: str
     tokens: tuple[APIToken, ...] = ()
-    public_metrics: bool = False
+    public_metrics: Callable[[], bool] = lambda: False
     live: LiveView | None = None

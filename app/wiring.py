@@ -13,9 +13,11 @@ import structlog
 
 from app.api.tokens import TokenTable
 from app.asgi import create_app
+from app.configured import ConfiguredIntegrations
 from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
+from app.reload import Reloader
 from app.server import HTTPServer, bind
 from app.settings import Settings
 from app.storage.lock import StateDirectory
@@ -31,7 +33,6 @@ from integrations.execution.executor import Executor, TransportFactory
 from integrations.framework import IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
-from integrations.signals import ConfigChange
 from monitors.monitor import IntegrationMonitor
 
 VERSION = version("dialtone")
@@ -45,13 +46,17 @@ log = structlog.get_logger("dialtone")
 class Dialtone:
     """A whole Dialtone: its parts, made from settings and joined; nothing runs before `running`.
 
-    `transport` replaces the network, for tests and game days.
+    `transport` replaces the network, for tests and game days; `logs` follow the configured level.
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, transport: TransportFactory | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        transport: TransportFactory | None = None,
+        logs: Logs | None = None,
     ) -> None:
-        self.settings = settings
         self.clock = clock or SystemClock()
         self.bus = SignalBus()
         publish = self.bus.publish
@@ -73,20 +78,19 @@ class Dialtone:
         )
         self.table = MetricTable()
         self.prometheus = PrometheusExporter(self.table, clock=self.clock)
-        self.analytics = AnalyticsStore(
-            settings.state_dir / "analytics",
-            clock=self.clock,
-            stored=self.storage.signals,
-            settings=settings.analytics,
-            publish=publish,
-        )
+        self.analytics = self._analytics(settings)
         self.live = LiveView(clock=self.clock)
         self.loop_lag = LoopLag(clock=self.clock)
         self.supervisor = Supervisor(self.clock)
-        self._loaded_at = self.clock.time()
         self.tokens = TokenTable(settings.tokens, clock=self.clock)
+        self.configured, self.reloader = self._configuration(settings, logs)
         self.app = create_app(self._parts(), tokens=self.tokens)
         self._join()
+
+    @property
+    def settings(self) -> Settings:
+        """Those in effect."""
+        return self.reloader.settings
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -101,7 +105,7 @@ class Dialtone:
             async with anyio.create_task_group() as group:
                 for name, task in self._tasks():
                     self.supervisor.start(group, name, task)
-                self._announce()
+                self.reloader.announce()
                 try:
                     yield
                 finally:
@@ -113,7 +117,37 @@ class Dialtone:
     def samples(self) -> Iterable[Sample]:
         """What is known of the process as a whole."""
         yield Sample("dialtone_build_info", (VERSION,), 1)
-        yield Sample("dialtone_config_loaded_timestamp_seconds", (), self._loaded_at)
+
+    def _analytics(self, settings: Settings) -> AnalyticsStore:
+        return AnalyticsStore(
+            settings.state_dir / "analytics",
+            clock=self.clock,
+            stored=self.storage.signals,
+            settings=settings.analytics,
+            publish=self.bus.publish,
+        )
+
+    def _configuration(
+        self, settings: Settings, logs: Logs | None
+    ) -> tuple[ConfiguredIntegrations, Reloader]:
+        configured = ConfiguredIntegrations(
+            framework=self.framework,
+            monitor=self.monitor,
+            forget=self.table.remove_integrations,
+            clock=self.clock,
+        )
+        reloader = Reloader(
+            settings,
+            integrations=configured,
+            tokens=self.tokens,
+            operators=self.storage.operators,
+            catalog=self.catalog,
+            clock=self.clock,
+            publish=self.bus.publish,
+            version=VERSION,
+            logs=logs,
+        )
+        return configured, reloader
 
     def _parts(self) -> Parts:
         return Parts(
@@ -131,7 +165,8 @@ class Dialtone:
             publish=self.bus.publish,
             version=VERSION,
             tokens=self.settings.tokens,
-            public_metrics=self.settings.metrics.public,
+            reloading=self.reloader,
+            public_metrics=lambda: self.settings.metrics.public,
             live=self.live,
         )
 
@@ -153,6 +188,8 @@ class Dialtone:
             self.storage,
             self.supervisor,
             self.tokens,
+            self.reloader,
+            self.configured,
             self.live,
             self.loop_lag,
         ):
@@ -172,9 +209,7 @@ class Dialtone:
         await self.executor.load()
         await self.monitor.load()
         for connection in self.settings.integrations:
-            self.framework.register_integration(connection)
-            vendor = self.framework.integration(connection.id).called
-            self.monitor.watch(connection, vendor, self.framework.checks(connection.id))
+            self.configured.open(connection)
         await self.analytics.start()
 
     def _tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -182,7 +217,9 @@ class Dialtone:
         yield "analytics", self.analytics.run
         yield "loop-lag", self.loop_lag.run
         yield "trim", self._trim
+        yield "configuration", self.configured.run
         yield "executor", self.executor.run
+        yield "framework", self.framework.run
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:
@@ -194,18 +231,6 @@ class Dialtone:
             while copied is not None and await signals.trim(copied=copied, before=before):
                 pass
             await self.clock.sleep(TRIM_EVERY)
-
-    def _announce(self) -> None:
-        self._loaded_at = self.clock.time()
-        self.bus.publish(
-            ConfigChange(
-                at=self._loaded_at,
-                source=self.settings.source,
-                sha256=self.settings.sha256,
-                integrations=len(self.settings.integrations),
-                version=VERSION,
-            )
-        )
 
     async def _stop(self) -> None:
         """Let each part finish what it has, in the order of the data: checks, calls, rows, state."""
@@ -226,24 +251,27 @@ async def serve(
     *,
     ready: Callable[[Dialtone], None] | None = None,
     companions: Sequence[Companion] = (),
+    reloads: bool = True,
 ) -> None:
-    """Run Dialtone and its HTTP server until SIGINT, SIGTERM or SIGHUP, then drain and stop.
+    """Run Dialtone and its HTTP server until SIGINT or SIGTERM, then drain and stop.
 
-    `ready` is called once requests are answered; `companions` run beside the server until it stops.
+    SIGHUP reloads the configuration, or stops too when `reloads` is false. `ready` is called once requests
+    are answered; `companions` run beside the server until it stops.
 
     Raises:
         ListenError: the address is taken.
         StorageError, StateDirectoryLockedError, ConfigurationError: what is kept or configured is unusable.
     """
     logs = Logs(level=settings.log.level, style=settings.log.format)
-    dialtone = Dialtone(settings)
+    dialtone = Dialtone(settings, logs=logs)
     dialtone.table.add_source(logs)
     sockets = [bind(settings.listen.host, settings.listen.port)]
     logs.start()
     try:
         async with dialtone.running():
             server = HTTPServer(dialtone.app, sockets, on_stop=dialtone.live.close)
-            await _serve_http(dialtone, server, ready=ready, companions=companions)
+            heed = _signals(server, dialtone.reloader.reload_on_signal if reloads else None)
+            await _serve_http(dialtone, server, ready=ready, companions=(*companions, heed))
     finally:
         log.info("stopped")
         logs.stop()
@@ -257,7 +285,6 @@ async def _serve_http(
     companions: Sequence[Companion],
 ) -> None:
     async with anyio.create_task_group() as group:
-        group.start_soon(_stop_on_signal, server)
         for companion in companions:
             group.start_soon(companion, dialtone)
         async with anyio.create_task_group() as serving:
@@ -270,8 +297,17 @@ async def _serve_http(
         group.cancel_scope.cancel()
 
 
-async def _stop_on_signal(server: HTTPServer) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
-        async for number in received:
-            log.info("stopping", signal=signal.Signals(number).name)
-            server.stop()
+def _signals(server: HTTPServer, reload: Callable[[], Coroutine[object, object, None]] | None) -> Companion:
+    """What heeds the process's signals: SIGHUP reloads, where there is a `reload`; all else stops."""
+
+    async def heed(_: Dialtone) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+            async with anyio.create_task_group() as group:
+                async for number in received:
+                    if number == signal.SIGHUP and reload is not None:
+                        group.start_soon(reload)
+                    else:
+                        log.info("stopping", signal=signal.Signals(number).name)
+                        server.stop()
+
+    return heed

@@ -125,7 +125,7 @@ _HEALTH_ROWS = (
 _ITSELF = (
     _gauge("build_info", ("version",), "1, with the version that runs."),
     _gauge("config_loaded_timestamp_seconds", (), "When the running configuration took effect."),
-    _gauge("config_last_reload_successful", (), "1 when the last reload was good, 0 when it changed nothing."),
+    _gauge("config_last_reload_successful", (), "1 when the last reload was good, 0 when not."),
     _counter("config_reloads", ("result",), "Reloads: applied, unchanged, invalid (the file) or failed."),
     _counter("integration_close_errors", (), "Exceptions while closing integrations that were removed."),
     _gauge("event_loop_lag_seconds", (), "Longest delay of the event loop in the last 30 seconds."),

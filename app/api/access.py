@@ -70,6 +70,7 @@ def require(request: RequestScope, scope: Scope) -> None:
 
 READ = [requires(Scope.READ)]
 OPERATE = [requires(Scope.OPERATE)]
+ADMIN = [requires(Scope.ADMIN)]
 
 
 def caller_of(request: AnyRequest, finer: str = "") -> str:

@@ -3,7 +3,7 @@
 Times are UTC seconds since 1970, durations are seconds.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -119,6 +119,12 @@ class PauseRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     reason: Reason
     expires_in: ExpiresIn | None = None
+
+
+class ReloadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the file is applied, or with `dry_run` only compared with what runs."""
+
+    mode: Literal["apply", "dry_run"] = "apply"
 
 
 class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -66,7 +66,7 @@ def _analytics(parts: GivenParts) -> str:
 )
 async def metrics(request: AnyRequest, parts: GivenParts) -> Response[bytes]:
     """Text 0.0.4 or OpenMetrics 1.0, as the Accept header asks."""
-    if not parts.public_metrics:
+    if not parts.public_metrics():
         require(request.scope, Scope.READ)
     scrape = await parts.metrics.scrape(
         accept=request.headers.get("accept", ""),

@@ -13,6 +13,7 @@ from litestar.types import ExceptionHandlersMap
 
 from app.storage.errors import StorageUnavailableError
 from exporters.prometheus import ScrapeTimeoutError
+from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Outcome
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,11 +30,16 @@ log = structlog.get_logger("dialtone.api")
 
 
 class InvalidValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One value that was not accepted: where it came from, its name, and what is wrong with it."""
+    """One value that was not accepted: where it came from, its name, and what is wrong with it.
+
+    `file` and `line` say where it stands, when it is the configuration's.
+    """
 
     message: str
     key: str = ""
     source: str = ""
+    file: str = ""
+    line: int = 0
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,6 +171,11 @@ def _wire_name(request: AnyRequest, key: str) -> str:
     return getattr(field and field.kwarg_definition, "name", None) or key
 
 
+def _on_gone(request: AnyRequest, error: UnknownIntegration) -> Response[Problem]:
+    """A reload has removed the integration while the request was under way."""
+    return _on_problem(request, not_found("unknown-integration", error))
+
+
 def _on_bug(request: AnyRequest, error: Exception) -> Response[Problem]:
     log.error("a request failed by our own fault", route=request.scope.get("path_template"), exc_info=error)
     problem = Problem(
@@ -190,6 +201,7 @@ def _on_unavailable(request: AnyRequest, error: Exception) -> Response[Problem]:
 
 HANDLERS: ExceptionHandlersMap = {
     ProblemError: _on_problem,
+    UnknownIntegration: _on_gone,
     StorageUnavailableError: _on_unavailable,
     ScrapeTimeoutError: _on_unavailable,
     HTTPException: _on_http_error,

@@ -41,14 +41,19 @@ class TokenTable:
     """Knows the configured tokens by the sha256 of their text; never the text itself."""
 
     def __init__(self, tokens: Iterable[APIToken], *, clock: Clock) -> None:
-        self._callers = [
-            (token.sha256.lower().encode(), Caller(name=token.name, scope=_highest(token.scopes)))
-            for token in tokens
-        ]
+        self._callers: list[tuple[bytes, Caller]] = []
+        self.adopt(tokens)
         self._clock = clock
         self._refused = 0
         self._unnoted = 0
         self._noted_at = -NOTE_INTERVAL
+
+    def adopt(self, tokens: Iterable[APIToken]) -> None:
+        """Know these tokens from now on, and no others."""
+        self._callers = [
+            (token.sha256.lower().encode(), Caller(name=token.name, scope=_highest(token.scopes)))
+            for token in tokens
+        ]
 
     @property
     def is_open(self) -> bool:

@@ -14,7 +14,6 @@ from app.commands import exits
 from app.commands.looks import table
 from app.commands.session import Session, json_option
 from app.settings import Settings, SettingsError, load_settings
-from integrations.clock import SystemClock
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError
 from integrations.manifest.contract import evidence
@@ -151,30 +150,10 @@ def _load(config: Path) -> Settings:
 
 
 def vendor_rules() -> Callable[[Connection], Iterable[ConfigurationError]]:
-    """Return what holds a connection against its vendor's manifest, by registering it where nothing runs."""
-    from integrations.execution.executor import Executor
-    from integrations.framework import IntegrationFramework
+    """Return what holds a connection against the manifest of its vendor in the bundled catalogue."""
+    from app.configuration.vendors import rules_of
 
-    clock = SystemClock()
-    framework = IntegrationFramework(
-        executor=Executor(clock=clock, publish=_ignore),
-        catalog=Catalog.bundled(),
-        clock=clock,
-        publish=_ignore,
-    )
-
-    def errors(connection: Connection) -> Iterable[ConfigurationError]:
-        try:
-            framework.register_integration(connection)
-        except ConfigurationError as error:
-            return (error,)
-        return ()
-
-    return errors
-
-
-def _ignore(_: object) -> None:
-    """Nobody listens while a file is only checked."""
+    return rules_of(Catalog.bundled())
 
 
 def _facts(catalog: Catalog, vendor: str) -> VendorFacts:

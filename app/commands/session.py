@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TypeVar
@@ -71,11 +71,19 @@ def problem_text(body: object) -> str:
         return "The server answered with something else than a problem."
     sentence = str(body.get("detail") or body.get("title") or "The request failed.")
     lines = [
-        f"  {one.get('key') or one.get('source', '')}: {one.get('message', '')}"
+        f"  {_where(one)}: {one.get('message', '')}"
         for one in body.get("errors", ())
         if isinstance(one, dict) and str(one.get("message", "")) not in sentence
     ]
     return "\n".join((click.unstyle(sentence), *lines))
+
+
+def _where(wrong: Mapping[str, object]) -> str:
+    """Where a wrong value stands: its key, and before it file and line, where it has them."""
+    key = str(wrong.get("key") or "")
+    if wrong.get("file"):
+        return f"{wrong['file']}:{wrong['line']}" + (f": {key}" if key else "")
+    return key or str(wrong.get("source", ""))
 
 
 def json_option(command: F) -> F:

@@ -79,7 +79,8 @@ async def _serve(
         folder = str(origins.authority.parent)
         banner.show(Console(), settings=dialtone.settings, simulator=origins.plain, folder=folder)
 
-    await wiring.serve(settings, ready=ready, companions=[traffic])
+    # The demo writes its file itself, so a SIGHUP means that its terminal was closed.
+    await wiring.serve(settings, ready=ready, companions=[traffic], reloads=False)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from app.configuration.difference import Difference, ReloadReport
 from app.parts import Parts
 from exporters.analytics.parameters import InvalidParams, Parameter
 from exporters.analytics.queries import NamedQuery
@@ -184,6 +185,9 @@ class FakeDialtone:
         self.storage_problem: str | None = None
         self.fail_with: Exception | None = None
         self.scrape_error: Exception | None = None
+        self.difference = Difference(unchanged=len(self.lines))
+        self.reload_error: Exception | None = None
+        self.reloads: list[tuple[str, bool]] = []
 
     def parts(self, *, tokens: tuple[Token, ...] = (), public_metrics: bool = False) -> Parts:
         return Parts(
@@ -197,11 +201,12 @@ class FakeDialtone:
             storage=self,
             metrics=self,
             analytics=self,
+            reloading=self,
             clock=self.clock,
             publish=self.published,
             version="0.1.0",
             tokens=tokens,
-            public_metrics=public_metrics,
+            public_metrics=lambda: public_metrics,
         )
 
     # Framework
@@ -421,6 +426,16 @@ class FakeDialtone:
 
     def manifest(self, vendor: str) -> Manifest:
         return manifest(vendor)
+
+    # The configuration
+
+    async def reload(self, *, actor: str = "", dry_run: bool = False) -> ReloadReport:
+        if self.reload_error is not None:
+            raise self.reload_error
+        self.reloads.append((actor, dry_run))
+        return ReloadReport(
+            source="/etc/dialtone.yaml", sha256="0" * 64, applied=not dry_run, changes=self.difference
+        )
 
     # Metrics and analytics
 
