@@ -15,7 +15,6 @@ _SMOOTHING = 0.2
 _START = 20
 _MEMORY = 600
 _WARM_UP = 10
-_FORGET = 1.001
 _SAMPLES = 50
 _WINDOW = 1.0
 _STALE = 30.0
@@ -98,7 +97,7 @@ class AIMDLimit(_Moving):
     """Additive increase, multiplicative decrease (Chiu and Jain 1989), with TCP's measure of both.
 
     1/limit for each success is one more a round trip. One more for each success, as in Netflix's AIMDLimit,
-    never settles below a limit of nine: a round trip would win back more than its one cut takes.
+    settles half above what the vendor bears: a round trip wins back more than its one cut takes.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -114,12 +113,14 @@ class Gradient2Limit(_Moving):
     """Netflix's Gradient2 (concurrency-limits, Gradient2Limit): the limit follows long over short latency.
 
     Where it differs, because the original is known to fail there: timeouts are cuts, not samples (#137); fast
-    failures are no samples (#176); the long latency may not lie over 1.5 times the least that was seen, which
-    is forgotten by a thousandth a window, for otherwise our own queueing becomes the norm and the limit grows
-    for ever (#134). A window is at least 1 s and 50 successes; 30 s without so many teach nothing.
+    failures are no samples (#176); the long latency may not lie over 1.5 times the least, for otherwise our
+    own queueing becomes the norm and the limit grows for ever (#134). The least is measured anew every 600
+    windows, with a quarter of the limit for one window, so a vendor that has become slower is believed. A
+    window is at least 1 s and 50 successes; 30 s without so many teach nothing.
     """
 
     def __init__(self, maximum: int) -> None:
+        self._is_probing = False
         super().__init__(min(_START, maximum), maximum)
         self._long = 0.0
         self._least = float("inf")
@@ -131,12 +132,15 @@ class Gradient2Limit(_Moving):
     def succeeded(self, sent: float, ended: float, *, running: int) -> None:
         """Take a sample, and move when it closes a window."""
         if ended - self._opened > _STALE:
+            self._set(self._exact)
             self._open(ended)
+        if self._is_probing and sent < self._opened:
+            return
         self._samples += 1
         self._seconds += ended - sent
         self._peak = max(self._peak, running)
         if self._samples >= _SAMPLES and ended - self._opened >= _WINDOW:
-            self._move(self._seconds / self._samples)
+            self._close(self._seconds / self._samples)
             self._open(ended)
 
     def _open(self, now: float) -> None:
@@ -147,9 +151,20 @@ class Gradient2Limit(_Moving):
     def _set(self, exact: float) -> None:
         super()._set(exact)
         self.is_learning = True
+        self._is_probing = False
+
+    def _close(self, short: float) -> None:
+        self._windows += 1
+        if self._is_probing:
+            self._least = short
+            self._set(self._exact)
+        elif self._windows % _MEMORY == 0:
+            self._is_probing, self.limit = True, max(1, self.limit // 4)
+        else:
+            self._learn(short)
+            self._move(short)
 
     def _move(self, short: float) -> None:
-        self._learn(short)
         if self._peak * 2 < self.limit or short <= 0.0:
             return
         long = min(self._long, _TOLERANCE * self._least)
@@ -158,13 +173,12 @@ class Gradient2Limit(_Moving):
         self._set(self._exact * (1 - _SMOOTHING) + wanted * _SMOOTHING)
 
     def _learn(self, short: float) -> None:
-        self._windows += 1
         weight = 1 / self._windows if self._windows <= _WARM_UP else 2 / (_MEMORY + 1)
         self._long += (short - self._long) * weight
         if self._long > 2 * short:
             # After an overload has ended the long latency would take minutes to come down by itself.
             self._long *= 0.95
-        self._least = min(self._least * _FORGET, short)
+        self._least = min(self._least, short)
 
 
 _RULES: dict[Adaptive, Callable[[int], ConcurrencyLimit]] = {
