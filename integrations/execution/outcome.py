@@ -96,13 +96,26 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
 
 
+class Phases(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each part of one request over a connection of its own took, in seconds; cold.py says from when
+    to when. None: there was no such part.
+    """
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    transfer: float | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a call.
 
     `kind` is None exactly when the call succeeded. `detail` is one sentence for a person, without secret,
     query string or body. `code` is the vendor's own error word (`channel_not_found`). `retry_after` is in
     seconds. `data` is the decoded answer (JSON values, or text), `headers` have lower-case names; both are
-    empty on failure unless the vendor sent them.
+    empty on failure unless the vendor sent them. `phases` are those of a check over a connection of its own,
+    `certificate_ends_at` (UTC seconds) is the end of the server's certificate where the call asked for it.
     """
 
     kind: FailureKind | None = None
@@ -118,6 +131,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     source: Source = Source.LIVE
     call_id: str = ""
     run_id: str = ""
+    phases: Phases | None = None
+    certificate_ends_at: float | None = None
 
     @property
     def ok(self) -> bool:

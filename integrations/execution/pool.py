@@ -5,20 +5,22 @@ cancellation. HTTP/1.1 only; nothing is read from the environment; no cookies; n
 """
 
 import ssl
+from collections.abc import MutableMapping
 from importlib.metadata import PackageNotFoundError, version
-from weakref import WeakSet
 
 import aiohttp
+import anyio
 import httpx
-from aiohttp import client_reqrep, tracing
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.clock import Clock
 from integrations.execution.call import LineSpec
-from integrations.execution.cold import certificate_days_left
+from integrations.execution.certificate import Certificate
+from integrations.execution.cold import Stopwatch
+from integrations.execution.connectors import Opened, TCPConnector, UnixConnector
 from integrations.execution.failure import translate
+from integrations.execution.outcome import Phases
 
-_KEEPALIVE = 20.0
 _SPARE = 4
 
 
@@ -36,7 +38,7 @@ class Pools:
             ValueError: when the proxy's URL cannot be used.
             OSError: when the CA file cannot be read.
         """
-        return Pool(spec, self.context(spec.network.ca_file), self._clock)
+        return Pool(spec, self.context(spec.network.ca_file), clock=self._clock)
 
     def context(self, ca_file: str | None) -> ssl.SSLContext:
         """Return the TLS context that trusts the system's authorities and those in `ca_file`.
@@ -56,12 +58,12 @@ class Pools:
 class Pool(httpx.AsyncBaseTransport):
     """The pool of one integration. The session opens with the first request, which runs in the event loop."""
 
-    def __init__(self, spec: LineSpec, context: ssl.SSLContext, clock: Clock) -> None:
+    def __init__(self, spec: LineSpec, context: ssl.SSLContext, *, clock: Clock) -> None:
+        self._spec = spec
         self._clock = clock
         self._size = spec.policy.concurrency + _SPARE
-        self._socket = spec.socket
         self._context = context
-        self._fresh: WeakSet[client_reqrep.ClientRequest] = WeakSet()
+        self._opened = Opened({})
         self._connector: aiohttp.BaseConnector | None = None
         self._transport = AiohttpTransport(
             verify=context, trust_env=False, proxy=_proxy(spec), client=self._open_session
@@ -77,9 +79,13 @@ class Pool(httpx.AsyncBaseTransport):
         response: httpx.Response = await self._transport.handle_async_request(request)
         return response
 
-    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
-        """Return the days until the certificate of `url` expires, by a connection of its own."""
-        return await certificate_days_left(url, context=self._context, within=within, clock=self._clock)
+    def certificate(self, host: str) -> Certificate | None:
+        """Return the certificate that the host showed last; None before the first TLS connection to it."""
+        return self._opened.certificates.get(host)
+
+    def open_cold(self) -> "ColdPool":
+        """Return a pool for one request over a connection of its own."""
+        return ColdPool(self._spec, self._context, clock=self._clock, certificates=self._opened.certificates)
 
     async def aclose(self) -> None:
         """Close the session with its connections."""
@@ -95,16 +101,17 @@ class Pool(httpx.AsyncBaseTransport):
             auto_decompress=False,
             trust_env=False,
             middlewares=(self._translated,),
+            trace_configs=self._traces(),
         )
 
+    def _traces(self) -> list[aiohttp.TraceConfig] | None:
+        stopwatch = self._opened.stopwatch
+        return [stopwatch.trace()] if stopwatch is not None else None
+
     def _open_connector(self) -> aiohttp.BaseConnector:
-        if self._socket:
-            return _UnixConnector(
-                fresh=self._fresh, path=self._socket, limit=self._size, keepalive_timeout=_KEEPALIVE
-            )
-        return _TCPConnector(
-            fresh=self._fresh, limit=self._size, keepalive_timeout=_KEEPALIVE, ssl=self._context
-        )
+        if self._spec.socket:
+            return UnixConnector(self._opened, limit=self._size, path=self._spec.socket)
+        return TCPConnector(self._opened, limit=self._size, context=self._context)
 
     async def _translated(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -114,50 +121,39 @@ class Pool(httpx.AsyncBaseTransport):
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             failure = translate(error)
-            failure.stale = failure.sent and request not in self._fresh
+            failure.stale = failure.sent and request not in self._opened.fresh
         raise failure
 
 
-class _TCPConnector(aiohttp.TCPConnector):
-    """Remembers which requests got a new connection."""
+class ColdPool(Pool):
+    """Makes one request over a connection that is opened and closed for it alone, and times its phases.
+
+    What it sees of the server's certificate goes into `certificates`.
+    """
 
     def __init__(
         self,
+        spec: LineSpec,
+        context: ssl.SSLContext,
         *,
-        fresh: WeakSet[client_reqrep.ClientRequest],
-        limit: int,
-        keepalive_timeout: float,
-        ssl: ssl.SSLContext,
+        clock: Clock,
+        certificates: MutableMapping[str, Certificate],
     ) -> None:
-        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, ssl=ssl)
-        self._dialtone_fresh = fresh
+        super().__init__(spec, context, clock=clock)
+        self._size = 1
+        self._stopwatch = Stopwatch(clock.monotonic)
+        self._opened = Opened(certificates, self._stopwatch)
 
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[tracing.Trace], limits: aiohttp.ClientTimeout
-    ) -> aiohttp.client_proto.ResponseHandler:
-        self._dialtone_fresh.add(req)
-        return await super()._create_connection(req, traces, limits)
+    def phases(self) -> Phases:
+        """Return how long each phase took, once the answer is read whole."""
+        self._stopwatch.end()
+        return self._stopwatch.phases()
 
-
-class _UnixConnector(aiohttp.UnixConnector):
-    """The same over a unix socket."""
-
-    def __init__(
-        self,
-        *,
-        fresh: WeakSet[client_reqrep.ClientRequest],
-        path: str,
-        limit: int,
-        keepalive_timeout: float,
-    ) -> None:
-        super().__init__(path, limit=limit, keepalive_timeout=keepalive_timeout)
-        self._dialtone_fresh = fresh
-
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[tracing.Trace], limits: aiohttp.ClientTimeout
-    ) -> aiohttp.client_proto.ResponseHandler:
-        self._dialtone_fresh.add(req)
-        return await super()._create_connection(req, traces, limits)
+    async def aclose(self) -> None:
+        """Close the connection, whatever state it is in, also while being cancelled."""
+        self._stopwatch.abort()
+        with anyio.CancelScope(shield=True):
+            await super().aclose()
 
 
 def _proxy(spec: LineSpec) -> httpx.Proxy | None:

@@ -9,22 +9,44 @@ import httpx
 import msgspec
 
 from integrations.clock import Clock
+from integrations.execution.certificate import Certificate
+from integrations.execution.cold import COLD
 from integrations.execution.failure import TransportFailure, translate
 from integrations.execution.inflate import Inflater
-from integrations.execution.outcome import FailureKind
+from integrations.execution.outcome import FailureKind, Phases
 
 
 @runtime_checkable
 class Pooled(Protocol):
-    """An inner transport that has connections of its own, and can look at a certificate."""
+    """An inner transport that has connections of its own, and sees certificates."""
 
     @property
     def taken(self) -> int:
         """Connections that are lent out now."""
         ...
 
-    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
-        """Return the days until the server's certificate expires; None when that cannot be told."""
+    def certificate(self, host: str) -> Certificate | None:
+        """Return the certificate that the host showed last, if any."""
+        ...
+
+    def open_cold(self) -> "ColdTransport":
+        """Return a transport for one request over a connection of its own."""
+        ...
+
+
+class ColdTransport(Protocol):
+    """A transport for one request."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request."""
+        ...
+
+    def phases(self) -> Phases:
+        """Return the phases of the exchange that has ended."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection at once."""
         ...
 
 
@@ -32,10 +54,21 @@ class Reply:
     """An answer, read whole.
 
     `headers` have lower-case names, repeated ones joined by ", ". `body` is decoded. `duration` is seconds
-    from the first byte sent to the last one read. `certificate_days_left` is set only when the call asked.
+    from the first byte sent to the last one read. `certificate` is set only when the call asked for it, and
+    `phases` only when it asked for a connection of its own.
     """
 
-    __slots__ = ("_json", "body", "certificate_days_left", "duration", "headers", "http_version", "status")
+    __slots__ = (
+        "_json",
+        "body",
+        "certificate",
+        "certificate_days_left",
+        "duration",
+        "headers",
+        "http_version",
+        "phases",
+        "status",
+    )
 
     def __init__(
         self,
@@ -51,7 +84,9 @@ class Reply:
         self.body = body
         self.duration = duration
         self.http_version = http_version
+        self.certificate: Certificate | None = None
         self.certificate_days_left: float | None = None
+        self.phases: Phases | None = None
         self._json: object = msgspec.UNSET
 
     def json(self) -> object:
@@ -76,7 +111,9 @@ class HTTPTransport:
     def __init__(self, inner: httpx.AsyncBaseTransport, *, clock: Clock) -> None:
         self.inner = inner
         self.in_flight = 0
+        self._pool = inner if isinstance(inner, Pooled) else None
         self._now: Callable[[], float] = clock.monotonic
+        self._clock = clock
 
     async def send(
         self,
@@ -90,7 +127,8 @@ class HTTPTransport:
         """Return the answer; `max_body` is decoded bytes, `connect` and `timeout` are seconds.
 
         `timeout` is for one read; inf, where the caller holds a deadline, saves the timer (8 µs a call).
-        `certificate` also looks at the server's certificate, by a connection of its own. Follows no redirect.
+        `certificate` also tells the certificate that the server showed last. A request with the extension
+        COLD goes over a connection of its own, where there are connections at all. Follows no redirect.
         Whatever happens, a cancellation too, the connection is let go.
 
         Raises:
@@ -100,10 +138,12 @@ class HTTPTransport:
         request.extensions["timeout"] = {"connect": connect, "pool": connect, "read": read, "write": read}
         self.in_flight += 1
         try:
-            reply = await self._exchange(request, max_body)
-            if certificate and isinstance(self.inner, Pooled):
-                left = await self.inner.certificate_days_left(request.url, within=connect)
-                reply.certificate_days_left = left
+            if self._pool is not None and COLD in request.extensions:
+                reply = await self._exchange_cold(self._pool, request, max_body)
+            else:
+                reply = await self._exchange(self.inner, request, max_body)
+            if certificate and self._pool is not None and request.url.scheme == "https":
+                self._show(reply, self._pool.certificate(request.url.raw_host.decode("ascii")))
             return reply  # noqa: TRY300 - an else after a failure that is raised below would read worse
         except Exception as error:  # noqa: BLE001 - the edge: whatever the wire raises becomes one failure
             failure = translate(error)
@@ -112,9 +152,27 @@ class HTTPTransport:
         # Raised outside the handler, so that no message that quotes the URL hangs on to it as context.
         raise failure
 
-    async def _exchange(self, request: httpx.Request, max_body: int) -> Reply:
+    def _show(self, reply: Reply, certificate: Certificate | None) -> None:
+        reply.certificate = certificate
+        if certificate is not None:
+            reply.certificate_days_left = certificate.days_left(self._clock.time())
+
+    async def _exchange_cold(self, pool: Pooled, request: httpx.Request, max_body: int) -> Reply:
+        cold = pool.open_cold()
+        try:
+            reply = await self._exchange(cold, request, max_body)
+            reply.phases = phases = cold.phases()
+            # As on a connection that stood already, so that no condition on latency fails every tenth time.
+            reply.duration = (phases.first_byte or 0.0) + (phases.transfer or 0.0)
+            return reply
+        finally:
+            await cold.aclose()
+
+    async def _exchange(
+        self, inner: httpx.AsyncBaseTransport | ColdTransport, request: httpx.Request, max_body: int
+    ) -> Reply:
         began = self._now()
-        response = await self.inner.handle_async_request(request)
+        response = await inner.handle_async_request(request)
         headers = _headers(response)
         try:
             body = await _read(response, headers.get("content-encoding", ""), max_body)
@@ -131,7 +189,7 @@ class HTTPTransport:
     @property
     def orphans(self) -> int:
         """Connections that are taken by no request: a leak, if it stays above 0."""
-        return max(0, self.inner.taken - self.in_flight) if isinstance(self.inner, Pooled) else 0
+        return max(0, self._pool.taken - self.in_flight) if self._pool is not None else 0
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from cryptography import x509
@@ -17,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.execution.call import Answer
+from integrations.execution.cold import COLD
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind as K
 from tests.fakes.execution import call, line_spec
@@ -79,14 +81,24 @@ async def serve() -> AsyncIterator[Serve]:
         yield start
 
 
-async def get(port: int, ca_file: Path | None = None, scheme: str = "https") -> Answer:
+async def get(
+    port: int,
+    ca_file: Path | None = None,
+    scheme: str = "https",
+    *,
+    cold: bool = False,
+    timeout: float | None = None,  # noqa: ASYNC109 - the call's own
+) -> Answer:
     executor = Executor(clock=SystemClock(), publish=RecordingSubscriber())
     network = NetworkPolicy(ca_file=str(ca_file) if ca_file else None)
     executor.open_line(line_spec(network=network))
+    extensions = {COLD: True} if cold else {}
     url = f"{scheme}://localhost:{port}/"
-    prepare = lambda: httpx.Request("GET", url)  # noqa: E731 - one line is enough
+    prepare = lambda: httpx.Request("GET", url, extensions=extensions)  # noqa: E731 - one line is enough
     try:
-        return await executor.execute(call(prepare=prepare, certificate=True, max_attempts=1))
+        return await executor.execute(
+            call(prepare=prepare, certificate=True, max_attempts=1, timeout=timeout)
+        )
     finally:
         await executor.aclose()
 
@@ -127,3 +139,44 @@ async def test_a_server_without_tls_is_a_tls_failure_and_plain_http_has_no_certi
 async def test_a_port_that_nobody_listens_on_is_refused_and_nothing_was_sent() -> None:
     outcome, _ = await get(1, scheme="http")
     assert outcome.kind is K.CONNECTION
+
+
+async def test_a_cold_request_tells_its_phases_and_the_certificates_facts(
+    serve: Serve, tmp_path: Path
+) -> None:
+    cert = certificate(tmp_path, days=30)
+    outcome, reply = await get(await serve(cert), cert, cold=True)
+    assert outcome.ok
+    assert reply is not None
+    assert reply.phases is not None
+    assert None not in (reply.phases.dns, reply.phases.connect, reply.phases.tls, reply.phases.first_byte)
+    facts = reply.certificate
+    assert facts is not None
+    assert (facts.subject, facts.issuer, facts.chain) == ("localhost", "localhost", 1)
+    assert (facts.protocol, facts.names, facts.matched) == ("TLSv1.3", ("localhost",), "localhost")
+    assert facts.cipher.startswith("TLS_")
+
+
+async def test_a_cold_request_to_an_untrusted_server_is_a_tls_failure(serve: Serve, tmp_path: Path) -> None:
+    outcome, reply = await get(await serve(certificate(tmp_path, days=30)), cold=True)
+    assert (outcome.kind, reply) == (K.TLS, None)
+    assert "self-signed" in outcome.detail
+
+
+async def test_a_server_that_never_shakes_hands_ends_a_cold_request_at_its_deadline_and_loses_nothing() -> (
+    None
+):
+    closed = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            pass
+        writer.close()
+        closed.set()
+
+    server = await asyncio.start_server(mute, "127.0.0.1", 0)
+    outcome, _ = await get(server.sockets[0].getsockname()[1], cold=True, timeout=0.2)
+    assert outcome.kind is K.TIMEOUT
+    with anyio.fail_after(2):
+        await closed.wait()
+    server.close()

@@ -8,8 +8,11 @@ import httpx
 import msgspec
 import pytest
 
+from integrations.execution.certificate import Certificate
+from integrations.execution.cold import COLD
 from integrations.execution.failure import TransportFailure
 from integrations.execution.outcome import FailureKind as K
+from integrations.execution.outcome import Phases
 from integrations.execution.transport import HTTPTransport, Reply
 from tests.fakes.clock import FakeClock
 
@@ -161,18 +164,66 @@ async def test_repeated_headers_are_joined() -> None:
 
 
 class CertifiedTransport(httpx.MockTransport):
-    """A transport with connections of its own that can look at a certificate."""
+    """A transport with connections of its own, one of which showed a certificate; cold ones are counted."""
 
     taken = 3
+    cold = closed = 0
 
-    async def certificate_days_left(self, url: httpx.URL, *, within: float) -> float | None:
-        return 12.5 if within == 1 else None
+    def certificate(self, host: str) -> Certificate | None:
+        now = FakeClock().time()
+        return Certificate(not_after=now + 12.5 * 86_400) if host == "shop.example" else None
+
+    def open_cold(self) -> "CertifiedTransport":
+        self.cold += 1
+        return self
+
+    def phases(self) -> Phases:
+        return Phases(connect=0.2, first_byte=0.5, transfer=0.25)
+
+    async def aclose(self) -> None:
+        self.closed += 1
 
 
-@pytest.mark.parametrize(("asked", "days"), [(True, 12.5), (False, None)])
-async def test_the_certificate_is_looked_at_only_when_asked(asked: bool, days: float | None) -> None:
+@pytest.mark.parametrize(
+    ("asked", "url", "days"),
+    [
+        pytest.param(True, "https://shop.example", 12.5, id="asked"),
+        pytest.param(False, "https://shop.example", None, id="not-asked"),
+        pytest.param(True, "http://shop.example", None, id="no-tls"),
+    ],
+)
+async def test_the_certificate_is_told_only_when_asked(asked: bool, url: str, days: float | None) -> None:
     transport = HTTPTransport(CertifiedTransport(lambda _: httpx.Response(200)), clock=FakeClock())
-    request = httpx.Request("GET", "https://shop.example")
+    request = httpx.Request("GET", url)
     reply = await transport.send(request, connect=1, timeout=2, max_body=9, certificate=asked)
     assert reply.certificate_days_left == days
     assert transport.orphans == 3, "taken by nobody"
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_cold_request_has_a_connection_of_its_own_whose_opening_is_no_latency(status: int) -> None:
+    inner = CertifiedTransport(lambda _: httpx.Response(status))
+    transport = HTTPTransport(inner, clock=FakeClock())
+    request = httpx.Request("GET", "https://shop.example", extensions={COLD: True})
+    reply = await transport.send(request, connect=1, timeout=2, max_body=9)
+    assert (inner.cold, inner.closed) == (1, 1)
+    assert reply.phases == Phases(connect=0.2, first_byte=0.5, transfer=0.25)
+    assert reply.duration == 0.75
+
+
+async def test_a_cold_request_that_fails_lets_go_of_its_connection() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no", request=request)
+
+    inner = CertifiedTransport(refuse)
+    request = httpx.Request("GET", "https://shop.example", extensions={COLD: True})
+    with pytest.raises(TransportFailure):
+        await HTTPTransport(inner, clock=FakeClock()).send(request, connect=1, timeout=2, max_body=9)
+    assert (inner.cold, inner.closed) == (1, 1)
+
+
+async def test_a_transport_without_connections_answers_a_cold_request_as_any_other() -> None:
+    transport = HTTPTransport(httpx.MockTransport(lambda _: httpx.Response(200)), clock=FakeClock())
+    request = httpx.Request("GET", "https://shop.example", extensions={COLD: True})
+    reply = await transport.send(request, connect=1, timeout=2, max_body=9)
+    assert (reply.status, reply.phases) == (200, None)
