@@ -11,6 +11,7 @@ from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
 from app.commands.status import check, status
 from app.commands.vendors import vendors
+from app.commands.watch import watch
 
 
 @click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +42,7 @@ for command in (
     call,
     check,
     query,
+    watch,
     pause,
     resume,
     breaker,

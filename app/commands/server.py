@@ -1,6 +1,7 @@
 """The Dialtone server a command speaks to, over HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from app.commands import exits
 DEFAULT_URL = "http://127.0.0.1:4350"
 PATIENCE = 30.0
 CALL_PATIENCE = 660.0
+SILENCE = 45.0
+"""Three heartbeats of a stream."""
 
 _UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 
@@ -53,6 +56,31 @@ class Server:
     def post(self, path: str, body: object, *, patience: float = PATIENCE) -> Reply:
         """Do something; `patience` is how many seconds to wait for the answer."""
         return self._ask("POST", path, content=msgspec.json.encode(body), patience=patience)
+
+    @contextmanager
+    def stream(
+        self, path: str, params: Sequence[tuple[str, str]], *, last_id: str = ""
+    ) -> Iterator[Iterator[bytes] | Reply]:
+        """Open an event stream behind an id: its bytes as they come, or the answer that refuses it.
+
+        Reading raises httpx.TransportError when the connection is lost, or silent for 45 s.
+        """
+        headers = {**self._headers, "accept": "text/event-stream, application/json"}
+        if last_id:
+            headers["last-event-id"] = last_id
+        timeout = httpx.Timeout(PATIENCE, read=SILENCE)
+        try:
+            with (
+                self._client(self._url) as client,
+                client.stream("GET", path, params=list(params), headers=headers, timeout=timeout) as answer,
+            ):
+                if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                    yield answer.iter_bytes()
+                else:
+                    answer.read()
+                    yield self._reply(answer)
+        except _UNREACHABLE as error:
+            raise self._no_server() from error
 
     def _ask(
         self,
