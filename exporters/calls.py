@@ -5,10 +5,11 @@ from collections.abc import Collection
 
 from exporters.catalogue import CATALOGUE
 from exporters.series import Distribution, Number, Series, TraceExemplar
-from integrations.execution.outcome import FailureKind
+from integrations.execution.outcome import FailureKind, Source
 from integrations.signals import CallRecord
 
 Key = tuple[str, str, str, str]
+_LIVE = Source.LIVE
 
 
 class _ByOutcome(dict[FailureKind | None, Number]):
@@ -58,7 +59,11 @@ class CallRecorder:
         self._duration_bounds = CATALOGUE["dialtone_call_duration_seconds"].buckets
 
     def record(self, record: CallRecord) -> None:
-        """Count one call. Written for speed: one look-up finds every cell of an ordinary call."""
+        """Count one request; an answer that took none is no call. Written for speed: one look-up finds every
+        cell of an ordinary call.
+        """
+        if record.source is not _LIVE:
+            return
         key = (record.integration, record.vendor, record.action, record.origin)
         line = self._lines.get(key) or self._open(key)
         line.calls[record.kind].value += 1

@@ -74,6 +74,11 @@ _CALLS = (
     _histogram("call_queue_seconds", _ONE, "Time requests waited for quota and for a free place."),
     _counter("request_bytes", _ONE, "Bytes of request bodies sent."),
     _counter("response_bytes", _ONE, "Bytes of response bodies received, decoded."),
+    _counter(
+        "answers",
+        (*_ONE, "source"),
+        "Actions answered, by where the answer came from: live, shared with an equal read, stale, fallback.",
+    ),
 )
 _BREAKERS = (
     _gauge(

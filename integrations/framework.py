@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from integrations.actions import CodeAction
+from integrations.answering import Answering, Asked
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError, InvalidParams, UnknownIntegration
@@ -94,6 +95,11 @@ class IntegrationFramework:
         self._leaving: dict[str, Integration] = {}
         self._actions: dict[str, Mapping[str, type[CodeAction]]] = {}
         self._replay = ReplayWindow()
+        self._answering = Answering(live=self._run, circuits=executor, clock=clock, publish=publish)
+
+    async def run(self) -> None:
+        """Own the runs that equal reads share, until cancelled; without it no read is shared."""
+        await self._answering.run()
 
     def register_integration(self, connection: Connection) -> None:
         """Open an integration, or replace the one of this id. In-process; nothing is stored.
@@ -210,7 +216,8 @@ class IntegrationFramework:
             cost=declared.cost,
             judge=expectation.judge,
         )
-        return await self._run(integration, check.action, params=declared.params, order=order)
+        plan = integration.plan(check.action)
+        return await self._run(Asked(integration, plan, plan.check(declared.params), order))
 
     async def execute_integration(
         self,
@@ -252,7 +259,7 @@ class IntegrationFramework:
             pages=_pages(action, params, paginate),
         )
         rest = {name: value for name, value in params.items() if name != PAGES or paginate is None}
-        return await self._run(integration, action, params=rest, order=order)
+        return await self._answering.answer(Asked(integration, plan, plan.check(rest), order))
 
     def get_integration_status(self, integration_id: str) -> IntegrationStatus:
         """What an integration is and how its limits stand; health is the monitor's to tell.
@@ -293,27 +300,29 @@ class IntegrationFramework:
         return WebhookAnswer(status=verdict.status, body=verdict.body, receipt=receipt)
 
     def samples(self) -> Iterable[Sample]:
-        """One line an integration, with its labels; and when its server's certificate ends, once seen."""
+        """One line an integration, with its labels; when its server's certificate ends, once seen; and where
+        answers came from.
+        """
         for integration in self._integrations.values():
             labels = integration.connection.labels
             names = (integration.id, integration.vendor, labels.team, labels.environment, labels.tier)
             yield Sample("dialtone_integration_info", names, 1.0)
             if (ends_at := integration.certificate_ends_at) is not None:
                 yield Sample("dialtone_certificate_expiry_timestamp_seconds", (integration.id,), ends_at)
+        yield from self._answering.samples()
 
-    async def _run(
-        self, integration: Integration, action: str, *, params: Mapping[str, object], order: Order
-    ) -> Outcome:
-        plan = integration.plan(action)
-        checked = plan.check(params)
+    async def _run(self, asked: Asked) -> Outcome:
+        integration, plan, params, order = asked
         run = ActionRun(integration, plan, calls=self._executor, order=order)
-        runs = self._runs[integration.id]
+        runs = self._runs.get(integration.id)
+        if runs is None:
+            return _overtaken(order)
         runs.active += 1
         runs.until = max(runs.until, order.deadline)
         try:
             if plan.action.code:
-                return await run.code(self._code(integration.vendor, action), checked)
-            return await run.data(checked)
+                return await run.code(self._code(integration.vendor, plan.name), params)
+            return await run.data(params)
         except LookupError:
             if self._integrations.get(integration.id) is integration:
                 raise

@@ -10,7 +10,7 @@ import msgspec
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.errors import UnknownIntegration
-from integrations.execution.outcome import Origin, Outcome
+from integrations.execution.outcome import Origin, Outcome, Source
 from integrations.samples import Sample
 from integrations.signals import BreakerTransition, CallRecord, Signal
 from monitors.breakers import observe_breaker
@@ -149,7 +149,8 @@ class IntegrationMonitor:
     def on_signal(self, signal: Signal) -> None:
         """Take what live traffic says: calls into the statistics, a breaker's opening as evidence."""
         if type(signal) is CallRecord:
-            if subject := self._subjects.get(signal.integration):
+            # An answer without a request of its own says nothing of the vendor as it is now.
+            if signal.source is Source.LIVE and (subject := self._subjects.get(signal.integration)):
                 subject.traffic.record(signal)
                 watched = subject.watched
                 if watched.healed_by_calls and signal.kind is None and signal.origin is Origin.TRAFFIC:

@@ -242,6 +242,11 @@ class Executor:
 
     # Telling.
 
+    def is_forced_open(self, integration: str, capability: str) -> bool:
+        """Whether an operator holds the circuit open; False when there is none."""
+        line = self._lines.get(integration)
+        return line is not None and line.breaker(capability).state is BreakerState.FORCED_OPEN
+
     def status(self, integration: str) -> LineStatus:
         """Return all limits of an integration as they are now.
 

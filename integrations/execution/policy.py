@@ -83,6 +83,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `deadline` spans a whole action with all its requests, retries and waits; `timeout` one attempt; `connect`
     the connection within it. `concurrency` calls run at once, fewer while the `adaptive` rule sees that the
     vendor bears no more; `queue` more may wait. `max_body` is in bytes, decoded.
+    Equal reads at once `share` one run.
     """
 
     deadline: float = 30.0
@@ -92,6 +93,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     adaptive: Adaptive = Adaptive.AIMD
     queue: int = 256
     max_body: int = 10 * 1024 * 1024
+    share: bool = True
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
 

@@ -1,4 +1,5 @@
 -- Calls, failures, error ratio and latency percentiles by integration and time bucket.
+-- Answers that took no request of their own (shared, stale, fallback) are no calls.
 -- Calls that Dialtone refused and calls that their caller cancelled are neither failures nor in the ratio and percentiles.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
@@ -20,5 +21,6 @@ FROM calls
 WHERE ts >= $from AND ts < $to
     AND ($integration IS NULL OR integration = $integration)
     AND ($origin = 'all' OR origin = $origin)
+    AND source = 'live'
 GROUP BY bucket_start, integration
 ORDER BY bucket_start, integration

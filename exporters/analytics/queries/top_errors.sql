@@ -17,6 +17,7 @@ SELECT
 FROM calls
 WHERE ts >= $from AND ts < $to
     AND kind IS NOT NULL
+    AND source = 'live'
     AND ($integration IS NULL OR integration = $integration)
 GROUP BY integration, action, kind, status, code
 ORDER BY calls DESC, integration, action, kind, status, code

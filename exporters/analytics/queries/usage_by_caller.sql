@@ -1,5 +1,5 @@
 -- Who uses which integration how much: runs of actions on behalf of traffic, by caller, integration and action.
--- A run is one action asked for, however many requests it took.
+-- A run is one action asked for, however many requests it took; one that shared another's takes none.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
 -- @param integration text - Only this integration.
@@ -10,7 +10,7 @@ SELECT
     integration,
     action,
     count(DISTINCT run_id) AS runs,
-    count(*) AS requests,
+    count(*) FILTER (WHERE source = 'live') AS requests,
     count(DISTINCT run_id) FILTER (WHERE kind IS NOT NULL) AS runs_with_failure,
     max(ts) AS last_used
 FROM calls
