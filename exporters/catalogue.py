@@ -109,6 +109,11 @@ _LIMITS = (
 _HEALTH_ROWS = (
     _counter("checks", (*_HEALTH, "outcome"), "Checks, by result: ok, the kind of failure, or skipped."),
     _histogram("check_duration_seconds", _CAPABILITY, "Time of checks that ran."),
+    _histogram(
+        "check_phase_seconds",
+        ("integration", "phase"),
+        "Phases of checks over a connection of their own: dns, connect, tls, first_byte, transfer.",
+    ),
     _histogram("check_start_lag_seconds", (), "How late checks started.", buckets=LAG_SECONDS),
     _gauge("checks_in_flight", (), "Checks on their way now."),
     _counter("check_errors", (), "Exceptions while checking, apart from what vendors do."),

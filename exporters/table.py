@@ -13,7 +13,7 @@ import structlog
 from exporters.calls import CallRecorder
 from exporters.catalogue import CATALOGUE, Family
 from exporters.series import Distribution, Number, Series, TraceExemplar, writable
-from integrations.execution.outcome import FailureKind
+from integrations.execution.outcome import FailureKind, Phases
 from integrations.samples import Sample, Sampled
 from integrations.signals import (
     APIRequest,
@@ -184,6 +184,14 @@ class MetricTable:
             self._histograms["dialtone_check_start_lag_seconds"].cell().observe(result.lag)
             duration = self._histograms["dialtone_check_duration_seconds"]
             duration.cell(result.integration, result.capability).observe(result.duration)
+        if result.phases is not None:
+            self._phases(result.integration, result.phases)
+
+    def _phases(self, integration: str, phases: Phases) -> None:
+        series = self._histograms["dialtone_check_phase_seconds"]
+        for phase, seconds in msgspec.structs.asdict(phases).items():
+            if seconds is not None:
+                series.cell(integration, phase).observe(seconds)
 
     def _transition(self, change: BreakerTransition) -> None:
         names = (change.integration, change.capability, change.after.value)

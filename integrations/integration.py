@@ -11,6 +11,7 @@ from integrations.credentials.credential import Credential
 from integrations.credentials.opening import UnsupportedKindError, open_credential
 from integrations.errors import ConfigurationError, UnknownAction
 from integrations.execution.call import LineSpec
+from integrations.execution.certificate import Certificate
 from integrations.manifest.answers import AnswerReader
 from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
@@ -41,7 +42,7 @@ class Integration:
         self._publish = publish
         self._values = Values(self.config, clock=clock)
         self._is_rejected = False
-        self.certificate_ends_at: float | None = None
+        self.certificate: Certificate | None = None
         _check_secrets(connection, manifest, self.auth)
         self.origins = self._origins()
         self.credential = self._credential()
@@ -152,9 +153,10 @@ class Integration:
             return False
         return True
 
-    def certificate_seen(self, days_left: float) -> None:
-        """Remember when the server's certificate ends, as UTC seconds."""
-        self.certificate_ends_at = self._clock.time() + days_left * 86_400
+    @property
+    def certificate_ends_at(self) -> float | None:
+        """When the server's certificate that was seen last ends, as UTC seconds; None before one was seen."""
+        return self.certificate.not_after if self.certificate is not None else None
 
     def _notice(self, event: str, detail: str) -> None:
         self._publish(

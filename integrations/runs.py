@@ -9,6 +9,7 @@ import msgspec
 
 from integrations.actions import ActionContext, CodeAction
 from integrations.execution.call import Answer, Call, Verdict
+from integrations.execution.cold import COLD
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
@@ -33,6 +34,7 @@ class Calls(Protocol):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How an action is to be run. `deadline` is a value of the clock's `monotonic`.
 
+    `certificate` looks at the server's certificate, `cold` sends each request over a connection of its own.
     `judge` makes a verdict of the manifest's own; a check adds its expectations there.
     """
 
@@ -46,6 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     parent_span_id: str = ""
     sampled: bool | None = None
     certificate: bool = False
+    cold: bool = False
     cost: float | None = None
     pages: int = 1
     judge: Callable[[Verdict, Reply], Verdict] = lambda verdict, _: verdict
@@ -139,6 +142,8 @@ class ActionRun:
 
     async def _send(self, request: httpx.Request, *, step: str, idempotent: bool) -> Answer:
         self._integration.origins.check(request.url)
+        if self._order.cold:
+            request.extensions[COLD] = True
         try:
             self._integration.credential.apply(request)
         except UnfitValueError as error:
@@ -147,8 +152,8 @@ class ActionRun:
         self._outcomes.append(answer.outcome)
         if answer.outcome.ok:
             self._integration.accepted()
-        if answer.reply is not None and answer.reply.certificate_days_left is not None:
-            self._integration.certificate_seen(answer.reply.certificate_days_left)
+        if answer.reply is not None and answer.reply.certificate is not None:
+            self._integration.certificate = answer.reply.certificate
         return answer
 
     def _unsendable(self, error: UnfitValueError) -> Outcome:
@@ -197,15 +202,18 @@ class ActionRun:
     def _finish(self, answer: Answer) -> Outcome:
         """The run's Outcome so far: the last answer's, with the attempts and time of all its requests."""
         attempts = tuple(attempt for outcome in self._outcomes for attempt in outcome.attempts)
-        data = None
-        if answer.outcome.ok and answer.reply is not None:
-            data = self._integration.reader.output(answer.reply, self._plan.action)
+        data, reply = None, answer.reply
+        if answer.outcome.ok and reply is not None:
+            data = self._integration.reader.output(reply, self._plan.action)
+        certificate = reply.certificate if reply is not None else None
         return msgspec.structs.replace(
             answer.outcome,
             data=data,
             attempts=attempts,
             duration=sum(outcome.duration for outcome in self._outcomes),
             run_id=self._order.run_id,
+            phases=reply.phases if reply is not None else None,
+            certificate_ends_at=certificate.not_after if certificate is not None else None,
         )
 
     def _foreign(self, error: ForeignHostError) -> Outcome:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, RejectReason, Source
+from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Phases, RejectReason, Source
 
 
 class BreakerState(StrEnum):
@@ -94,7 +94,8 @@ class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
     before it.
 
     `kind` and `detail` are the outcome's. `evidence_health` is what this result alone says; the confirmed
-    health may differ. A check that did not run because the vendor asked for quiet has `ran` false.
+    health may differ. A check that did not run because the vendor asked for quiet has `ran` false. `phases`
+    are told of one that had a connection of its own, `certificate_ends_at` (UTC seconds) of one over TLS.
     """
 
     integration: str
@@ -111,6 +112,8 @@ class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
     lag: float = 0.0
     skipped: int = 0
     evidence_health: Health = Health.UNKNOWN
+    phases: Phases | None = None
+    certificate_ends_at: float | None = None
 
 
 class BreakerTransition(_Signal, frozen=True, kw_only=True, tag="breaker_transition"):

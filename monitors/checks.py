@@ -47,8 +47,17 @@ class Check(Protocol):
 class Framework(Protocol):
     """Who carries checks out."""
 
-    async def run_check(self, check: Check, /, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - its own deadline
-        """Make the check's request; a third party's failure is an Outcome."""
+    async def run_check(
+        self,
+        check: Check,
+        /,
+        *,
+        timeout: float,  # noqa: ASYNC109 - its own deadline
+        cold: bool,
+    ) -> Outcome:
+        """Make the check's request, a cold one over a connection of its own; a third party's failure is an
+        Outcome.
+        """
         ...
 
 
@@ -76,7 +85,7 @@ class CheckRunner:
         self.errors = 0
 
     async def run(
-        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int
+        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int, cold: bool = False
     ) -> Observation | None:
         """Run a check; return what it says of the capability's health, or None when it says nothing.
 
@@ -84,7 +93,7 @@ class CheckRunner:
         that raises is a fault of ours: counted, logged when it begins and ends, and unknown.
         """
         try:
-            seen = await self._run(check, vendor=vendor, limit=limit, lag=lag, skipped=skipped)
+            seen = await self._run(check, vendor=vendor, limit=limit, lag=lag, skipped=skipped, cold=cold)
         except Exception as error:  # noqa: BLE001 - one check's fault must not stop the others
             return self._fail(check, error)
         if self._failing and self._failing.pop((check.integration, check.capability), ""):
@@ -92,10 +101,10 @@ class CheckRunner:
         return seen
 
     async def _run(
-        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int
+        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int, cold: bool
     ) -> Observation | None:
         began = self._clock.monotonic()
-        outcome = await self._outcome(check, limit)
+        outcome = await self._outcome(check, limit, cold=cold)
         state = evidence_of(outcome)
         result = CheckResult(
             at=self._clock.time(),
@@ -113,6 +122,8 @@ class CheckRunner:
             lag=lag,
             skipped=skipped,
             evidence_health=state or Health.UNKNOWN,
+            phases=outcome.phases,
+            certificate_ends_at=outcome.certificate_ends_at,
         )
         self._publish(result)
         if outcome.ok:
@@ -140,9 +151,9 @@ class CheckRunner:
             at=self._clock.time(), state=Health.UNKNOWN, evidence=Evidence.CHECK, reason=reason
         )
 
-    async def _outcome(self, check: Check, limit: float) -> Outcome:
+    async def _outcome(self, check: Check, limit: float, *, cold: bool) -> Outcome:
         with anyio.move_on_after(limit + GRACE):
-            return await self._framework.run_check(check, timeout=limit)
+            return await self._framework.run_check(check, timeout=limit, cold=cold)
         return Outcome(
             kind=FailureKind.TIMEOUT, detail=f"No end after {limit + GRACE:g} s.", duration=limit + GRACE
         )

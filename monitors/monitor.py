@@ -12,9 +12,10 @@ from integrations.connection import Connection
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Origin, Outcome, Source
 from integrations.samples import Sample
-from integrations.signals import BreakerTransition, CallRecord, Signal
+from integrations.signals import BreakerTransition, CallRecord, Health, Signal
 from monitors.breakers import observe_breaker
 from monitors.checks import Breakers, Check, CheckRunner, Framework
+from monitors.cold import ColdTurns
 from monitors.report import HealthStore, IntegrationHealth, IntegrationMetrics, Pause, SavedHealth
 from monitors.reported import observe_report
 from monitors.saving import HealthSaver
@@ -52,6 +53,7 @@ class _Subject:
     checks: Sequence[Check]
     watched: WatchedIntegration
     traffic: Traffic = field(default_factory=Traffic)
+    cold: ColdTurns = field(default_factory=ColdTurns)
     resume_at: float | None = None
 
 
@@ -295,6 +297,8 @@ class IntegrationMonitor:
                 limit=subject.connection.check.timeout,
                 lag=begun.lag,
                 skipped=skipped,
+                cold=subject.cold.take(check.capability),
             )
             if seen:
+                subject.cold.note(check.capability, failed=seen.state is not Health.UP)
                 subject.watched.observe(check.capability, seen)

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from exporters.catalogue import CATALOGUE
 from exporters.series import OVERFLOW
 from exporters.table import Buckets, MetricTable
-from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
+from integrations.execution.outcome import Attempt, FailureKind, Origin, Phases, RejectReason
 from integrations.samples import Sample
 from integrations.signals import (
     APIRequest,
@@ -201,6 +201,13 @@ def test_a_check_that_ran_tells_its_duration_its_lag_and_the_slots_it_missed() -
     assert buckets(table, "dialtone_check_duration_seconds", "gh", "read").total == 0.3
     assert buckets(table, "dialtone_check_start_lag_seconds").total == 0.002
     assert value(table, "dialtone_check_slots_skipped_total", "gh") == 4
+
+
+def test_a_check_over_a_connection_of_its_own_tells_the_phases_it_had() -> None:
+    phases = Phases(connect=0.1, first_byte=0.2, transfer=0.0)
+    table = counted(CheckResult(**LINE, capability="read", action="a", phases=phases))
+    told = {phase: each.total for (_, phase), each in values(table, "dialtone_check_phase_seconds").items()}
+    assert told == {"connect": 0.1, "first_byte": 0.2, "transfer": 0.0}
 
 
 def test_a_check_that_did_not_run_has_neither_duration_nor_lag() -> None:

@@ -9,6 +9,7 @@ from integrations.connection import Connection, Labels
 from integrations.credentials.secret import Secret
 from integrations.errors import ConfigurationError, InvalidParams, UnknownAction, UnknownIntegration
 from integrations.execution.call import Answer, Call
+from integrations.execution.cold import COLD
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy, RetryPolicy
@@ -544,9 +545,21 @@ async def test_a_check_hands_on_its_cost_its_deadline_and_what_it_must_see() -> 
 
     handed_on = [(call.integration, call.cost, call.certificate, call.origin) for call in executor.calls]
     assert handed_on == [
-        ("github-prod", 0.0, False, Origin.CHECK),
-        ("github-prod", 1.0, False, Origin.CHECK),
+        ("github-prod", 0.0, True, Origin.CHECK),
+        ("github-prod", 1.0, True, Origin.CHECK),
         ("shop", 1.0, True, Origin.CHECK),
     ]
     assert {call.deadline for call in executor.calls} == {clock.monotonic() + 2.5}
     assert seen.of(QuotaSample)[-1].remaining == 7.0
+
+
+@pytest.mark.parametrize("cold", [True, False])
+async def test_a_cold_check_asks_for_a_connection_of_its_own(cold: bool) -> None:
+    clock, seen = FakeClock(), RecordingSubscriber()
+    executor = RecordingExecutor(clock=clock, publish=seen, answer=httpx.Response(200, json={}))
+    framework = IntegrationFramework(executor=executor, catalog=CATALOG, clock=clock, publish=seen)
+    github(framework)
+
+    await framework.run_check(framework.checks("github-prod")[0], timeout=2.5, cold=cold)
+
+    assert [COLD in call.prepare().extensions for call in executor.calls] == [cold]

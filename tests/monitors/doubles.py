@@ -41,10 +41,19 @@ class FakeFramework:
         self.answer: Answer = succeeded()
         self.answers: dict[str, Answer] = {}
         self.ran: list[tuple[str, float]] = []
+        self.cold: list[bool] = []
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
 
-    async def run_check(self, check: Check, /, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - as the real one
+    async def run_check(
+        self,
+        check: Check,
+        /,
+        *,
+        timeout: float,  # noqa: ASYNC109 - as the real one
+        cold: bool = False,
+    ) -> Outcome:
+        self.cold.append(cold)
         self.ran.append((check.integration, self.clock.monotonic()))
         self.in_flight[check.integration] += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight[check.integration])

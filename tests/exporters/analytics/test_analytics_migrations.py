@@ -4,7 +4,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from exporters.analytics.migrations import bundled_steps
 from exporters.analytics.settings import AnalyticsUnavailable
+from integrations.execution.outcome import Phases
+from integrations.signals import CheckResult
 from tests.exporters.analytics.generated import (
     Pair,
     call,
@@ -24,7 +27,7 @@ def test_a_newer_schema_is_refused_and_left_untouched(tmp_path: Path) -> None:
     older = Pair(tmp_path)
     older.spool.recover()
     with pytest.raises(
-        AnalyticsUnavailable, match=r"schema version 7 and this Dialtone knows 1: start the newer"
+        AnalyticsUnavailable, match=r"schema version 7 and this Dialtone knows 2: start the newer"
     ):
         older.writer.step()
 
@@ -44,10 +47,43 @@ def test_an_older_file_is_copied_and_then_migrated(tmp_path: Path) -> None:
     newer.load([call(2)])
     assert newer.rows("SELECT seq, region FROM calls ORDER BY seq") == [(1, "eu"), (2, None)]
     newer.close()
-    shutil.copy(tmp_path / "hot.duckdb.schema-1", tmp_path / "copy.duckdb")
+    shutil.copy(tmp_path / "hot.duckdb.schema-2", tmp_path / "copy.duckdb")
     with duckdb.connect(str(tmp_path / "copy.duckdb")) as copy:
-        assert copy.execute("SELECT max(schema_version) FROM meta").fetchall() == [(1,)]
+        assert copy.execute("SELECT max(schema_version) FROM meta").fetchall() == [(2,)]
         assert "region" not in columns_of(copy, "calls")
+
+
+def test_rows_of_version_1_are_kept_and_new_checks_tell_their_phases(tmp_path: Path) -> None:
+    first = bundled_steps()[0]
+    old = started(tmp_path, steps=(first,))
+    assert old.writer.database is not None
+    old.writer.database.connection.execute(
+        "INSERT INTO check_results (ts, integration) VALUES (TIMESTAMP '2026-01-01', 'old')"
+    )
+    old.writer.checkpoint()
+    old.close()
+
+    newer = started(tmp_path)
+    newer.load([checked(1, Phases(connect=0.1, first_byte=0.2, transfer=0.3), ends_at=1_900_000_000.0)])
+
+    rows = newer.rows("SELECT integration, phases, epoch(certificate_ends_at) FROM check_results ORDER BY ts")
+    phases = {"dns": None, "connect": 0.1, "tls": None, "first_byte": 0.2, "transfer": 0.3}
+    assert rows == [("old", None, None), ("shop", phases, 1_900_000_000.0)]
+    newer.close()
+    assert (tmp_path / "hot.duckdb.schema-1").is_file()
+
+
+def checked(seq: int, phases: Phases, *, ends_at: float) -> CheckResult:
+    return CheckResult(
+        at=1_800_000_000.0,
+        seq=seq,
+        integration="shop",
+        vendor="http",
+        capability="read",
+        action="get",
+        phases=phases,
+        certificate_ends_at=ends_at,
+    )
 
 
 def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path) -> None:

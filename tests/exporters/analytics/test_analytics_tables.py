@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -6,7 +7,7 @@ import msgspec
 import pytest
 
 from exporters.analytics.tables import FIELDS, TABLES
-from integrations.execution.outcome import Attempt
+from integrations.execution.outcome import Attempt, Phases
 from integrations.signals import CallRecord, QuotaSample, Signal
 from tests.exporters.analytics.generated import (
     START,
@@ -17,7 +18,7 @@ from tests.exporters.analytics.generated import (
 
 KINDS = {float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN"}
 NARROW = {"status": "INTEGER"}
-TIMES = {"ts", "reset_at", "throttled_until", "since", "expires_at"}
+TIMES = {"ts", "reset_at", "throttled_until", "since", "expires_at", "certificate_ends_at"}
 
 
 def test_every_signal_has_a_table() -> None:
@@ -41,7 +42,7 @@ def test_every_field_of_a_signal_is_a_column(
         field = FIELDS.get(column, column)
         given = (set(get_args(hints[field])) or {hints[field]}) - {type(None)}
         expected = next((KINDS[python] for python in given if python in KINDS), "VARCHAR")
-        if column != "attempts":
+        if column not in {"attempts", "phases"}:
             assert kind == ("TIMESTAMP" if column in TIMES else NARROW.get(column, expected)), column
 
 
@@ -54,6 +55,16 @@ def test_every_field_of_an_attempt_is_in_the_list_of_attempts(tmp_path: Path) ->
     pair.close()
     assert [set(attempt) for attempt in found] == [set(Attempt.__struct_fields__)] * 2  # type: ignore[attr-defined] # a list of dicts
     assert found[1] == {"start": 0.5, "duration": 0.1, "kind": None, "status": 200}  # type: ignore[index] # the same
+
+
+def test_every_phase_of_a_check_is_in_the_column_of_phases(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+
+    ((kind,),) = pair.rows("SELECT column_type FROM (DESCRIBE check_results) WHERE column_name = 'phases'")
+
+    pair.close()
+    names = re.findall(r'"?(\w+)"? DOUBLE', str(kind))
+    assert names == list(Phases.__struct_fields__)
 
 
 def test_a_row_comes_back_as_it_was_given(tmp_path: Path) -> None:
