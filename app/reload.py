@@ -75,8 +75,7 @@ class Reloader:
         try:
             with anyio.fail_after(RELOAD_SECONDS):
                 if dry_run:
-                    new = await self._read()
-                    return _report(new, compare(self.settings, new), applied=False)
+                    return _report(*await self._read(), applied=False)
                 async with self._lock:
                     return await self._reload(actor)
         except Exception as error:
@@ -116,17 +115,18 @@ class Reloader:
             *(Sample("dialtone_config_reloads_total", (name,), n) for name, n in self._results.items()),
         ]
 
-    async def _read(self) -> Settings:
-        """Read and check on a thread; one that hangs is left to itself."""
+    async def _read(self) -> tuple[Settings, Difference]:
+        """Read, check and compare on a thread; one that hangs is left to itself."""
+        running = self.settings
 
-        def read() -> Settings:
-            return load_settings(Path(self.settings.source), validate=rules_of(self._catalog))
+        def read() -> tuple[Settings, Difference]:
+            new = load_settings(Path(running.source), validate=rules_of(self._catalog))
+            return new, compare(running, new)
 
         return await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._threads)
 
     async def _reload(self, actor: str) -> ReloadReport:
-        new = await self._read()
-        difference = compare(self.settings, new)
+        new, difference = await self._read()
         action = None
         if actor:
             action = self._action(actor, difference)

@@ -162,6 +162,7 @@ class IntegrationFramework:
         if self._leaving.get(integration.id) is integration:
             del self._leaving[integration.id]
             del self._runs[integration.id]
+            self._answering.close(integration.id)
             await self._executor.close_line(integration.id)
 
     def integrations(self) -> tuple[Integration, ...]:
@@ -197,15 +198,8 @@ class IntegrationFramework:
             if not one.auth or integration.auth_name in one.auth
         )
 
-    async def run_check(
-        self,
-        check: Probe,
-        *,
-        timeout: float,  # noqa: ASYNC109 - it becomes the run's deadline
-        cold: bool = False,
-    ) -> Outcome:
-        """Make a check's request and hold its answer against what the manifest expects. A `cold` one goes
-        over a connection of its own, and its outcome tells the phases.
+    async def run_check(self, check: Probe, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - it becomes the run's deadline
+        """Make a check's request and hold its answer against what the manifest expects.
 
         Raises:
             UnknownIntegration: when the integration is gone.
@@ -219,8 +213,7 @@ class IntegrationFramework:
             deadline=self._clock.monotonic() + timeout,
             run_id=uuid.uuid4().hex,
             origin=Origin.CHECK,
-            certificate=True,
-            cold=cold,
+            certificate=expectation.certificate,
             cost=declared.cost,
             judge=expectation.judge,
         )
@@ -342,7 +335,7 @@ class IntegrationFramework:
         """What was seen of the server's certificate holds as long as the server is the same."""
         before = self._integrations.get(integration.id)
         if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):
-            integration.certificate = before.certificate
+            integration.certificate_ends_at = before.certificate_ends_at
 
     def _code(self, vendor: str, action: str) -> CodeAction:
         if vendor not in self._actions:

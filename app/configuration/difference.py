@@ -6,8 +6,9 @@ import msgspec
 
 from app.configuration.checks import Listen
 from app.settings import Settings
-from integrations.connection import Connection
+from integrations.connection import CheckPolicy, Connection, Labels, NetworkPolicy
 from integrations.credentials.secret import Secret
+from integrations.execution.policy import Policy
 
 OUTSIDE = ("listen", "state_dir", "log", "network", "tokens", "metrics", "analytics", "storage")
 """What the file holds beside integrations and their defaults."""
@@ -16,6 +17,8 @@ FIXED = ("listen", "state_dir", "storage", "analytics", "log.format")
 """What is read at the start only."""
 
 _MISSING = object()
+_PLAIN = (Policy, CheckPolicy, Labels, NetworkPolicy)
+"""Sections whose equality says all: ten thousand of them are compared at a reload."""
 
 
 class ChangedIntegration(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +114,8 @@ def changed_keys(before: Connection, after: Connection) -> tuple[str, ...]:
 
 
 def _differing(before: object, after: object, key: str) -> Iterator[str]:
+    if isinstance(before, _PLAIN) and before == after:
+        return
     parts, others = _parts(before), _parts(after)
     if parts is None or others is None:
         if not _is_same(before, after):
