@@ -1,6 +1,9 @@
-"""Quotas: never over-granted, first come first served, refused early, given back."""
+"""Quotas: never over-granted, fair to callers, refused early, given back."""
 
+import asyncio
 from collections import deque
+from collections.abc import Coroutine
+from itertools import count
 
 import anyio
 import pytest
@@ -9,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from integrations.execution.call import QuotaReading
+from integrations.execution.fairness import Priority
 from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
 from integrations.manifest.schema import Limit
-from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock
+from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock, VirtualTimeLoop
 
 
 @pytest.fixture
@@ -319,3 +323,163 @@ class QuotaMachine(RuleBasedStateMachine):
 
 TestQuotaMachine = QuotaMachine.TestCase
 TestQuotaMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+
+
+async def test_a_greedy_caller_does_not_keep_a_modest_one_from_the_quota() -> None:
+    clock = LoopClock()
+    parts = [Allowance(Limit(id="l", rate=10, per=1, burst=1), clock)]
+    line, served = QuotaLine(clock, bound=2_000), []
+
+    async def come(caller: str, within: float) -> None:
+        if await line.take(parts, 1, within, caller=caller) == 0:
+            served.append(caller)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(1_000):
+            group.start_soon(come, "greedy", 200)
+        await anyio.sleep(1)
+        so_far = len(served)
+        group.start_soon(come, "modest", 1)
+    assert served.index("modest") - so_far <= 1
+    assert len(served) == 1_001
+
+
+async def test_a_page_goes_before_all_who_wait_also_before_who_was_next() -> None:
+    clock = LoopClock()
+    parts = [Allowance(Limit(id="l", rate=1, per=1, burst=1), clock)]
+    line, served = QuotaLine(clock, bound=100), []
+
+    async def come(priority: Priority) -> None:
+        assert await line.take(parts, 1, 60, priority=priority) == 0
+        served.append(priority)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(come, Priority.LOW)
+        await anyio.sleep(0.5)
+        group.start_soon(come, Priority.PAGE)
+    assert served == [Priority.LOW, Priority.PAGE, *[Priority.LOW] * 3]
+    assert line.waiting == 0
+
+
+async def test_who_is_sent_away_from_a_full_quota_line_is_told_at_once() -> None:
+    clock = LoopClock()
+    quota = VendorQuota("core", clock)
+    quota.throttle(5, base=1, cap=20)
+    line, ends = QuotaLine(clock, bound=2), []
+
+    async def come(caller: str) -> None:
+        ends.append((caller, await line.take([quota], 1, 30, caller=caller)))
+
+    async with anyio.create_task_group() as group:
+        for caller in ("greedy", "greedy", "modest"):
+            group.start_soon(come, caller)
+            await anyio.lowlevel.checkpoint()
+        await anyio.sleep(1)
+        assert ends == [("greedy", float("inf"))]
+    assert ends[1:] == [("greedy", 0), ("modest", 0)]
+
+
+class QuotaLineMachine(RuleBasedStateMachine):
+    """Two limits and a line: never over-granted, never idle while one may go, nobody overtaken by his own."""
+
+    rate, burst = 2.0, 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualTimeLoop()
+        self.line = self.parts = None
+        self.tasks: dict[int, tuple[str, float, Priority, asyncio.Task[float]]] = {}
+        self.numbers = count()
+        self.used = self.flying = 0.0
+        self._run(self._open())
+
+    async def _open(self) -> None:
+        self.clock = LoopClock()
+        self.began = self.clock.monotonic()
+        self.allowance = Allowance(Limit(id="l", rate=self.rate, per=1, burst=self.burst), self.clock)
+        self.quota = VendorQuota("core", self.clock)
+        self.parts = [self.quota, self.allowance]
+        self.line = QuotaLine(self.clock, bound=6)
+
+    def _run(self, coroutine: Coroutine[None, None, None]) -> None:
+        self.loop.run_until_complete(coroutine)
+
+    def _settle(self, seconds: float = 0.001) -> None:
+        self._run(asyncio.sleep(seconds))
+        for number, (caller, cost, priority, task) in tuple(self.tasks.items()):
+            if not task.done():
+                continue
+            del self.tasks[number]
+            if task.cancelled() or task.result() > 0:
+                continue
+            earlier = [n for n, (c, _, p, _) in self.tasks.items() if (c, p) == (caller, priority)]
+            assert all(other > number for other in earlier)
+            self.used += cost
+            self.flying += cost
+
+    @rule(caller=st.sampled_from("aab"), priority=st.sampled_from(Priority), cost=st.sampled_from([1.0, 2.0]))
+    def come(self, caller: str, priority: Priority, cost: float) -> None:
+        async def start() -> None:
+            taking = self.line.take(self.parts, cost, 1_000, caller=caller, priority=priority)
+            task = asyncio.get_running_loop().create_task(taking)
+            self.tasks[next(self.numbers)] = (caller, cost, priority, task)
+
+        self._run(start())
+        self._settle()
+
+    @precondition(lambda self: self.tasks)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        self.tasks[data.draw(st.sampled_from(sorted(self.tasks)))][3].cancel()
+        self._settle()
+
+    @precondition(lambda self: self.flying)
+    @rule()
+    def give_back(self) -> None:
+        async def give_back() -> None:
+            for part in self.parts:
+                part.give_back(1)
+            self.line.wake()
+
+        self.used -= 1
+        self.flying -= 1
+        self._run(give_back())
+        self._settle()
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0]))
+    def time_passes(self, seconds: float) -> None:
+        self._settle(seconds)
+
+    @rule(seconds=st.sampled_from([0.5, 3.0]))
+    def the_vendor_asks_for_quiet(self, seconds: float) -> None:
+        async def throttle() -> None:
+            self.quota.throttle(seconds, base=1, cap=20)
+            self.line.wake()
+
+        self._run(throttle())
+        self._settle()
+
+    @invariant()
+    def no_more_than_the_rate_and_no_less_than_may_be(self) -> None:
+        async def check() -> None:
+            now = self.clock.monotonic()
+            assert self.used <= self.burst + self.rate * (now - self.began) + 1e-6
+            assert self.quota._in_flight == self.flying
+            assert self.line.waiting == len(self.tasks) <= 6
+            if self.tasks:
+                dearest = max(cost for _, cost, _, _ in self.tasks.values())
+                assert max(part.wait(now, dearest) for part in self.parts) > 0
+
+        self._run(check())
+
+    def teardown(self) -> None:
+        for _, _, _, task in self.tasks.values():
+            task.cancel()
+        self._settle()
+        assert self.line.waiting == 0
+        self.loop.close()
+
+
+TestQuotaLineMachine = QuotaLineMachine.TestCase
+TestQuotaLineMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
