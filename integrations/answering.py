@@ -77,6 +77,12 @@ class Answering:
         """Drop what is kept of an integration that changed or went away."""
         self._sharing.written(integration)
 
+    def close(self, integration: str) -> None:
+        """Drop all of an integration that is gone, its counts too."""
+        self.forget(integration)
+        for key in [key for key in self._answers if key[0] == integration]:
+            del self._answers[key]
+
     def samples(self) -> Iterable[Sample]:
         """Answers by integration and source."""
         for (integration, source), count in self._answers.items():

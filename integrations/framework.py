@@ -198,8 +198,15 @@ class IntegrationFramework:
             if not one.auth or integration.auth_name in one.auth
         )
 
-    async def run_check(self, check: Probe, *, timeout: float) -> Outcome:  # noqa: ASYNC109 - it becomes the run's deadline
-        """Make a check's request and hold its answer against what the manifest expects.
+    async def run_check(
+        self,
+        check: Probe,
+        *,
+        timeout: float,  # noqa: ASYNC109 - it becomes the run's deadline
+        cold: bool = False,
+    ) -> Outcome:
+        """Make a check's request and hold its answer against what the manifest expects. A `cold` one goes
+        over a connection of its own, and its outcome tells the phases.
 
         Raises:
             UnknownIntegration: when the integration is gone.
@@ -213,7 +220,8 @@ class IntegrationFramework:
             deadline=self._clock.monotonic() + timeout,
             run_id=uuid.uuid4().hex,
             origin=Origin.CHECK,
-            certificate=expectation.certificate,
+            certificate=True,
+            cold=cold,
             cost=declared.cost,
             judge=expectation.judge,
         )
@@ -335,7 +343,7 @@ class IntegrationFramework:
         """What was seen of the server's certificate holds as long as the server is the same."""
         before = self._integrations.get(integration.id)
         if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):
-            integration.certificate_ends_at = before.certificate_ends_at
+            integration.certificate = before.certificate
 
     def _code(self, vendor: str, action: str) -> CodeAction:
         if vendor not in self._actions:
