@@ -143,7 +143,11 @@ class Reader:
         return self._ring.identify(self._next - 1)
 
     async def read(self) -> bytes:
-        """Return what is to be sent next; nothing at the end. A heartbeat where there is no news for 15 s."""
+        """Return what is to be sent next; nothing at the end. A heartbeat where there is no news for 15 s.
+
+        Others have their turn before each chunk, also where a server takes all at once.
+        """
+        await anyio.lowlevel.checkpoint()
         with anyio.move_on_after(HEARTBEAT):
             while not self._is_done:
                 if chunk := self.take():
