@@ -8,6 +8,8 @@ import anyio
 import httpx
 import pytest
 
+from integrations.execution.adaptive import Adaptive
+from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.policy import BreakerPolicy, Policy
 from integrations.manifest.schema import Limit
@@ -46,7 +48,15 @@ async def end_somehow(bench: Bench, rng: random.Random) -> None:
     make = check if rng.random() < 0.1 else call
     patience = rng.random() * 0.15
     deadline = bench.clock.monotonic() + (patience if rng.random() < 0.3 else 30)
-    request = make(deadline=deadline, timeout=0.08, idempotent=rng.random() < 0.7, bucket=rng.choice("ab"))
+    request = make(
+        deadline=deadline,
+        timeout=0.08,
+        idempotent=rng.random() < 0.7,
+        bucket=rng.choice("ab"),
+        caller=rng.choice(["greedy", "greedy", "greedy", "modest", "third/one"]),
+        priority=rng.choice([None, *Priority]),
+        cost=rng.choice([0.5, 1.0, 3.0]),
+    )
     way = rng.choice(["scope", "native", "both", "none"])
     if way == "none":
         await bench.executor.execute(request)
@@ -68,10 +78,14 @@ async def cancel_natively(bench: Bench, request: object, patience: float, *, sco
     await asyncio.wait([task])
 
 
-async def test_no_slot_permit_token_or_task_is_lost() -> None:
+@pytest.mark.parametrize("adaptive", Adaptive)
+async def test_no_slot_permit_token_or_task_is_lost(adaptive: Adaptive) -> None:
     rng = random.Random(11)
     policy = Policy(
-        concurrency=8, queue=40, breaker=BreakerPolicy(open_seconds=0.2, open_max=0.5, half_open_seconds=1)
+        concurrency=8,
+        adaptive=adaptive,
+        queue=40,
+        breaker=BreakerPolicy(open_seconds=0.2, open_max=0.5, half_open_seconds=1),
     )
     limit = Limit(id="l", rate=400, per=1, burst=400)
     bench = Bench(LoopClock(), ScriptedVendor(Rough(rng)), policy=policy, limits=(limit,))
