@@ -77,8 +77,9 @@ _CALLS = (
     _counter(
         "answers",
         (*_ONE, "source"),
-        "Actions answered, by where the answer came from: live, shared with an equal read, stale, fallback.",
+        "Actions answered, by where the answer came from: live, shared, stale, fallback.",
     ),
+    _gauge("kept_answers_bytes", (), "What last good answers take, which stand in for failed reads."),
 )
 _BREAKERS = (
     _gauge(

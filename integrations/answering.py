@@ -13,24 +13,31 @@ from typing import NamedTuple, Protocol
 from msgspec.structs import replace
 
 from integrations.clock import Clock
+from integrations.errors import InvalidParams
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome, Source
+from integrations.fallback import KEPT, REPLACEABLE
 from integrations.integration import Integration
 from integrations.manifest.requests import RequestPlan
 from integrations.runs import Order
 from integrations.samples import Sample
 from integrations.sharing import ReadKey, Sharing, read_key
 from integrations.signals import CallRecord, Signal
+from integrations.stale import LastAnswers, told
 
 _CANCELLED = Outcome(kind=FailureKind.CANCELLED, detail="the caller went away", source=Source.SHARED)
 
 
 class Asked(NamedTuple):
-    """One run that is asked for; `params` are checked."""
+    """One run that is asked for; `params` are checked, `given` are as they came. `been` are the integrations
+    it fell back from.
+    """
 
     integration: Integration
     plan: RequestPlan
     params: Mapping[str, object]
     order: Order
+    given: Mapping[str, object] = {}
+    been: tuple[str, ...] = ()
 
 
 class Circuits(Protocol):
@@ -42,21 +49,26 @@ class Circuits(Protocol):
 
 
 class Answering:
-    """Answers runs. `live` makes one, with its requests; `run` must run for reads to be shared."""
+    """Answers runs. `live` makes one, with its requests; `find` gives integrations by id; `run` must run for
+    reads to be shared.
+    """
 
     def __init__(
         self,
         *,
         live: Callable[[Asked], Awaitable[Outcome]],
+        find: Callable[[str], Integration],
         circuits: Circuits,
         clock: Clock,
         publish: Callable[[Signal], None],
     ) -> None:
         self._live = live
+        self._find = find
         self._circuits = circuits
         self._clock = clock
         self._publish = publish
         self._sharing = Sharing(clock=clock)
+        self._last = LastAnswers(clock=clock)
         self._answers: Counter[tuple[str, Source]] = Counter()
         self.run = self._sharing.run
 
@@ -76,6 +88,7 @@ class Answering:
     def forget(self, integration: str) -> None:
         """Drop what is kept of an integration that changed or went away."""
         self._sharing.written(integration)
+        self._last.forget(integration)
 
     def close(self, integration: str) -> None:
         """Drop all of an integration that is gone, its counts too."""
@@ -84,39 +97,85 @@ class Answering:
             del self._answers[key]
 
     def samples(self) -> Iterable[Sample]:
-        """Answers by integration and source."""
+        """Answers by integration and source, and what last good ones take."""
         for (integration, source), count in self._answers.items():
             yield Sample("dialtone_answers_total", (integration, source.value), count)
+        yield Sample("dialtone_kept_answers_bytes", (), self._last.bytes)
 
     async def _choose(self, asked: Asked, began: float) -> Outcome:
-        integration, order = asked.integration, asked.order
-        if asked.plan.action.effect is Effect.WRITE:
-            return await self._written(asked)
+        order = asked.order
         if order.origin is not Origin.TRAFFIC or self._circuits.is_forced_open(
-            integration.id, order.capability
+            asked.integration.id, order.capability
         ):
-            return await self._live(asked)
-        return await self._read(asked, began)
+            return await self._own(asked)
+        if asked.plan.name in asked.integration.connection.fallback.actions:
+            return await self._or_fallback(asked, began)
+        return await self._read_or_write(asked, began)
 
-    async def _written(self, asked: Asked) -> Outcome:
+    async def _own(self, asked: Asked) -> Outcome:
+        """A run of its own."""
+        if asked.plan.action.effect is Effect.READ:
+            return await self._live(asked)
         try:
             return await self._live(asked)
         finally:
             self._sharing.written(asked.integration.id)
 
-    async def _read(self, asked: Asked, began: float) -> Outcome:
+    async def _or_fallback(self, asked: Asked, began: float) -> Outcome:
+        fallback, deadline = asked.integration.connection.fallback, asked.order.deadline
+        kept = KEPT * (deadline - began) if fallback.integration else 0.0
+        outcome = await self._read_or_write(
+            asked._replace(order=replace(asked.order, deadline=deadline - kept)), began
+        )
+        if outcome.kind not in REPLACEABLE:
+            return outcome
+        if fallback.integration:
+            return await self._elsewhere(asked, outcome)
+        return _replaced(outcome, Outcome(data=fallback.answer), by="a fixed answer")
+
+    async def _elsewhere(self, asked: Asked, failed: Outcome) -> Outcome:
+        """The answer of the integration it falls back on; when that fails too, the failure, which says so."""
+        name, action = asked.integration.connection.fallback.integration, asked.plan.name
+        try:
+            other = self._find(name)
+            plan = other.plan(action)
+            order = replace(asked.order, capability=other.capability(action))
+            params = plan.check(asked.given)
+        except (LookupError, InvalidParams) as error:
+            return _also_failed(failed, name, str(error))
+        been = (*asked.been, asked.integration.id)
+        if name in been:
+            return _also_failed(failed, name, "it falls back on this one")
+        second = await self.answer(Asked(other, plan, params, order, asked.given, been))
+        if not second.ok:
+            return _also_failed(failed, name, told(second))
+        return _replaced(failed, second, by=name)
+
+    async def _read_or_write(self, asked: Asked, began: float) -> Outcome:
         policy = asked.integration.connection.policy
-        key = _key(asked) if policy.share else None
+        if asked.plan.action.effect is Effect.WRITE or not (policy.share or policy.stale_seconds):
+            return await self._own(asked)
+        key = _key(asked)
         if key is None:
-            return await self._live(asked)
-        return await self._shared(asked, key, began)
+            return await self._own(asked)
+        outcome = await (self._shared(asked, key, began) if policy.share else self._kept(asked, key))
+        if outcome.kind in REPLACEABLE and policy.stale_seconds:
+            return self._last.stand_in(key, outcome, within=policy.stale_seconds)
+        return outcome
+
+    async def _kept(self, asked: Asked, key: ReadKey) -> Outcome:
+        """A run of its own, whose answer may stand in for later ones."""
+        outcome = await self._live(asked)
+        if outcome.ok and asked.integration.connection.policy.stale_seconds:
+            self._last.keep(key, outcome)
+        return outcome
 
     async def _shared(self, asked: Asked, key: ReadKey, began: float) -> Outcome:
         def leave() -> None:
             self._told(asked, _CANCELLED, began)
 
         outcome, is_shared = await self._sharing.share(
-            key, lambda: self._live(asked), deadline=asked.order.deadline, leave=leave
+            key, lambda: self._kept(asked, key), deadline=asked.order.deadline, leave=leave
         )
         return replace(outcome, source=Source.SHARED, attempts=()) if is_shared else outcome
 
@@ -127,6 +186,15 @@ class Answering:
         outcome = replace(outcome, call_id=call_id, run_id=order.run_id, duration=now - began)
         self._publish(_record(asked, outcome, at=self._clock.time()))
         return outcome
+
+
+def _replaced(failed: Outcome, answer: Outcome, *, by: str) -> Outcome:
+    detail = f"{by} answered in its place, because {told(failed)}"
+    return replace(answer, source=Source.FALLBACK, detail=detail, attempts=failed.attempts + answer.attempts)
+
+
+def _also_failed(failed: Outcome, name: str, why: str) -> Outcome:
+    return replace(failed, detail=f"{failed.detail}; the fallback {name} did not help: {why}")
 
 
 def _key(asked: Asked) -> ReadKey | None:

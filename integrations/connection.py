@@ -54,6 +54,27 @@ class NetworkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ca_file: str | None = None
 
 
+class Fallback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What answers `actions` when they fail because the vendor is down, throttles, or may not be called:
+    another `integration` with the same action, or a fixed `answer`, which becomes the data.
+    """
+
+    integration: str = ""
+    answer: object = None
+    actions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no fallback.
+
+        Raises:
+            ValueError: with the keys and the rule between them.
+        """
+        if self.integration and self.answer is not None:
+            raise ValueError("fallback takes either integration or answer, not both")
+        if bool(self.actions) != bool(self.integration or self.answer is not None):
+            raise ValueError("fallback takes actions, and either integration or answer")
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One integration: which vendor, with which settings and credentials, under which limits.
 
@@ -70,3 +91,4 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     check: CheckPolicy = CheckPolicy()
     network: NetworkPolicy = NetworkPolicy()
+    fallback: Fallback = Fallback()

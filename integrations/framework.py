@@ -15,6 +15,7 @@ from integrations.errors import ConfigurationError, InvalidParams, UnknownIntegr
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.expectations import Expectation
+from integrations.fallback import check_fallback
 from integrations.integration import Integration
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import HealthCheck, Paginate
@@ -36,7 +37,7 @@ PAGES = "_pages"
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """A synthetic probe of one capability. `asks` says in words what it asks, `cost` is what it draws on the
-    vendor's quota.
+    `bucket` of the vendor's quota.
     """
 
     integration: str
@@ -44,6 +45,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     asks: str = ""
     cost: float = 1.0
+    bucket: str = ""
 
 
 class Probe(Protocol):
@@ -95,7 +97,9 @@ class IntegrationFramework:
         self._leaving: dict[str, Integration] = {}
         self._actions: dict[str, Mapping[str, type[CodeAction]]] = {}
         self._replay = ReplayWindow()
-        self._answering = Answering(live=self._run, circuits=executor, clock=clock, publish=publish)
+        self._answering = Answering(
+            live=self._run, find=self.integration, circuits=executor, clock=clock, publish=publish
+        )
 
     async def run(self) -> None:
         """Own the runs that equal reads share, until cancelled; without it no read is shared."""
@@ -125,8 +129,10 @@ class IntegrationFramework:
             found = f"{manifest.vendor.name}, which ended on {manifest.vendor.sunset}"
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
+        check_fallback(connection, manifest)
         self._executor.open_line(integration.line)
         self._keep_certificate(integration)
+        self._answering.forget(connection.id)
         self._leaving.pop(connection.id, None)
         self._runs.setdefault(connection.id, _Runs())
         self._integrations[connection.id] = integration
@@ -148,6 +154,7 @@ class IntegrationFramework:
         integration = self.integration(integration_id)
         del self._integrations[integration.id]
         self._replay.forget(integration.id)
+        self._answering.forget(integration.id)
         self._leaving[integration.id] = integration
         return integration
 
@@ -193,6 +200,7 @@ class IntegrationFramework:
                 action=one.action,
                 asks=integration.asked(one),
                 cost=one.cost,
+                bucket=integration.manifest.actions[one.action].bucket,
             )
             for one in integration.manifest.health
             if not one.auth or integration.auth_name in one.auth
@@ -268,7 +276,7 @@ class IntegrationFramework:
             pages=_pages(action, params, paginate),
         )
         rest = {name: value for name, value in params.items() if name != PAGES or paginate is None}
-        return await self._answering.answer(Asked(integration, plan, plan.check(rest), order))
+        return await self._answering.answer(Asked(integration, plan, plan.check(rest), order, rest))
 
     def get_integration_status(self, integration_id: str) -> IntegrationStatus:
         """What an integration is and how its limits stand; health is the monitor's to tell.
@@ -321,7 +329,7 @@ class IntegrationFramework:
         yield from self._answering.samples()
 
     async def _run(self, asked: Asked) -> Outcome:
-        integration, plan, params, order = asked
+        integration, plan, params, order = asked[:4]
         run = ActionRun(integration, plan, calls=self._executor, order=order)
         runs = self._runs.get(integration.id)
         if runs is None:

@@ -33,7 +33,7 @@ def status_of(kind: FailureKind) -> HTTPStatus:
 def answer(outcome: Outcome, *, instance: str) -> Response[Outcome] | Response[Problem]:
     """Return the HTTP answer for what became of a call; `instance` is the path that was asked for."""
     if outcome.kind is None:
-        return Response(outcome, status_code=HTTPStatus.OK)
+        return Response(outcome, status_code=HTTPStatus.OK, headers=_source(outcome))
     status = status_of(outcome.kind)
     problem = Problem(
         type=urn(outcome.kind.value.replace("_", "-")),
@@ -43,7 +43,14 @@ def answer(outcome: Outcome, *, instance: str) -> Response[Outcome] | Response[P
         instance=instance,
         outcome=outcome,
     )
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=_retry_after(outcome, status))
+    headers = _source(outcome) | _retry_after(outcome, status)
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _source(outcome: Outcome) -> dict[str, str]:
+    """Where the answer came from; of a stale one its age too (RFC 9111, 5.1)."""
+    age = {} if outcome.age is None else {"age": str(round(outcome.age))}
+    return {"dialtone-source": outcome.source.value} | age
 
 
 def _retry_after(outcome: Outcome, status: HTTPStatus) -> dict[str, str]:

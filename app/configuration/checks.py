@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from app.configuration.fallbacks import fallbacks
 from integrations.credentials.secret import Secret
 from integrations.manifest import source
 from integrations.manifest.source import Document, Problem
@@ -57,6 +58,7 @@ def check(document: Document, folder: Path) -> Iterator[Problem]:
     yield from _tokens(document)
     yield from _ids(document)
     yield from _network(document, ("network",), folder)
+    yield from fallbacks(document)
     for index, _ in enumerate(_list(document, ("integrations",))):
         yield from _network(document, ("integrations", index, "network"), folder)
 

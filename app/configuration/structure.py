@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from exporters.analytics.settings import AnalyticsSettings
-from integrations.connection import CheckPolicy, Labels, NetworkPolicy
+from integrations.connection import CheckPolicy, Fallback, Labels, NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
 
@@ -63,6 +63,7 @@ class IntegrationSettings(_Section, frozen=True, kw_only=True):
     policy: Policy = Policy()
     check: CheckPolicy = CheckPolicy()
     network: NetworkPolicy = NetworkPolicy()
+    fallback: Fallback = Fallback()
 
 
 class File(_Section, frozen=True, kw_only=True):

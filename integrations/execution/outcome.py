@@ -116,6 +116,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds. `data` is the decoded answer (JSON values, or text), `headers` have lower-case names; both are
     empty on failure unless the vendor sent them. `phases` are those of a check over a connection of its own,
     `certificate_ends_at` (UTC seconds) is the end of the server's certificate where the call asked for it.
+    `age` is how many seconds ago a stale answer was live.
     """
 
     kind: FailureKind | None = None
@@ -133,6 +134,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
     phases: Phases | None = None
     certificate_ends_at: float | None = None
+    age: float | None = None
 
     @property
     def ok(self) -> bool:

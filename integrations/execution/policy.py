@@ -83,7 +83,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `deadline` spans a whole action with all its requests, retries and waits; `timeout` one attempt; `connect`
     the connection within it. `concurrency` calls run at once, fewer while the `adaptive` rule sees that the
     vendor bears no more; `queue` more may wait. `max_body` is in bytes, decoded.
-    Equal reads at once `share` one run.
+    Equal reads at once `share` one run; a last good answer of at most `stale_seconds` stands in for a read
+    that fails.
     """
 
     deadline: float = 30.0
@@ -94,6 +95,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     queue: int = 256
     max_body: int = 10 * 1024 * 1024
     share: bool = True
+    stale_seconds: float = 0.0
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
 
@@ -109,5 +111,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("concurrency must be between 1 and 256")
         if self.queue < 0 or self.max_body < 1:
             raise ValueError("queue must be at least 0 and max_body at least 1")
+        if self.stale_seconds < 0:
+            raise ValueError("stale_seconds must be at least 0")
         if self.breaker.window < 2 * self.timeout:
             raise ValueError("breaker.window must be at least twice timeout, or a window sees no whole call")

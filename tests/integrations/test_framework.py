@@ -331,7 +331,8 @@ def test_samples_name_each_integration_and_its_labels() -> None:
     )
 
     assert list(framework.samples()) == [
-        ("dialtone_integration_info", ("shop", "http", "platform", "prod", "1"), 1.0)
+        ("dialtone_integration_info", ("shop", "http", "platform", "prod", "1"), 1.0),
+        ("dialtone_kept_answers_bytes", (), 0),
     ]
 
 
