@@ -11,6 +11,7 @@ import uvicorn
 from litestar import Litestar
 
 DRAIN_SECONDS = 10
+STUCK_SECONDS = 20
 
 
 class ListenError(OSError):
@@ -26,6 +27,9 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # A client that takes nothing would keep its connection, and what was written to it, for ever.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_SECONDS * 1000)
     try:
         sock.bind((host, port))
     except OSError as error:
