@@ -1,6 +1,6 @@
 """Takes up a changed configuration file while everything runs: read and checked whole, then applied."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +9,22 @@ import anyio.to_thread
 import structlog
 
 from app.api.tokens import TokenTable
-from app.configuration.difference import Difference, ReloadError, ReloadReport, compare, in_effect
+from app.configuration.difference import (
+    Difference,
+    ReloadError,
+    ReloadReport,
+    changed_keys,
+    compare,
+    in_effect,
+)
 from app.configuration.vendors import rules_of
 from app.configured import ConfiguredIntegrations
 from app.logs import Logs
 from app.parts import OperatorLog
-from app.settings import Settings, SettingsError, load_settings
+from app.settings import Settings, SettingsError, Validate, load_settings
 from integrations.clock import Clock
+from integrations.connection import Connection
+from integrations.errors import ConfigurationError
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
 from integrations.signals import ConfigChange, OperatorAction, Signal
@@ -120,10 +129,22 @@ class Reloader:
         running = self.settings
 
         def read() -> tuple[Settings, Difference]:
-            new = load_settings(Path(running.source), validate=rules_of(self._catalog))
+            new = load_settings(Path(running.source), validate=self._rules(running))
             return new, compare(running, new)
 
         return await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._threads)
+
+    def _rules(self, running: Settings) -> Validate:
+        """The vendors' rules, for what they have not judged yet."""
+        judged = {each.id: each for each in running.integrations}
+        rules = rules_of(self._catalog)
+
+        def validate(connection: Connection) -> Iterable[ConfigurationError]:
+            before = judged.get(connection.id)
+            is_judged = before is not None and not changed_keys(before, connection)
+            return () if is_judged else rules(connection)
+
+        return validate
 
     async def _reload(self, actor: str) -> ReloadReport:
         new, difference = await self._read()
