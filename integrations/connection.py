@@ -21,7 +21,8 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When and how an integration is checked, and how many results confirm a change. Durations in seconds.
 
-    `retry_interval` holds while a change is unconfirmed.
+    `retry_interval` holds while a change is unconfirmed. `adaptive` lets a check wait up to five intervals
+    where monitors/pace.py says it may.
     """
 
     enabled: bool = True
@@ -30,6 +31,7 @@ class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout: float = 10.0
     fail_after: int = 3
     recover_after: int = 2
+    adaptive: bool = True
 
     def __post_init__(self) -> None:
         """Refuse ranges that make no sense.

@@ -12,11 +12,19 @@ from integrations.connection import Connection
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Origin, Outcome, Source
 from integrations.samples import Sample
-from integrations.signals import BreakerTransition, CallRecord, Health, Signal
+from integrations.signals import BreakerTransition, CallRecord, Health, QuotaSample, Signal
 from monitors.breakers import observe_breaker
-from monitors.checks import Breakers, Check, CheckRunner, Framework
+from monitors.checks import Breakers, CheckRunner, Framework
 from monitors.cold import ColdTurns
-from monitors.report import HealthStore, IntegrationHealth, IntegrationMetrics, Pause, SavedHealth
+from monitors.pace import Pace, PacedCheck, Stretch
+from monitors.report import (
+    CapabilityHealth,
+    HealthStore,
+    IntegrationHealth,
+    IntegrationMetrics,
+    Pause,
+    SavedHealth,
+)
 from monitors.reported import observe_report
 from monitors.saving import HealthSaver
 from monitors.scheduler import Scheduler
@@ -46,14 +54,17 @@ DEFAULTS = MonitorSettings()
 @dataclass(kw_only=True, slots=True)
 class _Subject:
     """All that belongs to one watched integration. `resume_at` is when its pause ends, by the monotonic
-    clock.
+    clock. `is_asked`: somebody wants all checks run now. `skipped` slots were told by no result yet.
     """
 
     connection: Connection
-    checks: Sequence[Check]
+    checks: Sequence[PacedCheck]
     watched: WatchedIntegration
     traffic: Traffic = field(default_factory=Traffic)
     cold: ColdTurns = field(default_factory=ColdTurns)
+    pace: Pace = field(default_factory=Pace)
+    is_asked: bool = False
+    skipped: int = 0
     resume_at: float | None = None
 
 
@@ -113,7 +124,7 @@ class IntegrationMonitor:
         """Store what waits after `run` was cancelled, once no call is in flight that may change it."""
         await self._saver.save_all()
 
-    def watch(self, connection: Connection, vendor: str, checks: Sequence[Check]) -> None:
+    def watch(self, connection: Connection, vendor: str, checks: Sequence[PacedCheck]) -> None:
         """Watch an integration, or watch it under a changed configuration; `vendor` is its vendor's name for
         people.
         """
@@ -155,8 +166,13 @@ class IntegrationMonitor:
             if signal.source is Source.LIVE and (subject := self._subjects.get(signal.integration)):
                 subject.traffic.record(signal)
                 watched = subject.watched
-                if watched.healed_by_calls and signal.kind is None and signal.origin is Origin.TRAFFIC:
+                if signal.origin is not Origin.TRAFFIC:
+                    return
+                subject.pace.take_call(signal.capability, signal.kind, now=self._clock.monotonic())
+                if watched.healed_by_calls and signal.kind is None:
                     watched.succeed(signal.capability, at=self._clock.time())
+        elif type(signal) is QuotaSample and (subject := self._subjects.get(signal.integration)):
+            subject.pace.take_quota(signal)
         elif type(signal) is BreakerTransition and (subject := self._subjects.get(signal.integration)):
             seen = observe_breaker(signal, at=self._clock.time())
             if seen:
@@ -166,16 +182,25 @@ class IntegrationMonitor:
         """Check all capabilities now and return the verdict; a round that runs already is joined, and a
         paused integration is left alone.
         """
-        if self._subject_of(integration_id).watched.pause is None:
+        subject = self._subject_of(integration_id)
+        if subject.watched.pause is None:
+            subject.is_asked = True
             await self._scheduler.run_now(integration_id)
+            if subject.is_asked and subject is self._subjects.get(integration_id):
+                # The round that was joined had begun before, and may have left checks out.
+                await self._scheduler.run_now(integration_id)
         return self.health(integration_id)
 
     def health(self, integration_id: str) -> IntegrationHealth:
         """The confirmed health, without asking anyone."""
         subject = self._subject_of(integration_id)
         due = self._timetable.due(integration_id)
+        if due is None:
+            return subject.watched.health()
         ahead = self._clock.time() - self._clock.monotonic()
-        return subject.watched.health(next_check_at=None if due is None else due + ahead)
+        health = subject.watched.health(next_check_at=due + ahead)
+        foretold = tuple(self._foretell(subject, each, slot=due) for each in health.capabilities)
+        return msgspec.structs.replace(health, capabilities=foretold)
 
     def get_integration_metrics(self, integration_id: str) -> IntegrationMetrics:
         """The last hour of calls in numbers."""
@@ -273,24 +298,68 @@ class IntegrationMonitor:
             if subject.resume_at is not None and subject.resume_at <= now and subject.watched.pause:
                 self._resume(subject, reason=f"The pause by {subject.watched.pause.actor} is over.")
 
+    def _stretch(self, subject: _Subject, check: PacedCheck) -> Stretch:
+        policy, now = subject.connection.check, self._clock.monotonic()
+        return subject.pace.stretch(
+            check,
+            interval=policy.interval,
+            is_steady=policy.adaptive and subject.watched.is_steady(check.capability),
+            now=now,
+            ahead=self._clock.time() - now,
+        )
+
+    def _foretell(self, subject: _Subject, health: CapabilityHealth, *, slot: float) -> CapabilityHealth:
+        """Put in when a capability is checked next, and why so late; `slot` is when the next round is due."""
+        interval = subject.connection.check.interval
+        coming = [
+            (subject.pace.foretell(check, stretched, interval=interval, slot=slot), stretched.reason)
+            for check in subject.checks
+            if check.capability == health.capability
+            for stretched in (self._stretch(subject, check),)
+        ]
+        if health.next_check_at is None or not coming:
+            return health
+        due, reason = min(coming)
+        return msgspec.structs.replace(
+            health, next_check_at=health.next_check_at + due - slot, stretched=reason if due > slot else ""
+        )
+
+    def _due(self, subject: _Subject) -> list[PacedCheck]:
+        """The checks that run in the round that begins: all of them, unless one may wait."""
+        if subject.is_asked:
+            subject.is_asked = False
+            return list(subject.checks)
+        now, interval = self._clock.monotonic(), subject.connection.check.interval
+        return [
+            check
+            for check in subject.checks
+            if subject.pace.is_due(check, self._stretch(subject, check), interval=interval, now=now)
+        ]
+
     async def _run_round(self, begun: Round) -> bool:
-        """Run the checks of one integration, two at a time; return whether a result needs confirmation."""
+        """Run the checks of one integration that are due, two at a time; return whether a result needs
+        confirmation.
+        """
         subject = self._subjects.get(begun.key)
         if subject is None:
             return False
-        checks = iter(subject.checks)
-        if len(subject.checks) == 1:
+        due = self._due(subject)
+        begun.skipped, subject.skipped = begun.skipped + subject.skipped, 0
+        checks = iter(due)
+        if len(due) == 1:
             await self._run_lane(subject, checks, begun)
         else:
             async with anyio.create_task_group() as group:
-                for _ in range(min(CHECKS_AT_ONCE, len(subject.checks))):
+                for _ in range(min(CHECKS_AT_ONCE, len(due))):
                     group.start_soon(self._run_lane, subject, checks, begun)
+        subject.skipped = begun.skipped
         return subject.watched.is_unconfirmed
 
-    async def _run_lane(self, subject: _Subject, checks: Iterator[Check], begun: Round) -> None:
+    async def _run_lane(self, subject: _Subject, checks: Iterator[PacedCheck], begun: Round) -> None:
         """Run checks until none is left. The skipped slots are told by the first result of a round only."""
         for check in checks:
             skipped, begun.skipped = begun.skipped, 0
+            subject.pace.note(check, now=self._clock.monotonic())
             seen = await self._runner.run(
                 check,
                 vendor=subject.connection.vendor,

@@ -13,7 +13,8 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The confirmed health of one capability, why, and since when (UTC seconds).
 
     `pending` is a state that evidence points to and that is not confirmed yet, after `pending_count` results
-    since `pending_since`. `judged` turns true with the first confirmed verdict, whatever it is.
+    since `pending_since`. `judged` turns true with the first confirmed verdict, whatever it is. `stretched`
+    says why the next check comes later than its interval would have it, and is empty when it does not.
     """
 
     capability: str
@@ -24,6 +25,7 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
     kind: FailureKind | None = None
     checked_at: float | None = None
     next_check_at: float | None = None
+    stretched: str = ""
     pending: Health | None = None
     pending_count: int = 0
     pending_since: float | None = None

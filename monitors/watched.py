@@ -125,6 +125,11 @@ class WatchedIntegration:
         """Whether a checked capability has evidence that is not confirmed yet."""
         return any(self._capabilities[name].pending for name in self._checked)
 
+    def is_steady(self, capability: str) -> bool:
+        """Whether a capability is confirmed to be up, and no change of any is waiting to be confirmed."""
+        health = self._capabilities.get(capability)
+        return health is not None and health.judged and health.state is Health.UP and not self.is_unconfirmed
+
     def health(self, *, next_check_at: float | None = None) -> IntegrationHealth:
         """The verdict of now."""
         deciding = worst(self._capabilities.values())

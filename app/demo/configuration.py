@@ -74,7 +74,7 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
         "listen": listen,
         "state_dir": "state",
         "defaults": {
-            "check": {"interval": 5, "retry_interval": 2, "timeout": 3},
+            "check": {"interval": 5, "retry_interval": 2, "timeout": 3, "adaptive": False},
             "policy": {"timeout": 4, "deadline": 10, "connect": 2},
         },
         "integrations": [*vendors, *sites],

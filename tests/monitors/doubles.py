@@ -31,6 +31,7 @@ class FakeCheck(msgspec.Struct, frozen=True, kw_only=True):
     action: str = "pages.list"
     asks: str = "pages.list at Wikis"
     cost: float = 1.0
+    bucket: str = ""
 
 
 class FakeFramework:

@@ -1,0 +1,195 @@
+"""When a check may wait: live traffic has proved the path, quota is scarce, or the vendor asked for less.
+
+reason       what is seen                                                  how far
+traffic      5 or more live calls of the capability in a row succeeded     to 5 intervals
+             within one interval, and none failed
+quota        checks until the bucket fills again would draw more than 1 %  as far as brings them to 1 %
+             of what remains of it (of its limit, when that is all one
+             knows)
+throttled    the vendor asked for quiet                                    until its time is over
+
+The furthest reason counts, never beyond 5 intervals. Nothing waits while the capability is not up, or while
+a change of the integration is not confirmed. A reason is looked at anew at each slot, so a check that waits
+for traffic's sake runs at the next slot once calls stay away or fail.
+"""
+
+from collections import deque
+from math import ceil, inf
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from integrations.execution.outcome import FailureKind
+from integrations.signals import QuotaSample
+from monitors.checks import Check
+from monitors.health import BROKEN, EVIDENCE_OF
+
+LONGEST = 5
+"""Intervals that a check may wait at most."""
+
+ENOUGH_CALLS = 5
+QUOTA_SHARE = 0.01
+_TOLERANCE = 0.5
+"""Slots have a jitter, and are late at times: a check is due half an interval before its time."""
+
+
+class PacedCheck(Check, Protocol):
+    """A check that says what it draws on the vendor's quota."""
+
+    @property
+    def cost(self) -> float:
+        """How much."""
+        ...
+
+    @property
+    def bucket(self) -> str:
+        """From which bucket."""
+        ...
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides; times are UTC seconds, `ran_at` is when the check ran last. `is_steady`: the
+    capability is up, and no change is unconfirmed. `is_proved`: by live traffic. `quota` is the bucket's last
+    sample.
+    """
+
+    now: float
+    interval: float
+    ran_at: float
+    cost: float = 1.0
+    is_steady: bool = True
+    is_proved: bool = False
+    quota: QuotaSample | None = None
+
+
+class Stretch(NamedTuple):
+    """How many intervals lie between two runs of a check, and why; one, and no reason, when it is not
+    stretched.
+    """
+
+    intervals: int
+    reason: str
+
+
+UNSTRETCHED = Stretch(1, "")
+
+
+def stretch(seen: Situation) -> Stretch:
+    """Say how far a check is stretched now."""
+    if not seen.is_steady:
+        return UNSTRETCHED
+    furthest = max(_by_throttle(seen), _by_traffic(seen), _by_quota(seen), key=lambda one: one.intervals)
+    return furthest._replace(intervals=min(furthest.intervals, LONGEST))
+
+
+def _by_traffic(seen: Situation) -> Stretch:
+    if not seen.is_proved:
+        return UNSTRETCHED
+    return Stretch(LONGEST, f"At least {ENOUGH_CALLS} live calls succeeded within one interval, none failed.")
+
+
+def _by_quota(seen: Situation) -> Stretch:
+    quota = seen.quota
+    if quota is None or quota.reset_at is None or quota.reset_at <= seen.now:
+        return UNSTRETCHED
+    rest = quota.remaining if quota.remaining is not None else quota.limit
+    if rest is None or seen.cost <= 0:
+        return UNSTRETCHED
+    drawn = seen.cost * ceil((quota.reset_at - seen.now) / seen.interval)
+    allowed = QUOTA_SHARE * rest
+    needed = ceil(drawn / allowed) if allowed > 0 else LONGEST
+    if needed <= 1:
+        return UNSTRETCHED
+    return Stretch(needed, f"Checks may draw 1 % of the quota, and {rest:g} is left until it fills again.")
+
+
+def _by_throttle(seen: Situation) -> Stretch:
+    until = seen.quota.throttled_until if seen.quota is not None else None
+    if until is None or until <= seen.now:
+        return UNSTRETCHED
+    needed = ceil((until - seen.ran_at) / seen.interval)
+    return Stretch(max(needed, 1), "The vendor asked for fewer calls.") if needed > 1 else UNSTRETCHED
+
+
+class LiveProof:
+    """The last live calls of one capability; times are monotonic."""
+
+    __slots__ = ("_failed_at", "_succeeded")
+
+    def __init__(self) -> None:
+        self._succeeded: deque[float] = deque(maxlen=ENOUGH_CALLS)
+        self._failed_at = -inf
+
+    def record(self, kind: FailureKind | None, *, now: float) -> None:
+        """Take one call; what says nothing of the vendor counts neither way."""
+        if kind is None:
+            self._succeeded.append(now)
+        elif EVIDENCE_OF[kind] in BROKEN:
+            self._failed_at = now
+            self._succeeded.clear()
+
+    def holds(self, *, now: float, within: float) -> bool:
+        """Whether so many calls as are enough succeeded within so many seconds, and none failed."""
+        since = now - within
+        is_enough = len(self._succeeded) == ENOUGH_CALLS and self._succeeded[0] >= since
+        return is_enough and self._failed_at < since
+
+
+class Pace:
+    """How the checks of one integration are paced. Times are monotonic; `ahead` is what UTC adds to them."""
+
+    __slots__ = ("_proofs", "_quotas", "_ran")
+
+    def __init__(self) -> None:
+        self._proofs: dict[str, LiveProof] = {}
+        self._quotas: dict[str, QuotaSample] = {}
+        self._ran: dict[tuple[str, str], float] = {}
+
+    def take_call(self, capability: str, kind: FailureKind | None, *, now: float) -> None:
+        """Take a live call's end."""
+        proof = self._proofs.get(capability)
+        if proof is None:
+            proof = self._proofs[capability] = LiveProof()
+        proof.record(kind, now=now)
+
+    def take_quota(self, sample: QuotaSample) -> None:
+        """Take what the vendor said of a bucket."""
+        self._quotas[sample.bucket] = sample
+
+    def note(self, check: PacedCheck, *, now: float) -> None:
+        """A check runs now."""
+        self._ran[check.capability, check.action] = now
+
+    def stretch(
+        self, check: PacedCheck, *, interval: float, is_steady: bool, now: float, ahead: float
+    ) -> Stretch:
+        """How far a check is stretched; not at all before it first ran."""
+        ran = self._ran.get((check.capability, check.action))
+        if ran is None:
+            return UNSTRETCHED
+        proof = self._proofs.get(check.capability)
+        return stretch(
+            Situation(
+                now=now + ahead,
+                interval=interval,
+                ran_at=ran + ahead,
+                cost=check.cost,
+                is_steady=is_steady,
+                is_proved=proof is not None and proof.holds(now=now, within=interval),
+                quota=self._quotas.get(check.bucket),
+            )
+        )
+
+    def is_due(self, check: PacedCheck, stretched: Stretch, *, interval: float, now: float) -> bool:
+        """Whether a check runs in the round that begins now."""
+        if stretched.intervals == 1:
+            return True
+        ran = self._ran[check.capability, check.action]
+        return now - ran >= (stretched.intervals - _TOLERANCE) * interval
+
+    def foretell(self, check: PacedCheck, stretched: Stretch, *, interval: float, slot: float) -> float:
+        """When a check runs next if all stays as it is; `slot` is when the next round is due."""
+        if stretched.intervals == 1:
+            return slot
+        waits = self._ran[check.capability, check.action] + stretched.intervals * interval - slot
+        return slot + max(0, ceil(waits / interval - _TOLERANCE)) * interval
