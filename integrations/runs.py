@@ -168,10 +168,13 @@ class ActionRun:
     def _call(self, request: httpx.Request, step: str, *, idempotent: bool) -> Call:
         integration, action, order = self._integration, self._plan.action, self._order
 
+        hedges = integration.connection.policy.hedge_after is not None
+
         def prepare() -> httpx.Request:
-            # Attempts follow one another, so they may share the request; the credential is put in anew.
-            integration.credential.apply(request)
-            return request
+            # Attempts that follow one another may share the request; the credential is put in anew.
+            sent = _copy(request) if hedges else request
+            integration.credential.apply(sent)
+            return sent
 
         def classify(reply: Reply) -> Verdict:
             return order.judge(integration.reader.verdict(reply, action), reply)
@@ -218,3 +221,7 @@ class ActionRun:
 
     def _foreign(self, error: ForeignHostError) -> Outcome:
         return Outcome(kind=FailureKind.MALFORMED, detail=f"not followed: {error}", run_id=self._order.run_id)
+
+
+def _copy(request: httpx.Request) -> httpx.Request:
+    return httpx.Request(request.method, request.url, headers=request.headers, content=request.read())

@@ -12,6 +12,7 @@ import httpx
 
 from integrations.clock import Clock
 from integrations.execution.call import Answer, Call, LineSpec
+from integrations.execution.hedging import attempt_hedged
 from integrations.execution.line import Line
 from integrations.execution.outcome import FailureKind, Origin
 from integrations.execution.pool import Pools
@@ -135,7 +136,7 @@ class Executor:
         run = Run(call, line, route)
         line.active += 1
         try:
-            await run.attempt()
+            await (run.attempt() if line.policy.hedge_after is None else attempt_hedged(run))
             if run.kind is None:
                 if line.budget.tokens < line.budget.capacity:
                     line.budget.earn()

@@ -84,7 +84,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     the connection within it. `concurrency` calls run at once, fewer while the `adaptive` rule sees that the
     vendor bears no more; `queue` more may wait. `max_body` is in bytes, decoded.
     Equal reads at once `share` one run; a last good answer of at most `stale_seconds` stands in for a read
-    that fails.
+    that fails; a read that takes longer than `hedge_after` gets a second request beside it.
     """
 
     deadline: float = 30.0
@@ -96,6 +96,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_body: int = 10 * 1024 * 1024
     share: bool = True
     stale_seconds: float = 0.0
+    hedge_after: float | None = None
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
 
@@ -111,6 +112,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("concurrency must be between 1 and 256")
         if self.queue < 0 or self.max_body < 1:
             raise ValueError("queue must be at least 0 and max_body at least 1")
+        if self.hedge_after is not None and not 0 < self.hedge_after < self.timeout:
+            raise ValueError("hedge_after must be above 0 and below timeout")
         if self.stale_seconds < 0:
             raise ValueError("stale_seconds must be at least 0")
         if self.breaker.window < 2 * self.timeout:

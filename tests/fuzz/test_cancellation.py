@@ -68,7 +68,7 @@ async def end_somehow(executor: Executor, url: str) -> None:
 async def test_no_slot_permit_token_or_task_is_lost(url: str) -> None:
     signals = RecordingSubscriber()
     executor = Executor(clock=SystemClock(), publish=signals)
-    executor.open_line(line_spec(Policy(concurrency=8)))
+    executor.open_line(line_spec(Policy(concurrency=8, hedge_after=0.008)))
     executor.disable("shop", actor="test", reason="failures are wanted here")
     line = executor._lines["shop"]
     tasks = len(asyncio.all_tasks())

@@ -85,6 +85,7 @@ async def test_no_slot_permit_token_or_task_is_lost(adaptive: Adaptive) -> None:
         concurrency=8,
         adaptive=adaptive,
         queue=40,
+        hedge_after=0.03,
         breaker=BreakerPolicy(open_seconds=0.2, open_max=0.5, half_open_seconds=1),
     )
     limit = Limit(id="l", rate=400, per=1, burst=400)
