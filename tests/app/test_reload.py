@@ -92,7 +92,9 @@ async def test_twenty_reloads_under_load_fail_no_call_and_miss_no_slot(tmp_path:
             except UnknownIntegration:
                 await anyio.sleep(0.005)
 
-    async with running(tmp_path, WEB, SHOP) as run:
+    # Checks are counted where no traffic takes their place.
+    quiet, tuned = WEB.replace("web", "quiet"), SHOP.replace("shop", "tuned")
+    async with running(tmp_path, WEB, SHOP, quiet, tuned) as run:
         run.vendor.seconds = 0.01
         web, entry = run.line("web"), run.dialtone.monitor._timetable._entries["web"]
         breaker, transport, phase = web.breaker("read"), web.transport, entry.phase
@@ -100,12 +102,13 @@ async def test_twenty_reloads_under_load_fail_no_call_and_miss_no_slot(tmp_path:
             for name in ("web", "web", "shop", "shop", "guest"):
                 group.start_soon(use, name)
             for turn in range(20):
-                shop = SHOP.replace("timeout: 5", f"timeout: {4 + turn % 2}, concurrency: {8 + turn % 2}")
+                policy = f"timeout: {4 + turn % 2}, concurrency: {8 + turn % 2}"
+                changed = [each.replace("timeout: 5", policy) for each in (SHOP, tuned)]
                 guest = [WEB.replace("web", "guest")] if turn % 2 else []
-                await run.reload(WEB, shop, *guest)
+                await run.reload(WEB, quiet, *changed, *guest)
                 await anyio.sleep(0.15)
             group.cancel_scope.cancel()
-        checks = [one for one in run.signals.of(CheckResult) if one.integration in ("web", "shop")]
+        checks = [one for one in run.signals.of(CheckResult) if one.integration in ("quiet", "tuned")]
 
         assert all(len(outcomes[name]) > 20 for name in ("web", "shop", "guest"))
         assert [one for results in outcomes.values() for one in results if not one.ok] == []
@@ -113,7 +116,7 @@ async def test_twenty_reloads_under_load_fail_no_call_and_miss_no_slot(tmp_path:
         assert run.dialtone.monitor._timetable._entries["web"] is entry
         assert (web.breaker("read"), web.transport, entry.phase) == (breaker, transport, phase)
         assert sum(one.skipped for one in checks) == 0
-        for name in ("web", "shop"):
+        for name in ("quiet", "tuned"):
             begun = [one.at - one.duration for one in checks if one.integration == name]
             assert len(begun) >= 3
             assert max(later - earlier for earlier, later in pairwise(begun)) < 1.5

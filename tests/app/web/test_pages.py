@@ -160,7 +160,7 @@ def test_the_page_works_without_script():
 
 def test_the_documentation_lists_every_operation_with_an_example():
     text = page(FakeDialtone(), "/docs")
-    assert text.count('<details class="operation"') == 18
+    assert text.count('<details class="operation"') == 19
     assert "&#34;reason&#34;: &#34;vendor maintenance&#34;" in text
     assert "<option>force_open</option>" in text
 
