@@ -3,6 +3,7 @@
 import msgspec
 
 from integrations.connection import Labels
+from integrations.execution.certificate import Certificate
 from integrations.execution.outcome import Effect
 from integrations.execution.status import LineStatus
 from integrations.integration import Integration
@@ -43,7 +44,9 @@ class AuthSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An integration's facts and the state of its limits. `evidence` says what its manifest rests on."""
+    """An integration's facts and the state of its limits. `evidence` says what its manifest rests on,
+    `certificate` what its server showed last, over TLS.
+    """
 
     id: str
     vendor: str
@@ -59,6 +62,7 @@ class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[ActionSummary, ...]
     line: LineStatus
     evidence: tuple[Evidence, ...]
+    certificate: Certificate | None = None
 
 
 def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> IntegrationStatus:
@@ -84,6 +88,7 @@ def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> Integ
         actions=tuple(_action(integration, name, action) for name, action in manifest.actions.items()),
         line=line,
         evidence=evidence(manifest, lock),
+        certificate=integration.certificate,
     )
 
 

@@ -87,10 +87,11 @@ async def get(
     scheme: str = "https",
     *,
     cold: bool = False,
+    proxy: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the call's own
 ) -> Answer:
     executor = Executor(clock=SystemClock(), publish=RecordingSubscriber())
-    network = NetworkPolicy(ca_file=str(ca_file) if ca_file else None)
+    network = NetworkPolicy(ca_file=str(ca_file) if ca_file else None, proxy=proxy)
     executor.open_line(line_spec(network=network))
     extensions = {COLD: True} if cold else {}
     url = f"{scheme}://localhost:{port}/"
@@ -180,3 +181,47 @@ async def test_a_server_that_never_shakes_hands_ends_a_cold_request_at_its_deadl
     with anyio.fail_after(2):
         await closed.wait()
     server.close()
+
+
+async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A proxy that opens one tunnel."""
+    target = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+    host, _, port = target.rpartition(":")
+    there, back = await asyncio.open_connection(host, int(port))
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            sink.write(data)
+        sink.close()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(carry, reader, back)
+        group.start_soon(carry, there, writer)
+
+
+async def test_through_a_proxy_the_vendors_certificate_is_seen_and_its_handshake_timed(
+    serve: Serve, tmp_path: Path
+) -> None:
+    cert = certificate(tmp_path, days=30)
+    closed = asyncio.Event()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await tunnel(reader, writer)
+        finally:
+            closed.set()
+
+    proxy = await asyncio.start_server(once, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    outcome, reply = await get(await serve(cert), cert, cold=True, proxy=address)
+    assert outcome.ok
+    assert reply is not None
+    assert reply.certificate is not None
+    assert reply.certificate.matched == "localhost"
+    assert reply.phases is not None
+    assert reply.phases.dns is None
+    assert None not in (reply.phases.connect, reply.phases.tls, reply.phases.first_byte)
+    with anyio.fail_after(2):
+        await closed.wait()
+    proxy.close()

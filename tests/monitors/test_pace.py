@@ -9,7 +9,7 @@ import pytest
 from integrations.connection import CheckPolicy
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Origin
-from integrations.signals import QuotaSample
+from integrations.signals import CheckResult, QuotaSample
 from monitors.pace import LiveProof, Situation, stretch
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.monitors.doubles import FakeCheck, Watch, call, connection, failed
@@ -204,3 +204,18 @@ async def test_a_check_that_is_asked_for_runs_however_well_traffic_goes() -> Non
         watch.framework.ran.clear()
         await watch.monitor.check_integration_health("wiki")
     assert len(watch.framework.ran) == 1
+
+
+async def test_slots_that_pass_while_every_check_waits_are_told_by_the_next_result() -> None:
+    watch = watched()
+    async with running(watch):
+        await traffic(watch, 120)
+        ran = len(watch.framework.ran)
+        timetable, now = watch.monitor._timetable, watch.clock.monotonic()
+        begun = timetable.begin("wiki", now=now)
+        begun.skipped = 3
+        await watch.monitor._run_round(begun)
+        timetable.finish(begun, now=now, is_unconfirmed=False)
+        assert len(watch.framework.ran) == ran, "it may wait"
+        await watch.monitor.check_integration_health("wiki")
+    assert watch.published.of(CheckResult)[-1].skipped == 3
