@@ -61,6 +61,7 @@ class Client:
         self.is_stuck = False
         self.has_ended = False
         self.left = anyio.Event()
+        self.answered = anyio.Event()
         self._asked = False
 
     async def run(self) -> None:
@@ -84,6 +85,7 @@ class Client:
         if self.is_stuck:
             await anyio.sleep_forever()
         self.chunks += 1
+        self.answered.set()
         self.events += self.browser.events(message["body"]) if self.status == 200 else []
         self.has_ended = not message.get("more_body")
 
@@ -95,8 +97,7 @@ async def asking(live: LiveView, **request: object):
     async with anyio.create_task_group() as group:
         group.start_soon(client.run)
         with anyio.fail_after(30):
-            while not client.chunks:
-                await anyio.sleep(0.01)
+            await client.answered.wait()
         yield client
         await anyio.sleep(0.2)
         client.left.set()
