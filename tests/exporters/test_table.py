@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from exporters.catalogue import CATALOGUE
 from exporters.series import OVERFLOW
 from exporters.table import Buckets, MetricTable
-from integrations.execution.outcome import Attempt, FailureKind, Origin, Phases, RejectReason
+from integrations.execution.outcome import Attempt, FailureKind, Origin, Phases, RejectReason, Source
 from integrations.samples import Sample
 from integrations.signals import (
     APIRequest,
@@ -58,6 +58,11 @@ def test_a_call_is_counted_by_its_outcome() -> None:
         ("github-prod", "github", "repos.get", "traffic", "ok"): 2,
         ("github-prod", "github", "repos.get", "traffic", "timeout"): 1,
     }
+
+
+def test_an_answer_without_a_request_of_its_own_is_no_call() -> None:
+    table = counted(call_record(), *(call_record(source=source) for source in Source))
+    assert value(table, "dialtone_calls_total", "github-prod", "github", "repos.get", "traffic", "ok") == 2
 
 
 def test_calls_of_another_origin_are_another_series() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from integrations.errors import InvalidParams
-from integrations.execution.outcome import FailureKind, RejectReason
+from integrations.execution.outcome import FailureKind, Outcome, RejectReason, Source
 from tests.fakes.parts import refused
 
 SLACK = "/v2/integrations/slack-prod"
@@ -130,6 +130,19 @@ def test_a_failed_outcome_is_a_problem_with_the_status_that_tells_it(
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["outcome"]["kind"] == outcome.kind
     assert problem["detail"] == outcome.detail
+
+
+def test_an_answer_says_where_it_came_from_and_how_old_it_is(client, dialtone):
+    live = client.post(CALL, json={})
+    dialtone.outcome = Outcome(data=1, source=Source.STALE, age=12.4)
+    stale = client.post(CALL, json={})
+    assert (live.headers["dialtone-source"], live.json()["source"], "age" in live.headers) == (
+        "live",
+        "live",
+        False,
+    )
+    assert (stale.headers["dialtone-source"], stale.json()["source"]) == ("stale", "stale")
+    assert (stale.headers["age"], stale.json()["age"]) == ("12", 12.4)
 
 
 def test_every_failure_kind_has_a_status_of_its_own_kind(client, dialtone):
