@@ -16,7 +16,7 @@ from app.commands.session import Session, json_option
 from app.settings import Settings, SettingsError, load_settings
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError
-from integrations.manifest.contract import evidence
+from integrations.manifest.contract import Evidence, evidence
 from integrations.manifest.contract import verify as find_differences
 from integrations.manifest.loading import Catalog
 
@@ -161,14 +161,18 @@ def _facts(catalog: Catalog, vendor: str) -> VendorFacts:
     return VendorFacts(
         vendor=vendor,
         actions=len(manifest.actions),
-        evidence=tuple(
-            f"{one.kind} {one.date} ({one.actions})".replace("  ", " ") for one in evidence(manifest, lock)
-        ),
+        evidence=tuple(map(_told, evidence(manifest, lock))),
         differences=tuple(
             f"{one.action}: {one.text}" if one.action else one.text
             for one in find_differences(manifest, lock)
         ),
     )
+
+
+def _told(one: Evidence) -> str:
+    """Facts of a documentation page are as old as their entering; a description has a day of its own."""
+    entered = "entered " if one.kind == "vendor docs" else ""
+    return f"{one.kind} {entered}{one.date} ({one.actions})".replace("  ", " ")
 
 
 def _show_facts(session: Session, facts: list[VendorFacts]) -> None:
