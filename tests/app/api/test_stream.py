@@ -97,7 +97,7 @@ async def asking(live: LiveView, **request: object):
         group.start_soon(client.run)
         # A refusal comes from a thread, so this waits for real, in small steps of virtual time.
         ends = time.perf_counter() + 30
-        while not client.chunks and time.perf_counter() < ends:
+        while not client.chunks and time.perf_counter() < ends:  # noqa: ASYNC110 - the same
             await anyio.sleep(0.001)
         assert client.chunks
         yield client
