@@ -120,7 +120,9 @@ class _Reading:
                 key.startswith(key_of(entry.path) + ".") for key in self._references.unresolved
             )
             if validate is not None and entry.settings is not None and is_known:
-                for error in _errors(validate, connection(entry.settings)):
+                candidate = connection(entry.settings)
+                candidate = msgspec.structs.replace(candidate, network=self._absolute(candidate.network))
+                for error in _errors(validate, candidate):
                     yield self._document.problem(
                         (*entry.path, *_parts(error.key)),
                         found=error.found,

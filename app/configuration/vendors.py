@@ -22,6 +22,9 @@ def rules_of(catalog: Catalog) -> Callable[[Connection], Iterable[ConfigurationE
             framework.register_integration(connection)
         except ConfigurationError as error:
             return (error,)
+        except (OSError, ValueError):
+            # What an integration's network lacks is found, and told once, by checks.py.
+            return ()
         return ()
 
     return errors
