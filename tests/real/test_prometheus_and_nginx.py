@@ -49,7 +49,7 @@ def test_a_certificate_that_nears_its_end_is_told_in_days_and_as_a_metric(site: 
 
 def test_an_untrusted_certificate_is_a_tls_failure(site: Site) -> None:
     eventually("tls-untrusted is down", lambda: site.state("tls-untrusted") == "down")
-    assert "tls" in str(site.health("tls-untrusted")["reason"])
+    assert "(TLS): the certificate is not valid" in str(site.health("tls-untrusted")["reason"])
 
 
 def test_a_query_through_dialtone_reads_the_scrape_of_dialtone(site: Site) -> None:
