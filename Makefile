@@ -39,9 +39,9 @@ test: lint ## All checks that need no foreign server
 	$(BIN)/coverage report
 
 .PHONY: test-real
-test-real: $(VENV)/.dev ## Against real servers (Prometheus, nginx), which it installs where it may
+test-real: $(VENV)/.dev ## Against real servers (Prometheus, nginx, PostgreSQL), which it installs where it may
 	sh tests/real/install.sh
-	$(BIN)/pytest -p no:randomly --force-enable-socket tests/real
+	$(BIN)/pytest --force-enable-socket tests/real
 
 .PHONY: test-crash
 test-crash: $(VENV)/.dev ## kill -9 under load, again and again
