@@ -9,7 +9,7 @@ from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
 from integrations.manifest.conditions import Condition
 from integrations.manifest.evaluate import failure, holds, wants_certificate
-from integrations.manifest.schema import HealthCheck
+from integrations.manifest.evidence import HealthCheck
 
 _KEPT = frozenset({FailureKind.THROTTLED, FailureKind.UNAUTHORIZED})
 

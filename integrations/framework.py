@@ -18,7 +18,8 @@ from integrations.expectations import Expectation
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
 from integrations.manifest.loading import Catalog
-from integrations.manifest.schema import HealthCheck, Paginate
+from integrations.manifest.evidence import HealthCheck
+from integrations.manifest.schema import Paginate
 from integrations.runs import MAX_PAGES, ActionRun, Order
 from integrations.samples import Sample
 from integrations.signals import Signal, WebhookReceipt

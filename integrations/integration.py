@@ -16,7 +16,8 @@ from integrations.manifest.answers import AnswerReader
 from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
 from integrations.manifest.requests import RequestPlan
-from integrations.manifest.schema import Auth, HealthCheck, Manifest, SecretField
+from integrations.manifest.evidence import HealthCheck
+from integrations.manifest.schema import Auth, Manifest, SecretField
 from integrations.manifest.templates import Template, UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal

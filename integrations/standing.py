@@ -8,7 +8,8 @@ from integrations.execution.outcome import Effect
 from integrations.execution.status import LineStatus
 from integrations.integration import Integration
 from integrations.manifest.contract import Evidence, Lock, evidence
-from integrations.manifest.schema import Action, Deprecation
+from integrations.manifest.evidence import Deprecation
+from integrations.manifest.schema import Action
 
 
 class InputSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from integrations.execution.outcome import Effect, FailureKind
 from integrations.manifest.conditions import Condition
+from integrations.manifest.evidence import Canary, Deprecation, DeprecationHeader, HealthCheck, StatusPage
 from integrations.manifest.inbound import Webhooks
 
 JSON = object | msgspec.UnsetType
@@ -317,42 +318,6 @@ class Action(_Part, frozen=True, kw_only=True):
     code: bool = False
 
 
-class HealthCheck(_Part, frozen=True, kw_only=True):
-    """A cheap, authenticated check without side effects, for one capability, with the authentication kinds
-    `auth` (empty: all).
-
-    `expect` is a condition on a good answer; `expect_config` names a config field that holds one instead, and
-    then it alone decides: an answer that meets it is good whatever its status. `asks` names what is asked
-    where the action's name says too little (`{config.method} at {config.url|host}`).
-    """
-
-    action: str
-    capability: str
-    params: dict[str, object] = {}
-    expect: Condition | None = None
-    expect_config: str = ""
-    asks: str = ""
-    cost: float = 1.0
-    auth: tuple[str, ...] = ()
-
-
-class StatusPage(_Part, frozen=True, kw_only=True):
-    """Where the vendor says how it is."""
-
-    kind: Literal["statuspage", "slack", "google", "azure", "aws", "salesforce_trust", "none"]
-    url: str = ""
-    components: tuple[str, ...] = ()
-
-
-class Deprecation(_Part, frozen=True, kw_only=True):
-    """Something the vendor has announced to end, on a day (YYYY-MM-DD)."""
-
-    what: str
-    sunset: str
-    docs: str = ""
-    actions: tuple[str, ...] = ()
-
-
 class Manifest(_Part, frozen=True, kw_only=True):
     """A vendor as data.
 
@@ -380,8 +345,10 @@ class Manifest(_Part, frozen=True, kw_only=True):
     actions: dict[str, Action]
     capabilities: dict[str, tuple[str, ...]]
     health: tuple[HealthCheck, ...] = ()
+    canaries: tuple[Canary, ...] = ()
     webhooks: Webhooks | None = None
     status_page: StatusPage | None = None
     deprecations: tuple[Deprecation, ...] = ()
+    deprecation_headers: tuple[DeprecationHeader, ...] = ()
     granted_scopes: str = ""
     code: bool = False

@@ -12,10 +12,10 @@ from mypy.nodes import MemberExpr
 from mypy.options import Options
 from mypy.types import Instance, Type, UnionType, get_proper_type
 
-from integrations.manifest import conditions, inbound, schema
+from integrations.manifest import conditions, evidence, inbound, schema
 
 ROOT = Path(__file__).parents[3]
-DECLARING = (schema, inbound, conditions)
+DECLARING = (schema, evidence, inbound, conditions)
 
 WAITING = {
     # Applied when these kinds of authentication are supported; registering them is refused until then.
@@ -23,11 +23,15 @@ WAITING = {
     "AppAuth": {"app_id", "installation_id", "private_key"},
     "ClientCertificateAuth": {"certificate", "key"},
     # Read when vendors' status pages become evidence.
-    "StatusPage": {"kind", "components"},
+    "StatusPage": {"kind", "components", "covers"},
+    "DeprecationHeader": {"header", "means"},
+    "Canary": {"capability", "given", "steps", "cleanup"},
+    "CanaryStep": {"action", "params", "take"},
+    "CanarySetting": {"title", "example"},
     # Read by `make contracts` alone.
     "Contract": {"prefix"},
     # Its presence is enough: it says which form of manifest this is.
-    "Manifest": {"manifest"},
+    "Manifest": {"manifest", "canaries", "deprecation_headers"},
 }
 
 PARTS = [
