@@ -17,8 +17,8 @@ from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectR
 from integrations.expectations import Expectation
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
-from integrations.manifest.loading import Catalog
 from integrations.manifest.evidence import HealthCheck
+from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Paginate
 from integrations.runs import MAX_PAGES, ActionRun, Order
 from integrations.samples import Sample
@@ -156,6 +156,7 @@ class IntegrationFramework:
         del self._integrations[integration.id]
         self._replay.forget(integration.id)
         self._answering.forget(integration.id)
+        self._executor.faults.end(integration.id)
         self._leaving[integration.id] = integration
         return integration
 

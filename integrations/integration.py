@@ -13,11 +13,12 @@ from integrations.errors import ConfigurationError, UnknownAction
 from integrations.execution.call import LineSpec
 from integrations.execution.certificate import Certificate
 from integrations.manifest.answers import AnswerReader
+from integrations.manifest.authentication import Auth, SecretField
+from integrations.manifest.evidence import HealthCheck
 from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
 from integrations.manifest.requests import RequestPlan
-from integrations.manifest.evidence import HealthCheck
-from integrations.manifest.schema import Auth, Manifest, SecretField
+from integrations.manifest.schema import Manifest
 from integrations.manifest.templates import Template, UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
