@@ -6,6 +6,7 @@ cancellation. HTTP/1.1 only; nothing is read from the environment; no cookies; n
 
 import ssl
 from collections.abc import MutableMapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import aiohttp
@@ -165,6 +166,7 @@ def _proxy(spec: LineSpec) -> httpx.Proxy | None:
         raise ValueError(f"{spec.integration}: network.proxy must be an http URL") from error
 
 
+@cache
 def _version() -> str:
     try:
         return version("dialtone")

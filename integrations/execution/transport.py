@@ -101,8 +101,11 @@ class Reply:
 
     def text(self) -> str:
         """Return the body as text, in the charset its Content-Type names, or UTF-8; never raises."""
-        content_type = {"content-type": self.headers.get("content-type", "")}
-        return httpx.Response(self.status, headers=content_type, content=self.body).text
+        content_type = self.headers.get("content-type", "")
+        if "charset" not in content_type.lower():
+            return self.body.decode("utf-8", "replace")
+        headers = {"content-type": content_type}
+        return httpx.Response(self.status, headers=headers, content=self.body).text
 
 
 class HTTPTransport:
