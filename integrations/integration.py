@@ -1,7 +1,7 @@
 """One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
 
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 
@@ -9,7 +9,8 @@ from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.credentials.credential import Credential
 from integrations.credentials.opening import UnsupportedKindError, open_credential
-from integrations.errors import ConfigurationError, UnknownAction
+from integrations.credentials.secret import Secret
+from integrations.errors import ConfigurationError, UnfitAction, UnknownAction
 from integrations.execution.call import LineSpec
 from integrations.execution.certificate import Certificate
 from integrations.manifest.answers import AnswerReader
@@ -23,6 +24,7 @@ from integrations.manifest.templates import Template, UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
 
+_SHORTEST_SECRET = 16
 _HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
 
 
@@ -97,13 +99,21 @@ class Integration:
         """How an action's requests are made, prepared at its first use.
 
         Raises:
-            UnknownAction: naming the nearest.
+            UnknownAction: naming the nearest, or the authentication kinds that the action works with.
         """
         if action not in self.manifest.actions:
             raise UnknownAction(self.vendor, action, known=self.manifest.actions)
         if action not in self._plans:
+            wanted = self.manifest.actions[action].auth
+            if wanted and self.auth_name not in wanted:
+                raise UnfitAction(self.id, action, auth=self.auth_name, wanted=wanted)
             self._plans[action] = RequestPlan(
-                self.manifest, action, config=self.config, origins=self.origins, clock=self._clock
+                self.manifest,
+                action,
+                config=self.config,
+                origins=self.origins,
+                clock=self._clock,
+                secrets=self._secrets(),
             )
         return self._plans[action]
 
@@ -128,6 +138,8 @@ class Integration:
     def redact(self, text: str) -> str:
         """The text without the connection's secrets, in any form they are sent in."""
         forms = {secret.reveal() for secret in self.connection.secrets.values()} | self._sent_forms()
+        # An address that is a secret is also quoted in parts: its path, or one value of its query.
+        forms |= {part for form in forms if "://" in form for part in _parts(form)}
         forms |= {quote(form, safe="") for form in forms}
         for form in sorted(forms - _HARMLESS, key=len, reverse=True):
             text = text.replace(form, "***")
@@ -168,11 +180,18 @@ class Integration:
         )
 
     def _origins(self) -> Origins:
-        entries = [Template(host).fill(self._values) for host in self.manifest.hosts]
-        return Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
+        values = Values(self.config, clock=self._clock, secrets=self._secrets())
+        entries = [Template(host).fill(values) for host in self.manifest.hosts]
+        try:
+            return Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
+        except httpx.InvalidURL:
+            # Its text quotes the address, which may be a secret.
+            raise ConfigurationError(
+                self.id, key="config or secrets", found="an address that is none", expected="https://host/…"
+            ) from None
 
     def _credential(self) -> Credential:
-        secrets = {name: self.connection.secrets[name] for name in self._given_secrets()}
+        secrets = self._secrets()
         values = Values(self.config, clock=self._clock, secrets=secrets)
         try:
             credential = open_credential(self.auth, values=values, secrets=secrets)
@@ -186,8 +205,16 @@ class Integration:
             ) from error
         return credential
 
-    def _given_secrets(self) -> list[str]:
-        return [name for name in self.auth.secrets if name in self.connection.secrets]
+    def _secrets(self) -> dict[str, Secret]:
+        """The secrets of its authentication kind that are given."""
+        given = self.connection.secrets
+        return {name: given[name] for name in self.auth.secrets if name in given}
+
+
+def _parts(address: str) -> set[str]:
+    split = urlsplit(address)
+    values = {value for _, value in parse_qsl(split.query)} | {split.path}
+    return {value for value in values if len(value) >= _SHORTEST_SECRET}
 
 
 def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:

@@ -7,7 +7,7 @@ import httpx
 
 from integrations.credentials.credential import reread
 from integrations.credentials.secret import Secret
-from integrations.manifest.schema import BasicAuth
+from integrations.manifest.authentication import BasicAuth
 from integrations.manifest.templates import Lookup, Template
 
 

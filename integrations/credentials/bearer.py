@@ -6,7 +6,7 @@ import httpx
 
 from integrations.credentials.credential import reread
 from integrations.credentials.secret import Secret
-from integrations.manifest.schema import BearerAuth
+from integrations.manifest.authentication import BearerAuth
 from integrations.manifest.templates import Lookup, Position, Template
 
 

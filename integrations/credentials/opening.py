@@ -8,7 +8,7 @@ from integrations.credentials.bearer import Bearer
 from integrations.credentials.credential import Credential
 from integrations.credentials.none import NoCredential
 from integrations.credentials.secret import Secret
-from integrations.manifest.schema import APIKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
+from integrations.manifest.authentication import APIKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
 from integrations.manifest.templates import Lookup
 
 

@@ -6,8 +6,9 @@ from functools import partial
 import msgspec
 
 from integrations.manifest import inputs, pointers
+from integrations.manifest.authentication_rules import authentication_problems, authentication_texts
 from integrations.manifest.fields import read_field
-from integrations.manifest.inbound import Verification
+from integrations.manifest.inbound_rules import inbound_problems, templates
 from integrations.manifest.patterns import compile_pattern
 from integrations.manifest.schema import Action, HeaderNumber, Manifest, Paginate, Quota
 from integrations.manifest.source import Document, Path, Problem, nearest
@@ -29,7 +30,8 @@ def problems(manifest: Manifest, document: Document) -> list[Problem]:
     return check.found
 
 
-_PAGED_BY = {"cursor": ("cursor", "next"), "page": ("page",), "offset": ("offset",), "next_url": ("next",)}
+_PAGED_BY = {"cursor": ("cursor", "next"), "page": ("page",), "offset": ("offset",), "next_url": ("next",),
+    "last_item": ("cursor", "next")}
 
 
 class _Check:
@@ -71,8 +73,9 @@ class _Check:
         manifest = self._manifest
         self._template(("base_url",), manifest.base_url)
         self._template(("vendor", "called"), manifest.vendor.called)
+        secrets = {f"secret.{name}" for auth in manifest.auth.values() for name in auth.secrets}
         for index, host in enumerate(manifest.hosts):
-            self._template(("hosts", index), host)
+            self._template(("hosts", index), host, secrets)
         for name, text in manifest.headers.items():
             self._template(("headers", name), text)
         for name, field in manifest.config.items():
@@ -90,20 +93,20 @@ class _Check:
                 self._known((*path, "actions"), action, self._manifest.actions)
 
     def _auth(self, name: str) -> None:
-        auth = self._manifest.auth[name]
+        auth, manifest = self._manifest.auth[name], self._manifest
+        path: Path = ("auth", name)
         secrets = {f"secret.{secret}" for secret in auth.secrets}
-        texts = msgspec.to_builtins(auth)
-        texts.update({f"apply.{part}.{key}": text for part, key, text in _applied(texts.pop("apply", {}))})
-        for key in ("title", "secrets", "scopes", "kind"):
-            texts.pop(key, None)
         used = {
-            name_
-            for key, text in texts.items()
-            if isinstance(text, str)
-            for name_ in self._template(("auth", name, *key.split(".")), text, secrets)
+            used
+            for keys, text in authentication_texts(auth)
+            for used in self._template((*path, *keys), text, secrets)
         }
         for secret in sorted(secrets - used):
-            self._add(("auth", name, "secrets", secret[7:]), "a secret that is not used", "a use of it")
+            self._add((*path, "secrets", secret[7:]), "a secret that is not used", "a use of it")
+        for keys, found, expected in authentication_problems(
+            auth, hosts=manifest.hosts, actions=manifest.actions
+        ):
+            self._add((*path, *keys), found, expected)
 
     def errors_and_quota(self) -> None:
         errors = self._manifest.errors
@@ -148,6 +151,32 @@ class _Check:
         self._bucket(path, action)
         self._idempotency((*path, "idempotency"), action)
         self._inputs(path, action)
+        self._sent(path, action)
+
+    def _sent(self, path: Path, action: Action) -> None:
+        """What belongs together in how it is sent and read."""
+        if action.graphql and action.method != "POST":
+            self._add((*path, "method"), action.method, "POST, by which a GraphQL document is sent")
+        for auth in action.auth:
+            self._known((*path, "auth"), auth, self._manifest.auth)
+        if action.body is not None and action.body.whole:
+            whole = action.input.get(action.body.whole)
+            if whole is None or whole.place != "body" or action.body.kind != "json":
+                self._add((*path, "body", "whole"), repr(action.body.whole), "an input in a JSON body")
+        for name in action.output_headers:
+            if not name.isidentifier():
+                self._add((*path, "output_headers"), repr(name), "a name for the data, such as location")
+        files = {one.name or name for name, one in action.input.items() if one.place == "file"}
+        for name, one in action.input.items():
+            if one.place == "filename":
+                self._known((*path, "input", name, "name"), one.name or name, files)
+
+    def _secrets(self, action: Action) -> set[str]:
+        """The secrets that every authentication kind of an action has."""
+        kinds = [self._manifest.auth[name] for name in action.auth or self._manifest.auth
+                 if name in self._manifest.auth]
+        each = [{f"secret.{secret}" for secret in kind.secrets} for kind in kinds]
+        return set.intersection(*each) if each else set()
 
     def _bucket(self, path: Path, action: Action) -> None:
         quota = self._manifest.quota
@@ -173,10 +202,13 @@ class _Check:
 
     def _inputs(self, path: Path, action: Action) -> None:
         in_path = {name for name, declared in action.input.items() if declared.place == "path"}
-        names = set(self._template((*path, "path"), action.path, in_path))
+        secrets = self._secrets(action)
+        self._template((*path, "base_url"), action.base_url, secrets)
+        names = set(self._template((*path, "path"), action.path, in_path | secrets))
         for name in sorted(in_path - names):
             self._add((*path, "input", name), "a path input", f"{{{name}}} in the path")
-        if not action.code and not action.path.startswith("/"):
+        is_whole = bool(action.base_url) and not action.path
+        if not action.code and not is_whole and not action.path.startswith("/"):
             self._add((*path, "path"), repr(action.path), "a path that starts with /")
         for name, declared in action.input.items():
             here: Path = (*path, "input", name)
@@ -222,11 +254,17 @@ class _Check:
             self._template((*path, "asks"), check.asks)
             for auth in check.auth:
                 self._known((*path, "auth"), auth, manifest.auth)
+            if check.action in manifest.actions:
+                self._check_auth((*path, "auth"), check.auth, manifest.actions[check.action].auth)
             conditions = {name for name, field in manifest.config.items() if field.type == "condition"}
             if check.expect_config:
                 self._known((*path, "expect_config"), check.expect_config, conditions)
             if check.action in manifest.actions:
                 self._params(path, manifest.actions[check.action], check.params)
+
+    def _check_auth(self, path: Path, asked: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+        if allowed and not set(asked or self._manifest.auth) <= set(allowed):
+            self._add(path, ", ".join(asked) or "nothing", f"only {', '.join(allowed)}, as its action has")
 
     def _params(self, path: Path, action: Action, params: dict[str, object]) -> None:
         for name in params:
@@ -243,31 +281,12 @@ class _Check:
         webhooks = self._manifest.webhooks
         if webhooks is None:
             return
-        for key, field in (("type", webhooks.type), ("id", webhooks.id)):
-            self._one_of(("webhooks", key), header=field.header, pointer=field.pointer)
-            self._tried(("webhooks", key), pointers.parse, field.pointer)
-        for index, handshake in enumerate(webhooks.handshakes):
-            self._tried(("webhooks", "handshakes", index), pointers.parse, handshake.reply)
-        self._verification(("webhooks", "verify"), webhooks.verify)
-
-    def _verification(self, path: Path, verify: Verification) -> None:
-        self._tried((*path, "timestamp_pointer"), pointers.parse, verify.timestamp_pointer)
-        if verify.kind != "none" and not verify.secret:
-            self._add((*path, "secret"), "nothing", "the name of the secret")
-        if verify.kind in ("hmac", "ed25519", "token") and not verify.header:
-            self._add((*path, "header"), "nothing", "the header that holds the proof")
-        if (
-            verify.timestamp_header
-            and "{timestamp}" not in verify.payload
-            and verify.kind != "standard_webhooks"
-        ):
-            self._add((*path, "payload"), "a timestamp that is not signed", "{timestamp} in the payload")
+        for path, found, expected in inbound_problems(webhooks):
+            self._add(("webhooks", *path), found, expected)
+        for path, text in templates(webhooks):
+            self._template(("webhooks", *path), text)
 
 
 def _number_pattern(pattern: str) -> None:
     if not compile_pattern(pattern).groups:
         raise ValueError("found no group, expected one around the number")
-
-
-def _applied(apply: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
-    return [(part, key, text) for part, texts in apply.items() for key, text in texts.items()]

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from integrations.manifest import pointers
-from integrations.manifest.schema import Action, Auth, Input, Manifest
+from integrations.manifest.authentication import Auth
+from integrations.manifest.schema import Action, Input, Manifest
 from integrations.manifest.templates import Template
 
 Place = Literal["path", "query", "header", "body", "variable", "file"]

@@ -15,6 +15,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # A header's name, RFC 9110
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "url": (str,),
+    "endpoint": (str,),
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
@@ -24,7 +25,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "condition": (dict, Condition),
 }
 _NAMES = {
-    "string": "text", "url": "a URL", "integer": "a whole number", "number": "a number",
+    "string": "text", "url": "a URL", "endpoint": "a URL or unix:///PATH",
+    "integer": "a whole number", "number": "a number",
     "boolean": "true or false", "object": "a mapping", "array": "a list",
     "headers": "a mapping of header names to text", "condition": "a condition",
 }  # fmt: skip
@@ -40,7 +42,7 @@ def read_field(value: object, field: ConfigField) -> object:
         raise ValueError(_expected(field))
     if field.enum and str(value) not in field.enum:
         raise ValueError(f"one of {', '.join(field.enum)}")
-    if field.type == "url":
+    if field.type == "url" or (field.type == "endpoint" and not _is_socket(str(value))):
         _check_url(str(value), field)
     if field.type == "headers" and not _are_headers(value):
         raise ValueError(_expected(field) + ", names as tokens and text in ASCII")
@@ -77,6 +79,10 @@ def _are_headers(value: object) -> bool:
         isinstance(name, str) and _TOKEN.fullmatch(name) and fits_header(inputs.text(text))
         for name, text in pairs
     )
+
+
+def _is_socket(value: str) -> bool:
+    return value.startswith("unix:///") and len(value) > len("unix:///") and "\0" not in value
 
 
 def _check_url(value: str, field: ConfigField) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from integrations.execution.outcome import Effect, FailureKind
+from integrations.manifest.authentication import Auth
 from integrations.manifest.conditions import Condition
 from integrations.manifest.evidence import Canary, Deprecation, DeprecationHeader, HealthCheck, StatusPage
 from integrations.manifest.inbound import Webhooks
@@ -49,99 +50,19 @@ class Contract(_Part, frozen=True, kw_only=True):
 
 
 class ConfigField(_Part, frozen=True, kw_only=True):
-    """One value an operator gives for a connection. `type` url also checks scheme and host; headers is a
-    mapping that can be sent; condition is one of conditions.py's.
+    """One value an operator gives for a connection. `type` url also checks scheme and host; endpoint is a url
+    or unix:///PATH, a socket's path; headers is a mapping that can be sent; condition is one of
+    conditions.py's.
     """
 
     type: Literal[
-        "string", "url", "integer", "number", "boolean", "object", "array", "headers", "condition"
+        "string", "url", "endpoint", "integer", "number", "boolean", "object", "array", "headers", "condition"
     ] = "string"
     title: str
     required: bool = False
     default: JSON = msgspec.UNSET
     enum: tuple[str, ...] = ()
     example: str = ""
-
-
-class SecretField(_Part, frozen=True, kw_only=True):
-    """One secret an authentication kind needs. `prefix` is what a right one starts with, to catch a mix-up
-    early.
-    """
-
-    title: str
-    prefix: tuple[str, ...] = ()
-    required: bool = True
-
-
-class Apply(_Part, frozen=True, kw_only=True):
-    """Where a credential goes in a request: header and query values as text with `{secret.name}`."""
-
-    headers: dict[str, str] = {}
-    query: dict[str, str] = {}
-
-
-class _Auth(_Part, frozen=True, kw_only=True, tag_field="kind"):
-    """What every authentication kind has. `scopes` are what the actions of this manifest need at most."""
-
-    title: str = ""
-    secrets: dict[str, SecretField] = {}
-    scopes: tuple[str, ...] = ()
-
-
-class NoAuth(_Auth, frozen=True, kw_only=True, tag="none"):
-    """No credential."""
-
-
-class APIKeyAuth(_Auth, frozen=True, kw_only=True, tag="api_key"):
-    """A fixed key in a header or the query, where `apply` says."""
-
-    apply: Apply
-
-
-class BasicAuth(_Auth, frozen=True, kw_only=True, tag="basic"):
-    """HTTP Basic (RFC 7617) from two secrets or config values, as text."""
-
-    username: str = "{secret.username}"
-    password: str = "{secret.password}"
-
-
-class BearerAuth(_Auth, frozen=True, kw_only=True, tag="bearer"):
-    """A bearer token (RFC 6750), or the same header with another `scheme` word."""
-
-    token: str = "{secret.token}"
-    scheme: str = "Bearer"
-
-
-class OAuth2Auth(_Auth, frozen=True, kw_only=True, tag="oauth2"):
-    """OAuth 2.0 (RFC 6749, 7523): a token fetched from `token_url` and renewed `early` seconds before it
-    expires.
-    """
-
-    grant: Literal["client_credentials", "refresh_token", "jwt_bearer"]
-    token_url: str
-    client_auth: Literal["basic", "body", "private_key_jwt"] = "basic"
-    parameters: dict[str, str] = {}
-    audience: str = ""
-    early: float = 60.0
-    host_pointer: str = ""
-
-
-class AppAuth(_Auth, frozen=True, kw_only=True, tag="github_app"):
-    """GitHub App: an RS256 JWT buys an installation token."""
-
-    app_id: str
-    installation_id: str
-    private_key: str = "{secret.private_key}"
-
-
-class ClientCertificateAuth(_Auth, frozen=True, kw_only=True, tag="client_certificate"):
-    """A TLS client certificate and its key, in PEM."""
-
-    certificate: str = "{secret.certificate}"
-    key: str = "{secret.key}"
-
-
-Auth = NoAuth | APIKeyAuth | BasicAuth | BearerAuth | OAuth2Auth | AppAuth | ClientCertificateAuth
 
 
 class HeaderNumber(_Part, frozen=True, kw_only=True):
@@ -233,12 +154,12 @@ class Paginate(_Part, frozen=True, kw_only=True):
     """How further pages are asked for.
 
     link: the URL in the Link header with rel=next (RFC 8288); cursor: the value at `next` goes into input
-    `cursor`; page: a number that counts up in `page`; offset: `offset` grows by the items received. `size` is
-    the input that holds the page size and `size_default` its value. `more` points to a boolean, where the
-    vendor has one.
+    `cursor`; page: a number that counts up in `page`; offset: `offset` grows by the items received;
+    last_item: the value at `next` of a full page's last item goes into `cursor`. `size` is the input that
+    holds the page size and `size_default` its value. `more` points to a boolean, where the vendor has one.
     """
 
-    kind: Literal["link", "cursor", "page", "offset", "next_url"]
+    kind: Literal["link", "cursor", "page", "offset", "next_url", "last_item"]
     cursor: str = ""
     page: str = ""
     offset: str = ""
@@ -253,28 +174,32 @@ class Input(_Part, frozen=True, kw_only=True):
     """One typed input of an action, and where it goes in the request.
 
     `name` is the wire name (default: the input's own); `to` is a JSON Pointer into a JSON body, or a GraphQL
-    variable. `style` is for arrays in a query: repeated, comma-separated, or `name[]`.
+    variable. `style` is for arrays in a query or form: repeated, comma-separated, `name[]`, or one JSON text.
+    A `filename` is the name of the file that its own `name` sends.
     """
 
-    place: Literal["path", "query", "header", "body", "variable", "file"] = msgspec.field(name="in")
+    place: Literal["path", "query", "header", "body", "variable", "file", "filename"] = msgspec.field(
+        name="in"
+    )
     type: Literal["string", "integer", "number", "boolean", "object", "array", "bytes"] = "string"
     name: str = ""
     to: str = ""
     required: bool = False
     default: JSON = msgspec.UNSET
     enum: tuple[str, ...] = ()
-    style: Literal["repeat", "csv", "brackets"] = "repeat"
+    style: Literal["repeat", "csv", "brackets", "json"] = "repeat"
     description: str = ""
     example: JSON = msgspec.UNSET
 
 
 class Body(_Part, frozen=True, kw_only=True):
-    """A request body. `base` is a constant JSON value that body inputs are put into; `content_type` replaces
-    the kind's own.
+    """A request body. `base` is a constant JSON object or list that body inputs are put into; `whole` names
+    the input that is the whole JSON body instead; `content_type` replaces the kind's own.
     """
 
     kind: Literal["json", "form", "multipart", "text", "bytes"] = "json"
     base: JSON = msgspec.UNSET
+    whole: str = ""
     content_type: str = ""
 
 
@@ -289,10 +214,13 @@ class Action(_Part, frozen=True, kw_only=True):
     """One thing a vendor can do.
 
     `operation` is `contract:operationId` (or `contract:METHOD /path`); `method` and `path` must agree with
-    it. `idempotent` says that a repeat does no harm (default: by method, RFC 9110). `items` points to the
-    list in the answer, `output` to the part that is returned. `graphql` is a document; its variables are
-    inputs. `scopes` are the permissions it needs. `code` says that actions.py makes the
-    requests. `bucket` is the quota bucket it draws on, `cost` how much.
+    it. `base_url` stands in for the manifest's; it and the path may hold `{secret.x}`, and after a `base_url`
+    the path may be empty. `auth` names the authentication kinds it works with (empty: all).
+    `idempotent` says that a repeat does no harm (default: by method, RFC 9110; a GraphQL document's by its
+    effect). `items` points to the list in the answer, `output` to the part that is returned; `output_headers`
+    maps names to answer headers that are returned with it. `graphql` is a document, sent by POST; its
+    variables are inputs. `answer` ndjson is one JSON value a line. `scopes` are the permissions it needs.
+    `code` says that actions.py makes the requests. `bucket` is the quota bucket it draws on, `cost` how much.
     """
 
     title: str
@@ -300,6 +228,8 @@ class Action(_Part, frozen=True, kw_only=True):
     operation: str = ""
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
     path: str = ""
+    base_url: str = ""
+    auth: tuple[str, ...] = ()
     input: dict[str, Input] = {}
     body: Body | None = None
     headers: dict[str, str] = {}
@@ -310,7 +240,8 @@ class Action(_Part, frozen=True, kw_only=True):
     paginate: str = ""
     items: str = ""
     output: str = ""
-    answer: Literal["json", "text", "bytes", "none"] = "json"
+    output_headers: dict[str, str] = {}
+    answer: Literal["json", "ndjson", "text", "bytes", "none"] = "json"
     scopes: tuple[str, ...] = ()
     bucket: str = ""
     cost: float = 1.0
@@ -322,7 +253,9 @@ class Manifest(_Part, frozen=True, kw_only=True):
     """A vendor as data.
 
     `hosts` is the exact allow-list of where its requests may go (or `{config.base_url}`: the host of that
-    value); `host_suffixes` what a host learned at run time must end in. `socket` is a unix socket's path.
+    value); `host_suffixes` what a host learned at run time must end in. `socket` is a unix socket's path
+    (empty: TCP), which `{config.x|unix_path}` takes from an endpoint. `granted_scopes` is the header in which
+    answers name the scopes a credential has; `implied_scopes` are those that a scope contains.
     `capabilities` maps a name to action names; each action belongs to at least one. `code` allows actions.py.
     """
 
@@ -351,4 +284,5 @@ class Manifest(_Part, frozen=True, kw_only=True):
     deprecations: tuple[Deprecation, ...] = ()
     deprecation_headers: tuple[DeprecationHeader, ...] = ()
     granted_scopes: str = ""
+    implied_scopes: dict[str, tuple[str, ...]] = {}
     code: bool = False

@@ -55,8 +55,21 @@ FUNCTIONS: dict[str, Callable[[str], str]] = {
     "trim_slash": lambda text: text.rstrip("/"),
     "host": lambda text: urlsplit(text).hostname or "",
     "segments": segments,
+    "jobs": lambda text: "/job/".join(_segment(part) for part in text.split("/")),
+    "odata": lambda text: "'" + quote(text.replace("'", "''"), safe="") + "'",
+    "unix_path": lambda text: text.removeprefix("unix://") if text.startswith("unix://") else "",
+    "http_origin": lambda text: "http://localhost" if text.startswith("unix://") else text,
 }
-"""The closed list of functions with a value. `segments` is for paths, and encodes for itself."""
+"""The closed list of functions with a value.
+
+Of an endpoint, `unix_path` is the socket's path (empty for a URL), `http_origin` the URL that requests to it
+are made for.
+`segments`, `jobs` and `odata` are for paths, and encode for themselves: a path whose slashes are meant;
+Jenkins' folders, each under `/job/`; a string literal of OData (quotes around it, and doubled within).
+"""
+
+ENCODING = frozenset({"segments", "jobs", "odata"})
+"""The functions that give text fit for a path."""
 
 
 class Template:
@@ -104,7 +117,7 @@ class Template:
         value = lookup(name)
         if function:
             value = FUNCTIONS[function](value)
-        if self._position is Position.PATH and function != "segments":
+        if self._position is Position.PATH and function not in ENCODING:
             return _segment(value)
         if self._position is Position.HEADER and not fits_header(value):
             raise UnfitValueError(f"{name} holds a character that no header may")

@@ -6,17 +6,17 @@ from typing import assert_never
 
 import msgspec
 
-from integrations.manifest.schema import (
+from integrations.manifest.authentication import (
     APIKeyAuth,
     AppAuth,
     Auth,
     BasicAuth,
     BearerAuth,
     ClientCertificateAuth,
-    Manifest,
     NoAuth,
     OAuth2Auth,
 )
+from integrations.manifest.schema import Manifest
 from integrations.manifest.templates import Template
 from integrations.simulator.messages import Request
 

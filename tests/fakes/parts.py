@@ -15,7 +15,8 @@ from integrations.connection import Connection, Labels
 from integrations.errors import UnknownAction, UnknownIntegration
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
-from integrations.manifest.schema import Action, BearerAuth, Input, Manifest, Vendor
+from integrations.manifest.authentication import BearerAuth
+from integrations.manifest.schema import Action, Input, Manifest, Vendor
 from integrations.signals import BreakerState, Evidence, Health, HealthChange, OperatorAction
 from monitors.report import CapabilityHealth, IntegrationHealth, IntegrationMetrics, MinuteStats, Pause
 from tests.fakes.clock import FakeClock

@@ -11,8 +11,9 @@ from integrations.credentials.opening import open_credential
 from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
 from integrations.manifest.answers import AnswerReader
+from integrations.manifest.authentication import BasicAuth
 from integrations.manifest.contract import evidence, wire_name
-from integrations.manifest.schema import BasicAuth, Input, Manifest
+from integrations.manifest.schema import Input, Manifest
 from integrations.manifest.values import Values
 from tests.contract.examples import config_of, params_of, plan_of
 from tests.fakes.clock import FakeClock

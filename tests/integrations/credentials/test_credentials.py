@@ -8,8 +8,7 @@ from integrations.credentials.opening import UnsupportedKindError, open_credenti
 from integrations.credentials.secret import Secret
 from integrations.errors import ConfigurationError
 from integrations.integration import Integration
-from integrations.manifest.schema import (
-    Action,
+from integrations.manifest.authentication import (
     APIKeyAuth,
     AppAuth,
     Apply,
@@ -17,12 +16,11 @@ from integrations.manifest.schema import (
     BasicAuth,
     BearerAuth,
     ClientCertificateAuth,
-    Manifest,
     NoAuth,
     OAuth2Auth,
     SecretField,
-    Vendor,
 )
+from integrations.manifest.schema import Action, Manifest, Vendor
 from integrations.manifest.templates import UnfitValueError
 from integrations.manifest.values import Values
 from tests.fakes.clock import FakeClock
