@@ -42,6 +42,14 @@ class UnknownAction(LookupError):  # noqa: N818 - the same
         super().__init__(_unknown(f"action of {vendor}", action, known))
 
 
+class UnfitAction(UnknownAction):
+    """The vendor has the action, but not for the way an integration authenticates."""
+
+    def __init__(self, integration: str, action: str, *, auth: str, wanted: Iterable[str]) -> None:
+        text = f"{action} works with auth {' or '.join(sorted(wanted))}; {integration} has {auth}"
+        LookupError.__init__(self, text)
+
+
 class InvalidParams(ValueError):  # noqa: N818 - the same
     """The params do not fit the action; `problems` are all that are wrong, by param."""
 

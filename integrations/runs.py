@@ -127,7 +127,7 @@ class ActionRun:
         if not outcome.ok or answer.reply is None:
             return _Page(outcome, [], None)
         items = list(outcome.data) if isinstance(outcome.data, list) else []
-        following = next_page(paginate, answer.reply, params, items=len(items))
+        following = next_page(paginate, answer.reply, params, items=items)
         leads_to_itself = following is not None and following.url == str(request.url)
         return _Page(outcome, items, None if leads_to_itself else following)
 

@@ -10,6 +10,8 @@ import email.utils
 import re
 from collections.abc import Callable
 
+import msgspec
+
 from integrations.execution.call import QuotaReading, Verdict
 from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
@@ -62,12 +64,13 @@ class AnswerReader:
 
     def verdict(self, reply: Reply, action: Action) -> Verdict:
         """What the answer means for this action; a good answer that cannot be read is malformed."""
-        rule = next((rule for rule in self._errors.rules if holds(rule.when, reply)), None)
+        numbered = enumerate(self._errors.rules)
+        number, rule = next(((place, one) for place, one in numbered if holds(one.when, reply)), (0, None))
         readings = tuple(self._readings(reply))
         code = self._word(reply, (rule.code if rule else "") or self._errors.code)
         kind = self._kind(rule, code, reply.status)
         if kind is None:
-            return self._good(reply, action, readings)
+            return self._good(reply, action, rule=_named(number, rule), readings=readings)
         wait = self._wait(reply, readings) if kind is FailureKind.THROTTLED or reply.status == 503 else None
         if wait is None and kind is FailureKind.THROTTLED and rule is not None:
             wait = rule.wait
@@ -77,24 +80,30 @@ class AnswerReader:
             detail=self._detail(reply, rule=rule, action=action, kind=kind),
             retry_after=wait,
             retryable=rule.retry if rule else _retryable(reply.status),
+            rule=_named(number, rule),
             readings=readings,
         )
 
     def output(self, reply: Reply, action: Action) -> object:
-        """The part of a good answer that the action returns: JSON values, text, or bytes as text."""
-        match action.answer:
-            case "none":
-                return None
-            case "json":
-                value = reply.json() if reply.body else None
-                place = pointers.get(value, action.items or action.output)
-                return None if place is pointers.MISSING else place
-            case _:
-                return reply.text()
+        """The part of a good answer that the action returns: JSON values, text, or bytes as text.
 
-    def _good(self, reply: Reply, action: Action, readings: tuple[QuotaReading, ...]) -> Verdict:
-        detail = _misread(reply, action) if action.answer == "json" else ""
-        return Verdict(kind=FailureKind.MALFORMED if detail else None, detail=detail, readings=readings)
+        With `output_headers` it is an object that holds the headers too, None where one was not sent; what
+        is no object itself stands under `body`.
+        """
+        data = _data(reply, action)
+        if not action.output_headers:
+            return data
+        named = {name: reply.headers.get(wire.lower()) for name, wire in action.output_headers.items()}
+        if isinstance(data, dict):
+            return {**data, **named}
+        return named if data is None or data == "" else {"body": data, **named}
+
+    def _good(
+        self, reply: Reply, action: Action, *, rule: str, readings: tuple[QuotaReading, ...]
+    ) -> Verdict:
+        detail = _misread(reply, action) if action.answer in ("json", "ndjson") else ""
+        kind = FailureKind.MALFORMED if detail else None
+        return Verdict(kind=kind, detail=detail, rule=rule, readings=readings)
 
     def _kind(self, rule: ErrorRule | None, code: str, status: int) -> FailureKind | None:
         if rule is None:
@@ -200,6 +209,25 @@ def _seconds(text: str, unit: str, now: float) -> float:
     return seconds - now if unit.startswith("epoch") else seconds
 
 
+def _data(reply: Reply, action: Action) -> object:
+    match action.answer:
+        case "none":
+            return None
+        case "json":
+            value = reply.json() if reply.body else None
+            place = pointers.get(value, action.items or action.output)
+            return None if place is pointers.MISSING else place
+        case "ndjson":
+            return _lines(reply)
+        case _:
+            return reply.text()
+
+
+def _lines(reply: Reply) -> list[object]:
+    """The values of newline-delimited JSON; empty lines part nothing."""
+    return [msgspec.json.decode(line) for line in reply.body.splitlines() if line.strip()]
+
+
 def _misread(reply: Reply, action: Action) -> str:
     """Why a good answer cannot be taken for the JSON that the action gives; empty when it can.
 
@@ -208,7 +236,7 @@ def _misread(reply: Reply, action: Action) -> str:
     if not reply.body and (reply.status != 200 or action.method == "HEAD"):
         return ""
     try:
-        value = reply.json()
+        value = _lines(reply) if action.answer == "ndjson" else reply.json()
     except UNREADABLE:
         return f"the answer (status {reply.status}) is not JSON"
     wants_list = bool(action.items or action.paginate)
@@ -232,6 +260,11 @@ def _header_text(place: HeaderNumber, reply: Reply) -> str:
         return text
     match = compile_pattern(place.pattern).search(text)
     return (match[1] or "") if match else ""
+
+
+def _named(number: int, rule: ErrorRule | None) -> str:
+    """Which rule decided, as its place in the manifest."""
+    return "" if rule is None else f"errors.rules[{number}]"
 
 
 def _retryable(status: int) -> bool | None:

@@ -1,5 +1,6 @@
 """What types alone cannot say of a manifest: that its names, templates, pointers and patterns agree."""
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
@@ -30,8 +31,14 @@ def problems(manifest: Manifest, document: Document) -> list[Problem]:
     return check.found
 
 
-_PAGED_BY = {"cursor": ("cursor", "next"), "page": ("page",), "offset": ("offset",), "next_url": ("next",),
-    "last_item": ("cursor", "next")}
+_SECRET = re.compile(r"\{secret\.([a-z0-9_]+)")
+_PAGED_BY = {
+    "cursor": ("cursor", "next"),
+    "page": ("page",),
+    "offset": ("offset",),
+    "next_url": ("next",),
+    "last_item": ("cursor", "next"),
+}
 
 
 class _Check:
@@ -73,7 +80,8 @@ class _Check:
         manifest = self._manifest
         self._template(("base_url",), manifest.base_url)
         self._template(("vendor", "called"), manifest.vendor.called)
-        secrets = {f"secret.{name}" for auth in manifest.auth.values() for name in auth.secrets}
+        # Only where a whole address is a secret may a host come out of one.
+        secrets = _secrets_in(action.base_url for action in manifest.actions.values())
         for index, host in enumerate(manifest.hosts):
             self._template(("hosts", index), host, secrets)
         for name, text in manifest.headers.items():
@@ -101,7 +109,8 @@ class _Check:
             for keys, text in authentication_texts(auth)
             for used in self._template((*path, *keys), text, secrets)
         }
-        for secret in sorted(secrets - used):
+        addresses = (text for action in manifest.actions.values() for text in (action.base_url, action.path))
+        for secret in sorted(secrets - used - _secrets_in(addresses)):
             self._add((*path, "secrets", secret[7:]), "a secret that is not used", "a use of it")
         for keys, found, expected in authentication_problems(
             auth, hosts=manifest.hosts, actions=manifest.actions
@@ -152,6 +161,7 @@ class _Check:
         self._idempotency((*path, "idempotency"), action)
         self._inputs(path, action)
         self._sent(path, action)
+        self._files(path, action)
 
     def _sent(self, path: Path, action: Action) -> None:
         """What belongs together in how it is sent and read."""
@@ -159,13 +169,14 @@ class _Check:
             self._add((*path, "method"), action.method, "POST, by which a GraphQL document is sent")
         for auth in action.auth:
             self._known((*path, "auth"), auth, self._manifest.auth)
-        if action.body is not None and action.body.whole:
-            whole = action.input.get(action.body.whole)
-            if whole is None or whole.place != "body" or action.body.kind != "json":
-                self._add((*path, "body", "whole"), repr(action.body.whole), "an input in a JSON body")
+        whole = action.body.whole if action.body is not None else ""
+        if whole and (whole not in action.input or action.input[whole].place != "body"):
+            self._add((*path, "body", "whole"), repr(whole), "an input in the body")
         for name in action.output_headers:
             if not name.isidentifier():
                 self._add((*path, "output_headers"), repr(name), "a name for the data, such as location")
+
+    def _files(self, path: Path, action: Action) -> None:
         files = {one.name or name for name, one in action.input.items() if one.place == "file"}
         for name, one in action.input.items():
             if one.place == "filename":
@@ -173,8 +184,11 @@ class _Check:
 
     def _secrets(self, action: Action) -> set[str]:
         """The secrets that every authentication kind of an action has."""
-        kinds = [self._manifest.auth[name] for name in action.auth or self._manifest.auth
-                 if name in self._manifest.auth]
+        kinds = [
+            self._manifest.auth[name]
+            for name in action.auth or self._manifest.auth
+            if name in self._manifest.auth
+        ]
         each = [{f"secret.{secret}" for secret in kind.secrets} for kind in kinds]
         return set.intersection(*each) if each else set()
 
@@ -285,6 +299,10 @@ class _Check:
             self._add(("webhooks", *path), found, expected)
         for path, text in templates(webhooks):
             self._template(("webhooks", *path), text)
+
+
+def _secrets_in(texts: Iterable[str]) -> set[str]:
+    return {f"secret.{name}" for text in texts for name in _SECRET.findall(text)}
 
 
 def _number_pattern(pattern: str) -> None:

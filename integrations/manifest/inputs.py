@@ -66,9 +66,12 @@ def text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def query(name: str, value: object, style: Literal["repeat", "csv", "brackets"]) -> list[tuple[str, str]]:
-    """A query parameter's pairs; `style` is for lists."""
-    if not isinstance(value, (list, tuple)):
+Style = Literal["repeat", "csv", "brackets", "json"]
+
+
+def pairs(name: str, value: object, style: Style) -> list[tuple[str, str]]:
+    """The pairs of a query parameter or a form's field; `style` is for lists."""
+    if style == "json" or not isinstance(value, (list, tuple)):
         return [(name, text(value))]
     if style == "csv":
         return [(name, ",".join(map(text, value)))]

@@ -1,7 +1,7 @@
 """Finds the next page of an answer, as the manifest's `paginate` says."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from integrations.execution.transport import Reply
@@ -26,9 +26,11 @@ def sized(paginate: Paginate, params: Mapping[str, object]) -> dict[str, object]
     return dict(params)
 
 
-def next_page(paginate: Paginate, reply: Reply, params: Mapping[str, object], *, items: int) -> Next | None:
-    """The page after this answer, which held `items` items and was asked for with `params`; None after the
-    last, and where a cursor leads to itself.
+def next_page(
+    paginate: Paginate, reply: Reply, params: Mapping[str, object], *, items: Sequence[object]
+) -> Next | None:
+    """The page after this answer, which held `items` and was asked for with `params`; None after the last,
+    and where a cursor leads to itself.
     """
     if paginate.kind == "link":
         url = _link(reply.headers.get("link", "")[:8192])
@@ -38,7 +40,16 @@ def next_page(paginate: Paginate, reply: Reply, params: Mapping[str, object], *,
     if paginate.kind in ("cursor", "next_url"):
         value = pointers.get(reply.json(), paginate.next)
         return _named(paginate, value, params) if _is_place(value) else None
-    return _counted(paginate, params, items=items)
+    if paginate.kind == "last_item":
+        return _after(paginate, params, items)
+    return _counted(paginate, params, items=len(items))
+
+
+def _after(paginate: Paginate, params: Mapping[str, object], items: Sequence[object]) -> Next | None:
+    """The page after a full one, by what its last item holds."""
+    is_full = len(items) >= _whole(params.get(paginate.size), paginate.size_default)
+    value = pointers.get(items[-1], paginate.next) if items and (is_full or paginate.more) else None
+    return _named(paginate, value, params) if _is_place(value) else None
 
 
 def _is_place(value: object) -> bool:

@@ -39,8 +39,8 @@ def get(value: object, pointer: str) -> object:
     return value
 
 
-def put(value: dict[str, object], pointer: str, item: object) -> None:
-    """Set the value at `pointer` of a mapping, making the mappings on the way; `/list/-` appends.
+def put(value: dict[str, object] | list[object], pointer: str, item: object) -> None:
+    """Set the value at `pointer`, making the mappings on the way; `/list/-` appends.
 
     Raises:
         ValueError: when the way leads through something that is no mapping or list, or is empty.

@@ -14,7 +14,9 @@ import httpx
 import msgspec
 
 from integrations.clock import Clock
+from integrations.credentials.secret import Secret
 from integrations.errors import InvalidParams
+from integrations.execution.outcome import Effect
 from integrations.manifest import inputs, pointers
 from integrations.manifest.hosts import ForeignHostError, Origins
 from integrations.manifest.schema import Action, Input, Manifest
@@ -34,21 +36,31 @@ class _Placed(NamedTuple):
     path: dict[str, str]
     query: list[tuple[str, str]]
     headers: dict[str, str]
-    body: dict[str, object]
+    body: dict[str, object] | list[object]
     files: dict[str, bytes]
+    filenames: dict[str, str]
 
 
 class RequestPlan:
     """How one action's requests are made for one connection."""
 
     def __init__(
-        self, manifest: Manifest, name: str, *, config: Mapping[str, object], origins: Origins, clock: Clock
+        self,
+        manifest: Manifest,
+        name: str,
+        *,
+        config: Mapping[str, object],
+        origins: Origins,
+        clock: Clock,
+        secrets: Mapping[str, Secret] | None = None,
     ) -> None:
         self.name = name
         self.action: Action = manifest.actions[name]
         self._origins = origins
-        self._values = Values(config, clock=clock)
-        self._base = Template(manifest.base_url).fill(self._values).rstrip("/")
+        self._values = Values(config, clock=clock, secrets=secrets)
+        self._base = Template(self.action.base_url or manifest.base_url)
+        is_secret = any(name.startswith("secret.") for name in self._base.names)
+        self._address = "" if is_secret else self._base.fill(self._values).rstrip("/")
         self._path = Template(self.action.path, position=Position.PATH)
         self._headers = {
             key.lower(): Template(text, position=Position.HEADER)
@@ -61,6 +73,8 @@ class RequestPlan:
         """Whether a repeat does no harm: as the manifest says, else by method (RFC 9110, 9.2.2)."""
         if self.action.idempotent is not None:
             return self.action.idempotent
+        if self.action.graphql:
+            return self.action.effect == Effect.READ
         return self.action.method in IDEMPOTENT_METHODS
 
     def check(self, params: Mapping[str, object]) -> dict[str, object]:
@@ -99,8 +113,10 @@ class RequestPlan:
             return self._request(url, {**self._filled_headers(), **placed.headers}, placed)
         except UnfitValueError as error:
             raise InvalidParams(self.name, {"path": str(error)}) from error
-        except httpx.InvalidURL as error:
-            raise InvalidParams(self.name, {"address": "the values make it too long"}) from error
+        except httpx.InvalidURL:
+            # What it says quotes the address, which may hold a secret.
+            reason = "the values make it no address, or too long a one"
+            raise InvalidParams(self.name, {"address": reason}) from None
         except UnicodeError as error:
             raise InvalidParams(
                 self.name, {"text": "a value of path, query or body is no Unicode"}
@@ -122,7 +138,8 @@ class RequestPlan:
 
     def _url(self, placed: _Placed) -> httpx.URL:
         path = self._path.fill(self._lookup(placed.path))
-        url = self._origins.check(httpx.URL(self._base + path))
+        address = self._address or self._base.fill(self._values).rstrip("/")
+        url = self._origins.check(httpx.URL(address + path))
         query = [(name, template.fill(self._values)) for name, template in self._query.items()]
         pairs = (*query, *placed.query)
         return url.copy_merge_params(httpx.QueryParams(pairs)) if pairs else url
@@ -135,7 +152,7 @@ class RequestPlan:
         return lambda name: path[name] if name in path else self._values(name)
 
     def _place(self, params: Mapping[str, object]) -> _Placed:
-        placed = _Placed(path={}, query=[], headers={}, body=self._base_body(), files={})
+        placed = _Placed(path={}, query=[], headers={}, body=self._base_body(), files={}, filenames={})
         problems: dict[str, str] = {}
         for name, declared in self.action.input.items():
             if name not in params:
@@ -148,9 +165,9 @@ class RequestPlan:
             raise InvalidParams(self.name, problems)
         return placed
 
-    def _base_body(self) -> dict[str, object]:
+    def _base_body(self) -> dict[str, object] | list[object]:
         base = self.action.body.base if self.action.body is not None else msgspec.UNSET
-        return copy.deepcopy(base) if isinstance(base, dict) else {}
+        return copy.deepcopy(base) if isinstance(base, (dict, list)) else {}
 
     def _add_key(self, placed: _Placed, key: str | None) -> None:
         place = self.action.idempotency
@@ -164,23 +181,43 @@ class RequestPlan:
         else:
             pointers.put(placed.body, place.to, key)
 
+    def _whole(self, placed: _Placed) -> object:
+        """The value of the one input that is all of the JSON body; nothing where it is not given."""
+        name = self.action.body.whole if self.action.body is not None else ""
+        wire = self.action.input[name].name or name
+        return placed.body.get(wire) if isinstance(placed.body, dict) else None
+
+    def _form(self, placed: _Placed) -> dict[str, str | list[str]]:
+        """A form's fields: a list's items apart, in the style of its input, all else as text."""
+        styles = {(one.name or name): one.style for name, one in self.action.input.items()}
+        fields: dict[str, list[str]] = {}
+        body = placed.body if isinstance(placed.body, dict) else {}
+        for name, value in body.items():
+            for wire, text in inputs.pairs(name, value, styles.get(name, "json")):
+                fields.setdefault(wire, []).append(text)
+        return {wire: texts[0] if len(texts) == 1 else texts for wire, texts in fields.items()}
+
     def _request(self, url: httpx.URL, headers: dict[str, str], placed: _Placed) -> httpx.Request:
         method = self.action.method
         if self.action.graphql:
-            content = {"query": self.action.graphql, "variables": placed.body}
-            return httpx.Request("POST", url, headers=headers, json=content)
+            document = {"query": self.action.graphql, "variables": placed.body}
+            return httpx.Request("POST", url, headers=headers, json=document)
         if self.action.body is None:
             return httpx.Request(method, url, headers=headers)
         if self.action.body.content_type:
             headers = {**headers, "content-type": self.action.body.content_type}
         match self.action.body.kind:
             case "json":
-                return httpx.Request(method, url, headers=headers, json=placed.body)
+                content = placed.body if not self.action.body.whole else self._whole(placed)
+                return httpx.Request(method, url, headers=headers, json=content)
             case "form":
-                return httpx.Request(method, url, headers=headers, data=_form(placed.body))
+                return httpx.Request(method, url, headers=headers, data=self._form(placed))
             case "multipart":
-                files = {name: (name, content) for name, content in placed.files.items()}
-                return httpx.Request(method, url, headers=headers, data=_form(placed.body), files=files)
+                files = {
+                    name: (placed.filenames.get(name, name), content)
+                    for name, content in placed.files.items()
+                }
+                return httpx.Request(method, url, headers=headers, data=self._form(placed), files=files)
             case _:
                 return httpx.Request(method, url, headers=headers, content=_single(placed))
 
@@ -191,20 +228,19 @@ def _put(placed: _Placed, name: str, *, declared: Input, value: object) -> None:
         case "path":
             placed.path[name] = inputs.text(value)
         case "query":
-            placed.query.extend(inputs.query(wire, value, declared.style))
+            placed.query.extend(inputs.pairs(wire, value, declared.style))
         case "header":
             placed.headers[wire.lower()] = inputs.header(inputs.text(value))
         case "file":
             placed.files[wire] = inputs.raw(value)
+        case "filename":
+            placed.filenames[wire] = inputs.header(inputs.text(value))
         case _:
             pointers.put(placed.body, declared.to or "/" + inputs.escape(wire), value)
 
 
-def _form(body: Mapping[str, object]) -> dict[str, str]:
-    return {name: inputs.text(value) for name, value in body.items()}
-
-
 def _single(placed: _Placed) -> bytes:
     """The one value that is the whole body of a text or bytes request."""
-    values: Iterable[object] = [*placed.body.values(), *placed.files.values()]
+    body = placed.body if isinstance(placed.body, dict) else {}
+    values: Iterable[object] = [*body.values(), *placed.files.values()]
     return inputs.raw(next(iter(values), b""))

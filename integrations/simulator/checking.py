@@ -56,7 +56,7 @@ class _Sent:
                 return _at(self._body, field.to or f"/{wire}")
             case "variable":
                 return _at(self._body, f"/variables{field.to or f'/{wire}'}")
-            case "file":
+            case "file" | "filename":
                 return self._request.body or None
 
     def lacks(self, fact: contract.Operation) -> list[str]:

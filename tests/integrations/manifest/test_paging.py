@@ -23,7 +23,7 @@ def reply(body: object = None, link: str = "") -> Reply:
     ],
 )
 def test_links_of_rfc_8288(link: str, url: str | None) -> None:
-    found = next_page(Paginate(kind="link"), reply(link=link), {}, items=1)
+    found = next_page(Paginate(kind="link"), reply(link=link), {}, items=[{}])
 
     assert (found.url if found else None) == url
 
@@ -54,7 +54,7 @@ OFFSET = Paginate(kind="offset", offset="from", size="size", size_default=2, mor
 def test_where_the_next_page_is(
     paginate: Paginate, body: object, params: dict[str, object], items: int, found: Next | None
 ) -> None:
-    assert next_page(paginate, reply(body), params, items=items) == found
+    assert next_page(paginate, reply(body), params, items=[{}] * items) == found
 
 
 def test_the_page_size_is_the_callers_or_the_manifests() -> None:
