@@ -104,8 +104,36 @@ _LIMITS = (
         "throttled_until_timestamp_seconds", _BUCKET, "Until when the vendor asked for quiet; past when not."
     ),
     _counter("executor_errors", _ONE, "Exceptions inside the executor, which a call must never see."),
+    _gauge("fault_injected", _ONE, "1 while an operator injects faults; absent where there was none yet."),
+    _counter("faults_injected", (*_ONE, "kind"), "Injected faults that struck a request, by kind of fault."),
     _counter("execution_save_errors", (), "Failed attempts to save breakers and limits for the next start."),
     _gauge("pool_orphans", _ONE, "Connections that were lost to cancelled calls and are being replaced."),
+)
+_VENDORS_WORD = (
+    _gauge(
+        "vendor_status",
+        ("vendor", "indicator"),
+        "1 for what a vendor's status page says, 0 otherwise; absent while it is not known.",
+    ),
+    _gauge(
+        "vendor_notice_lag_seconds",
+        _LINE,
+        "How long after our own detection the vendor announced its trouble; below 0: before.",
+    ),
+    _counter("vendor_notices", ("vendor", "kind"), "Changes of status pages, and things that are to end."),
+    _counter(
+        "status_page_reads",
+        ("vendor", "result"),
+        "Readings of status pages: read, unchanged, failed (no good answer) or unreadable.",
+    ),
+    _gauge(
+        "deprecation_sunset_timestamp_seconds",
+        (*_LINE, "action"),
+        "When an action ends by the vendor's word; no action is the vendor as a whole.",
+    ),
+    _counter("contract_drift", (*_LINE, "action"), "Answers seen that no longer fit the vendor's contract."),
+    _counter("canaries", (*_HEALTH, "outcome"), "Canaries, by result: ok or the kind of failure."),
+    _counter("canary_leftovers", _HEALTH, "Things a canary made and could not, or not surely, take back."),
 )
 _HEALTH_ROWS = (
     _counter("checks", (*_HEALTH, "outcome"), "Checks, by result: ok, the kind of failure, or skipped."),
@@ -130,6 +158,7 @@ _HEALTH_ROWS = (
     ),
     _gauge("certificate_expiry_timestamp_seconds", _ONE, "When the certificate seen last expires."),
     _counter("credential_notices", (*_LINE, "event"), "Credentials that were rejected or read again."),
+    *_VENDORS_WORD,
     _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
     _counter("operator_actions", ("action",), "What people and programs did through the API."),
 )

@@ -45,6 +45,16 @@ class Evidence(StrEnum):
     OPERATOR = "operator"
 
 
+class Indicator(StrEnum):
+    """How a vendor says that it is, on its status page."""
+
+    OPERATIONAL = "operational"
+    MAINTENANCE = "maintenance"
+    DEGRADED = "degraded"
+    PARTIAL_OUTAGE = "partial_outage"
+    MAJOR_OUTAGE = "major_outage"
+
+
 class _Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="signal"):
     """What all signals carry. `seq` is given by the bus: rising by one within a process."""
 
@@ -57,7 +67,8 @@ class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
 
     `run_id` names the action it belongs to (an action may take several requests), `step` says which
     (`page-2`, `request`). `queued` is the time spent waiting for quota and bulkhead. `breaker_state` is the
-    state that admitted or refused it. Holds all that a replay of a policy needs.
+    state that admitted or refused it. `injected`: an operator's fault struck an attempt of it. Holds all that
+    a replay of a policy needs.
     """
 
     call_id: str
@@ -87,6 +98,7 @@ class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
     span_id: str = ""
     parent_span_id: str = ""
     sampled: bool = False
+    injected: bool = False
 
 
 class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
@@ -96,6 +108,7 @@ class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
     `kind` and `detail` are the outcome's. `evidence_health` is what this result alone says; the confirmed
     health may differ. A check that did not run because the vendor asked for quiet has `ran` false. `phases`
     are told of one that had a connection of its own, `certificate_ends_at` (UTC seconds) of one over TLS.
+    `injected`: an operator's fault struck it.
     """
 
     integration: str
@@ -114,6 +127,7 @@ class CheckResult(_Signal, frozen=True, kw_only=True, tag="check_result"):
     evidence_health: Health = Health.UNKNOWN
     phases: Phases | None = None
     certificate_ends_at: float | None = None
+    injected: bool = False
 
 
 class BreakerTransition(_Signal, frozen=True, kw_only=True, tag="breaker_transition"):
@@ -168,6 +182,45 @@ class CredentialNotice(_Signal, frozen=True, kw_only=True, tag="credential_notic
     vendor: str
     event: str
     detail: str = ""
+
+
+class VendorNotice(_Signal, frozen=True, kw_only=True, tag="vendor_notice"):
+    """What a vendor says of itself. `kind` status: its status page changed, for the `integrations` that depend
+    on the same `components`; `started_at` and `announced_at` are by the vendor's word, `lag` is how many
+    seconds after our own detection it said so (below 0: before). `kind` deprecation: an `action` (empty: the
+    vendor as a whole) is to end, at `sunset_at` where a day is known, as `source` says: header or manifest.
+    Times are UTC seconds.
+    """
+
+    vendor: str
+    kind: str
+    integrations: tuple[str, ...] = ()
+    indicator: Indicator = Indicator.OPERATIONAL
+    before: Indicator = Indicator.OPERATIONAL
+    components: tuple[str, ...] = ()
+    title: str = ""
+    url: str = ""
+    started_at: float | None = None
+    announced_at: float | None = None
+    lag: float | None = None
+    action: str = ""
+    sunset_at: float | None = None
+    source: str = ""
+
+
+class ContractDrift(_Signal, frozen=True, kw_only=True, tag="contract_drift"):
+    """Answers of an action no longer fit the shape that the vendor's contract gives them, at `pointer`.
+
+    `expected` and `found` are JSON types, never values; `seen` counts the answers since it was told last.
+    """
+
+    integration: str
+    vendor: str
+    action: str
+    pointer: str
+    expected: str
+    found: str
+    seen: int = 1
 
 
 class WebhookReceipt(_Signal, frozen=True, kw_only=True, tag="webhook_receipt"):
@@ -231,6 +284,8 @@ Signal = (
     | QuotaSample
     | HealthChange
     | CredentialNotice
+    | VendorNotice
+    | ContractDrift
     | WebhookReceipt
     | OperatorAction
     | ConfigChange

@@ -7,12 +7,14 @@ retries, publishes one CallRecord a call, and keeps what must survive a restart.
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import httpx
 
 from integrations.clock import Clock
 from integrations.execution.call import Answer, Call, LineSpec
 from integrations.execution.hedging import attempt_hedged
+from integrations.execution.injection import Faults
 from integrations.execution.line import Line
 from integrations.execution.outcome import FailureKind, Origin
 from integrations.execution.pool import Pools
@@ -21,6 +23,8 @@ from integrations.execution.record import tell, turn_away
 from integrations.execution.retry import Retries
 from integrations.execution.run import Run
 from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
+from integrations.execution.trace import Stage
+from integrations.execution.traced import TracedRun, note_retry
 from integrations.execution.transport import HTTPTransport
 from integrations.samples import Sample
 from integrations.signals import BreakerState, Signal
@@ -39,7 +43,7 @@ class Executor:
     """Makes calls under the limits of their integrations.
 
     `transport` opens the connections of an integration (default: a pool of its own); `drain` is how many
-    seconds `aclose` waits for calls in flight.
+    seconds `aclose` waits for calls in flight. `faults` are what operators inject.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Executor:
         self._random = random if random is not None else _system_random()
         self._drain = drain
         self._lines: dict[str, Line] = {}
+        self.faults = Faults(self._lines, clock=clock)
         self._saved: dict[str, SavedLine] = {}
         self._shared: dict[tuple[str, str], Allowance] = {}
         self._retired: list[HTTPTransport] = []
@@ -133,7 +138,7 @@ class Executor:
                 record, answer = turn_away(call, route, now=now, utc=self._clock.time(), rng=self._random)
                 self._publish(record)
                 return answer
-        run = Run(call, line, route)
+        run = Run(call, line, route) if call.trace is None else TracedRun(call, line, route)
         line.active += 1
         try:
             await (run.attempt() if line.policy.hedge_after is None else attempt_hedged(run))
@@ -159,8 +164,11 @@ class Executor:
         if run.kind is FailureKind.UNAUTHORIZED:
             await run.attempt_with_fresh_credential()
         attempts = call.max_attempts or (1 if call.origin in _ONE_ATTEMPT else retry.attempts)
-        if attempts > 1 and run.may_go_on():
-            retries = Retries(run, retry, line.budget, attempts=attempts, rng=self._random)
+        if attempts <= 1:
+            run.note(Stage.RETRY, "no retry", "this call makes one attempt")
+        elif run.may_go_on():
+            told = partial(note_retry, run)
+            retries = Retries(run, retry, line.budget, attempts=attempts, rng=self._random, told=told)
             await retries.run(line.sleep)
 
     # What an operator, and a check, say.

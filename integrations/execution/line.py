@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -15,6 +16,7 @@ from integrations.execution.adaptive import ConcurrencyLimit, new_limit
 from integrations.execution.breaker import CircuitBreaker, Transition
 from integrations.execution.call import Call, LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
+from integrations.execution.injection import Injection, Injector, fault_samples
 from integrations.execution.outcome import FailureKind, RejectReason
 from integrations.execution.quota import Allowance, Part, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
@@ -78,6 +80,8 @@ class Line:
         self.is_cut = False
         self.is_changed = False
         self.scopes: set[anyio.CancelScope] = set()
+        self.injector: Injector | None = None
+        self.strikes = Counter[str]()
         self._shared = shared
         self._breakers: dict[str, CircuitBreaker] = {}
         self._quotas: dict[str, VendorQuota] = {}
@@ -157,6 +161,12 @@ class Line:
         self._tell(route.quota)
         return pause
 
+    def give_back(self, route: Route, cost: float) -> None:
+        """Undo what a call took of its quota: its request was never made."""
+        for part in route.parts:
+            part.give_back(cost)
+        self.wake(route.quota.bucket)
+
     def wake(self, bucket: str) -> None:
         """Let those look again who wait for a bucket."""
         for queue in self._queues[bucket].values():
@@ -166,6 +176,8 @@ class Line:
         """Let end what has an end, also when no call comes by."""
         for breaker in self._breakers.values():
             breaker.tick(self.now())
+        if self.fault is None:
+            self.injector = None
 
     async def sleep(self, seconds: float) -> None:
         """Wait between attempts; ends early when the line is cut."""
@@ -188,6 +200,11 @@ class Line:
         self.is_cut = True
         for scope in tuple(self.scopes):
             scope.cancel()
+
+    @property
+    def fault(self) -> Injection | None:
+        """What an operator injects now."""
+        return None if self.injector is None else self.injector.injection
 
     @property
     def in_flight(self) -> int:
@@ -215,6 +232,7 @@ class Line:
                 quota.status(sum(queue.waiting for queue in self._queues[bucket].values()))
                 for bucket, quota in self._quotas.items()
             ),
+            fault=self.fault,
         )
 
     def saved(self) -> SavedLine:
@@ -246,6 +264,7 @@ class Line:
         yield Sample("dialtone_executor_errors_total", (name,), self.errors)
         yield from _breaker_samples(name, status)
         yield from _quota_samples(name, status)
+        yield from fault_samples(name, is_on=status.fault is not None, strikes=self.strikes)
 
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""

@@ -87,13 +87,15 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try of one request.
 
     `start` is seconds after the call began, `duration` seconds on the wire, waits not included.
-    `kind` is None for success, `status` is None when no answer came.
+    `kind` is None for success, `status` is None when no answer came. `injected`: an operator's fault struck
+    it.
     """
 
     start: float
     duration: float
     kind: FailureKind | None = None
     status: int | None = None
+    injected: bool = False
 
 
 class Phases(msgspec.Struct, frozen=True, kw_only=True):

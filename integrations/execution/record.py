@@ -12,6 +12,7 @@ from integrations.execution.call import Answer, Call
 from integrations.execution.line import Route
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason
 from integrations.execution.run import Run
+from integrations.execution.traced import note_turned_away
 from integrations.signals import CallRecord
 
 
@@ -49,6 +50,8 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
         or call.parent_span_id
     ):
         record = _unusual(record, run)
+    if run.line.strikes and any(attempt.injected for attempt in run.attempts):
+        record = replace(record, injected=True)
     return record, Answer(_outcome(run, span_id, duration), reply)
 
 
@@ -75,6 +78,8 @@ def turn_away(
     """Tell of a call that an open circuit refused before anything else was done for it."""
     breaker, state = route.breaker, route.breaker.state
     breaker.rejected += 1
+    if call.trace is not None:
+        note_turned_away(call.trace, call, route, now)
     digits = rng.getrandbits(192).to_bytes(24).hex()
     span_id, detail, retry_after = digits[:16], breaker.refusal, breaker.retry_after(now)
     record = replace(

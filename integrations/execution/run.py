@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 
 import anyio
 import httpx
+from msgspec.structs import replace
 
 from integrations.execution.breaker import REFUSED
 from integrations.execution.call import Call, Verdict, body_bytes
@@ -21,6 +22,7 @@ from integrations.execution.failure import TransportFailure
 from integrations.execution.line import Line, Route
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
 from integrations.execution.retry import is_retryable
+from integrations.execution.trace import Stage
 from integrations.execution.transport import Reply
 
 _K = FailureKind
@@ -31,6 +33,7 @@ class Run:
     """A call and all that happens to it.
 
     `is_barred`: a local limit stands against another attempt. `sent`: bytes of the last one may have left.
+    `is_struck`: an injected fault struck it.
     """
 
     __slots__ = (
@@ -48,6 +51,7 @@ class Run:
         "has_refreshed",
         "is_barred",
         "is_check",
+        "is_struck",
         "kind",
         "line",
         "queued",
@@ -82,7 +86,7 @@ class Run:
         self.attempts: tuple[Attempt, ...] = ()
         self.queued = 0.0
         self.request_bytes = 0
-        self.sent = self.stale = self.is_barred = self.has_refreshed = False
+        self.sent = self.stale = self.is_barred = self.has_refreshed = self.is_struck = False
         self._was_cut_short = self._has_left = self._holds_quota = False
         self._slots: Bulkhead | None = None
         self._permit = REFUSED
@@ -91,6 +95,9 @@ class Run:
     def failed(self) -> "Run":
         """Its last failure: itself."""
         return self
+
+    def note(self, stage: Stage, decision: str, detail: str = "", *, waited: float | None = None) -> None:
+        """Tell the trace; this run has none."""
 
     def remaining(self) -> float:
         """Seconds until its deadline."""
@@ -265,12 +272,13 @@ class Run:
             attempt = Attempt(
                 start=began - self.started, duration=ended - began, kind=self.kind, status=self.status
             )
-            self.attempts = (*self.attempts, attempt)
+            self.attempts = (*self.attempts, replace(attempt, injected=True) if self.is_struck else attempt)
 
     def _send(self, request: httpx.Request) -> Coroutine[None, None, Reply | None]:
         """The sending itself; no timer on single reads, for they lie within the attempt's deadline."""
-        policy = self.line.policy
-        return self.line.transport.send(
+        line, policy = self.line, self.line.policy
+        send = line.transport.send if line.injector is None else line.injector.sender(self, line.transport)
+        return send(
             request,
             connect=policy.connect,
             timeout=math.inf,
@@ -300,7 +308,7 @@ class Run:
         """Drop what an earlier attempt left."""
         self.kind = self.status = self.retry_after = self.retryable = self.reply = None
         self.detail = self.code = ""
-        self.stale = self._was_cut_short = False
+        self.stale = self._was_cut_short = self.is_struck = False
 
     def _fail(self, failure: TransportFailure) -> None:
         self.kind, self.detail, self.status = failure.kind, failure.detail, failure.status
@@ -320,9 +328,8 @@ class Run:
             verdict = self.call.classify(reply)
         except Exception as error:  # noqa: BLE001 - a classifier must be total; one that is not must not leak a slot
             self.line.errors += 1
-            verdict = Verdict(
-                kind=_K.MALFORMED, detail=f"the answer could not be judged: {type(error).__name__}"
-            )
+            detail = f"the answer could not be judged: {type(error).__name__}"
+            verdict = Verdict(kind=_K.MALFORMED, detail=detail)
         if verdict.kind is not None:
             self.kind, self.detail, self.code = verdict.kind, verdict.detail, verdict.code
             self.retry_after, self.retryable = verdict.retry_after, verdict.retryable
@@ -373,7 +380,7 @@ class Run:
             if self._has_left:
                 self.route.quota.settle(self.call.cost)
             else:
-                self._return_quota()
+                self.line.give_back(self.route, self.call.cost)
         if self._slots is not None:
             slots, self._slots = self._slots, None
             slots.leave()
@@ -381,11 +388,6 @@ class Run:
             permit, self._permit = self._permit, REFUSED
             self.route.breaker.release(permit)
         self._has_left = False
-
-    def _return_quota(self) -> None:
-        for part in self.route.parts:
-            part.give_back(self.call.cost)
-        self.line.wake(self.route.quota.bucket)
 
     # The end.
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from integrations.execution.injection import Injection
 from integrations.signals import BreakerState
 
 
@@ -46,7 +47,7 @@ class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """All limits of one integration now. `concurrency` calls may run at once: at most `concurrency_maximum`,
-    fewer while an adaptive limit has come down.
+    fewer while an adaptive limit has come down. `fault` is what an operator injects now.
     """
 
     integration: str
@@ -58,6 +59,7 @@ class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
     breakers: tuple[BreakerStatus, ...]
     quotas: tuple[QuotaStatus, ...]
     concurrency_maximum: int = 0
+    fault: Injection | None = None
 
 
 class SavedBreaker(msgspec.Struct, frozen=True, kw_only=True):

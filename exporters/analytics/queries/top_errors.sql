@@ -1,4 +1,5 @@
 -- What fails most: failed calls by integration, action, kind, status and the vendor's own code.
+-- Calls that an injected fault struck (a game day) are left out.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
 -- @param integration text - Only this integration.
@@ -18,6 +19,7 @@ FROM calls
 WHERE ts >= $from AND ts < $to
     AND kind IS NOT NULL
     AND source = 'live'
+    AND injected IS NOT TRUE
     AND ($integration IS NULL OR integration = $integration)
 GROUP BY integration, action, kind, status, code
 ORDER BY calls DESC, integration, action, kind, status, code

@@ -1,5 +1,6 @@
 -- Who uses which integration how much: runs of actions on behalf of traffic, by caller, integration and action.
 -- A run is one action asked for, however many requests it took; one that shared another's takes none.
+-- Runs that an injected fault struck (a game day) are counted, their failures are not.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
 -- @param integration text - Only this integration.
@@ -11,7 +12,7 @@ SELECT
     action,
     count(DISTINCT run_id) AS runs,
     count(*) FILTER (WHERE source = 'live') AS requests,
-    count(DISTINCT run_id) FILTER (WHERE kind IS NOT NULL) AS runs_with_failure,
+    count(DISTINCT run_id) FILTER (WHERE kind IS NOT NULL AND injected IS NOT TRUE) AS runs_with_failure,
     max(ts) AS last_used
 FROM calls
 WHERE ts >= $from AND ts < $to

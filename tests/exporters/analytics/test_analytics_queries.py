@@ -224,3 +224,28 @@ def test_breaker_history_is_newest_first(folder: Path) -> None:
     found = answer(folder, "breaker_history", signals)
 
     assert [row[8] for row in found] == [2, 1, 0]
+
+
+@pytest.mark.parametrize(("injected", "calls"), [("without", 2), ("with", 3), ("only", 1)])
+def test_performance_leaves_out_what_an_injected_fault_struck_unless_asked(
+    folder: Path, injected: str, calls: int
+) -> None:
+    happened = [
+        call(1),
+        call(2, kind=FailureKind.TIMEOUT),
+        call(3, kind=FailureKind.SERVER_ERROR, injected=True),
+    ]
+
+    rows = answer(folder, "performance", happened, from_="2020-01-01T00:00:00Z", injected=injected)
+
+    assert [row[2] for row in rows] == [calls]
+
+
+def test_failures_that_were_injected_are_no_errors_and_their_runs_are_usage(folder: Path) -> None:
+    happened = [call(1, kind=FailureKind.TIMEOUT), call(2, kind=FailureKind.SERVER_ERROR, injected=True)]
+
+    errors = answer(folder, "top_errors", happened, from_="2020-01-01T00:00:00Z")
+    usage = answer(folder, "usage_by_caller", happened, from_="2020-01-01T00:00:00Z")
+
+    assert [(row[2], row[5]) for row in errors] == [("timeout", 1)]
+    assert [row[3:6] for row in usage] == [(2, 2, 1)]

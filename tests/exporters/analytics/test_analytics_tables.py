@@ -54,7 +54,7 @@ def test_every_field_of_an_attempt_is_in_the_list_of_attempts(tmp_path: Path) ->
 
     pair.close()
     assert [set(attempt) for attempt in found] == [set(Attempt.__struct_fields__)] * 2  # type: ignore[attr-defined] # a list of dicts
-    assert found[1] == {"start": 0.5, "duration": 0.1, "kind": None, "status": 200}  # type: ignore[index] # the same
+    assert found[1] == {"start": 0.5, "duration": 0.1, "kind": None, "status": 200, "injected": False}  # type: ignore[index] # the same
 
 
 def test_every_phase_of_a_check_is_in_the_column_of_phases(tmp_path: Path) -> None:
