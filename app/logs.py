@@ -15,10 +15,12 @@ from integrations.samples import Sample
 from integrations.signals import (
     BreakerTransition,
     ConfigChange,
+    ContractDrift,
     CredentialNotice,
     HealthChange,
     OperatorAction,
     Signal,
+    VendorNotice,
 )
 
 QUEUE_SIZE = 10_000
@@ -121,6 +123,9 @@ class Logs:
         return [plain, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
+_VENDORS_WORD = ("vendor", "kind", "indicator", "components", "title", "action", "sunset_at", "url")
+
+
 class SignalLog:
     """Writes a line for each signal that is a change of state; what happens per call is a metric."""
 
@@ -137,6 +142,10 @@ class SignalLog:
                 self._write("breaker changed", signal, "capability", "before", "after", "reason", "actor")
             case CredentialNotice():
                 self._write("credential", signal, "event", "detail")
+            case VendorNotice():
+                self._write("vendor says", signal, *_VENDORS_WORD)
+            case ContractDrift():
+                self._write("contract drift", signal, "action", "pointer", "expected", "found")
             case OperatorAction():
                 fields = ("action", "capability", "actor", "reason", "expires_at")
                 self._write("operator", signal, *fields, level="info")

@@ -20,10 +20,12 @@ from integrations.signals import (
     BreakerTransition,
     CallRecord,
     CheckResult,
+    ContractDrift,
     CredentialNotice,
     HealthChange,
     OperatorAction,
     Signal,
+    VendorNotice,
     WebhookReceipt,
 )
 
@@ -78,6 +80,8 @@ class MetricTable:
             BreakerTransition: self._transition,
             HealthChange: self._health,
             CredentialNotice: self._credential,
+            VendorNotice: self._vendor,
+            ContractDrift: self._drift,
             WebhookReceipt: self._webhook,
             OperatorAction: self._operator,
             APIRequest: self._request,
@@ -204,6 +208,13 @@ class MetricTable:
     def _credential(self, notice: CredentialNotice) -> None:
         names = (notice.integration, notice.vendor, notice.event)
         self._count("dialtone_credential_notices_total", *names)
+
+    def _vendor(self, notice: VendorNotice) -> None:
+        self._count("dialtone_vendor_notices_total", notice.vendor, notice.kind)
+
+    def _drift(self, drift: ContractDrift) -> None:
+        names = (drift.integration, drift.vendor, drift.action)
+        self._numbers["dialtone_contract_drift_total"].cell(*names).value += drift.seen
 
     def _webhook(self, receipt: WebhookReceipt) -> None:
         names = (receipt.integration, receipt.vendor, receipt.verdict)

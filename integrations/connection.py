@@ -6,6 +6,7 @@ import msgspec
 
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
+from integrations.webhooks.policy import WebhookPolicy
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,6 +83,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     `config` holds the values of the manifest's config fields (JSON values), `auth` names one of the
     manifest's authentication kinds (empty: the only one, or none), `secrets` the values it asks for.
+    `status_components` are the parts of the vendor it depends on, as its status page names them (empty: those
+    of the manifest).
     """
 
     id: str
@@ -94,3 +97,5 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     check: CheckPolicy = CheckPolicy()
     network: NetworkPolicy = NetworkPolicy()
     fallback: Fallback = Fallback()
+    webhooks: WebhookPolicy = WebhookPolicy()
+    status_components: tuple[str, ...] = ()

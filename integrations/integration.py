@@ -1,6 +1,7 @@
 """One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
 
 from collections.abc import Callable
+from functools import cached_property
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
@@ -23,6 +24,7 @@ from integrations.manifest.schema import Manifest
 from integrations.manifest.templates import Template, UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
+from integrations.status_pages.dependents import covers
 
 _SHORTEST_SECRET = 16
 _HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
@@ -77,6 +79,16 @@ class Integration:
     def capabilities(self) -> tuple[str, ...]:
         """The vendor's groups of actions."""
         return tuple(self.manifest.capabilities)
+
+    @cached_property
+    def status_url(self) -> str:
+        """Its vendor's status page; empty where none speaks of this integration."""
+        page = self.manifest.status_page
+        hosts = (Template(host).fill(self._values) for host in self.manifest.hosts)
+        if page is None or not covers(page, filter(None, hosts)):
+            return ""
+        wanted = Template(page.url)
+        return wanted.fill(self._values) if all(map(self._values, wanted.names)) else ""
 
     @property
     def line(self) -> LineSpec:

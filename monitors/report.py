@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from integrations.execution.outcome import FailureKind
-from integrations.signals import Evidence, Health, HealthChange
+from integrations.signals import Evidence, Health, HealthChange, Indicator
 
 
 class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +41,27 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
 
 
+class VendorWord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor's status page says of the components an integration depends on, as read at `read_at`.
+
+    `started_at` is when its trouble began, `announced_at` when it said so, by its own word; UTC seconds.
+    `lag` is how long after our own detection it was announced, in seconds, below 0 when before; None while
+    the integration is not in a bad state, or nothing was announced.
+    """
+
+    indicator: Indicator
+    read_at: float
+    components: tuple[str, ...] = ()
+    title: str = ""
+    url: str = ""
+    started_at: float | None = None
+    announced_at: float | None = None
+    lag: float | None = None
+
+
 class IntegrationHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The health of an integration: the worst of its capabilities, or paused. `advice` says what to do, or is
-    empty.
+    empty. `vendor_says` is the word of the vendor's status page, where one is read; it decides nothing.
     """
 
     integration: str
@@ -54,6 +72,7 @@ class IntegrationHealth(msgspec.Struct, frozen=True, kw_only=True):
     advice: str
     capabilities: tuple[CapabilityHealth, ...]
     pause: Pause | None = None
+    vendor_says: VendorWord | None = None
 
 
 class MinuteStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.text import Text
 
 from app.live.selection import is_failure
-from app.web.words import BREAKERS, STATES, clock_time, latency, number, plural
+from app.web.words import BREAKERS, STATES, clock_time, exact, latency, number, plural
 from integrations.signals import (
     APIRequest,
     BreakerState,
@@ -14,6 +14,7 @@ from integrations.signals import (
     CallRecord,
     CheckResult,
     ConfigChange,
+    ContractDrift,
     CredentialNotice,
     Health,
     HealthChange,
@@ -21,6 +22,7 @@ from integrations.signals import (
     QueryRun,
     QuotaSample,
     Signal,
+    VendorNotice,
     WebhookReceipt,
 )
 
@@ -110,6 +112,16 @@ def _query(run: QueryRun) -> str:
     return _joined(f"query {run.query}: {took}{_by(run.caller)}", run.error)
 
 
+def _vendor(notice: VendorNotice) -> str:
+    if notice.kind == "deprecation":
+        what = notice.action or "its API"
+        ends = f" on {exact(notice.sunset_at)}" if notice.sunset_at is not None else ""
+        return _joined(f"{notice.vendor} is to end {what}{ends}", notice.title)
+    words = notice.indicator.value.replace("_", " ")
+    of = f" of {', '.join(notice.components)}" if notice.components else ""
+    return _joined(f"{notice.vendor} says: {words}{of}", notice.title)
+
+
 def _by(who: str) -> str:
     return f" by {who}" if who else ""
 
@@ -125,6 +137,11 @@ _WORDS: dict[type[Signal], Callable[..., str]] = {
     QuotaSample: _quota,
     HealthChange: _health,
     CredentialNotice: lambda notice: _joined(f"credential {notice.event}", notice.detail),
+    VendorNotice: _vendor,
+    ContractDrift: lambda drift: (
+        f"answer of {drift.action} drifted at {drift.pointer or 'its root'}: "
+        f"{drift.found} in place of {drift.expected}"
+    ),
     WebhookReceipt: lambda receipt: _joined(
         f"webhook {receipt.event_type} {receipt.verdict}", receipt.detail
     ),

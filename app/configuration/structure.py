@@ -8,6 +8,8 @@ from exporters.analytics.settings import AnalyticsSettings
 from integrations.connection import CheckPolicy, Fallback, Labels, NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
+from integrations.webhooks.policy import WebhookPolicy
+from integrations.status_pages.settings import StatusPageSettings
 
 ScopeName = Literal["read", "operate", "admin"]
 
@@ -64,6 +66,8 @@ class IntegrationSettings(_Section, frozen=True, kw_only=True):
     check: CheckPolicy = CheckPolicy()
     network: NetworkPolicy = NetworkPolicy()
     fallback: Fallback = Fallback()
+    webhooks: WebhookPolicy = WebhookPolicy()
+    status_components: tuple[str, ...] = ()
 
 
 class File(_Section, frozen=True, kw_only=True):
@@ -77,5 +81,6 @@ class File(_Section, frozen=True, kw_only=True):
     metrics: MetricsSettings = MetricsSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     storage: StorageSettings = StorageSettings()
+    status_pages: StatusPageSettings = StatusPageSettings()
     defaults: Defaults = Defaults()
     integrations: list[object] = []

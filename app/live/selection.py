@@ -12,11 +12,14 @@ from integrations.signals import (
     BreakerTransition,
     CallRecord,
     CheckResult,
+    ContractDrift,
     CredentialNotice,
     Health,
     HealthChange,
+    Indicator,
     QueryRun,
     Signal,
+    VendorNotice,
     WebhookReceipt,
 )
 
@@ -78,6 +81,8 @@ _FAILURES: dict[type[Signal], Callable[..., bool]] = {
     HealthChange: _is_bad,
     BreakerTransition: lambda change: change.after is BreakerState.OPEN,
     CredentialNotice: lambda notice: notice.event != "reread",
+    VendorNotice: lambda notice: notice.indicator not in {Indicator.OPERATIONAL, Indicator.MAINTENANCE},
+    ContractDrift: lambda _: True,
     WebhookReceipt: lambda receipt: receipt.verdict not in _GOOD_WEBHOOKS,
     APIRequest: lambda request: request.status >= 400,
     QueryRun: lambda run: bool(run.error),

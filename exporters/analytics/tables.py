@@ -16,6 +16,8 @@ TABLES: Mapping[type[msgspec.Struct], str] = {
     signals.QuotaSample: "quota_samples",
     signals.HealthChange: "health_changes",
     signals.CredentialNotice: "credential_notices",
+    signals.VendorNotice: "vendor_notices",
+    signals.ContractDrift: "contract_drifts",
     signals.WebhookReceipt: "webhook_receipts",
     signals.OperatorAction: "operator_actions",
     signals.ConfigChange: "config_changes",
