@@ -8,7 +8,7 @@ from integrations.execution.call import Verdict
 from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
 from integrations.manifest.conditions import Condition
-from integrations.manifest.evaluate import failure, holds, wants_certificate
+from integrations.manifest.evaluate import Findings, failure, wants_certificate
 from integrations.manifest.evidence import HealthCheck
 
 _KEPT = frozenset({FailureKind.THROTTLED, FailureKind.UNAUTHORIZED})
@@ -17,16 +17,26 @@ _KEPT = frozenset({FailureKind.THROTTLED, FailureKind.UNAUTHORIZED})
 class Expectation:
     """A check's condition: the manifest's own, or the one in the connection's config that alone decides.
 
-    `redact` takes secrets out of what was seen, because an endpoint may quote what it was sent.
+    `redact` takes secrets out of what was seen, because an endpoint may quote what it was sent. `findings`
+    hear of every part of the condition as it is judged.
     """
 
     def __init__(
-        self, check: HealthCheck, *, config: Mapping[str, object], redact: Callable[[str], str]
+        self,
+        check: HealthCheck,
+        *,
+        config: Mapping[str, object],
+        redact: Callable[[str], str],
+        findings: Findings | None = None,
     ) -> None:
         configured = config.get(check.expect_config)
         self._decides = isinstance(configured, Condition)
+        self._rule = (
+            f"config.{check.expect_config}" if self._decides else f"health of {check.capability}: expect"
+        )
         self._condition = configured if isinstance(configured, Condition) else check.expect
         self._redact = redact
+        self._findings = findings
         self.certificate = wants_certificate(self._condition)
 
     def judge(self, verdict: Verdict, reply: Reply) -> Verdict:
@@ -43,11 +53,15 @@ class Expectation:
         if verdict.kind in _KEPT:
             return msgspec.structs.replace(verdict, detail=said)
         return Verdict(
-            kind=FailureKind.EXPECTATION, detail=said, code=verdict.code, readings=verdict.readings
+            kind=FailureKind.EXPECTATION,
+            detail=said,
+            code=verdict.code,
+            rule=self._rule,
+            readings=verdict.readings,
         )
 
     def _failure(self, reply: Reply) -> str:
-        if self._condition is None or holds(self._condition, reply):
+        if self._condition is None or not failure(self._condition, reply, self._findings):
             return ""
         return failure(self._condition, _redacted(reply, self._redact)) or "what was expected was not met"
 

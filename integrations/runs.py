@@ -8,9 +8,12 @@ import httpx
 import msgspec
 
 from integrations.actions import ActionContext, CodeAction
+from integrations.examination import PLAIN, Examination
 from integrations.execution.call import Answer, Call, Verdict
 from integrations.execution.cold import COLD
+from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
+from integrations.execution.trace import Stage, Trace
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
 from integrations.manifest.hosts import ForeignHostError
@@ -34,7 +37,9 @@ class Calls(Protocol):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How an action is to be run. `deadline` is a value of the clock's `monotonic`.
 
-    `certificate` looks at the server's certificate, `cold` sends each request over a connection of its own.
+    `priority` says who goes first of those that must wait; None takes the origin's. A `trace` is told all
+    that happens, an `examination` what was asked and answered. `certificate` looks at the server's
+    certificate, `cold` sends each request over a connection of its own.
     `judge` makes a verdict of the manifest's own; a check adds its expectations there.
     """
 
@@ -51,6 +56,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cold: bool = False
     cost: float | None = None
     pages: int = 1
+    priority: Priority | None = None
+    trace: Trace | None = None
+    examination: Examination | None = None
     judge: Callable[[Verdict, Reply], Verdict] = lambda verdict, _: verdict
 
 
@@ -150,6 +158,8 @@ class ActionRun:
             return Answer(self._unsendable(error), None)
         answer = await self._calls.execute(self._call(request, step, idempotent=idempotent))
         self._outcomes.append(answer.outcome)
+        if self._order.examination is not None:
+            self._order.examination.saw(request, answer, step=step)
         if answer.outcome.ok:
             self._integration.accepted()
         if answer.reply is not None and answer.reply.certificate is not None:
@@ -177,7 +187,9 @@ class ActionRun:
             return sent
 
         def classify(reply: Reply) -> Verdict:
-            return order.judge(integration.reader.verdict(reply, action), reply)
+            if order.trace is None and order.examination is None:
+                return order.judge(integration.reader.verdict(reply, action), reply)
+            return self._explain(reply, step)
 
         return Call(
             integration=integration.id,
@@ -200,7 +212,23 @@ class ActionRun:
             parent_span_id=order.parent_span_id,
             sampled=order.sampled,
             certificate=order.certificate,
+            priority=order.priority,
+            trace=order.trace,
         )
+
+    def _explain(self, reply: Reply, step: str) -> Verdict:
+        """The verdict on an answer, told to whoever asked how it came about."""
+        order = self._order
+        if order.examination is not None:
+            order.examination.judging()
+        verdict = order.judge(self._integration.reader.verdict(reply, self._plan.action), reply)
+        if order.examination is not None:
+            order.examination.judged(verdict)
+        if order.trace is not None:
+            decision = "success" if verdict.kind is None else verdict.kind.value
+            detail = f"by {verdict.rule or PLAIN}, status {reply.status}"
+            order.trace.note(Stage.VERDICT, decision, detail, step=step)
+        return verdict
 
     def _finish(self, answer: Answer) -> Outcome:
         """The run's Outcome so far: the last answer's, with the attempts and time of all its requests."""

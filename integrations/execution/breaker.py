@@ -82,6 +82,11 @@ class CircuitBreaker:
 
     # Reading.
 
+    @property
+    def min_calls(self) -> int:
+        """From how many calls on in its window it may open."""
+        return self._policy.min_calls
+
     def refuses(self, now: float) -> bool:
         """Whether a call would be refused now; takes no permit and starts no trial."""
         if now < self._shut_until:

@@ -10,6 +10,7 @@ from integrations.connection import NetworkPolicy
 from integrations.execution.fairness import PRIORITY_OF, Priority
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy
+from integrations.execution.trace import Trace
 from integrations.execution.transport import Reply
 from integrations.manifest.schema import Limit
 
@@ -26,7 +27,8 @@ class QuotaReading(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer means: `kind` is None for success.
 
-    `retry_after` is seconds from now. `retryable` overrides the rules of retry.py, None leaves them.
+    `retry_after` is seconds from now. `retryable` overrides the rules of retry.py, None leaves them. `rule`
+    names the manifest's rule that decided; empty where plain HTTP did.
     """
 
     kind: FailureKind | None = None
@@ -34,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     retry_after: float | None = None
     retryable: bool | None = None
+    rule: str = ""
     readings: tuple[QuotaReading, ...] = ()
 
 
@@ -71,7 +74,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     answer. `refresh` is asked once after a 401: True means that a fresh credential is worth another try.
     `timeout` is seconds for one attempt, `deadline` a value of the clock's `monotonic`; None takes the
     policy's. `certificate` asks for the days the server's certificate is still valid. `priority` decides
-    who goes first of those that must wait; None takes the origin's.
+    who goes first of those that must wait; None takes the origin's. A `trace` is told all that happens.
     """
 
     integration: str
@@ -96,6 +99,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     sampled: bool | None = None
     certificate: bool = False
     max_attempts: int | None = None
+    trace: Trace | None = None
 
     @property
     def urgency(self) -> Priority:

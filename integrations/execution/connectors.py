@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
 from functools import partial
 from weakref import WeakSet
 
@@ -14,6 +15,9 @@ from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import Stopwatch
 
 KEEPALIVE = 20.0
+
+OPENING: ContextVar[Callable[[], None] | None] = ContextVar("dialtone_opening", default=None)
+"""Who hears, in the task of a request, that a connection is being opened for it."""
 
 
 class Opened:
@@ -33,6 +37,8 @@ class Opened:
     def begin(self, request: aiohttp.ClientRequest) -> None:
         """A connection is being opened for a request."""
         self.fresh.add(request)
+        if (hear := OPENING.get()) is not None:
+            hear()
         if self.stopwatch is not None:
             self.stopwatch.begin()
 

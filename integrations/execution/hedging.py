@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from integrations.execution.call import Call
 from integrations.execution.outcome import Effect, Origin
 from integrations.execution.run import Run
+from integrations.execution.trace import Stage
 
 _FAILURE = ("kind", "reason", "status", "code", "detail", "retry_after", "retryable")
 _RESULT = (*_FAILURE, "reply", "sent", "stale", "state")
@@ -78,15 +79,24 @@ class _Race:
         first, line = self._first, self._first.line
         await line.sleep(self._after)
         if not self._is_due() or not line.budget.spend(line.policy.retry.cost):
+            first.note(Stage.HEDGE, "no second request", self._why_not())
             return
-        self._second = second = Run(first.call, line, first.route)
+        first.note(Stage.HEDGE, "second request", f"no answer after {self._after:g} s")
+        self._second = second = type(first)(first.call, line, first.route)
         second.deadline = first.deadline
         self._is_under_way = True
         await second.attempt()
         self._is_under_way = False
         if second.kind is None:
             self._has_won = True
+            first.note(Stage.HEDGE, "the second request won", "the first one is cancelled")
             self._scope.cancel()
+
+    def _why_not(self) -> str:
+        budget = self._first.line.budget
+        if self._is_due():
+            return f"the retry budget holds only {budget.tokens:.0f} tokens"
+        return "the first one is not on the wire yet, or no slot is free"
 
     def _is_due(self) -> bool:
         """The first one is on the wire, and a slot is free that nobody waits for."""

@@ -23,6 +23,8 @@ from enum import StrEnum
 
 import msgspec
 
+from integrations.execution.trace import TraceEvent
+
 
 class FailureKind(StrEnum):
     """Why a call failed; the closed list behind metrics, health and HTTP answers."""
@@ -118,7 +120,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds. `data` is the decoded answer (JSON values, or text), `headers` have lower-case names; both are
     empty on failure unless the vendor sent them. `phases` are those of a check over a connection of its own,
     `certificate_ends_at` (UTC seconds) is the end of the server's certificate where the call asked for it.
-    `age` is how many seconds ago a stale answer was live.
+    `age` is how many seconds ago a stale answer was live, `trace` what happened on the way, where that was
+    asked for.
     """
 
     kind: FailureKind | None = None
@@ -137,6 +140,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     phases: Phases | None = None
     certificate_ends_at: float | None = None
     age: float | None = None
+    trace: tuple[TraceEvent, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ok(self) -> bool:

@@ -173,11 +173,18 @@ class Allowance:
 
     def __init__(self, limit: Limit, clock: Clock) -> None:
         self._clock = clock
+        self.name = limit.id
         self.capacity = float(limit.burst) if limit.burst else max(1.0, limit.rate / _UNSTATED_BURST)
         per_window = limit.rate if limit.burst else limit.rate - self.capacity + 1.0
         self._rate = per_window / limit.per
         self._level = self.capacity
         self._at = clock.monotonic()
+
+    @property
+    def level(self) -> float:
+        """How many tokens it holds now."""
+        self.wait(self._clock.monotonic(), 0.0)
+        return self._level
 
     def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
         """Return the seconds until `cost` may be taken; a cost over the capacity waits for a full bucket."""

@@ -42,6 +42,18 @@ def is_retryable(failed: Failed, *, idempotent: bool) -> bool:
     return idempotent and failed.kind in _IF_IDEMPOTENT and failed.status not in _NEVER_STATUS
 
 
+def why_not_retryable(failed: Failed, *, idempotent: bool) -> str:
+    """Why `is_retryable` says no, in words; empty when it says yes."""
+    if is_retryable(failed, idempotent=idempotent):
+        return ""
+    kind = "a success" if failed.kind is None else failed.kind.value
+    if failed.retryable is False:
+        return f"the rule that judged the answer says that a repeat does not help ({kind})"
+    if failed.kind in _IF_IDEMPOTENT and failed.status not in _NEVER_STATUS:
+        return f"the request may have reached the vendor ({kind}), and a repeat of this action may do harm"
+    return f"a repeat does not help against {kind}"
+
+
 class RetryBudget:
     """The tokens of one integration that its retries are paid from."""
 
@@ -94,7 +106,9 @@ class RetriedCall(Protocol):
 
 
 class Retries:
-    """The retries of one call, after its first attempt has failed."""
+    """The retries of one call, after its first attempt has failed. `told` hears each decision: why there is
+    no other attempt, or an empty text and the seconds before it.
+    """
 
     def __init__(
         self,
@@ -104,8 +118,10 @@ class Retries:
         *,
         attempts: int,
         rng: random.Random,
+        told: Callable[[str, float], None] = lambda _, __: None,
     ) -> None:
         self._call = call
+        self._told = told
         self._policy = policy
         self._budget = budget
         self._attempts = attempts
@@ -145,11 +161,20 @@ class Retries:
         return (failed.retry_after or 0.0) + pause
 
     def _stop(self, state: RetryCallState) -> bool:
-        if state.attempt_number >= self._attempts or state.upcoming_sleep >= self._call.remaining():
-            return True
+        reason = self._why_stop(state.attempt_number, state.upcoming_sleep)
+        self._told(reason, state.upcoming_sleep)
+        return bool(reason)
+
+    def _why_stop(self, made: int, pause: float) -> str:
+        if made >= self._attempts:
+            return f"{made} of {self._attempts} attempts are made"
+        if pause >= self._call.remaining():
+            return f"the wait of {pause:.1f} s would end after the deadline"
         throttled = self._call.failed.kind is FailureKind.THROTTLED
         self._cost = self._policy.throttle_cost if throttled else self._policy.cost
-        return not self._budget.spend(self._cost)
+        if self._budget.spend(self._cost):
+            return ""
+        return f"the retry budget holds {self._budget.tokens:.0f} tokens, one more costs {self._cost:g}"
 
 
 def _give_up(_: RetryCallState) -> None:

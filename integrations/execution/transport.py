@@ -126,12 +126,14 @@ class HTTPTransport:
         timeout: float,  # noqa: ASYNC109 - handed to the socket; a deadline is the caller's to hold
         max_body: int,
         certificate: bool = False,
+        heard: Callable[[int], None] | None = None,
     ) -> Reply:
         """Return the answer; `max_body` is decoded bytes, `connect` and `timeout` are seconds.
 
         `timeout` is for one read; inf, where the caller holds a deadline, saves the timer (8 µs a call).
         `certificate` also tells the certificate that the server showed last. A request with the extension
-        COLD goes over a connection of its own, where there are connections at all. Follows no redirect.
+        COLD goes over a connection of its own, where there are connections at all. `heard` is told the status
+        when the head of the answer is there. Follows no redirect.
         Whatever happens, a cancellation too, the connection is let go.
 
         Raises:
@@ -143,8 +145,10 @@ class HTTPTransport:
         try:
             if self._pool is not None and COLD in request.extensions:
                 reply = await self._exchange_cold(self._pool, request, max_body)
-            else:
+            elif heard is None:
                 reply = await self._exchange(self.inner, request, max_body)
+            else:
+                reply = await self._exchange(_Listened(self.inner, heard), request, max_body)
             if certificate and self._pool is not None and request.url.scheme == "https":
                 self._show(reply, self._pool.certificate(request.url.raw_host.decode("ascii")))
             return reply  # noqa: TRY300 - an else after a failure that is raised below would read worse
@@ -171,9 +175,7 @@ class HTTPTransport:
         finally:
             await cold.aclose()
 
-    async def _exchange(
-        self, inner: httpx.AsyncBaseTransport | ColdTransport, request: httpx.Request, max_body: int
-    ) -> Reply:
+    async def _exchange(self, inner: "_Sends", request: httpx.Request, max_body: int) -> Reply:
         began = self._now()
         response = await inner.handle_async_request(request)
         headers = _headers(response)
@@ -197,6 +199,27 @@ class HTTPTransport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self.inner.aclose()
+
+
+class _Listened:
+    """A transport that tells when the head of an answer is there."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, heard: Callable[[int], None]) -> None:
+        self._inner = inner
+        self._heard = heard
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        self._heard(response.status_code)
+        return response
+
+
+class _Sends(Protocol):
+    """Who sends one request."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it."""
+        ...
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

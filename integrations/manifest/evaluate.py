@@ -5,7 +5,8 @@ only whether it matched.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import msgspec
@@ -41,27 +42,97 @@ class Judged(Protocol):
         ...
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made of one part of a condition: `expected` as it is written, `found` in the answer.
+
+    `depth` is 0 for the condition itself and one more for each part within a part.
+    """
+
+    expected: str
+    found: str
+    held: bool
+    depth: int = 0
+
+
+class Findings:
+    """Hears of every part of a condition that is judged. `redact` passes each text before it is cut."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
+        self._depth = 0
+        self.all: list[Finding] = []
+
+    def judged(self, condition: Condition, answer: Judged, *, said: str) -> None:
+        """Note one test, or the sum of several, as it was judged."""
+        self.all.append(
+            Finding(
+                expected=_cut(self._redact(msgspec.json.encode(condition).decode()), _DESCRIBED_CHARACTERS),
+                found=self._redact(seen(condition, answer, redact=self._redact)),
+                held=not said,
+                depth=self._depth,
+            )
+        )
+
+    @contextmanager
+    def within(self, condition: Condition, answer: Judged) -> Iterator[Callable[[str], None]]:
+        """Let what is judged meanwhile be the parts of a condition; call what is given with its result."""
+        place, told = len(self.all), ""
+
+        def tell(said: str) -> None:
+            nonlocal told
+            told = said
+
+        self._depth += 1
+        yield tell
+        self._depth -= 1
+        self.judged(condition, answer, said=told)
+        self.all.insert(place, self.all.pop())
+
+
 def holds(condition: Condition, answer: Judged) -> bool:
     """Whether the condition is met."""
     return not failure(condition, answer)
 
 
-def failure(condition: Condition, answer: Judged) -> str:
-    """Which condition was not met and what was seen instead; empty when it is met."""
-    if condition.all is not None:
-        return next(filter(None, (failure(part, answer) for part in condition.all)), "")
-    if condition.any is not None:
-        failures = [failure(part, answer) for part in condition.any]
-        return "" if not all(failures) else "none of these was met: " + "; ".join(failures)
-    if condition.negated is not None:
-        return "" if failure(condition.negated, answer) else f"this was met: {describe(condition.negated)}"
-    return _single(condition, answer)
+def failure(condition: Condition, answer: Judged, findings: Findings | None = None) -> str:
+    """Which condition was not met and what was seen instead; empty when it is met.
+
+    `findings` hear of every part, also of those that come after one that has decided.
+    """
+    parts = condition.all or condition.any or ((condition.negated,) if condition.negated is not None else ())
+    if not parts:
+        one = _single(condition, answer)
+        if findings is not None:
+            findings.judged(condition, answer, said=one)
+        return one
+    if findings is None:
+        return _combined(condition, (failure(part, answer) for part in parts))
+    with findings.within(condition, answer) as tell:
+        one = _combined(condition, iter([failure(part, answer, findings) for part in parts]))
+        tell(one)
+    return one
+
+
+def seen(condition: Condition, answer: Judged, *, redact: Callable[[str], str] = str) -> str:
+    """What the answer has at the place that a single test looks at; empty for a condition of parts."""
+    if condition.status is not None:
+        return str(answer.status)
+    if condition.latency_below is not None:
+        return f"{answer.duration:.3g} s"
+    if condition.certificate_days_left is not None:
+        days = answer.certificate_days_left
+        return "no certificate" if days is None else f"{days:.1f} days"
+    if condition.header is not None:
+        value = answer.headers.get(condition.header.name.lower())
+        return "absent" if value is None else _seen(redact(value))
+    if condition.json is not None:
+        return _seen_json(condition.json, answer, redact)
+    return f"a body of {len(answer.text())} characters" if condition.body is not None else ""
 
 
 def describe(condition: Condition) -> str:
     """The condition as it is written, for a message."""
-    text = msgspec.json.encode(condition).decode()
-    return text if len(text) <= _DESCRIBED_CHARACTERS else text[: _DESCRIBED_CHARACTERS - 1] + "…"
+    return _cut(msgspec.json.encode(condition).decode(), _DESCRIBED_CHARACTERS)
 
 
 def wants_certificate(condition: Condition | None) -> bool:
@@ -70,6 +141,16 @@ def wants_certificate(condition: Condition | None) -> bool:
         return False
     parts = (*(condition.all or ()), *(condition.any or ()), condition.negated)
     return condition.certificate_days_left is not None or any(map(wants_certificate, parts))
+
+
+def _combined(condition: Condition, said: Iterator[str]) -> str:
+    """What the failures of its parts make of a condition."""
+    if condition.all is not None:
+        return next(filter(None, said), "")
+    if condition.any is not None:
+        failures = list(said)
+        return "" if not all(failures) else "none of these was met: " + "; ".join(failures)
+    return "" if next(said) else f"this was met: {describe(condition.negated or condition)}"
 
 
 def _single(condition: Condition, answer: Judged) -> str:
@@ -202,5 +283,18 @@ def _seen(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _SEEN_CHARACTERS else text[: _SEEN_CHARACTERS - 1] + "…"
+    return _cut(msgspec.json.encode(value).decode(), _SEEN_CHARACTERS)
+
+
+def _seen_json(test: JSONCondition, answer: Judged, redact: Callable[[str], str]) -> str:
+    try:
+        value = pointers.get(answer.json(), test.pointer)
+    except UNREADABLE:
+        return "no JSON"
+    if value is pointers.MISSING:
+        return "absent"
+    return _seen(redact(value) if isinstance(value, str) else value)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
