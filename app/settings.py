@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,13 @@ from exporters.analytics.settings import AnalyticsSettings
 from integrations.connection import Connection, NetworkPolicy
 from integrations.errors import ConfigurationError
 from integrations.manifest import source
-from integrations.manifest.source import Document, Problem, SourceError, decode, key_of, read_yaml
+from integrations.manifest.decoding import decode
+from integrations.manifest.plain import read_yaml
+from integrations.manifest.source import MAX_CHARACTERS, MAX_PROBLEMS, Document, Problem, SourceError, key_of
+from integrations.status_pages.settings import StatusPageSettings
+
+MAX_BYTES = 4 * MAX_CHARACTERS
+"""Of a file: what its characters may take in UTF-8."""
 
 _INHERITED = re.compile(r"integrations\[\d+\]\.(policy|check|labels|network)\b")
 
@@ -42,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsSettings
     analytics: AnalyticsSettings
     storage: StorageSettings
+    status_pages: StatusPageSettings = StatusPageSettings()
     integrations: tuple[Connection, ...]
     source: str
     sha256: str
@@ -56,7 +64,7 @@ def load_settings(
     `validate` returns (or raises) what is wrong with a connection by its vendor's rules.
 
     Raises:
-        SettingsError: with every problem there is.
+        SettingsError: with every problem there is, up to a hundred.
     """
     content = _read(path)
     reading = _Reading(_document(content, path), path, os.environ if environment is None else environment)
@@ -80,23 +88,26 @@ class _Reading:
     def settings(self, sha256: str, validate: Validate | None) -> Settings | None:
         """The settings, or None when there are problems."""
         file = self._file()
-        entries = list(read_entries(self._document))
-        self._problems += self._own_problems(entries)
-        self._problems += check(self._document, self._folder)
-        self._problems += self._vendor_problems(entries, validate)
+        entries = list(read_entries(self._document, has_good_defaults=not self._is_default_wrong()))
+        self._add(self._own_problems(entries))
+        self._add(check(self._document, self._folder))
+        self._add(self._vendor_problems(entries, validate))
         if file is None or self._problems or self._references.problems:
             return None
         return self._result(file, entries, sha256)
 
     def problems(self) -> list[Problem]:
-        """What was found, in the order of the file; nothing that only follows from a missing value."""
+        """The first hundred that were found, in the order of the file; nothing that only follows from a
+        missing value.
+        """
         places = {key_of(path): path for path in self._document.lines}
         told = [
             _shown(_pointed(problem, self._document, places), self._references.shown)
             for problem in self._problems
             if problem.key not in self._references.unresolved
         ]
-        return sorted({*self._references.problems, *told}, key=lambda problem: (problem.line, problem.key))
+        found = {*self._references.problems, *told}
+        return sorted(found, key=lambda problem: (problem.line, problem.key))[:MAX_PROBLEMS]
 
     def _file(self) -> File | None:
         try:
@@ -105,10 +116,17 @@ class _Reading:
             self._problems += error.problems
             return None
 
+    def _add(self, problems: Iterable[Problem]) -> None:
+        """Note problems, as many as are told: a file may hold more mistakes than anyone can wait for."""
+        self._problems += islice(problems, MAX_PROBLEMS)
+
+    def _is_default_wrong(self) -> bool:
+        return any(problem.key.startswith(("defaults", "network")) for problem in self._problems)
+
     def _own_problems(self, entries: Iterable[Entry]) -> Iterator[Problem]:
         """What is wrong in the entries themselves: a wrong default is told once, where it stands."""
         keys = {key_of(path) for path in self._document.lines}
-        is_default_wrong = any(problem.key.startswith(("defaults", "network")) for problem in self._problems)
+        is_default_wrong = self._is_default_wrong()
         for problem in (problem for entry in entries for problem in entry.problems):
             is_inherited = problem.key not in keys and _INHERITED.match(problem.key) is not None
             if not (is_inherited and is_default_wrong):
@@ -144,6 +162,7 @@ class _Reading:
             metrics=file.metrics,
             analytics=file.analytics,
             storage=file.storage,
+            status_pages=file.status_pages,
             integrations=tuple(
                 msgspec.structs.replace(each, network=self._absolute(each.network)) for each in connections
             ),
@@ -163,23 +182,31 @@ class _Reading:
 
 
 def _read(path: Path) -> bytes:
+    """What the file holds, at most one byte more than can be used; nothing that could be endless is read."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise _unreadable(path, "something else than a regular file")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise _unreadable(path, f"no file that can be read ({error.strerror})") from error
+    if len(content) > MAX_BYTES:
+        raise _unreadable(path, f"more than {MAX_BYTES} bytes")
+    return content
 
 
 def _document(content: bytes, path: Path) -> Document:
     try:
         return read_yaml(content.decode("utf-8-sig"), name=str(path))
     except UnicodeDecodeError as error:
-        raise _unreadable(path, "bytes that are no UTF-8") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _unreadable(path, "bytes that are no UTF-8", line=line) from error
     except SourceError as error:
         raise SettingsError(error.problems) from error
 
 
-def _unreadable(path: Path, found: str) -> SettingsError:
-    problem = Problem(file=str(path), line=1, key="", found=found, expected="a configuration file in YAML")
+def _unreadable(path: Path, found: str, *, line: int = 1) -> SettingsError:
+    problem = Problem(file=str(path), line=line, key="", found=found, expected="a configuration file in YAML")
     return SettingsError([problem])
 
 

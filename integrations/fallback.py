@@ -11,6 +11,9 @@ from integrations.errors import ConfigurationError
 from integrations.execution.outcome import FailureKind
 from integrations.manifest.schema import Manifest
 
+LONGEST = 16
+"""Integrations that a chain of fallbacks may lead through: the last one's share of the time is nothing."""
+
 KEPT = 0.2
 """The share of the time that is left for the fallback."""
 
@@ -58,8 +61,18 @@ def check_fallback(connection: Connection, manifest: Manifest) -> None:
 
 
 def circle_from(start: str, links: Mapping[str, str]) -> list[str]:
-    """The way from `start` back to itself along `links`; empty when there is none."""
+    """The way from `start` back to itself along `links`; empty when there is none of at most 16."""
+    way = _way_from(start, links)
+    return [*way, start] if links.get(way[-1]) == start else []
+
+
+def is_too_long(start: str, links: Mapping[str, str]) -> bool:
+    """Whether the way from `start` along `links` leads through more than 16 others."""
+    return len(_way_from(start, links)) > LONGEST
+
+
+def _way_from(start: str, links: Mapping[str, str]) -> list[str]:
     way = [start]
-    while (following := links.get(way[-1])) and following not in way:
+    while (following := links.get(way[-1])) and following not in way and len(way) <= LONGEST:
         way.append(following)
-    return [*way, start] if following == start else []
+    return way

@@ -4,10 +4,11 @@ Every check looks at the plain values, so that it also speaks when something els
 has the wrong type is left to the decoding.
 """
 
+import functools
 import ipaddress
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,9 +19,13 @@ from integrations.credentials.secret import Secret
 from integrations.manifest import source
 from integrations.manifest.source import Document, Problem
 
+MAX_INTEGRATIONS = 10_000
+MAX_NUMBER = 10**15
+
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
+_ANYTHING = frozenset({"config", "answer"})
 _DATABASES = ("sqlite:///", "postgresql://", "postgres://")
 
 
@@ -52,15 +57,38 @@ def parse_listen(text: str) -> Listen | None:
 
 def check(document: Document, folder: Path) -> Iterator[Problem]:
     """All that is wrong with the file, types and vendors' rules apart; relative paths start at `folder`."""
+    yield from _numbers(document)
+    yield from _entries(document)
     yield from _listen(document)
     yield from _state_dir(document)
     yield from _storage(document)
     yield from _tokens(document)
     yield from _ids(document)
-    yield from _network(document, ("network",), folder)
+    entries = len(_list(document, ("integrations",)))
+    unusable = functools.cache(_unusable)
+    for place in (("network",), *(("integrations", index, "network") for index in range(entries))):
+        yield from _network(document, place, lambda ca_file: unusable(folder / ca_file))
     yield from fallbacks(document)
-    for index, _ in enumerate(_list(document, ("integrations",))):
-        yield from _network(document, ("integrations", index, "network"), folder)
+
+
+def _entries(document: Document) -> Iterator[Problem]:
+    entries = _list(document, ("integrations",))
+    if len(entries) > MAX_INTEGRATIONS:
+        found, expected = f"{len(entries)} of them", f"at most {MAX_INTEGRATIONS}; run another Dialtone"
+        yield document.problem(("integrations",), found=found, expected=expected)
+
+
+def _numbers(document: Document) -> Iterator[Problem]:
+    """Numbers that no setting means; what a vendor or a client is given holds any."""
+    below: list[tuple[source.Path, object]] = [((), document.value)]
+    while below:
+        path, value = below.pop()
+        if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+            yield document.problem(path, found=_short(str(value)), expected=f"a number up to {MAX_NUMBER}")
+        elif isinstance(value, dict):
+            below += [((*path, key), item) for key, item in value.items() if key not in _ANYTHING]
+        elif isinstance(value, list):
+            below += [((*path, index), item) for index, item in enumerate(value)]
 
 
 def _listen(document: Document) -> Iterator[Problem]:
@@ -132,13 +160,13 @@ def _ids(document: Document) -> Iterator[Problem]:
         first.setdefault(name, document.line(path))
 
 
-def _network(document: Document, path: source.Path, folder: Path) -> Iterator[Problem]:
+def _network(document: Document, path: source.Path, unusable: Callable[[str], str]) -> Iterator[Problem]:
     proxy, ca_file = _text(document, (*path, "proxy")), _text(document, (*path, "ca_file"))
     if proxy is not None and not _is_proxy(proxy):
         yield document.problem(
             (*path, "proxy"), found="no proxy URL", expected="http://host:port or https://host:port"
         )
-    if ca_file is not None and (reason := _unusable(folder / ca_file)):
+    if ca_file is not None and (reason := unusable(ca_file)):
         yield document.problem((*path, "ca_file"), found=reason, expected="a file with certificates in PEM")
 
 

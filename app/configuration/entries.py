@@ -7,7 +7,8 @@ import msgspec
 from app.configuration.structure import IntegrationSettings
 from integrations.connection import Connection
 from integrations.manifest import source
-from integrations.manifest.source import Document, Problem, SourceError, decode, key_of
+from integrations.manifest.decoding import decode
+from integrations.manifest.source import MAX_PROBLEMS, Document, Problem, SourceError, key_of
 
 _MERGED = ("policy", "check", "labels")
 
@@ -25,16 +26,24 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return ("integrations", self.index)
 
 
-def read_entries(document: Document) -> Iterator[Entry]:
-    """Decode each integration of the file, with `defaults` and `network` below its own values."""
+def read_entries(document: Document, *, has_good_defaults: bool = True) -> Iterator[Entry]:
+    """Decode each integration of the file, with `defaults` and `network`, where they are good, below its own
+    values; ends after more problems than are told.
+    """
     root = document.value if isinstance(document.value, dict) else {}
     items = root.get("integrations")
     if not isinstance(items, list):
         return
     lines = _lines_by_entry(document)
+    defaults = root if has_good_defaults else {}
+    problems = 0
     for index, item in enumerate(items):
-        part = Document(name=document.name, value=_with_defaults(item, root), lines=lines.get(index, {}))
-        yield _read_entry(part, index)
+        part = Document(name=document.name, value=_with_defaults(item, defaults), lines=lines.get(index, {}))
+        entry = _read_entry(part, index)
+        yield entry
+        problems += len(entry.problems)
+        if problems >= MAX_PROBLEMS:
+            return
 
 
 def connection(entry: IntegrationSettings) -> Connection:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from integrations.fallback import circle_from
+from integrations.fallback import LONGEST, circle_from, is_too_long
 from integrations.manifest.source import Document, Problem, nearest
 
 
@@ -23,6 +23,9 @@ def fallbacks(document: Document) -> Iterator[Problem]:
             yield document.problem(
                 path, found=" -> ".join(circle), expected="a chain of fallbacks that comes to an end"
             )
+        elif is_too_long(name, links):
+            expected = f"a chain of fallbacks through at most {LONGEST} integrations"
+            yield document.problem(path, found=repr(target), expected=expected)
 
 
 def _links(document: Document) -> Iterator[tuple[str, tuple[int, str]]]:

@@ -14,6 +14,9 @@ from integrations.manifest import source
 from integrations.manifest.source import Document, Problem, key_of
 
 MAX_FILE_BYTES = 64 * 1024
+MAX_REFERENCES = 20_000
+MAX_CHARACTERS = 16 * 1024 * 1024
+"""Of one configuration file: references, and characters that they lead to."""
 
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{))")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
@@ -43,6 +46,7 @@ class References:
         self.shown: dict[str, str] = {}
         self.unresolved: set[str] = set()
         self.literals: list[source.Path] = []
+        self._references_left, self._characters_left = MAX_REFERENCES, MAX_CHARACTERS
 
     def resolve(self, value: object, path: source.Path = ()) -> object:
         """Return the value with all references replaced; texts where a secret belongs become Secrets."""
@@ -57,7 +61,7 @@ class References:
         if names:
             self.shown[key_of(path)] = " ".join(names)
         try:
-            resolved = self._replaced(text)
+            resolved = self._bounded(text, len(names))
         except _UnresolvedError as error:
             self.unresolved.add(key_of(path))
             self.problems.append(self._document.problem(path, found=error.found, expected=error.expected))
@@ -81,6 +85,21 @@ class References:
                 raise OSError(f"{error.found}: expected {error.expected}") from error
 
         return read
+
+    def _bounded(self, text: str, references: int) -> str:
+        """The text with its references replaced, within what one file may lead to."""
+        self._references_left -= references
+        if self._references_left < 0:
+            raise _UnresolvedError("too many references", f"at most {MAX_REFERENCES} in one file")
+
+        def value(match: re.Match[str]) -> str:
+            led_to = self._value(match)
+            self._characters_left -= len(led_to)
+            if self._characters_left < 0:
+                raise _UnresolvedError("references to too much text", f"at most {MAX_CHARACTERS} characters")
+            return led_to
+
+        return _REFERENCE.sub(value, text)
 
     def _replaced(self, text: str) -> str:
         return _REFERENCE.sub(self._value, text)

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 import msgspec
 
+from app.configuration.checks import MAX_NUMBER
 from app.importing import secrets
 from app.importing.imported import Integration, LeftOut, Variable
 from app.importing.references import filled, has_reference, is_reference, unescaped
@@ -33,6 +34,7 @@ _LABELS = {
     "tier": "tier",
 }
 _LONGEST = 30 * 86_400.0
+_LONGEST_TIMEOUT = 1800.0
 _POLICY_TIMEOUT, _POLICY_DEADLINE = 10.0, 30.0
 
 
@@ -228,15 +230,15 @@ class Draft:
 
     def set_timeout(self, seconds: float, *, setting: str) -> None:
         """Take the most time of one check; the policy follows where its own would be shorter."""
-        timeout = self._seconds(seconds, least=0.001, setting=setting)
+        timeout = self._seconds(seconds, least=0.001, most=_LONGEST_TIMEOUT, setting=setting)
         self._check["timeout"] = timeout
         if timeout > _POLICY_TIMEOUT:
             self._policy["timeout"] = timeout
         if timeout > _POLICY_DEADLINE:
             self._policy |= {"deadline": timeout, "breaker": {"window": math.ceil(2 * timeout)}}
 
-    def _seconds(self, seconds: float, *, least: float, setting: str) -> float:
-        taken = tidy(min(max(seconds, least), _LONGEST))
+    def _seconds(self, seconds: float, *, least: float, most: float = _LONGEST, setting: str) -> float:
+        taken = tidy(min(max(seconds, least), most))
         if not math.isclose(taken, seconds, rel_tol=1e-3):
             self.leave(setting, why=f"{seconds:g} s is out of range; {taken:g} s is used")
         return taken
@@ -247,7 +249,7 @@ class Draft:
 
     def set_max_body(self, size: int) -> None:
         """Take the most bytes of an answer."""
-        self._policy["max_body"] = size
+        self._policy["max_body"] = min(size, MAX_NUMBER)
 
     def set_ca_file(self, path: str) -> None:
         """Take a file of certificate authorities."""

@@ -44,6 +44,8 @@ class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for key in ("window", "min_calls", "half_open_calls", "half_open_concurrency"):
             if getattr(self, key) < 1:
                 raise ValueError(f"breaker.{key} must be at least 1")
+        if self.window > 3600:
+            raise ValueError("breaker.window must be at most 3600 seconds")
         if self.open_max < self.open_seconds:
             raise ValueError("breaker.open_max must be at least breaker.open_seconds")
         if not 0 <= self.jitter < 1:

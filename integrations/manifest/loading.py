@@ -6,8 +6,10 @@ from importlib.resources.abc import Traversable
 
 from integrations.manifest.consistency import problems
 from integrations.manifest.contract import Finding, Lock, verify
+from integrations.manifest.decoding import decode
+from integrations.manifest.plain import read_yaml
 from integrations.manifest.schema import Manifest
-from integrations.manifest.source import Document, SourceError, decode, nearest, read_yaml
+from integrations.manifest.source import Document, SourceError, nearest
 
 MANIFEST = "manifest.yaml"
 LOCK = "contract.lock"

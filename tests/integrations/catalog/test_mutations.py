@@ -9,7 +9,8 @@ import pytest
 
 from integrations.manifest.contract import evidence, verify
 from integrations.manifest.loading import manifest_of
-from integrations.manifest.source import Document, SourceError, read_yaml
+from integrations.manifest.plain import read_yaml
+from integrations.manifest.source import Document, SourceError
 from tests.fakes.framework import CATALOG
 
 FOLDER = Path(__file__).parents[3] / "integrations" / "catalog"

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.manifest.source import Document, SourceError, decode, nearest, read_yaml
+from integrations.manifest.decoding import decode
+from integrations.manifest.plain import read_yaml
+from integrations.manifest.source import Document, SourceError, nearest
 
 
 class Colour(StrEnum):
