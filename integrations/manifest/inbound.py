@@ -1,4 +1,6 @@
-"""The part of a manifest that says how its inbound webhooks are verified and read."""
+"""The part of a manifest that says how its inbound webhooks are verified and read. docs/webhooks.md shows
+each scheme as it is written.
+"""
 
 from typing import Literal
 
@@ -14,12 +16,28 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Verification(_Part, frozen=True, kw_only=True):
     """How an inbound webhook is proved genuine, over the raw body.
 
-    `payload` is the signed text, of `{body}`, `{timestamp}`, `{id}`, `{url}`; `prefix` stands before each
-    signature, `separator` between several; `tolerance` is in seconds and needs a signed timestamp.
+    Kinds: `hmac` and `ed25519` sign; `standard_webhooks` is v1 and v1a of that specification (Svix: name its
+    three headers); `token` and `bearer` send the secret as it is, `basic` sends `user:password`; `jwt` is a
+    bearer token signed with a key of the `jwks` URL; `sns` is Amazon SNS' signature in the body; `key` is
+    for vendors that prove nothing: the URL holds a random key of ours, and `token`, `bearer` and `basic` are
+    offered beside it. There is no kind that lets everybody in.
+
+    `secret` names the connection's secret (a second one, `<secret>_previous`, counts too while one replaces
+    the other). `header` holds the signature, `prefix` stands before each, `separator` between several.
     `secret_encoding` says how the secret's text becomes a key.
+
+    `payload` is the signed text, of `{body}`, `{timestamp}`, `{id}`, `{url}` (as the vendor called it) and
+    `{form}` (the form's fields sorted by name, each name and value joined: Twilio). The timestamp is in
+    `timestamp_header`, at `timestamp_pointer` in a signed body, or the `timestamp_field` of the signature's
+    own header (Stripe's `t`); `tolerance` is in seconds, both ways. `id_header` holds what `{id}` stands
+    for.
+
+    For `jwt`: `jwks` (https), `issuer` and `audience` may hold `{config.name}`; `algorithms` is the closed
+    list of those accepted. `hosts` are all that keys and certificates may be fetched from, and that a
+    handshake may call; `*` stands for one label (`sns.*.amazonaws.com`).
     """
 
-    kind: Literal["hmac", "standard_webhooks", "ed25519", "token", "basic", "none"]
+    kind: Literal["hmac", "standard_webhooks", "ed25519", "token", "basic", "bearer", "jwt", "sns", "key"]
     secret: str = ""
     header: str = ""
     algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
@@ -28,36 +46,96 @@ class Verification(_Part, frozen=True, kw_only=True):
     payload: str = "{body}"
     prefix: str = ""
     separator: str = ""
+    id_header: str = ""
     timestamp_header: str = ""
     timestamp_pointer: str = ""
+    timestamp_field: str = ""
     timestamp_unit: Literal["seconds", "milliseconds"] = "seconds"
     tolerance: float = 300.0
+    jwks: str = ""
+    issuer: str = ""
+    audience: str = ""
+    algorithms: tuple[
+        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...
+    ] = ("RS256",)
+    hosts: tuple[str, ...] = ()
 
 
 class WebhookField(_Part, frozen=True, kw_only=True):
-    """Where an inbound webhook holds a fact: a header, or a pointer into its JSON body."""
+    """Where an inbound webhook holds a fact: a `header`, a `pointer` into its body, the `first` of several
+    pointers that leads to something, or all of them `joined` by `:`. `default` stands where nothing is
+    found.
+
+    A body is JSON, or a form: then the fields are a mapping, and a field `payload` that holds JSON is read
+    as such (Slack's interactivity, GitHub's form deliveries).
+    """
 
     header: str = ""
     pointer: str = ""
+    first: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    default: str = ""
+
+
+class WebhookMoment(_Part, frozen=True, kw_only=True):
+    """Where the vendor's own time of an event is, from which the delivery's lag is told."""
+
+    header: str = ""
+    pointer: str = ""
+    unit: Literal["seconds", "milliseconds", "iso"] = "iso"
+
+
+class Reply(_Part, frozen=True, kw_only=True):
+    """A fixed answer: `json` (any value) or `text`, and headers."""
+
+    status: int = 200
+    json: object = None
+    text: str = ""
+    headers: dict[str, str] = {}
 
 
 class Handshake(_Part, frozen=True, kw_only=True):
-    """A request that only proves we own the URL, and the answer it wants: text at `reply`, or a fixed
-    `status`.
+    """A request that only proves we own the URL, and the answer it wants.
+
+    It is recognised by its `method` (other methods than POST are answered for handshakes only) and, where
+    there is one, the condition `when` on its headers and body. The answer is the text at the pointer `echo`,
+    or the fixed `reply`; `echo_headers` maps an answer's header to the request's header that is repeated in
+    it. `fetch` points to a URL that is called to confirm (SNS), on one of the verification's `hosts`.
+    `verified` says that it is signed like any delivery; only HEAD, GET and OPTIONS may go without.
     """
 
-    when: Condition
-    reply: str = ""
-    status: int = 200
+    method: Literal["POST", "GET", "HEAD", "OPTIONS"] = "POST"
+    when: Condition | None = None
+    echo: str = ""
+    echo_headers: dict[str, str] = {}
+    reply: Reply = Reply()
+    fetch: str = ""
     verified: bool = True
 
 
 class Webhooks(_Part, frozen=True, kw_only=True):
-    """A vendor's inbound webhooks. `window` is how long an id is remembered against replay, in seconds."""
+    """A vendor's inbound webhooks.
+
+    `schemes` are further ways to verify, of which the operator chooses one by `webhooks.scheme`. `id` tells
+    deliveries apart; without one, the hash of what is proved does. `types` are the event types that metrics
+    name (all others are `other`). `sent_at` is the vendor's own time; without it a signed timestamp is.
+    `sequence` is a number that rises by one with each delivery, so that a gap is seen. `pins` maps pointers
+    to what must stand there (`/TopicArn: "{config.topic_arn}"`; an empty config value pins nothing).
+    `headers` are kept with a delivery, beside those that other keys name. `accepted` is the answer to a good
+    delivery where the vendor wants another than 202. `window` is how long deliveries are known again, in
+    seconds, `max_body` the largest body in bytes.
+    """
 
     verify: Verification
+    schemes: dict[str, Verification] = {}
     type: WebhookField
-    id: WebhookField
+    id: WebhookField = WebhookField()
+    types: tuple[str, ...] = ()
+    sent_at: WebhookMoment | None = None
+    sequence: WebhookField | None = None
+    pins: dict[str, str] = {}
+    headers: tuple[str, ...] = ()
+    accepted: Reply = Reply(status=202)
     window: float = 2592000.0
     handshakes: tuple[Handshake, ...] = ()
     max_body: int = 1048576

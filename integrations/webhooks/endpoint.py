@@ -1,0 +1,177 @@
+"""Where one integration's webhooks come in: its scheme, its secrets, and the judgement of each delivery."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from integrations.clock import Clock
+from integrations.credentials.secret import Secret
+from integrations.integration import Integration
+from integrations.manifest import pointers
+from integrations.manifest.evaluate import UNREADABLE, holds
+from integrations.manifest.inbound import Handshake, Verification, Webhooks
+from integrations.manifest.templates import Template
+from integrations.manifest.values import Values
+from integrations.webhooks.fetching import Fetch
+from integrations.webhooks.keys import TrustedKeys
+from integrations.webhooks.payload import InboundWebhook, WebhookView
+from integrations.webhooks.reading import lag_of, sequence_of, word
+from integrations.webhooks.refusals import BadSignatureError, KeysUnavailableError, StaleError
+from integrations.webhooks.replies import Shaken, shake
+from integrations.webhooks.schemes import chosen_scheme
+from integrations.webhooks.verify import Proof, verify
+
+
+class Verdict(NamedTuple):
+    """What a delivery is: `verdict` is a word of WebhookReceipt; `status`, `body` and `headers` are the
+    answer.
+
+    An accepted one also has what tells it from others (see NewDelivery), and what its manifest points to.
+    """
+
+    verdict: str
+    status: int
+    body: str = ""
+    detail: str = ""
+    headers: Mapping[str, str] = {}
+    event_type: str = ""
+    webhook_id: str = ""
+    delivery_key: str = ""
+    content_key: str | None = None
+    lag: float | None = None
+    sequence: int | None = None
+
+
+class Endpoint:
+    """Judges the deliveries of one integration. `url_keys` gives the keys its URL may hold now."""
+
+    def __init__(
+        self,
+        integration: Integration,
+        webhooks: Webhooks,
+        *,
+        clock: Clock,
+        fetch: Callable[[Verification], Fetch],
+        url_keys: Callable[[str], Sequence[Secret]],
+    ) -> None:
+        self.integration = integration
+        self.webhooks = webhooks
+        values = Values(integration.config, clock=clock)
+        self.scheme_name, self.scheme = chosen_scheme(integration.connection, webhooks, values)
+        self._url_keys = url_keys
+        self._fetch = fetch(self.scheme)
+        self._trusted = TrustedKeys(self.scheme, fetch=self._fetch, clock=clock)
+        self._pins = {pointer: Template(text).fill(values) for pointer, text in webhooks.pins.items()}
+        self.kept_headers = _kept(webhooks)
+
+    async def judge(self, payload: InboundWebhook) -> Verdict:
+        """Say what a delivery is and how it is answered; nothing is stored here."""
+        if len(payload.body) > self.webhooks.max_body:
+            return Verdict("malformed", 413, detail=f"the body is over {self.webhooks.max_body} bytes")
+        if url := self.integration.connection.webhooks.url:
+            payload = msgspec.structs.replace(payload, url=url)
+        view = WebhookView(payload)
+        handshake = self._handshake(payload.method, view)
+        if handshake is None and payload.method != "POST":
+            return Verdict("malformed", 405, detail=f"no handshake is made with {payload.method}")
+        if handshake is not None and not handshake.verified:
+            return _shaken(await shake(handshake, view, fetch=self._fetch))
+        return await self._proved(payload, view, handshake)
+
+    async def _proved(
+        self, payload: InboundWebhook, view: WebhookView, handshake: Handshake | None
+    ) -> Verdict:
+        try:
+            trusted = await self._trusted.trusted(view)
+            proof = verify(self.scheme, payload, self._secrets(), view=view, trusted=trusted)
+            if handshake is not None:
+                return _shaken(await shake(handshake, view, fetch=self._fetch))
+        except BadSignatureError as error:
+            # A URL whose key is wrong is no URL of ours: the answer is that of any other such address.
+            status = 404 if self.scheme.kind == "key" else 401
+            return Verdict("bad_signature", status, detail=str(error))
+        except StaleError as error:
+            return Verdict("stale", 401, detail=str(error))
+        except KeysUnavailableError as error:
+            return Verdict("unverifiable", 503, detail=str(error))
+        return self._accept(payload, view, proof)
+
+    def _accept(self, payload: InboundWebhook, view: WebhookView, proof: Proof) -> Verdict:
+        webhooks = self.webhooks
+        try:
+            event_type, webhook_id = word(webhooks.type, view), word(webhooks.id, view)
+            wrong = next(
+                (at for at, wanted in self._pins.items() if wanted and _at(view, at) != wanted), None
+            )
+            lag = lag_of(webhooks.sent_at, view, proof.sent_at, now=payload.received_at)
+            sequence = sequence_of(webhooks.sequence, view)
+        except UNREADABLE:
+            return Verdict("malformed", 400, detail="the body is neither JSON nor a form")
+        if wrong is not None:
+            return Verdict("bad_signature", 401, detail=f"{wrong} is not what the configuration pins")
+        delivery_key, content_key = self._keys(payload, proof, webhook_id)
+        return Verdict(
+            "accepted",
+            webhooks.accepted.status,
+            event_type=event_type,
+            webhook_id=webhook_id or delivery_key,
+            delivery_key=delivery_key,
+            content_key=content_key,
+            lag=lag,
+            sequence=sequence,
+        )
+
+    def _keys(self, payload: InboundWebhook, proof: Proof, webhook_id: str) -> tuple[str, str | None]:
+        """What tells the delivery from all others: its id, and the hash of what is signed where the id is
+        not.
+
+        An id in a header that the signature does not cover can be changed by whoever replays a delivery, so
+        there what is signed must be new as well. Without an id the hash stands for it.
+        """
+        text = payload.body if proof.signed is None else proof.signed
+        content = "" if webhook_id and self._is_id_proved(proof) else hashlib.sha256(text).hexdigest()
+        return webhook_id or content, content if webhook_id and content else None
+
+    def _is_id_proved(self, proof: Proof) -> bool:
+        """Whether nobody but the vendor can have set the id; where the body is not bound either, no hash
+        would prove more.
+        """
+        field = self.webhooks.id
+        if proof.signed is None or not field.header:
+            return True
+        scheme = self.scheme
+        standard = scheme.kind == "standard_webhooks"
+        covered = "{id}" in scheme.payload or standard
+        named = scheme.id_header or ("webhook-id" if standard else "")
+        return covered and field.header.lower() == named.lower()
+
+    def _handshake(self, method: str, view: WebhookView) -> Handshake | None:
+        for one in self.webhooks.handshakes:
+            if one.method == method and (one.when is None or holds(one.when, view)):
+                return one
+        return None
+
+    def _secrets(self) -> Sequence[Secret]:
+        """The current secret, and the previous one while a rotation lasts."""
+        if self.scheme.kind == "key":
+            return self._url_keys(self.integration.id)
+        given, name = self.integration.connection.secrets, self.scheme.secret
+        return [given[key] for key in (name, f"{name}_previous") if key in given]
+
+
+def _shaken(shaken: Shaken) -> Verdict:
+    verdict = "malformed" if shaken.problem else "handshake"
+    return Verdict(verdict, shaken.status, shaken.body, shaken.problem, headers=shaken.headers)
+
+
+def _at(view: WebhookView, pointer: str) -> object:
+    return pointers.get(view.json(), pointer)
+
+
+def _kept(webhooks: Webhooks) -> frozenset[str]:
+    """The headers that are stored: those that the manifest names as facts, never one that proves."""
+    fields = [webhooks.type, webhooks.id, webhooks.sequence, webhooks.sent_at]
+    named = [field.header for field in fields if field is not None and field.header]
+    return frozenset(name.lower() for name in ("content-type", "user-agent", *named, *webhooks.headers))

@@ -1,0 +1,88 @@
+"""Amazon SNS' signature: RSA over certain fields of the body, with a certificate that the body names.
+
+SignatureVersion 1 is SHA-1, 2 is SHA-256 (Amazon SNS Developer Guide, "Verifying the signatures of Amazon
+SNS messages"). The certificate's URL comes from the message, so it is fetched only from the hosts that the
+manifest allows.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from integrations.webhooks.refusals import BadSignatureError
+from integrations.webhooks.signed import canonical
+
+_CONFIRMS = frozenset({"SubscriptionConfirmation", "UnsubscribeConfirmation"})
+_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_HASHES: Mapping[str, type[hashes.SHA1 | hashes.SHA256]] = {"1": hashes.SHA1, "2": hashes.SHA256}
+
+
+class Notification(NamedTuple):
+    """A message's fields, and the certificate (PEM) that its SigningCertURL led to."""
+
+    fields: Mapping[str, object]
+    certificate: bytes
+
+
+def certificate_url(value: object) -> str:
+    """Where a message says its certificate is.
+
+    Raises:
+        BadSignatureError: when it says nothing usable.
+    """
+    url = value.get("SigningCertURL") if isinstance(value, Mapping) else None
+    if not isinstance(url, str) or not url.endswith(".pem"):
+        raise BadSignatureError("the body names no certificate")
+    return url
+
+
+def prove_notification(notification: Notification) -> tuple[bytes, float]:
+    """Return what is signed and when it was sent (UTC seconds).
+
+    Raises:
+        BadSignatureError: when the signature does not fit the certificate's key, or a field is absent.
+    """
+    fields = notification.fields
+    message = _canonical(fields)
+    digest = _HASHES.get(_text(fields, "SignatureVersion"))
+    if digest is None:
+        raise BadSignatureError("SignatureVersion is neither 1 nor 2")
+    try:
+        public = x509.load_pem_x509_certificate(notification.certificate).public_key()
+        if not isinstance(public, rsa.RSAPublicKey):
+            raise BadSignatureError("the certificate's key is not RSA")
+        public.verify(canonical(_text(fields, "Signature")), message, padding.PKCS1v15(), digest())
+    except (InvalidSignature, ValueError) as error:
+        raise BadSignatureError("no signature fits") from error
+    return message, _moment(_text(fields, "Timestamp"))
+
+
+def _canonical(fields: Mapping[str, object]) -> bytes:
+    names = _CONFIRMATION if _text(fields, "Type") in _CONFIRMS else _NOTIFICATION
+    lines = (
+        f"{name}\n{_text(fields, name)}\n"
+        for name in names
+        if fields.get(name) is not None or name != "Subject"
+    )
+    return "".join(lines).encode()
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise BadSignatureError(f"the body holds no {name}")
+    return value
+
+
+def _moment(text: str) -> float:
+    try:
+        return msgspec.convert(text, dt.datetime).timestamp()
+    except msgspec.ValidationError as error:
+        raise BadSignatureError("the timestamp is no time") from error
