@@ -14,7 +14,9 @@ from msgspec.structs import replace
 
 from integrations.clock import Clock
 from integrations.errors import InvalidParams
+from integrations.examination import concealing
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome, Source
+from integrations.execution.trace import Stage
 from integrations.fallback import KEPT, REPLACEABLE
 from integrations.integration import Integration
 from integrations.manifest.requests import RequestPlan
@@ -24,6 +26,9 @@ from integrations.sharing import ReadKey, Sharing, read_key
 from integrations.signals import CallRecord, Signal
 from integrations.stale import LastAnswers, told
 
+_NOT_ASKED_FOR = "neither sharing nor stale answers are configured"
+_SHARED = "the run of an equal read that was under way gave it"
+_OPEN_TO_OTHERS = "no equal read was under way; others could share this one"
 _CANCELLED = Outcome(kind=FailureKind.CANCELLED, detail="the caller went away", source=Source.SHARED)
 
 
@@ -79,6 +84,8 @@ class Answering:
             InvalidParams: when a value cannot stand where it is to go.
         """
         began = self._clock.monotonic()
+        if asked.order.trace is not None:
+            asked.order.trace.hide(concealing(asked.integration))
         outcome = await self._choose(asked, began)
         self._answers[asked.integration.id, outcome.source] += 1
         if outcome.source is Source.LIVE:
@@ -107,6 +114,7 @@ class Answering:
         if order.origin is not Origin.TRAFFIC or self._circuits.is_forced_open(
             asked.integration.id, order.capability
         ):
+            _note(asked, "live only", "an operator holds the circuit open, or this is no traffic")
             return await self._own(asked)
         if asked.plan.name in asked.integration.connection.fallback.actions:
             return await self._or_fallback(asked, began)
@@ -128,9 +136,13 @@ class Answering:
             asked._replace(order=replace(asked.order, deadline=deadline - kept)), began
         )
         if outcome.kind not in REPLACEABLE:
+            if not outcome.ok:
+                _note(asked, "no fallback", f"nothing replaces a failure of kind {outcome.kind}")
             return outcome
         if fallback.integration:
+            _note(asked, "falls back", f"on {fallback.integration}, because {told(outcome)}")
             return await self._elsewhere(asked, outcome)
+        _note(asked, "falls back", f"on a fixed answer, because {told(outcome)}")
         return _replaced(outcome, Outcome(data=fallback.answer), by="a fixed answer")
 
     async def _elsewhere(self, asked: Asked, failed: Outcome) -> Outcome:
@@ -154,13 +166,18 @@ class Answering:
     async def _read_or_write(self, asked: Asked, began: float) -> Outcome:
         policy = asked.integration.connection.policy
         if asked.plan.action.effect is Effect.WRITE or not (policy.share or policy.stale_seconds):
+            _note(asked, "live", "a write" if asked.plan.action.effect is Effect.WRITE else _NOT_ASKED_FOR)
             return await self._own(asked)
         key = _key(asked)
         if key is None:
+            _note(asked, "live", "it is equal to no other read")
             return await self._own(asked)
         outcome = await (self._shared(asked, key, began) if policy.share else self._kept(asked, key))
         if outcome.kind in REPLACEABLE and policy.stale_seconds:
-            return self._last.stand_in(key, outcome, within=policy.stale_seconds)
+            outcome = self._last.stand_in(key, outcome, within=policy.stale_seconds)
+            is_stale = outcome.source is Source.STALE
+            detail = outcome.detail if is_stale else f"none of the last {policy.stale_seconds:g} s is kept"
+            _note(asked, "stale answer" if is_stale else "no stale answer", detail)
         return outcome
 
     async def _kept(self, asked: Asked, key: ReadKey) -> Outcome:
@@ -177,6 +194,7 @@ class Answering:
         outcome, is_shared = await self._sharing.share(
             key, lambda: self._kept(asked, key), deadline=asked.order.deadline, leave=leave
         )
+        _note(asked, "shared" if is_shared else "a run of its own", _SHARED if is_shared else _OPEN_TO_OTHERS)
         return replace(outcome, source=Source.SHARED, attempts=()) if is_shared else outcome
 
     def _told(self, asked: Asked, outcome: Outcome, began: float) -> Outcome:
@@ -186,6 +204,11 @@ class Answering:
         outcome = replace(outcome, call_id=call_id, run_id=order.run_id, duration=now - began)
         self._publish(_record(asked, outcome, at=self._clock.time()))
         return outcome
+
+
+def _note(asked: Asked, decision: str, detail: str) -> None:
+    if asked.order.trace is not None:
+        asked.order.trace.note(Stage.ANSWER, decision, f"{asked.integration.id}: {detail}")
 
 
 def _replaced(failed: Outcome, answer: Outcome, *, by: str) -> Outcome:

@@ -10,9 +10,18 @@ import msgspec
 
 from integrations.execution.call import Answer, Verdict, body_bytes
 from integrations.execution.certificate import Certificate
-from integrations.execution.outcome import FailureKind, Phases
-from integrations.execution.shown import secret_values, shown_body, shown_headers, shown_url, veiled
+from integrations.execution.outcome import FailureKind, Outcome, Phases
+from integrations.execution.shown import (
+    MASK,
+    query_values,
+    secret_values,
+    shown_body,
+    shown_headers,
+    shown_url,
+    veiled,
+)
 from integrations.execution.transport import Reply
+from integrations.integration import Integration
 from integrations.manifest.evaluate import Findings
 
 PLAIN = "plain HTTP"
@@ -58,13 +67,18 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examination:
-    """Hears of all that one check does; `redact` takes the integration's secrets out of a text."""
+    """Hears of all that one check does. Nothing is kept that `hide` was not told how to clear of secrets."""
 
-    def __init__(self, redact: Callable[[str], str]) -> None:
-        self._redact = redact
+    def __init__(self) -> None:
+        self._redact: Callable[[str], str] = _everything
         self._rule = ""
-        self.findings = Findings(redact)
+        self.findings = Findings(self._cleared)
+        self.outcome: Outcome | None = None
         self.exchanges: list[Exchange] = []
+
+    def hide(self, redact: Callable[[str], str]) -> None:
+        """Let each text pass `redact`, which takes the integration's secrets out."""
+        self._redact = redact
 
     def judging(self) -> None:
         """An answer is about to be judged: what was found in an earlier one counts no more."""
@@ -96,6 +110,20 @@ class Examination:
                 detail=hide(outcome.detail),
             )
         )
+
+    def _cleared(self, text: str) -> str:
+        return self._redact(text)
+
+
+def concealing(integration: Integration) -> Callable[[str], str]:
+    """What takes out of a text what an integration must not show: its secrets, and what stands in the queries
+    of the URLs it is configured with.
+    """
+    return veiled(integration.redact, query_values(integration.config.values()))
+
+
+def _everything(_: str) -> str:
+    return MASK
 
 
 def _shown(reply: Reply, hide: Callable[[str], str]) -> ShownAnswer:

@@ -6,13 +6,14 @@ import math
 
 import httpx
 from httpx import URL
+from msgspec.structs import replace
 
 from integrations.execution.breaker import REFUSED, CircuitBreaker
 from integrations.execution.call import Call
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.connectors import OPENING
 from integrations.execution.line import Line, Route
-from integrations.execution.outcome import RejectReason
+from integrations.execution.outcome import Outcome, RejectReason
 from integrations.execution.quota import Allowance
 from integrations.execution.retry import why_not_retryable
 from integrations.execution.run import Run
@@ -216,6 +217,18 @@ class TracedRun(Run):
             return "Dialtone is closing this line"
         reason = why_not_retryable(self, idempotent=self.call.idempotent)
         return reason or f"the circuit is {self.route.breaker.state.value}"
+
+
+def ended(trace: Trace, outcome: Outcome) -> Outcome:
+    """The outcome of a run, with its trace, to which it is the last event."""
+    decision = "ok" if outcome.kind is None else outcome.kind.value
+    facts = [f"{outcome.source.value} answer", f"{len(outcome.attempts)} attempt(s)"]
+    if outcome.status is not None:
+        facts.insert(1, f"status {outcome.status}")
+    if outcome.detail:
+        facts.append(outcome.detail)
+    trace.note(Stage.OUTCOME, decision, "; ".join(facts))
+    return replace(outcome, trace=trace.events())
 
 
 def note_retry(run: Run, why_not: str, pause: float) -> None:
