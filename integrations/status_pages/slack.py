@@ -33,8 +33,9 @@ def read(value: object) -> PageReading:
     page = tolerant.mapping(value)
     if not isinstance(page.get("status"), str):
         raise UnreadablePageError("Slack's status has a field status; this has none")
-    active = tolerant.mappings(page.get("active_incidents"))
-    return PageReading(troubles=tuple(_trouble(one) for one in active if one.get("status") not in _OVER))
+    listed = tolerant.mappings(page.get("active_incidents"))
+    active = (one for one in listed if tolerant.text(one.get("status")) not in _OVER)
+    return PageReading(troubles=tuple(map(_trouble, active)))
 
 
 def _trouble(one: Mapping[str, object]) -> Trouble:

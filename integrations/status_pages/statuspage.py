@@ -49,12 +49,12 @@ def read(value: object) -> PageReading:
     incidents = (
         _trouble(one, _OF_IMPACT.get(str(one.get("impact")), Indicator.DEGRADED))
         for one in tolerant.mappings(page.get("incidents"))
-        if one.get("status") not in _OVER and not one.get("resolved_at")
+        if tolerant.text(one.get("status")) not in _OVER and not one.get("resolved_at")
     )
     maintenances = (
         _trouble(one, Indicator.MAINTENANCE)
         for one in tolerant.mappings(page.get("scheduled_maintenances"))
-        if one.get("status") in _UNDER_WAY
+        if tolerant.text(one.get("status")) in _UNDER_WAY
     )
     return PageReading(
         parts=tuple(part for part in parts if part is not None), troubles=(*incidents, *maintenances)
