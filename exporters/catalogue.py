@@ -17,6 +17,7 @@ UNITS = ("seconds", "bytes", "ratio")
 
 HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """OpenTelemetry's advice for http.client.request.duration (semantic conventions, HTTP metrics)."""
+AGE_SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
@@ -159,8 +160,33 @@ _HEALTH_ROWS = (
     _gauge("certificate_expiry_timestamp_seconds", _ONE, "When the certificate seen last expires."),
     _counter("credential_notices", (*_LINE, "event"), "Credentials that were rejected or read again."),
     *_VENDORS_WORD,
-    _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
     _counter("operator_actions", ("action",), "What people and programs did through the API."),
+)
+_WEBHOOKS = (
+    _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
+    _gauge(
+        "webhook_last_received_timestamp_seconds",
+        ("integration", "event_type"),
+        "When the last new webhook of a type came; types that the vendor's manifest does not list are other.",
+    ),
+    _histogram(
+        "webhook_lag_seconds",
+        _ONE,
+        "Time from a vendor's own time stamp to its webhook.",
+        buckets=AGE_SECONDS,
+    ),
+    _gauge("webhook_silent", _ONE, "1 while no webhook came for longer than webhooks.expect.every, else 0."),
+    _counter("webhook_missing", _ONE, "Webhooks that never came, where the vendor numbers them."),
+    _counter("webhooks_unstored", _ONE, "Webhooks answered with 503 because storage failed."),
+    _counter("webhooks_throttled", _ONE, "Webhooks answered with 503 because webhooks.rate was exceeded."),
+    _counter(
+        "webhooks_turned_away", ("reason",), "Requests not read to their end: unknown, busy, slow, large."
+    ),
+    _counter(
+        "webhook_handler_attempts", ("integration", "result"), "Attempts of handlers; result is ok or failed."
+    ),
+    _counter("webhook_dead_letters", _ONE, "Webhooks whose handler failed at every attempt."),
+    _gauge("webhook_stored_bytes", (), "Bodies of webhooks that are kept."),
 )
 _ITSELF = (
     _gauge("build_info", ("version",), "1, with the version that runs."),
@@ -207,6 +233,7 @@ SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Circuit breakers": _BREAKERS,
     "Limits": _LIMITS,
     "Checks and health": _HEALTH_ROWS,
+    "Inbound webhooks": _WEBHOOKS,
     "Dialtone itself": _ITSELF,
     "Analytics and storage": _STORES,
 }

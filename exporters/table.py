@@ -219,6 +219,8 @@ class MetricTable:
     def _webhook(self, receipt: WebhookReceipt) -> None:
         names = (receipt.integration, receipt.vendor, receipt.verdict)
         self._count("dialtone_webhooks_received_total", *names)
+        if receipt.lag is not None and receipt.verdict == "accepted":
+            self._histograms["dialtone_webhook_lag_seconds"].cell(receipt.integration).observe(receipt.lag)
 
     def _operator(self, action: OperatorAction) -> None:
         self._count("dialtone_operator_actions_total", action.action)

@@ -182,6 +182,8 @@ class CredentialNotice(_Signal, frozen=True, kw_only=True, tag="credential_notic
     vendor: str
     event: str
     detail: str = ""
+    credential: str = ""
+    expires_at: float | None = None
 
 
 class VendorNotice(_Signal, frozen=True, kw_only=True, tag="vendor_notice"):
@@ -224,8 +226,11 @@ class ContractDrift(_Signal, frozen=True, kw_only=True, tag="contract_drift"):
 
 
 class WebhookReceipt(_Signal, frozen=True, kw_only=True, tag="webhook_receipt"):
-    """An inbound webhook: verdict is `accepted`, `duplicate`, `handshake`, `bad_signature`, `stale` or
-    `malformed`.
+    """An inbound webhook: verdict is `accepted`, `duplicate`, `handshake`, `bad_signature`, `stale`,
+    `malformed` or `unverifiable` (the vendor's keys could not be fetched).
+
+    `lag` is how many seconds after the vendor's own time it came, where the vendor tells it. `missing` is how
+    many deliveries before it never came, where the vendor numbers them.
     """
 
     integration: str
@@ -235,6 +240,8 @@ class WebhookReceipt(_Signal, frozen=True, kw_only=True, tag="webhook_receipt"):
     webhook_id: str = ""
     detail: str = ""
     body_bytes: int = 0
+    lag: float | None = None
+    missing: int = 0
 
 
 class OperatorAction(_Signal, frozen=True, kw_only=True, tag="operator_action"):

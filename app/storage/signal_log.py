@@ -1,5 +1,5 @@
-"""The log of stored signals: health changes and operators' actions, appended in the transaction that makes
-them true, read by a cursor. Signals are numbered in the order of their commits.
+"""The log of stored signals: health changes, receipts of webhooks and operators' actions, appended in the
+transaction that makes them true, read by a cursor. Signals are numbered in the order of their commits.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from app.storage.tables import signal_log
 from app.storage.units import Units
-from integrations.signals import HealthChange, OperatorAction, Signal
+from integrations.signals import HealthChange, OperatorAction, Signal, WebhookReceipt
 
-StoredSignal = HealthChange | OperatorAction
+StoredSignal = HealthChange | OperatorAction | WebhookReceipt
 
 _APPEND_LOCK = 4350_0001
 
@@ -20,10 +20,15 @@ def append(connection: sa.Connection, signals: Sequence[StoredSignal]) -> None:
     """Append within the caller's transaction."""
     if not signals:
         return
+    keep_order(connection)
+    connection.execute(sa.insert(signal_log), [_row(signal) for signal in signals])
+
+
+def keep_order(connection: sa.Connection) -> None:
+    """Let rows be numbered in the order of their commits, from here to the end of the transaction."""
     if connection.dialect.name == "postgresql":
         # A sequence numbers before the commit: without this a reader's cursor could pass an uncommitted row.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPEND_LOCK)))
-    connection.execute(sa.insert(signal_log), [_row(signal) for signal in signals])
 
 
 class SignalLog:

@@ -12,6 +12,9 @@ from app.storage.health import HealthRows
 from app.storage.postgresql import PostgreSQLUnits
 from app.storage.signal_log import OperatorActions, SignalLog
 from app.storage.thread import SQLiteUnits
+from app.storage.webhook_queue import WebhookQueueRows
+from app.storage.webhook_reading import WebhookReading
+from app.storage.webhooks import WebhookRows
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
 from integrations.samples import Sample
@@ -28,6 +31,9 @@ class Storage:
         self.health = HealthRows(units)
         self.signals = SignalLog(units)
         self.operators = OperatorActions(units, self.signals)
+        self.webhooks = WebhookRows(units)
+        self.webhook_queue = WebhookQueueRows(units)
+        self.webhook_reading = WebhookReading(units)
 
     async def start(self) -> None:
         """Open the database, check it and bring its schema up to date.

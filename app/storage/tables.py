@@ -34,11 +34,60 @@ signal_log = sa.Table(
     sqlite_autoincrement=True,
 )
 
+webhook_delivery = sa.Table(
+    "webhook_delivery",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("integration", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("webhook_id", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("lag", sa.Double),
+    sa.Column("delivery_key", sa.Text),
+    sa.Column("content_key", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due", sa.Double),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("body_bytes", sa.BigInteger, nullable=False),
+    sa.Column("headers", sa.LargeBinary, nullable=False),
+    # Last, so that reading the other columns leaves the pages of a long body alone.
+    sa.Column("body", sa.LargeBinary),
+    sa.Index("webhook_by_delivery_key", "integration", "delivery_key", unique=True),
+    sa.Index("webhook_by_content_key", "integration", "content_key", unique=True),
+    sa.Index("webhook_by_integration", "integration", "id"),
+    sa.Index(
+        "webhook_due",
+        "due",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+webhook_key = sa.Table(
+    "webhook_key",
+    metadata,
+    sa.Column("integration", sa.Text, primary_key=True),
+    sa.Column("current", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text),
+    sa.Column("previous_until", sa.Double, nullable=False),
+)
+
 
 def replace(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, each in the place of an older one with the same primary key."""
     if rows:
         connection.execute(_upsert(table, connection.dialect.name), list(rows))
+
+
+def insert_new(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that leaves out rows of which a unique index has one already."""
+    statement: sqlite.Insert | postgresql.Insert
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return statement.on_conflict_do_nothing()
 
 
 @functools.cache

@@ -28,7 +28,9 @@ TABLES: Mapping[type[msgspec.Struct], str] = {
 FIELDS: Mapping[str, str] = {"ts": "at", "quota_limit": "limit", "row_count": "rows"}
 """Columns that are not named as their field, because SQL would ask for quotes at each use."""
 
-STORED: frozenset[type[msgspec.Struct]] = frozenset({signals.HealthChange, signals.OperatorAction})
+STORED: frozenset[type[msgspec.Struct]] = frozenset(
+    {signals.HealthChange, signals.OperatorAction, signals.WebhookReceipt}
+)
 """Signals that are stored before they are published, and copied from there."""
 
 # From 0001-01-01 to 9999-12-31: a time outside, as a vendor may send, becomes NULL instead of an error.

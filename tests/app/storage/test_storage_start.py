@@ -21,13 +21,14 @@ from app.storage.storage import FILE_NAME, open_database, open_storage
 from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
 
-SECOND = '''"""A later schema."""
+HEAD = max(file.name[1:5] for file in (schema.MIGRATIONS / "versions").glob("v0*.py"))
+LATER = '''"""A later schema."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -45,9 +46,9 @@ def later(tmp_path: Path) -> Path:
     """Migrations that know one version more."""
     folder = tmp_path / "migrations"
     (folder / "versions").mkdir(parents=True)
-    for file in ("env.py", "versions/v0001_first.py"):
-        (folder / file).write_text((schema.MIGRATIONS / file).read_text())
-    (folder / "versions" / "v0002_later.py").write_text(SECOND)
+    for file in (schema.MIGRATIONS / "env.py", *(schema.MIGRATIONS / "versions").glob("v0*.py")):
+        (folder / file.relative_to(schema.MIGRATIONS)).write_text(file.read_text())
+    (folder / "versions" / "v9999_later.py").write_text(LATER.format(head=HEAD))
     return folder
 
 
@@ -88,7 +89,7 @@ def test_a_copy_is_kept_before_an_older_database_is_changed(path: Path, later: P
     assert "later" in names(connection)
     connection.rollback()
     sqlite.close(connection)
-    assert [copy.name for copy in copies] == ["dialtone.sqlite.schema-0001"]
+    assert [copy.name for copy in copies] == [f"dialtone.sqlite.schema-{HEAD}"]
     assert copies[0].stat().st_mode & 0o777 == 0o600
     old = open_database(copies[0])
     assert "later" not in names(old)
@@ -98,7 +99,7 @@ def test_a_copy_is_kept_before_an_older_database_is_changed(path: Path, later: P
 
 def test_a_failing_migration_changes_nothing(path: Path, later: Path) -> None:
     connection = open_database(path)
-    file = later / "versions" / "v0002_later.py"
+    file = later / "versions" / "v9999_later.py"
     file.write_text(file.read_text() + "    raise RuntimeError('half way')\n")
 
     with pytest.raises(RuntimeError, match="half way"):
@@ -114,7 +115,9 @@ def test_a_newer_schema_is_refused(path: Path, later: Path) -> None:
     schema.migrate(connection, migrations=later)
     sqlite.close(connection)
 
-    with pytest.raises(UnknownSchemaError, match=r"has schema 0002, this Dialtone knows schemas up to 0001"):
+    with pytest.raises(
+        UnknownSchemaError, match=f"has schema 9999, this Dialtone knows schemas up to {HEAD}"
+    ):
         open_database(path)
 
 

@@ -1,0 +1,141 @@
+"""Reads what came in by webhook, puts deliveries back into the queue, and forgets the old ones."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from app.storage.tables import webhook_delivery
+from app.storage.units import Units
+
+_ROW = webhook_delivery.c
+_BRIEF = [column for column in _ROW if column.name not in {"body", "headers", "delivery_key", "content_key"}]
+CHUNK = 2_000
+"""Rows that one unit of trimming looks at, so that it holds up no other."""
+
+
+class StoredWebhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of one inbound webhook. `state` is `none` for what was not taken, `kept` where nobody
+    handles it, `waiting`, `handled`, or `dead`; `due` is when it is handled (again), in UTC seconds; `error`
+    names what its handler raised last. `lag` is how many seconds after the vendor's own time it came.
+    """
+
+    id: int
+    at: float
+    integration: str
+    verdict: str
+    event_type: str = ""
+    webhook_id: str = ""
+    detail: str = ""
+    lag: float | None = None
+    state: str
+    attempts: int = 0
+    due: float | None = None
+    error: str = ""
+    body_bytes: int = 0
+    headers: Mapping[str, str] = {}
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which webhooks: those that fit all that is set; `since` is UTC seconds, `before`, `after` are ids."""
+
+    integration: str = ""
+    verdict: str = ""
+    event_type: str = ""
+    state: str = ""
+    since: float | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int = 100
+
+
+class WebhookReading:
+    """Reads and tends the rows of `webhook_delivery`."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+
+    async def webhooks(self, wanted: Wanted) -> Sequence[StoredWebhook]:
+        """Return what is wanted, newest first, or with `after` oldest first; without headers."""
+        order = _ROW.id.asc() if wanted.after is not None else _ROW.id.desc()
+        query = sa.select(*_BRIEF).where(*_conditions(wanted)).order_by(order).limit(wanted.limit)
+        rows = await self._units.run(lambda connection: connection.execute(query).all())
+        return [StoredWebhook(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+    async def webhook(self, integration: str, number: int) -> tuple[StoredWebhook, bytes | None] | None:
+        """Return one with its headers and its body, which is None when it is not kept any more."""
+        query = sa.select(*_BRIEF, _ROW.headers, _ROW.body).where(
+            (_ROW.id == number) & (_ROW.integration == integration)
+        )
+        row = await self._units.run(lambda connection: connection.execute(query).first())
+        if row is None:
+            return None
+        facts = {column.name: getattr(row, column.name) for column in _BRIEF}
+        headers = msgspec.json.decode(row.headers, type=dict[str, str])
+        return StoredWebhook(**facts, headers=headers), row.body
+
+    async def bodies(self, numbers: Sequence[int]) -> Mapping[int, tuple[Mapping[str, str], bytes | None]]:
+        """Return headers and bodies by id."""
+        query = sa.select(_ROW.id, _ROW.headers, _ROW.body).where(_ROW.id.in_(numbers))
+        rows = await self._units.run(lambda connection: connection.execute(query).all())
+        return {row.id: (msgspec.json.decode(row.headers, type=dict[str, str]), row.body) for row in rows}
+
+    async def replay(self, integration: str, numbers: Sequence[int], *, now: float) -> int:
+        """Put deliveries back into the queue as if they had just come; return how many there were whose body
+        is kept.
+        """
+        theirs = (_ROW.integration == integration) & _ROW.id.in_(numbers)
+        statement = (
+            sa.update(webhook_delivery)
+            .where(theirs & (_ROW.verdict == "accepted") & _ROW.body.is_not(None))
+            .values(state="waiting", attempts=0, due=now, error="")
+        )
+        return await self._units.run(lambda connection: connection.execute(statement).rowcount)
+
+    async def stored_bytes(self) -> int:
+        """Return what the bodies that are kept take."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(_ROW.body_bytes), 0)).where(_ROW.body.is_not(None))
+        return int(await self._units.run(lambda connection: connection.execute(query).scalar_one()))
+
+    async def trim(self, *, before: float) -> int:
+        """Delete what came before a time (UTC seconds) and does not wait; return how many."""
+        oldest = sa.select(_ROW.id, _ROW.at, _ROW.due).order_by(_ROW.id).limit(CHUNK).subquery()
+        old = sa.select(oldest.c.id).where((oldest.c.at < before) & oldest.c.due.is_(None))
+        statement = sa.delete(webhook_delivery).where(_ROW.id.in_(old))
+        return await self._units.run(lambda connection: connection.execute(statement).rowcount)
+
+    async def drop_bodies(self, *, above: int) -> tuple[int, int] | None:
+        """Forget the bodies of the oldest deliveries that have one and an id above `above`, a chunk at most.
+
+        Returns the last id and how many bytes became free; None when there is none.
+        """
+        kept = (_ROW.id > above) & _ROW.body.is_not(None) & _ROW.due.is_(None)
+        query = sa.select(_ROW.id, _ROW.body_bytes).where(kept).order_by(_ROW.id).limit(CHUNK)
+
+        def unit(connection: sa.Connection) -> tuple[int, int] | None:
+            rows = connection.execute(query).all()
+            if not rows:
+                return None
+            last = rows[-1].id
+            statement = sa.update(webhook_delivery).where(kept & (_ROW.id <= last)).values(body=None)
+            connection.execute(statement)
+            return last, sum(row.body_bytes for row in rows)
+
+        return await self._units.run(unit)
+
+
+def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    equal = {
+        _ROW.integration: wanted.integration,
+        _ROW.verdict: wanted.verdict,
+        _ROW.event_type: wanted.event_type,
+        _ROW.state: wanted.state,
+    }
+    conditions = [column == value for column, value in equal.items() if value]
+    if wanted.since is not None:
+        conditions.append(_ROW.at >= wanted.since)
+    if wanted.before is not None:
+        conditions.append(_ROW.id < wanted.before)
+    if wanted.after is not None:
+        conditions.append(_ROW.id > wanted.after)
+    return conditions
