@@ -6,6 +6,7 @@ sha256 stands in the lock; one of kind `docs` was entered by hand, with the vend
 the day of its entry, and never counts as checked. `verify` needs the lock only, so it runs anywhere.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -15,12 +16,15 @@ import msgspec
 from integrations.manifest import pointers
 from integrations.manifest.authentication import Auth
 from integrations.manifest.schema import Action, Input, Manifest
+from integrations.manifest.shape import Shape
 from integrations.manifest.templates import Template
 
-Place = Literal["path", "query", "header", "body", "variable", "file"]
+Place = Literal["path", "query", "header", "body", "variable", "file", "filename"]
 Scheme = Literal["none", "api_key", "basic", "bearer", "oauth2"]
 
-_FUNCTION = re.compile(r"\|[a-z_]+\}")
+_FIELD = re.compile(r"\{([a-z0-9_.]+)(?:\|[a-z_]+)?\}")
+_OF_A_BODY = frozenset({"body", "file"})
+_GRAPHQL = {"Int": "integer", "Float": "number", "Boolean": "boolean", "String": "string", "ID": "string"}
 _AGREES: dict[str, frozenset[str]] = {
     "none": frozenset({"none"}),
     "api_key": frozenset({"api_key"}),
@@ -48,17 +52,23 @@ class LockedSource(_Fact, frozen=True, kw_only=True):
 
 
 class Parameter(_Fact, frozen=True, kw_only=True):
-    """One parameter of an operation, by its wire name."""
+    """One parameter of an operation, by its wire name. `type` is a GraphQL variable's, as its document has
+    it.
+    """
 
     place: Place = msgspec.field(name="in")
     required: bool = False
+    type: str = ""
 
 
 class Operation(_Fact, frozen=True, kw_only=True):
-    """What is known of one operation. `open` says that its body takes fields the contract does not name.
+    """What is known of one operation. `open` says that its body takes fields the contract does not name, and
+    `silent` names the places of which it says nothing at all.
 
-    `security` is empty where the contract states none. `page` and `date` are for kind `docs`: where the
-    vendor documents it, and the day it was entered, which does not say that anybody read the page that day.
+    `security` is empty where the contract states none. `document` is the sha256 of a GraphQL document that
+    was validated, and `fields` are its root fields. `answer` is the shape of a good answer. `page` and `date`
+    are for kind `docs`: where the vendor documents it, and the day it was entered, which does not say that
+    anybody read the page that day.
     """
 
     kind: Literal["contract", "docs"]
@@ -68,6 +78,10 @@ class Operation(_Fact, frozen=True, kw_only=True):
     open: bool = False
     security: tuple[Scheme, ...] = ()
     statuses: tuple[str, ...] = ()
+    silent: tuple[Place, ...] = ()
+    document: str = ""
+    fields: tuple[str, ...] = ()
+    answer: Shape | None = None
     page: str = ""
     date: str = ""
 
@@ -133,7 +147,17 @@ def wire_name(name: str, declared: Input) -> str:
     if declared.place in ("body", "variable") and declared.to:
         return pointers.parse(declared.to)[0]
     wire = declared.name or name
-    return f"{wire}[]" if declared.place == "query" and declared.style == "brackets" else wire
+    return f"{wire}[]" if declared.place in ("query", "body") and declared.style == "brackets" else wire
+
+
+def wire_path(action: Action) -> str:
+    """The path with each placeholder as the contract calls it."""
+    return _FIELD.sub(lambda field: f"{{{_placeholder(action, field[1])}}}", action.path)
+
+
+def _placeholder(action: Action, name: str) -> str:
+    declared = action.input.get(name)
+    return name.rpartition(".")[2] if declared is None else declared.name or name
 
 
 def _sources(manifest: Manifest, lock: Lock) -> Iterator[str]:
@@ -169,9 +193,12 @@ def _request(action: Action, fact: Operation) -> Iterator[str]:
     method = "POST" if action.graphql else action.method
     if method != fact.method:
         yield f"sends {method}, {action.operation} is {fact.method}"
-    path = _FUNCTION.sub("}", action.path)
+    path = wire_path(action)
     if path != fact.path:
         yield f"asks {path}, {action.operation} is {fact.path}"
+    sent = hashlib.sha256(action.graphql.encode()).hexdigest() if action.graphql else ""
+    if sent != fact.document and (fact.document or fact.kind == "contract"):
+        yield "sends another document than the one that was validated; run `make contracts`"
 
 
 def _inputs(action: Action, fact: Operation) -> Iterator[str]:
@@ -183,13 +210,33 @@ def _inputs(action: Action, fact: Operation) -> Iterator[str]:
     for wire, (name, declared) in mapped.items():
         known = fact.parameters.get(wire)
         if known is None:
-            if not (fact.open and declared.place in ("body", "variable")):
+            if not _may_be_unknown(declared.place, fact):
                 yield f"input {name} goes to {declared.place} {wire}, which {action.operation} does not know"
             continue
-        if known.place != declared.place:
-            yield f"input {name} goes to {declared.place}, {action.operation} wants it in {known.place}"
-        if known.required and not declared.required and declared.default is msgspec.UNSET:
-            yield f"input {name} is optional, {action.operation} requires {wire}"
+        yield from (
+            f"input {name} {text}" for text in _mapped(declared, known, operation=action.operation, wire=wire)
+        )
+
+
+def _mapped(declared: Input, known: Parameter, *, operation: str, wire: str) -> Iterator[str]:
+    if known.place != declared.place and not {known.place, declared.place} <= _OF_A_BODY:
+        yield f"goes to {declared.place}, {operation} wants it in {known.place}"
+    if known.type and not declared.to and not _takes(known.type, declared.type):
+        yield f"is {declared.type}, {operation} wants {known.type} in {wire}"
+    if known.required and not declared.required and declared.default is msgspec.UNSET:
+        yield f"is optional, {operation} requires {wire}"
+
+
+def _may_be_unknown(place: Place, fact: Operation) -> bool:
+    return place in (*fact.silent, "filename") or (fact.open and place in _OF_A_BODY)
+
+
+def _takes(wanted: str, given: str) -> bool:
+    """Whether a GraphQL variable's type takes an input's; of the vendor's own types the schema decides."""
+    if wanted.startswith("["):
+        return given == "array"
+    word = _GRAPHQL.get(wanted.rstrip("!"))
+    return word is None or given == word or (word == "number" and given == "integer")
 
 
 def _constants(action: Action) -> set[str]:
@@ -199,7 +246,7 @@ def _constants(action: Action) -> set[str]:
     if action.idempotency is not None:
         place = action.idempotency
         names.add(place.header or pointers.parse(place.to)[0])
-    in_path = (name.partition(".")[2] for name in Template(action.path).names if name.startswith("config."))
+    in_path = (name.partition(".")[2] for name in Template(action.path).names if "." in name)
     return names | set(action.query) | set(action.headers) | set(in_path)
 
 

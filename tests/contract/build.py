@@ -1,33 +1,40 @@
 """`make contracts`: derives every contract.lock anew and checks the requests that are really sent."""
 
+import json
 import sys
 
 import click
-import httpx
 
 from integrations.manifest.contract import verify
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Manifest
+from tests.contract import documents
 from tests.contract.checking import OperationChecker
 from tests.contract.described import ContractError, Description
-from tests.contract.examples import config_of, examples
+from tests.contract.examples import Example, base_path, examples
 from tests.contract.folder import ContractsFolder, contracts_folder
 from tests.contract.locks import bundled, derive, descriptions, lock_file, text_of
 
 
 def request_problems(manifest: Manifest, described: dict[str, Description]) -> list[str]:
     """What the contracts say against the requests of all actions and checks."""
-    base = httpx.URL(str(config_of(manifest).get("base_url", ""))).path.rstrip("/")
     problems = []
     for example in examples(manifest):
         name, _, key = manifest.actions[example.action].operation.partition(":")
         if name not in described:
             continue
-        prefix = manifest.contracts[name].prefix
-        checker = OperationChecker(described[name].operations[key], described[name], prefix=prefix)
-        found = checker.problems(example.request, base=base)
+        found = _problems(manifest, example, described[name], key)
         problems += [f"{example.action} ({example.variant}): {problem}" for problem in found]
     return problems
+
+
+def _problems(manifest: Manifest, example: Example, description: Description, key: str) -> list[str]:
+    action = manifest.actions[example.action]
+    if description.schema is not None:
+        return documents.problems(description, action, key, json.loads(example.request.content))
+    prefix = manifest.contracts[action.operation.partition(":")[0]].prefix
+    checker = OperationChecker(description.operations[key], description, prefix=prefix)
+    return checker.problems(example.request, base=base_path(manifest, action))
 
 
 def rebuild(vendor: str, catalog: Catalog, folder: ContractsFolder) -> list[str]:

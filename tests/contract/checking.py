@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl, unquote
 
 import httpx
 import jsonschema_rs
@@ -16,6 +17,13 @@ from tests.contract.described import (
     fields_of,
 )
 
+_ANYTHING = jsonschema_rs.Draft202012Validator({})
+_KINDS = {
+    "application/json": "json",
+    "application/x-www-form-urlencoded": "form",
+    "multipart/form-data": "multipart",
+}
+
 
 class OperationChecker:
     """Compiles an operation's schemas once; a schema that does not compile is a ContractError."""
@@ -23,10 +31,10 @@ class OperationChecker:
     def __init__(self, operation: DescribedOperation, description: Description, *, prefix: str = "") -> None:
         self._operation = operation
         self._draft4 = description.draft4
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?]+)", re.escape(prefix + operation.path))
-        self._path = re.compile(pattern)
+        self._path, self._names = _pattern(prefix + operation.path)
         self._schemas = {name: self._compiled(one.schema) for name, one in operation.parameters.items()}
-        self._body = None if operation.body is None else self._compiled(operation.body)
+        bodies = {"json": operation.body, **operation.others}
+        self._bodies = {kind: self._compiled(body) for kind, body in bodies.items() if body is not None}
 
     def problems(self, request: httpx.Request, *, base: str) -> list[str]:
         """Everything in the request that the operation does not allow; `base` is the base URL's path."""
@@ -47,17 +55,17 @@ class OperationChecker:
         if match is None:
             yield f"path {path} is not {self._operation.path}"
             return
-        for name, text in match.groupdict().items():
-            yield from self._value(name, [httpx.URL("http://x/" + text).path[1:]])
+        for name, text in zip(self._names, match.groups(), strict=True):
+            yield from self._value(name, [unquote(text)])
 
     def _query(self, request: httpx.Request) -> Iterator[str]:
         sent = {name: request.url.params.get_list(name) for name in request.url.params}
         described = {name: one for name, one in self._operation.parameters.items() if one.place == "query"}
         for name, values in sent.items():
-            if name not in described:
-                yield f"query parameter {name} is unknown"
-            else:
+            if name in described:
                 yield from self._value(name, values)
+            elif "query" not in self._operation.silent:
+                yield f"query parameter {name} is unknown"
         for name, one in described.items():
             if one.required and name not in sent:
                 yield f"query parameter {name} is missing"
@@ -75,20 +83,59 @@ class OperationChecker:
             yield f"{name}: {error.message}"
 
     def _content(self, request: httpx.Request) -> Iterator[str]:
-        if not request.content:
+        content = request.read()
+        if not content:
             if self._operation.body_required:
                 yield "the body is missing"
             return
-        if self._body is None:
-            yield "a body where none is described"
+        content_type = request.headers.get("content-type", "application/json").partition(";")[0]
+        kind = _KINDS.get(content_type, "json" if content_type.endswith("json") else "bytes")
+        schema = self._operation.body_of(kind)
+        if schema is None:
+            if "body" not in self._operation.silent:
+                yield "a body where none is described"
             return
-        body = json.loads(request.content)
-        properties = fields_of(self._operation.body).get("properties", {})
-        for name in body:
-            if properties and name not in properties:
+        fields = fields_of(schema)
+        if kind == "bytes":
+            return
+        body = _decoded(kind, content, fields["properties"])
+        yield from self._fields(body, fields, kind)
+
+    def _fields(self, body: object, fields: Schema, kind: str) -> Iterator[str]:
+        for name in body if isinstance(body, dict) else ():
+            if not fields["open"] and name not in fields["properties"]:
                 yield f"body field {name} is unknown"
-        for error in self._body.iter_errors(body):
+        if kind == "multipart":
+            yield from (f"body field {name} is missing" for name in fields["required"] if name not in body)
+            return
+        for error in self._bodies.get(kind, self._bodies.get("json", _ANYTHING)).iter_errors(body):
             yield f"body: {error.message}"
+
+
+def _pattern(path: str) -> tuple[re.Pattern[str], list[str]]:
+    """What matches a path, and the names of its placeholders; contracts name them with any characters."""
+    parts = re.split(r"\{([^{}]+)\}", path)
+    made = "".join("(.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    return re.compile(made), parts[1::2]
+
+
+def _decoded(kind: str, content: bytes, properties: Mapping[str, object]) -> object:
+    """The body's value; of a form each field as its schema's type, of a multipart body the names."""
+    if kind == "json":
+        return json.loads(content)
+    if kind == "multipart":
+        return dict.fromkeys(re.findall(r'form-data; name="([^"]+)"', content.decode("utf-8", "replace")))
+    values: dict[str, list[str]] = {}
+    for name, text in parse_qsl(content.decode(), keep_blank_values=True):
+        values.setdefault(name, []).append(text)
+    return {name: _form_value(properties.get(name), texts) for name, texts in values.items()}
+
+
+def _form_value(schema: object, texts: list[str]) -> object:
+    schema = schema if isinstance(schema, dict) else {}
+    if schema.get("type") == "object":
+        return json.loads(texts[0])
+    return _typed(DescribedParameter("body", False, schema), texts)
 
 
 def _typed(described: DescribedParameter, texts: list[str]) -> object:

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 
 from integrations.clock import SystemClock
+from integrations.credentials.secret import Secret
 from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
 from integrations.manifest.requests import RequestPlan
@@ -30,11 +31,32 @@ def config_of(manifest: Manifest) -> dict[str, object]:
     return values
 
 
+def secrets_of(manifest: Manifest, action: Action) -> dict[str, Secret]:
+    """A secret for each that the action's authentication kinds have; an address where one is wanted."""
+    kinds = [manifest.auth[name] for name in action.auth or manifest.auth]
+    host = next(iter(manifest.host_suffixes), "hook.example").lstrip(".")
+    address = f"https://{host}/example?sig=example"
+    whole = f"{action.base_url} {manifest.base_url}"
+    return {
+        name: Secret(address if f"{{secret.{name}}}" in whole else "example")
+        for kind in kinds
+        for name in kind.secrets
+    }
+
+
 def plan_of(manifest: Manifest, action: str) -> RequestPlan:
-    config = config_of(manifest)
-    values = Values(config, clock=SystemClock())
-    origins = Origins([Template(host).fill(values) for host in manifest.hosts])
-    return RequestPlan(manifest, action, config=config, origins=origins, clock=SystemClock())
+    config, clock = config_of(manifest), SystemClock()
+    secrets = secrets_of(manifest, manifest.actions[action])
+    values = Values(config, clock=clock, secrets=secrets)
+    entries = [Template(host).fill(values) for host in manifest.hosts]
+    origins = Origins([entry for entry in entries if entry], suffixes=manifest.host_suffixes)
+    return RequestPlan(manifest, action, config=config, origins=origins, clock=clock, secrets=secrets)
+
+
+def base_path(manifest: Manifest, action: Action) -> str:
+    """The path of the address that stands before an action's own."""
+    values = Values(config_of(manifest), clock=SystemClock(), secrets=secrets_of(manifest, action))
+    return httpx.URL(Template(action.base_url or manifest.base_url).fill(values)).path.rstrip("/")
 
 
 def params_of(action: Action, *, whole: bool) -> dict[str, object]:

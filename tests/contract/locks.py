@@ -5,11 +5,14 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from integrations.manifest.contract import Lock, Operation, Parameter
+from integrations.manifest import pointers
+from integrations.manifest.contract import Lock, Operation, Parameter, wire_name, wire_path
 from integrations.manifest.loading import LOCK, Catalog
-from integrations.manifest.schema import Contract, Manifest
-from tests.contract.described import ContractError, DescribedOperation, Description, fields_of
+from integrations.manifest.schema import Action, Manifest
+from tests.contract import documents
+from tests.contract.described import ContractError, DescribedOperation, Description, Schema, fields_of
 from tests.contract.folder import REPOSITORY, ContractsFolder
+from tests.contract.shapes import shape_of
 
 CATALOG = REPOSITORY / "integrations" / "catalog"
 
@@ -25,46 +28,79 @@ def descriptions(manifest: Manifest, folder: ContractsFolder) -> dict[str, Descr
 
 def derive(manifest: Manifest, old: Lock, folder: ContractsFolder, described: dict[str, Description]) -> Lock:
     """The lock of today's contracts; facts entered by hand are kept from the old one."""
-    operations = {}
-    for action in manifest.actions.values():
-        name, _, key = action.operation.partition(":")
+    operations: dict[str, Operation] = {}
+    for name, action in manifest.actions.items():
+        contract, _, key = action.operation.partition(":")
         if not action.operation or action.operation in operations:
             continue
-        if name in described:
-            operations[action.operation] = _fact(manifest.contracts[name], described[name], key)
+        if contract in described:
+            operations[action.operation] = fact_of(manifest, action, described[contract], key)
         elif action.operation in old.operations:
             operations[action.operation] = old.operations[action.operation]
         else:
+            entry = yaml.safe_dump({action.operation: _by_hand(action)}, sort_keys=False)
             raise ContractError(
-                f"{manifest.id}: enter {action.operation} into contract.lock by hand, kind docs"
+                f"{manifest.id}: {name} rests on no published description. Enter what the vendor's page "
+                f"says of it into contract.lock under operations, with that page and today's date:\n{entry}"
             )
     sources = {name: folder.source(manifest.contracts[name]) for name in described}
     return Lock(sources=sources, operations=operations)
 
 
-def _fact(contract: Contract, description: Description, key: str) -> Operation:
+def fact_of(manifest: Manifest, action: Action, description: Description, key: str) -> Operation:
+    """What a description says of one operation, as an action uses it.
+
+    Raises:
+        ContractError: when there is no such operation, or a GraphQL document is not valid.
+    """
+    contract = manifest.contracts[action.operation.partition(":")[0]]
+    ways = _ways(manifest, action.operation)
+    if description.schema is not None:
+        fact, answer = documents.asked(description, action, key)
+        return msgspec.structs.replace(fact, answer=shape_of(answer, ways, knows_null=True))
     if key not in description.operations:
         raise ContractError(f"{contract.source} has no operation {key}")
     operation = description.operations[key]
+    body = operation.body_of(action.body.kind if action.body is not None else "json")
+    knows_null = contract.kind != "swagger"
+    is_json = operation.answer is not None and action.answer == "json"
     return Operation(
         kind="contract",
         method=operation.method,
         path=contract.prefix + operation.path,
-        parameters=_parameters(operation),
-        open=operation.body is not None and not fields_of(operation.body).get("properties"),
+        parameters=_parameters(operation, body),
+        open=body is not None and bool(fields_of(body)["open"]),
         security=operation.security,
         statuses=operation.statuses,
+        silent=operation.silent,
+        answer=shape_of(operation.answer, ways, knows_null=knows_null) if is_json else None,
     )
 
 
-def _parameters(operation: DescribedOperation) -> dict[str, Parameter]:
+def _ways(manifest: Manifest, operation: str) -> list[tuple[str, ...]]:
+    """The pointers to what the actions of an operation return."""
+    actions = [one for one in manifest.actions.values() if one.operation == operation]
+    return [pointers.parse(one.items or one.output) for one in actions]
+
+
+def _by_hand(action: Action) -> dict[str, object]:
+    """What an entry by hand looks like for an action, to be held against the vendor's page."""
+    used = {
+        wire_name(name, one): Parameter(place=one.place, required=one.required)
+        for name, one in action.input.items()
+    }
+    method = "POST" if action.graphql else action.method
+    fact = Operation(kind="docs", method=method, path=wire_path(action), parameters=used, statuses=("200",))
+    return {**msgspec.to_builtins(fact), "page": "https://", "date": ""}
+
+
+def _parameters(operation: DescribedOperation, body: Schema | None) -> dict[str, Parameter]:
     parameters = {
         name: Parameter(place=one.place, required=one.required) for name, one in operation.parameters.items()
     }
-    body = fields_of(operation.body)
-    required = body.get("required", [])
-    for name in body.get("properties", {}):
-        parameters[name] = Parameter(place="body", required=name in required)
+    fields = fields_of(body)
+    for name in fields["properties"]:
+        parameters[name] = Parameter(place="body", required=name in fields["required"])
     return parameters
 
 

@@ -1,23 +1,26 @@
 """Reads OpenAPI 3.0 and 3.1 and Swagger 2.0."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from urllib.parse import unquote
 
 from tests.contract.described import (
     ContractError,
     DescribedOperation,
     DescribedParameter,
     Description,
+    Operations,
     Schema,
 )
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
-_JSON = re.compile(r"application/([a-z.+-]+\+)?json")
-_KEPT = ("#/components/", "#/definitions/")
+_JSON = re.compile(r"(application|text)/([\w.+-]+\+)?(json|json-patch\+json)\b.*")
+_KINDS = {"application/x-www-form-urlencoded": "form", "multipart/form-data": "multipart"}
 
 
 def read(spec: dict[str, object], overlay: Mapping[str, object]) -> Description:
-    """All operations by id."""
+    """All operations by id and by `METHOD /path`."""
     return _Reader(spec, overlay).description()
 
 
@@ -29,19 +32,19 @@ class _Reader:
         self._nullable = self._is_swagger or str(spec["openapi"]).startswith("3.0")
 
     def description(self) -> Description:
-        operations = dict(self._operations())
-        if not operations:
+        readers = dict(self._readers())
+        if not readers:
             raise ContractError("no operations found")
-        return Description(operations, self._nullable)
+        return Description(Operations(readers), self._nullable)
 
-    def _operations(self) -> Iterator[tuple[str, DescribedOperation]]:
+    def _readers(self) -> Iterator[tuple[str, Callable[[], DescribedOperation]]]:
         for path, item in self._spec["paths"].items():
             for method in _METHODS:
                 if method in item:
-                    operation = item[method]
-                    shared = item.get("parameters", [])
-                    key = operation.get("operationId") or f"{method.upper()} {path}"
-                    yield key, self._operation(method, path, operation, shared)
+                    read = partial(self._operation, method, path, item[method], item.get("parameters", []))
+                    yield f"{method.upper()} {path}", read
+                    if key := item[method].get("operationId"):
+                        yield key, read
 
     def _operation(self, method: str, path: str, operation: dict, shared: list) -> DescribedOperation:
         listed = [self._resolved(one) for one in [*shared, *operation.get("parameters", [])]]
@@ -50,7 +53,8 @@ class _Reader:
         parameters = {
             one["name"]: self._parameter(one) for one in listed if one["in"] not in ("formData", "body")
         }
-        body, required = self._form(listed) if self._is_swagger else self._body(operation)
+        others = {}
+        body, required = self._form(listed) if self._is_swagger else self._body(operation, others)
         return DescribedOperation(
             method=method.upper(),
             path=path,
@@ -59,7 +63,20 @@ class _Reader:
             body_required=required,
             security=self._security(operation),
             statuses=tuple(sorted(map(str, operation.get("responses", {})))),
+            others=others,
+            answer=self._answer(operation),
         )
+
+    def _answer(self, operation: dict) -> Schema | None:
+        """The JSON of the first good answer that has one."""
+        for status, found in sorted(operation.get("responses", {}).items(), key=lambda item: str(item[0])):
+            answer = self._resolved(found) if str(status)[0] in "2d" else {}
+            if self._is_swagger and "schema" in answer:
+                return self.self_contained(answer["schema"])
+            for kind, media in answer.get("content", {}).items():
+                if _JSON.match(kind) and "schema" in media:
+                    return self.self_contained(media["schema"])
+        return None
 
     def _parameter(self, one: dict) -> DescribedParameter:
         if "content" in one:
@@ -69,14 +86,19 @@ class _Reader:
         }
         return DescribedParameter(one["in"], bool(one.get("required")), self.self_contained(schema))
 
-    def _body(self, operation: dict) -> tuple[Schema | None, bool]:
+    def _body(self, operation: dict, others: dict[str, Schema]) -> tuple[Schema | None, bool]:
+        """The JSON body and whether one is required; bodies of other kinds go into `others`."""
         if "requestBody" not in operation:
             return None, False
         body = self._resolved(operation["requestBody"])
+        found = None
         for kind, media in body.get("content", {}).items():
+            schema = self.self_contained(media.get("schema", {}))
             if _JSON.match(kind):
-                return self.self_contained(media.get("schema", {})), bool(body.get("required"))
-        return None, False
+                found = found or schema
+            else:
+                others.setdefault(_KINDS.get(kind, "bytes"), schema)
+        return found, bool(body.get("required"))
 
     def _form(self, listed: list[dict]) -> tuple[Schema | None, bool]:
         """Swagger's form fields as the JSON body they may also be sent as, where the overlay says so."""
@@ -97,10 +119,13 @@ class _Reader:
         schemes = self._spec.get("securityDefinitions") or self._spec.get("components", {}).get(
             "securitySchemes", {}
         )
-        words = {_word(schemes[name]) for choice in wanted for name in choice}
+        named = [self._resolved(schemes[name]) for choice in wanted for name in choice]
+        words = {_word(scheme) for scheme in named}
+        # Any scheme of the Authorization header can be described as a key in it.
+        words |= {"bearer" for scheme in named if str(scheme.get("name")).lower() == "authorization"}
         if wanted and {} in wanted:
             words.add("none")
-        return tuple(sorted(words))
+        return tuple(sorted(words - {""}))
 
     def _resolved(self, value: dict) -> dict:
         return self._resolved(self._at(value["$ref"])) if "$ref" in value else value
@@ -110,7 +135,8 @@ class _Reader:
             raise ContractError(f"{ref} leads out of the file")
         here = self._spec
         for token in ref[2:].split("/"):
-            here = here[token.replace("~1", "/").replace("~0", "~")]
+            name = unquote(token).replace("~1", "/").replace("~0", "~")
+            here = here[int(name)] if isinstance(here, list) else here[name]
         return here
 
     def self_contained(self, schema: Schema) -> Schema:
@@ -125,18 +151,30 @@ class _Reader:
         if not isinstance(value, dict):
             return value
         if isinstance(ref := value.get("$ref"), str):
-            name = ref.removeprefix("#/").replace("/", ".")
+            name = re.sub(r"[^\w.-]", ".", ref.removeprefix("#/"))
             if name not in found:
                 found[name] = {}
                 found[name] = self._converted(self._at(ref), found)
             return {"$ref": f"#/definitions/{name}"}
-        converted = {key: self._converted(item, found) for key, item in value.items() if key != "example"}
+        converted = {
+            key: self._converted(item, found)
+            for key, item in value.items()
+            if key not in ("example", "examples", "discriminator") or _is_property(value, key)
+        }
+        if self._is_swagger and converted.pop("x-nullable", False) is True:
+            return {"anyOf": [converted, {"type": "null"}]}
         if self._nullable and converted.pop("nullable", False) is True:
             return {"anyOf": [converted, {"type": "null"}]}
         return converted
 
 
+def _is_property(value: dict, key: str) -> bool:
+    """Whether this is the name of a field, not a keyword of JSON Schema: fields are described by mappings."""
+    return key != "discriminator" and isinstance(value[key], dict) and "type" in value[key]
+
+
 def _word(scheme: dict) -> str:
+    """The lock's word for a security scheme; empty for a TLS certificate, which is no part of a request."""
     match scheme["type"], scheme.get("scheme", "").lower():
         case ("http", "bearer"):
             return "bearer"
@@ -144,7 +182,9 @@ def _word(scheme: dict) -> str:
             return "basic"
         case ("oauth2" | "openIdConnect", _):
             return "oauth2"
-        case ("apiKey", _):
+        case ("apiKey", _) | ("http", _):
             return "api_key"
+        case ("mutualTLS", _):
+            return ""
         case other:
             raise ContractError(f"security scheme {other} is not known here")
