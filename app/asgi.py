@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from litestar import Litestar
 from litestar.di import Provide
 
-from app.api import analytics, configuration, integrations, operators, probes, stream, vendors
+from app.api import analytics, configuration, faults, integrations, operators, probes, stream, vendors
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
@@ -29,17 +29,12 @@ def create_app(
     `lifespan` starts and stops what the parts run on. `tokens` may be passed by whoever samples it; by
     default it is made from the parts.
     """
-    operations = Operations(
-        breakers=parts.breakers,
-        pausing=parts.pausing,
-        operators=parts.operators,
-        clock=parts.clock,
-        publish=parts.publish,
-    )
+    operations = _operations(parts)
     app = Litestar(
         route_handlers=[
             integrations.router,
             operators.router,
+            faults.router,
             configuration.router,
             vendors.router,
             analytics.router,
@@ -66,3 +61,13 @@ def create_app(
         publish=parts.publish,
     )
     return app
+
+
+def _operations(parts: Parts) -> Operations:
+    return Operations(
+        breakers=parts.breakers,
+        pausing=parts.pausing,
+        operators=parts.operators,
+        clock=parts.clock,
+        publish=parts.publish,
+    )

@@ -4,13 +4,17 @@ import click
 
 from app.commands import exits, local
 from app.commands.call import call, query
+from app.commands.check import check
+from app.commands.fault import fault
 from app.commands.importing import import_
 from app.commands.operate import breaker, pause, resume
 from app.commands.reload import reload
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
-from app.commands.status import check, status
+from app.commands.status import status
+from app.commands.trace import trace
 from app.commands.vendors import vendors
+from app.commands.verify import verify
 from app.commands.watch import watch
 
 
@@ -40,15 +44,17 @@ for command in (
     import_,
     status,
     call,
+    trace,
     check,
     query,
     watch,
     pause,
     resume,
     breaker,
+    fault,
     reload,
     vendors,
-    local.verify,
+    verify,
     local.token,
     local.version,
 ):

@@ -8,11 +8,15 @@ from app.configuration.difference import ReloadReport
 from app.live.view import LiveView
 from integrations.clock import Clock
 from integrations.connection import Connection
+from integrations.execution.fairness import Priority
+from integrations.execution.injection import Fault, Injection
 from integrations.execution.outcome import Origin, Outcome
 from integrations.execution.status import LineStatus
 from integrations.manifest.schema import Manifest
 from integrations.signals import HealthChange, OperatorAction, Signal
+from monitors.debugging import IntegrationDebug
 from monitors.report import IntegrationHealth, IntegrationMetrics
+from monitors.vendor_watch import VendorStatus
 
 
 class APIToken(Protocol):
@@ -86,6 +90,8 @@ class Framework(Protocol):
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
+        priority: Priority | None = None,
+        traced: bool = False,
     ) -> Outcome:
         """Run an action; UnknownAction and InvalidParams are raised, all else is an Outcome."""
         ...
@@ -104,6 +110,10 @@ class Monitor(Protocol):
 
     async def check_integration_health(self, integration_id: str, /) -> IntegrationHealth:
         """Check now, and return the verdict."""
+        ...
+
+    async def debug_integration_health(self, integration_id: str, /) -> IntegrationDebug:
+        """Check now, and return everything about it."""
         ...
 
 
@@ -184,6 +194,29 @@ class OperatorLog(Protocol):
 
     async def recent(self, limit: int, /) -> Sequence[OperatorAction]:
         """The last actions, newest first."""
+        ...
+
+
+class FaultDesk(Protocol):
+    """Takes orders to inject faults; app/faults.py says what is raised."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the configuration allows faults."""
+        ...
+
+    def standing(self) -> Mapping[str, Injection]:
+        """What is injected now, by integration."""
+        ...
+
+    async def begin(
+        self, integration: str, faults: Sequence[Fault], /, *, actor: str, reason: str, seconds: float
+    ) -> None:
+        """Inject faults into an integration for some seconds."""
+        ...
+
+    async def end(self, integration: str, /, *, actor: str, reason: str) -> bool:
+        """Inject nothing any longer; whether there was something."""
         ...
 
 
@@ -269,6 +302,11 @@ class StorageHealth(Protocol):
         ...
 
 
+def _silent(vendor: str) -> VendorStatus:
+    """What is told of a vendor while no status page is read."""
+    return VendorStatus(vendor=vendor, indicator=None, pages=())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
     """Everything the API and the pages are given. No tokens means: open, on loopback only."""
@@ -289,4 +327,6 @@ class Parts:
     version: str
     tokens: tuple[APIToken, ...] = ()
     public_metrics: Callable[[], bool] = lambda: False
+    vendor_status: Callable[[str], VendorStatus] = _silent
     live: LiveView | None = None
+    faults: FaultDesk | None = None

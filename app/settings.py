@@ -12,7 +12,14 @@ import msgspec
 from app.configuration.checks import Listen, check, parse_listen, value_at
 from app.configuration.entries import Entry, connection, read_entries, secret_hook, without_empty_sections
 from app.configuration.references import References
-from app.configuration.structure import File, LogSettings, MetricsSettings, StorageSettings, TokenSettings
+from app.configuration.structure import (
+    FaultSettings,
+    File,
+    LogSettings,
+    MetricsSettings,
+    StorageSettings,
+    TokenSettings,
+)
 from exporters.analytics.settings import AnalyticsSettings
 from integrations.connection import Connection, NetworkPolicy
 from integrations.errors import ConfigurationError
@@ -49,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsSettings
     analytics: AnalyticsSettings
     storage: StorageSettings
+    faults: FaultSettings = FaultSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     integrations: tuple[Connection, ...]
     source: str
@@ -162,6 +170,7 @@ class _Reading:
             metrics=file.metrics,
             analytics=file.analytics,
             storage=file.storage,
+            faults=file.faults,
             status_pages=file.status_pages,
             integrations=tuple(
                 msgspec.structs.replace(each, network=self._absolute(each.network)) for each in connections

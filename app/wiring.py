@@ -14,6 +14,7 @@ import structlog
 from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
+from app.faults import FaultOrders
 from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
@@ -33,7 +34,10 @@ from integrations.execution.executor import Executor, TransportFactory
 from integrations.framework import IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
+from integrations.status_pages.dependents import dependents
+from integrations.status_pages.fetch import StatusPageFetcher
 from monitors.monitor import IntegrationMonitor
+from monitors.vendor_watch import VendorWatch
 
 VERSION = version("dialtone")
 START_SECONDS = 60
@@ -61,13 +65,22 @@ class Dialtone:
         self.bus = SignalBus()
         publish = self.bus.publish
         self.state = StateDirectory(settings.state_dir)
-        self.storage = open_storage(settings.storage.url, state_dir=settings.state_dir, clock=self.clock)
+        self.storage = open_storage(
+            settings.storage.url,
+            state_dir=settings.state_dir,
+            clock=self.clock,
+            key=settings.storage.key,
+        )
         self.executor = Executor(
             clock=self.clock, publish=publish, store=self.storage.execution, transport=transport
         )
         self.catalog = Catalog.bundled()
         self.framework = IntegrationFramework(
-            executor=self.executor, catalog=self.catalog, clock=self.clock, publish=publish
+            executor=self.executor,
+            catalog=self.catalog,
+            clock=self.clock,
+            publish=publish,
+            credentials=self.storage.credentials,
         )
         self.monitor = IntegrationMonitor(
             framework=self.framework,
@@ -75,7 +88,9 @@ class Dialtone:
             clock=self.clock,
             publish=publish,
             store=self.storage.health,
+            faults=self.executor.faults,
         )
+        self.vendor_watch = self._vendor_watch()
         self.table = MetricTable()
         self.prometheus = PrometheusExporter(self.table, clock=self.clock)
         self.analytics = self._analytics(settings)
@@ -84,6 +99,13 @@ class Dialtone:
         self.supervisor = Supervisor(self.clock)
         self.tokens = TokenTable(settings.tokens, clock=self.clock)
         self.configured, self.reloader = self._configuration(settings, logs)
+        self.faults = FaultOrders(
+            faults=self.executor.faults,
+            operators=self.storage.operators,
+            clock=self.clock,
+            publish=publish,
+            is_allowed=lambda: self.settings.faults.allowed,
+        )
         self.app = create_app(self._parts(), tokens=self.tokens)
         self._join()
 
@@ -117,6 +139,16 @@ class Dialtone:
     def samples(self) -> Iterable[Sample]:
         """What is known of the process as a whole."""
         yield Sample("dialtone_build_info", (VERSION,), 1)
+
+    def _vendor_watch(self) -> VendorWatch:
+        return VendorWatch(
+            pages=lambda: dependents(self.framework.integrations(), self.settings.status_pages),
+            settings=lambda: self.settings.status_pages,
+            fetcher=StatusPageFetcher(lines=self.executor, clock=self.clock),
+            verdicts=self.monitor.watched,
+            clock=self.clock,
+            publish=self.bus.publish,
+        )
 
     def _analytics(self, settings: Settings) -> AnalyticsStore:
         return AnalyticsStore(
@@ -168,6 +200,8 @@ class Dialtone:
             reloading=self.reloader,
             public_metrics=lambda: self.settings.metrics.public,
             live=self.live,
+            vendor_status=self.vendor_watch.status,
+            faults=self.faults,
         )
 
     def _join(self) -> None:
@@ -184,6 +218,7 @@ class Dialtone:
             self.executor,
             self.framework,
             self.monitor,
+            self.vendor_watch,
             self.analytics,
             self.storage,
             self.supervisor,
@@ -207,6 +242,7 @@ class Dialtone:
 
     async def _load(self) -> None:
         await self.executor.load()
+        await self.framework.credentials.load()
         await self.monitor.load()
         for connection in self.settings.integrations:
             self.configured.open(connection)
@@ -220,6 +256,8 @@ class Dialtone:
         yield "configuration", self.configured.run
         yield "executor", self.executor.run
         yield "framework", self.framework.run
+        yield "faults", self.faults.run
+        yield "status-pages", self.vendor_watch.run
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:

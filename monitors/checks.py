@@ -7,6 +7,7 @@ import anyio
 import structlog
 
 from integrations.clock import Clock
+from integrations.examination import Examination
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason
 from integrations.signals import CheckResult, Evidence, Health, Signal
 from monitors.health import EVIDENCE_OF, Observation
@@ -54,9 +55,10 @@ class Framework(Protocol):
         *,
         timeout: float,  # noqa: ASYNC109 - its own deadline
         cold: bool,
+        examination: Examination | None,
     ) -> Outcome:
         """Make the check's request, a cold one over a connection of its own; a third party's failure is an
-        Outcome.
+        Outcome. An `examination` hears of everything.
         """
         ...
 
@@ -85,7 +87,15 @@ class CheckRunner:
         self.errors = 0
 
     async def run(
-        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int, cold: bool = False
+        self,
+        check: Check,
+        *,
+        vendor: str,
+        limit: float,
+        lag: float,
+        skipped: int,
+        cold: bool = False,
+        examination: Examination | None = None,
     ) -> Observation | None:
         """Run a check; return what it says of the capability's health, or None when it says nothing.
 
@@ -93,18 +103,18 @@ class CheckRunner:
         that raises is a fault of ours: counted, logged when it begins and ends, and unknown.
         """
         try:
-            seen = await self._run(check, vendor=vendor, limit=limit, lag=lag, skipped=skipped, cold=cold)
+            began = self._clock.monotonic()
+            outcome = await self._outcome(check, limit, cold=cold, examination=examination)
+            seen = self._told(check, outcome, vendor=vendor, began=began, lag=lag, skipped=skipped)
         except Exception as error:  # noqa: BLE001 - one check's fault must not stop the others
             return self._fail(check, error)
         if self._failing and self._failing.pop((check.integration, check.capability), ""):
             log.info("check works again", integration=check.integration, capability=check.capability)
         return seen
 
-    async def _run(
-        self, check: Check, *, vendor: str, limit: float, lag: float, skipped: int, cold: bool
+    def _told(
+        self, check: Check, outcome: Outcome, *, vendor: str, began: float, lag: float, skipped: int
     ) -> Observation | None:
-        began = self._clock.monotonic()
-        outcome = await self._outcome(check, limit, cold=cold)
         state = evidence_of(outcome)
         result = CheckResult(
             at=self._clock.time(),
@@ -124,6 +134,7 @@ class CheckRunner:
             evidence_health=state or Health.UNKNOWN,
             phases=outcome.phases,
             certificate_ends_at=outcome.certificate_ends_at,
+            injected=any(attempt.injected for attempt in outcome.attempts),
         )
         self._publish(result)
         if outcome.ok:
@@ -151,9 +162,11 @@ class CheckRunner:
             at=self._clock.time(), state=Health.UNKNOWN, evidence=Evidence.CHECK, reason=reason
         )
 
-    async def _outcome(self, check: Check, limit: float, *, cold: bool) -> Outcome:
+    async def _outcome(
+        self, check: Check, limit: float, *, cold: bool, examination: Examination | None
+    ) -> Outcome:
         with anyio.move_on_after(limit + GRACE):
-            return await self._framework.run_check(check, timeout=limit, cold=cold)
+            return await self._framework.run_check(check, timeout=limit, cold=cold, examination=examination)
         return Outcome(
             kind=FailureKind.TIMEOUT, detail=f"No end after {limit + GRACE:g} s.", duration=limit + GRACE
         )

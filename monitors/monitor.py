@@ -16,6 +16,8 @@ from integrations.signals import BreakerTransition, CallRecord, Health, QuotaSam
 from monitors.breakers import observe_breaker
 from monitors.checks import Breakers, CheckRunner, Framework
 from monitors.cold import ColdTurns
+from monitors.debugging import IntegrationDebug, Looks
+from monitors.faults import Faults
 from monitors.pace import Pace, PacedCheck, Stretch
 from monitors.report import (
     CapabilityHealth,
@@ -63,6 +65,7 @@ class _Subject:
     traffic: Traffic = field(default_factory=Traffic)
     cold: ColdTurns = field(default_factory=ColdTurns)
     pace: Pace = field(default_factory=Pace)
+    looks: Looks = field(default_factory=Looks)
     is_asked: bool = False
     skipped: int = 0
     resume_at: float | None = None
@@ -72,9 +75,9 @@ class IntegrationMonitor:
     """Checks integrations, judges their health from checks, breakers, reports and live calls, and tells.
 
     `framework` carries checks out, `executor` is told when one succeeds. Confirmed changes go to `store`
-    first and to `publish` then. Everything is called on the event loop; methods that name an integration
-    raise UnknownIntegration. Wire it so: `await load()`, `watch(…)` for each integration, `run()` in a task,
-    `await aclose()` after it, and subscribe it to the bus.
+    first and to `publish` then; while `faults` are injected they say so. Everything is called on the event
+    loop; methods that name an integration raise UnknownIntegration. Wire it so: `await load()`, `watch(…)`
+    for each integration, `run()` in a task, `await aclose()` after it, and subscribe it to the bus.
     """
 
     def __init__(
@@ -87,8 +90,10 @@ class IntegrationMonitor:
         store: HealthStore | None = None,
         random: Random | None = None,
         settings: MonitorSettings = DEFAULTS,
+        faults: Faults | None = None,
     ) -> None:
         self._clock = clock
+        self._faults = faults
         self._store = store
         self._runner = CheckRunner(framework=framework, breakers=executor, clock=clock, publish=publish)
         jitter = random or Random()  # noqa: S311 - it spreads retries, it guards nothing
@@ -191,6 +196,14 @@ class IntegrationMonitor:
                 await self._scheduler.run_now(integration_id)
         return self.health(integration_id)
 
+    async def debug_integration_health(self, integration_id: str) -> IntegrationDebug:
+        """Check all capabilities now, each over a connection of its own, and return everything about it.
+
+        For the rest these are checks like any other; a paused integration is left alone.
+        """
+        with self._subject_of(integration_id).looks.open() as look:
+            return look.report(await self.check_integration_health(integration_id))
+
     def health(self, integration_id: str) -> IntegrationHealth:
         """The confirmed health, without asking anyone."""
         subject = self._subject_of(integration_id)
@@ -201,6 +214,11 @@ class IntegrationMonitor:
         health = subject.watched.health(next_check_at=due + ahead)
         foretold = tuple(self._foretell(subject, each, slot=due) for each in health.capabilities)
         return msgspec.structs.replace(health, capabilities=foretold)
+
+    def watched(self, integration_id: str) -> WatchedIntegration | None:
+        """What is known of an integration, for those who have more evidence; None when it is not watched."""
+        subject = self._subjects.get(integration_id)
+        return subject.watched if subject is not None else None
 
     def get_integration_metrics(self, integration_id: str) -> IntegrationMetrics:
         """The last hour of calls in numbers."""
@@ -248,6 +266,7 @@ class IntegrationMonitor:
         """Health of all integrations, and how the monitor itself is."""
         for subject in tuple(self._subjects.values()):
             yield from subject.watched.samples()
+            yield Sample("dialtone_checks_stretched_total", (subject.connection.id,), subject.pace.stretched)
         yield Sample("dialtone_queue_depth", ("checks",), self._timetable.waiting)
         yield Sample("dialtone_checks_in_flight", (), self._timetable.in_flight)
         yield Sample("dialtone_check_errors_total", (), self._runner.errors + self._scheduler.errors)
@@ -260,6 +279,7 @@ class IntegrationMonitor:
             vendor_name=vendor,
             note=self._saver.note,
             at=self._clock.time(),
+            faults=self._faults,
         )
         return _Subject(connection=connection, checks=(), watched=watched)
 
@@ -360,14 +380,18 @@ class IntegrationMonitor:
         for check in checks:
             skipped, begun.skipped = begun.skipped, 0
             subject.pace.note(check, now=self._clock.monotonic())
+            looked = subject.looks.begin(check, subject.watched)
+            cold = subject.cold.take(check.capability)
             seen = await self._runner.run(
                 check,
                 vendor=subject.connection.vendor,
                 limit=subject.connection.check.timeout,
                 lag=begun.lag,
                 skipped=skipped,
-                cold=subject.cold.take(check.capability),
+                cold=cold or looked is not None,
+                examination=looked.examination if looked else None,
             )
             if seen:
                 subject.cold.note(check.capability, failed=seen.state is not Health.UP)
                 subject.watched.observe(check.capability, seen)
+            subject.looks.end(looked, subject.watched, subject.connection.check)

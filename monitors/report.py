@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from integrations.execution.injection import Injection
 from integrations.execution.outcome import FailureKind
 from integrations.signals import Evidence, Health, HealthChange, Indicator
 
@@ -61,7 +62,8 @@ class VendorWord(msgspec.Struct, frozen=True, kw_only=True):
 
 class IntegrationHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The health of an integration: the worst of its capabilities, or paused. `advice` says what to do, or is
-    empty. `vendor_says` is the word of the vendor's status page, where one is read; it decides nothing.
+    empty. `fault` is what an operator injects on purpose now. `vendor_says` is the word of the vendor's
+    status page, where one is read; it decides nothing.
     """
 
     integration: str
@@ -72,6 +74,7 @@ class IntegrationHealth(msgspec.Struct, frozen=True, kw_only=True):
     advice: str
     capabilities: tuple[CapabilityHealth, ...]
     pause: Pause | None = None
+    fault: Injection | None = None
     vendor_says: VendorWord | None = None
 
 

@@ -10,14 +10,18 @@ from integrations.connection import CheckPolicy
 from integrations.samples import Sample
 from integrations.signals import Evidence, Health, HealthChange
 from monitors.advice import advise
-from monitors.health import Observation, judge, unjudged, worst
-from monitors.report import CapabilityHealth, IntegrationHealth, Pause, SavedHealth
+from monitors.faults import Faults, NoFaults, marked
+from monitors.health import BROKEN, Observation, judge, unjudged, worst
+from monitors.report import CapabilityHealth, IntegrationHealth, Pause, SavedHealth, VendorWord
+from monitors.vendor_words import lag, tell
 
 WHOLE = ""
 """The capability of a change or sample that is about the integration as a whole."""
 
 UNNAMED = "any"
 """The capability a reported failure counts against when the integration has no other."""
+
+_BAD = BROKEN | {Health.DEGRADED}
 
 Note = Callable[[SavedHealth, Sequence[HealthChange]], None]
 
@@ -27,10 +31,19 @@ class WatchedIntegration:
 
     The whole is as its worst judged capability. While paused, no evidence counts: nothing is known that
     would be worth a verdict. `checked` names the capabilities that have a check running; the others recover
-    by successful live calls.
+    by successful live calls. While `faults` are injected, health and its changes say so.
     """
 
-    def __init__(self, integration: str, *, vendor: str, vendor_name: str, note: Note, at: float) -> None:
+    def __init__(
+        self,
+        integration: str,
+        *,
+        vendor: str,
+        vendor_name: str,
+        note: Note,
+        at: float,
+        faults: Faults | None = None,
+    ) -> None:
         self.integration = integration
         self.vendor = vendor
         self.vendor_name = vendor_name
@@ -38,7 +51,9 @@ class WatchedIntegration:
         self.since = at
         self.pause: Pause | None = None
         self.healed_by_calls: frozenset[str] = frozenset()
+        self.vendor_says: VendorWord | None = None
         self._note = note
+        self._faults = faults or NoFaults()
         self._policy = CheckPolicy()
         self._checked: frozenset[str] = frozenset()
         self._capabilities: dict[str, CapabilityHealth] = {}
@@ -120,6 +135,20 @@ class WatchedIntegration:
             deciding = worst(self._capabilities.values())
             self._turn(deciding.state if deciding else Health.UNKNOWN, at=at, reason=reason)
 
+    def hear(self, word: VendorWord | None) -> None:
+        """Take what the vendor's status page says, to tell it with the verdict; it decides nothing."""
+        self.vendor_says = word
+
+    @property
+    def bad_since(self) -> float | None:
+        """Since when it is in a confirmed bad state, as UTC seconds; None while it is in none."""
+        return self.since if self.state in _BAD else None
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether it is in a bad state, or a change of its health is being confirmed."""
+        return self.bad_since is not None or self.is_unconfirmed
+
     @property
     def is_unconfirmed(self) -> bool:
         """Whether a checked capability has evidence that is not confirmed yet."""
@@ -138,14 +167,21 @@ class WatchedIntegration:
             vendor=self.vendor,
             state=self.state,
             since=self.since,
-            reason=self._reason(deciding),
+            reason=self._with_word(self._reason(deciding), self.state, bad_since=self.bad_since),
             advice=advise(deciding, vendor=self.vendor_name) if deciding and not self.pause else "",
             capabilities=tuple(
                 _due(capability, next_check_at if capability.capability in self._checked else None)
                 for capability in self._capabilities.values()
             ),
             pause=self.pause,
+            fault=self._faults.current(self.integration),
+            vendor_says=self._word(),
         )
+
+    def capability(self, name: str) -> CapabilityHealth:
+        """The confirmed health of one capability."""
+        known = self._capabilities.get(name)
+        return known or unjudged(name, at=self.since, reason="No evidence yet.")
 
     def samples(self) -> Iterable[Sample]:
         """Health and its since-times, of the whole and of each capability; made anew after a change only."""
@@ -170,6 +206,17 @@ class WatchedIntegration:
             return deciding.reason
         return next((capability.reason for capability in self._capabilities.values()), "Nothing is checked.")
 
+    def _word(self) -> VendorWord | None:
+        word = self.vendor_says
+        return word and msgspec.structs.replace(word, lag=lag(word, bad_since=self.bad_since))
+
+    def _with_word(self, reason: str, state: Health, *, bad_since: float | None) -> str:
+        """A reason with what the vendor says of itself."""
+        if self.vendor_says is None or self.pause:
+            return reason
+        word = tell(self.vendor_says, vendor=self.vendor_name, state=state, bad_since=bad_since)
+        return f"{reason} {word}" if word else reason
+
     def _changes(self, before: CapabilityHealth, after: CapabilityHealth, *, at: float) -> list[HealthChange]:
         """The capability's change, and the whole's when it follows. A first verdict of unknown is none."""
         changes = []
@@ -191,10 +238,14 @@ class WatchedIntegration:
             before=before,
             after=after.state,
             evidence=after.evidence,
-            reason=after.reason,
+            reason=marked(self._told(after), self._faults.current(self.integration)),
             since=min(after.since, at),
             kind=after.kind,
         )
+
+    def _told(self, after: CapabilityHealth) -> str:
+        bad_since = after.since if after.state in _BAD else None
+        return self._with_word(after.reason, after.state, bad_since=bad_since)
 
     def _turn(self, state: Health, *, at: float, reason: str) -> None:
         """Change the whole by an operator's hand; the capabilities keep their states."""

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from integrations.connection import Labels
+from integrations.execution.injection import LONGEST, MOST_FAULTS, Fault, Injection
 from integrations.execution.outcome import Effect
 from integrations.execution.status import BreakerStatus, LineStatus
 from integrations.signals import Health, OperatorAction
-from monitors.report import CapabilityHealth, IntegrationHealth, Pause
+from monitors.report import CapabilityHealth, IntegrationHealth, Pause, VendorWord
 
 DAY = 86_400.0
 
@@ -62,6 +63,8 @@ class IntegrationSummary(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[CapabilityHealth, ...]
     pause: Pause | None = None
     breakers: tuple[BreakerStatus, ...] = ()
+    vendor_says: VendorWord | None = None
+    fault: Injection | None = None
 
 
 class IntegrationList(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,30 @@ class PauseRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     reason: Reason
     expires_in: ExpiresIn | None = None
+
+
+class FaultRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which faults are injected, why, and for how many seconds."""
+
+    reason: Reason
+    expires_in: Annotated[
+        float, msgspec.Meta(ge=1, le=LONGEST, description="Seconds after which it ends.", examples=[900])
+    ]
+    faults: Annotated[tuple[Fault, ...], msgspec.Meta(min_length=1, max_length=MOST_FAULTS)]
+
+
+class FaultBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What is injected into an integration now, if anything."""
+
+    integration: str
+    fault: Injection | None = None
+
+
+class FaultList(msgspec.Struct, frozen=True, kw_only=True):
+    """The integrations that faults are injected into now, and whether the configuration allows any."""
+
+    allowed: bool
+    faults: tuple[FaultBody, ...]
 
 
 class ReloadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -32,7 +32,9 @@ def summarize(parts: Parts, integration: Registered) -> IntegrationSummary:
         needs_attention=needs_attention(health),
         capabilities=health.capabilities,
         pause=health.pause,
+        vendor_says=health.vendor_says,
         breakers=tuple(one for one in line.breakers if one.state is not BreakerState.CLOSED),
+        fault=line.fault,
     )
 
 

@@ -67,14 +67,18 @@ def _sign(signal: Signal) -> tuple[str, str]:
 def _call(call: CallRecord) -> str:
     tries = f", {plural(len(call.attempts), 'attempt')}" if len(call.attempts) > 1 else ""
     took = f"{_result(call)} in {latency(call.duration)}{tries}"
-    return _joined(f"{call.action} {took}, {call.origin}{_by(call.caller)}", call.detail)
+    return _joined(f"{call.action} {took}, {call.origin}{_by(call.caller)}{_struck(call)}", call.detail)
 
 
 def _check(check: CheckResult) -> str:
     if not check.ran:
         return _joined(f"check {check.capability} not run", check.detail)
     took = f"{_result(check)} in {latency(check.duration)}"
-    return _joined(f"check {check.capability} {took}", check.detail)
+    return _joined(f"check {check.capability} {took}{_struck(check)}", check.detail)
+
+
+def _struck(signal: CallRecord | CheckResult) -> str:
+    return ", fault injected" if signal.injected else ""
 
 
 def _result(signal: CallRecord | CheckResult) -> str:

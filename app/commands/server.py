@@ -53,9 +53,24 @@ class Server:
         """Read."""
         return self._ask("GET", path, params=params)
 
-    def post(self, path: str, body: object, *, patience: float = PATIENCE) -> Reply:
+    def post(
+        self,
+        path: str,
+        body: object,
+        *,
+        patience: float = PATIENCE,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Reply:
         """Do something; `patience` is how many seconds to wait for the answer."""
-        return self._ask("POST", path, content=msgspec.json.encode(body), patience=patience)
+        content = msgspec.json.encode(body)
+        return self._ask(
+            "POST", path, params=params, content=content, patience=patience, more_headers=headers or {}
+        )
+
+    def delete(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        """End something."""
+        return self._ask("DELETE", path, params=params)
 
     @contextmanager
     def stream(
@@ -90,8 +105,11 @@ class Server:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         patience: float = PATIENCE,
+        more_headers: Mapping[str, str] = {},
     ) -> Reply:
-        headers = self._headers if content is None else {**self._headers, "content-type": "application/json"}
+        headers = {**self._headers, **more_headers}
+        if content is not None:
+            headers["content-type"] = "application/json"
         try:
             with self._client(self._url) as client:
                 answer = client.request(

@@ -1,4 +1,4 @@
-"""`dialtone status` and `dialtone check`: how the integrations are."""
+"""`dialtone status`: how the integrations are."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,20 @@ from rich.text import Text
 
 from app.api.bodies import IntegrationDetail, IntegrationList, IntegrationSummary
 from app.commands.looks import state_text, table
-from app.commands.server import CALL_PATIENCE, segment
+from app.commands.server import segment
 from app.commands.session import Session, json_option
-from app.web.words import ORDER, breaker_words, number, pause_words, plural, span
+from app.web.words import (
+    ORDER,
+    breaker_words,
+    calls_words,
+    injection_words,
+    number,
+    pause_words,
+    plural,
+    span,
+)
 from integrations.clock import SystemClock
-from integrations.signals import Health
+from integrations.signals import Health, Indicator
 from monitors.report import IntegrationHealth
 
 
@@ -35,24 +44,6 @@ def status(session: Session, integration: str | None, state: tuple[str, ...], *,
         _show_all(session, found)
 
 
-@click.command()
-@click.argument("integration")
-@json_option
-@click.pass_obj
-def check(session: Session, integration: str, *, as_json: bool) -> None:
-    """Check an integration now and show the verdict.
-
-    Ends with 0 whatever the verdict is; programs read `state` with --json.
-    """
-    with session.waiting(f"Checking {integration} …"):
-        reply = session.server.post(
-            f"/v2/integrations/{segment(integration)}/check", {}, patience=CALL_PATIENCE
-        )
-    health = session.read(reply, IntegrationHealth, as_json=as_json)
-    if health is not None:
-        _show_health(session, health)
-
-
 def _show_all(session: Session, found: IntegrationList) -> None:
     now = SystemClock.time()
     rows = table(session.console, "", "INTEGRATION", "VENDOR", "FOR", "WHY")
@@ -71,12 +62,22 @@ def _worst_first(one: IntegrationSummary) -> tuple[bool, int, str]:
 
 
 def _why(one: IntegrationSummary, now: float) -> Iterator[str]:
-    """The reason with the end of a pause, breakers in a state of their own, and what to do."""
+    """What is injected, the reason with the end of a pause, breakers in a state of their own, what to do."""
+    if one.fault:
+        yield f"! FAULT INJECTED: {injection_words(one.fault, now)}"
     yield f"{one.reason} ({pause_words(one.pause, now)})" if one.pause else one.reason
     for breaker in one.breakers:
         yield f"! breaker {breaker.capability}: {breaker_words(breaker, now)}"
     if one.advice:
         yield f"→ {one.advice}"
+    yield from _vendor(one)
+
+
+def _vendor(one: IntegrationSummary) -> Iterator[str]:
+    """Where the vendor tells of its trouble; what it says is part of the reason."""
+    word = one.vendor_says
+    if word is not None and word.indicator is not Indicator.OPERATIONAL and word.url:
+        yield f"◆ {one.vendor_name} tells more: {word.url}"
 
 
 def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
@@ -86,14 +87,19 @@ def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
         return
     one, now = detail.integration, SystemClock.time()
     session.console.print(Text.assemble((one.id, "bold"), f"  {one.vendor_name}  ", state_text(one.state)))
+    if one.fault:
+        session.console.print(Text(f"! FAULT INJECTED: {injection_words(one.fault, now)}", style="bold"))
     ending = f" ({pause_words(one.pause, now)})" if one.pause else ""
     session.console.print(f"for {span(now - one.since)}: {one.reason}{ending}")
     if one.advice:
         session.console.print(f"→ {one.advice}")
+    for line in _vendor(one):
+        session.console.print(Text(line))
     session.console.print()
     rows = table(session.console, "CAPABILITY", "", "WHY")
     for part in one.capabilities:
-        rows.add_row(part.capability, state_text(part.state), Text(part.reason))
+        later = f"\n⋯ checked less often: {part.stretched}" if part.stretched else ""
+        rows.add_row(part.capability, state_text(part.state), Text(f"{part.reason}{later}"))
     session.console.print(rows)
     session.console.print()
     session.console.print(_limits(session, detail, now))
@@ -106,13 +112,18 @@ def _limits(session: Session, detail: IntegrationDetail, now: float) -> object:
         rows.add_row(f"breaker {breaker.capability}", breaker_words(breaker, now))
     for quota in (one for one in line.quotas if one.remaining is not None):
         rows.add_row(f"quota {quota.bucket}", f"{number(quota.remaining)} of {number(quota.limit)} left")
-    rows.add_row("calls", f"{line.in_flight} of {line.concurrency} in flight, {line.waiting} waiting")
+    rows.add_row("calls", f"{calls_words(line)}, {line.waiting} waiting")
     rows.add_row("retries", f"{number(line.retry_tokens)} of {number(line.retry_budget)} tokens")
     return rows
 
 
-def _show_health(session: Session, health: IntegrationHealth) -> None:
+def show_health(session: Session, health: IntegrationHealth) -> None:
+    """Print a verdict."""
     session.console.print(Text.assemble((health.integration, "bold"), "  ", state_text(health.state)))
+    if health.fault:
+        session.console.print(
+            Text(f"! FAULT INJECTED: {injection_words(health.fault, SystemClock.time())}", style="bold")
+        )
     session.console.print(health.reason)
     if health.advice:
         session.console.print(f"→ {health.advice}")

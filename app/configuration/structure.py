@@ -39,10 +39,21 @@ class MetricsSettings(_Section, frozen=True, kw_only=True):
     public: bool = False
 
 
+class FaultSettings(_Section, frozen=True, kw_only=True):
+    """Whether operators may inject faults. Not by default: every program that calls through Dialtone holds a
+    token that could.
+    """
+
+    allowed: bool = False
+
+
 class StorageSettings(_Section, frozen=True, kw_only=True):
-    """Where transactional state is kept; None: SQLite in the state directory. The URL may hold a password."""
+    """Where transactional state is kept; None: SQLite in the state directory. The URL may hold a password.
+    `key` encrypts credentials; None: a key file in the state directory.
+    """
 
     url: Secret | None = None
+    key: Secret | None = None
 
 
 class Defaults(_Section, frozen=True, kw_only=True):
@@ -81,6 +92,7 @@ class File(_Section, frozen=True, kw_only=True):
     metrics: MetricsSettings = MetricsSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     storage: StorageSettings = StorageSettings()
+    faults: FaultSettings = FaultSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     defaults: Defaults = Defaults()
     integrations: list[object] = []

@@ -73,6 +73,7 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
     content = {
         "listen": listen,
         "state_dir": "state",
+        "faults": {"allowed": True},
         "defaults": {
             "check": {"interval": 5, "retry_interval": 2, "timeout": 3, "adaptive": False},
             "policy": {"timeout": 4, "deadline": 10, "connect": 2},

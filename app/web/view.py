@@ -9,7 +9,18 @@ import msgspec
 from app.api.summaries import needs_attention
 from app.parts import Parts, Registered
 from app.web.sparkline import Sparkline, draw
-from app.web.words import ORDER, STATES, breaker_words, number, plural, share, span, until
+from app.web.words import (
+    ORDER,
+    STATES,
+    breaker_words,
+    calls_words,
+    injection_words,
+    number,
+    plural,
+    share,
+    span,
+    until,
+)
 from integrations.connection import Labels
 from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
 from integrations.signals import BreakerState
@@ -68,11 +79,17 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
     checked_at: float | None
     next_check_at: float | None
+    fault: str = ""
 
     @property
     def is_failing(self) -> bool:
         """Whether the hour's share of errors deserves a colour."""
         return (self.metrics.error_ratio or 0.0) >= NOTABLE_ERRORS
+
+    @property
+    def calls(self) -> str:
+        """Calls in flight, and how many may be."""
+        return calls_words(self.line)
 
     @property
     def label_values(self) -> tuple[str, ...]:
@@ -82,7 +99,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """The first page: those in need of attention, then the others, worst first."""
+    """The first page: those in need of attention, then the others, worst first; `injected` are those that
+    faults are injected into, whatever the query.
+    """
 
     headline: str
     subline: str
@@ -91,6 +110,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Card, ...]
     total: int
     shown: int
+    injected: tuple[Card, ...] = ()
 
 
 def observe(parts: Parts, integration: Registered) -> Observed:
@@ -125,6 +145,7 @@ def card(seen: Observed, now: float) -> Card:
         line=seen.line,
         checked_at=max(checked, default=None),
         next_check_at=min(coming, default=None),
+        fault=injection_words(seen.line.fault, now) if seen.line.fault else "",
     )
 
 
@@ -141,6 +162,7 @@ def overview(observed: Iterable[Observed], *, now: float, query: str = "") -> Ov
         others=tuple(one for one in shown if not one.attention),
         total=len(cards),
         shown=len(shown),
+        injected=tuple(one for one in cards if one.fault),
     )
 
 

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from integrations.execution.status import BreakerStatus
+from integrations.execution.injection import Cut, Error, Fault, Injection, Latency, Throttle
+from integrations.execution.status import BreakerStatus, LineStatus
 from integrations.signals import BreakerState, Health
 from monitors.report import Pause
 
@@ -126,6 +127,14 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def calls_words(line: LineStatus) -> str:
+    """Return calls in flight under their limit, with its maximum while an adaptive limit is below it."""
+    now = f"{line.in_flight} of {line.concurrency} in flight"
+    return (
+        f"{now} (at most {line.concurrency_maximum})" if line.concurrency < line.concurrency_maximum else now
+    )
+
+
 def breaker_words(breaker: BreakerStatus, now: float) -> str:
     """Return a breaker's state in words, with what ends it."""
     words = BREAKERS[breaker.state]
@@ -141,3 +150,39 @@ def breaker_words(breaker: BreakerStatus, now: float) -> str:
 def pause_words(pause: Pause, now: float) -> str:
     """Return what ends a pause."""
     return "until it is resumed" if pause.expires_at is None else f"ends {until(pause.expires_at, now)}"
+
+
+_TARGETS = {"both": "requests", "calls": "calls", "checks": "checks"}
+
+
+def fault_words(fault: Fault) -> str:
+    """Return an injected fault in words: `latency 2.00 s on 30 % of requests`."""
+    many = "all" if fault.share >= 1 else f"{share(fault.share)} of"
+    aims = " ".join(
+        f"({noun} {', '.join(names)})"
+        for noun, names in (("capability", fault.capabilities), ("action", fault.actions))
+        if names
+    )
+    words = f"{_fault_kind(fault)} on {many} {_TARGETS[fault.target]}"
+    return f"{words} {aims}" if aims else words
+
+
+def _fault_kind(fault: Fault) -> str:
+    match fault:
+        case Latency(jitter=0):
+            return f"latency {latency(fault.seconds)}"
+        case Latency():
+            return f"latency {latency(fault.seconds)} ± {latency(fault.jitter)}"
+        case Error():
+            return f"status {fault.status}"
+        case Throttle():
+            return f"429 for {span(fault.retry_after)}"
+        case Cut():
+            return f"connection cut {fault.when} sending"
+
+
+def injection_words(injection: Injection, now: float) -> str:
+    """Return what is injected, by whom, why, and what ends it."""
+    faults = ", ".join(fault_words(fault) for fault in injection.faults)
+    ending = f"ends {until(injection.expires_at, now)}"
+    return f"{faults}, injected by {injection.actor}: {injection.reason} ({ending})"

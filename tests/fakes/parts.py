@@ -2,24 +2,31 @@
 command line."""
 
 import math
+import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from app.configuration.difference import Difference, ReloadReport
+from app.faults import FaultOrders
 from app.parts import Parts
 from exporters.analytics.parameters import InvalidParams, Parameter
 from exporters.analytics.queries import NamedQuery
 from exporters.analytics.settings import UnknownQuery
 from integrations.connection import Connection, Labels
 from integrations.errors import UnknownAction, UnknownIntegration
+from integrations.execution.fairness import Priority
+from integrations.execution.injection import Faults, Injector
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
 from integrations.manifest.authentication import BearerAuth
 from integrations.manifest.schema import Action, Input, Manifest, Vendor
 from integrations.signals import BreakerState, Evidence, Health, HealthChange, OperatorAction
+from monitors.debugging import IntegrationDebug
 from monitors.report import CapabilityHealth, IntegrationHealth, IntegrationMetrics, MinuteStats, Pause
 from tests.fakes.clock import FakeClock
+from tests.fakes.debugging import DEBUGGED, TRACE
 from tests.fakes.signals import RecordingSubscriber
 
 VENDORS = {"github": "GitHub", "slack": "Slack", "prometheus": "Prometheus", "http": "HTTP"}
@@ -34,6 +41,13 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     connection: Connection
     manifest: Manifest
+
+
+class FaultyLine:
+    def __init__(self) -> None:
+        self.injector: Injector | None = None
+        self.strikes = Counter[str]()
+        self.rng = random.Random(7)
 
 
 class LineOnly(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +203,15 @@ class FakeDialtone:
         self.difference = Difference(unchanged=len(self.lines))
         self.reload_error: Exception | None = None
         self.reloads: list[tuple[str, bool]] = []
+        self.allows_faults = True
+        self.faulty = {name: FaultyLine() for name in self.lines}
+        self.faults = FaultOrders(
+            faults=Faults(self.faulty, clock=self.clock),
+            operators=self,
+            clock=self.clock,
+            publish=self.published,
+            is_allowed=lambda: self.allows_faults,
+        )
 
     def parts(self, *, tokens: tuple[Token, ...] = (), public_metrics: bool = False) -> Parts:
         return Parts(
@@ -208,6 +231,7 @@ class FakeDialtone:
             version="0.1.0",
             tokens=tokens,
             public_metrics=lambda: public_metrics,
+            faults=self.faults,
         )
 
     # Framework
@@ -256,6 +280,7 @@ class FakeDialtone:
                 retry_budget=500,
                 breakers=(reading, writing),
                 quotas=quotas,
+                fault=self.faults.current(line.id),
             )
         )
 
@@ -272,6 +297,8 @@ class FakeDialtone:
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
+        priority: Priority | None = None,
+        traced: bool = False,
     ) -> Outcome:
         self.calls.append(
             {
@@ -283,13 +310,14 @@ class FakeDialtone:
                 "idempotency_key": idempotency_key,
                 "trace_id": trace_id,
                 "sampled": sampled,
+                "priority": priority,
             }
         )
         if self.fail_with is not None:
             raise self.fail_with
         if action not in manifest("slack").actions:
             raise UnknownAction("slack", action, known=manifest("slack").actions)
-        return self.outcome
+        return msgspec.structs.replace(self.outcome, trace=TRACE) if traced else self.outcome
 
     # Monitor
 
@@ -322,6 +350,7 @@ class FakeDialtone:
             advice=line.advice,
             capabilities=capabilities,
             pause=pause,
+            fault=self.faults.current(line.id),
         )
 
     def get_integration_metrics(self, integration_id: str) -> IntegrationMetrics:
@@ -354,6 +383,9 @@ class FakeDialtone:
 
     async def check_integration_health(self, integration_id: str) -> IntegrationHealth:
         return self.health(integration_id)
+
+    async def debug_integration_health(self, integration_id: str) -> IntegrationDebug:
+        return IntegrationDebug(health=self.health(integration_id), checks=(DEBUGGED,))
 
     async def pause(
         self, integration_id: str, *, actor: str, reason: str, expires_at: float | None = None
