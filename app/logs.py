@@ -141,7 +141,8 @@ class SignalLog:
             case BreakerTransition():
                 self._write("breaker changed", signal, "capability", "before", "after", "reason", "actor")
             case CredentialNotice():
-                self._write("credential", signal, "event", "detail")
+                level = "info" if signal.event in {"refreshed", "reread"} else "warning"
+                self._write("credential", signal, "event", "detail", level=level)
             case VendorNotice():
                 self._write("vendor says", signal, *_VENDORS_WORD)
             case ContractDrift():

@@ -147,6 +147,7 @@ _HEALTH_ROWS = (
     _histogram("check_start_lag_seconds", (), "How late checks started.", buckets=LAG_SECONDS),
     _gauge("checks_in_flight", (), "Checks on their way now."),
     _counter("check_errors", (), "Exceptions while checking, apart from what vendors do."),
+    _counter("checks_stretched", _ONE, "Checks that a round left out, because they may come less often now."),
     _counter("check_slots_skipped", _ONE, "Check times that passed while an earlier check still ran."),
     _gauge(
         "health", (*_HEALTH, "state"), "1 for the confirmed health, 0 otherwise; no capability is the whole."
@@ -158,7 +159,20 @@ _HEALTH_ROWS = (
         "integration_info", (*_LINE, "team", "environment", "tier"), "1 for each integration, with its owner."
     ),
     _gauge("certificate_expiry_timestamp_seconds", _ONE, "When the certificate seen last expires."),
-    _counter("credential_notices", (*_LINE, "event"), "Credentials that were rejected or read again."),
+    _counter("credential_notices", (*_LINE, "event"), "What happened to credentials."),
+    _gauge(
+        "credential_expiry_timestamp_seconds",
+        ("integration", "credential"),
+        "When a credential ends that cannot renew itself, where it is known.",
+    ),
+    _gauge(
+        "credential_refreshed_timestamp_seconds", _ONE, "When the access token was bought that is in use."
+    ),
+    _counter("credential_refreshes", ("integration", "outcome"), "Purchases of access tokens."),
+    _counter(
+        "credential_save_errors", (), "Times a new access token could not be stored; it is tried again."
+    ),
+    _counter("credential_errors", (), "Errors caught while credentials were looked after."),
     *_VENDORS_WORD,
     _counter("operator_actions", ("action",), "What people and programs did through the API."),
 )

@@ -3,30 +3,36 @@
 import importlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
-import msgspec
+import anyio
 
 from integrations.actions import CodeAction
 from integrations.answering import Answering, Asked
 from integrations.clock import Clock
 from integrations.connection import Connection
+from integrations.credentials.store import CredentialStore
 from integrations.errors import ConfigurationError, InvalidParams, UnknownIntegration
+from integrations.examination import Examination, concealing
 from integrations.execution.executor import Executor
+from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
+from integrations.execution.trace import Trace
+from integrations.execution.traced import ended
 from integrations.expectations import Expectation
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
-from integrations.manifest.evidence import HealthCheck
+from integrations.keeping import CredentialKeeper
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Paginate
+from integrations.probes import Check, Probe, declaration
+from integrations.remarks import shapes_of
 from integrations.runs import MAX_PAGES, ActionRun, Order
 from integrations.samples import Sample
-from integrations.signals import Signal, WebhookReceipt
+from integrations.signals import Signal
 from integrations.standing import IntegrationStatus, standing
+from integrations.webhooks.dispatch import Handler
+from integrations.webhooks.inbound import Inbound, Persistence, in_memory
 from integrations.webhooks.payload import InboundWebhook, WebhookAnswer
-from integrations.webhooks.receive import Verdict, receive, secrets_of
-from integrations.webhooks.replay import ReplayWindow
 
 GRACE = 1.0
 """Seconds a run may take beyond its deadline before its line is closed."""
@@ -34,38 +40,6 @@ GRACE = 1.0
 DRAIN_STEP = 0.02
 PAGES = "_pages"
 """The param that says how many pages a paged action may take, 1 to 100; without it one page is taken."""
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """A synthetic probe of one capability. `asks` says in words what it asks, `cost` is what it draws on the
-    `bucket` of the vendor's quota.
-    """
-
-    integration: str
-    capability: str
-    action: str
-    asks: str = ""
-    cost: float = 1.0
-    bucket: str = ""
-
-
-class Probe(Protocol):
-    """What names a check: a Check, or a monitor's own."""
-
-    @property
-    def integration(self) -> str:
-        """The integration's id."""
-        ...
-
-    @property
-    def capability(self) -> str:
-        """The capability it stands for."""
-        ...
-
-    @property
-    def action(self) -> str:
-        """The action it runs."""
-        ...
 
 
 class _Runs:
@@ -88,8 +62,11 @@ class IntegrationFramework:
         catalog: Catalog,
         clock: Clock,
         publish: Callable[[Signal], None],
+        webhooks: Persistence | None = None,
+        credentials: CredentialStore | None = None,
     ) -> None:
         self._executor = executor
+        self.credentials = CredentialKeeper(calls=executor, clock=clock, store=credentials)
         self._catalog = catalog
         self._clock = clock
         self._publish = publish
@@ -97,14 +74,20 @@ class IntegrationFramework:
         self._runs: dict[str, _Runs] = {}
         self._leaving: dict[str, Integration] = {}
         self._actions: dict[str, Mapping[str, type[CodeAction]]] = {}
-        self._replay = ReplayWindow()
+        self.inbound = Inbound(
+            webhooks or in_memory(), calls=executor, clock=clock, publish=publish, find=self._integrations.get
+        )
         self._answering = Answering(
             live=self._run, find=self.integration, circuits=executor, clock=clock, publish=publish
         )
 
     async def run(self) -> None:
-        """Own the runs that equal reads share, until cancelled; without it no read is shared."""
-        await self._answering.run()
+        """Own the runs that equal reads share, and the renewal of tokens, until cancelled. Without it no read
+        is shared, and a call that needs a token buys it itself.
+        """
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.credentials.run)
+            await self._answering.run()
 
     def register_integration(self, connection: Connection) -> None:
         """Open an integration, or replace the one of this id. In-process; nothing is stored.
@@ -131,12 +114,15 @@ class IntegrationFramework:
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
         check_fallback(connection, manifest)
+        endpoint = self.inbound.open(integration)
         self._executor.open_line(integration.line)
-        self._keep_certificate(integration)
+        self.credentials.adopt(integration)
+        self._keep_what_was_seen(integration)
         self._answering.forget(connection.id)
         self._leaving.pop(connection.id, None)
         self._runs.setdefault(connection.id, _Runs())
         self._integrations[connection.id] = integration
+        self.inbound.adopt(integration, endpoint)
 
     async def unregister_integration(self, integration_id: str) -> None:
         """Forget an integration at once, and close it once its runs have ended.
@@ -154,7 +140,7 @@ class IntegrationFramework:
         """
         integration = self.integration(integration_id)
         del self._integrations[integration.id]
-        self._replay.forget(integration.id)
+        self.inbound.close(integration.id)
         self._answering.forget(integration.id)
         self._executor.faults.end(integration.id)
         self._leaving[integration.id] = integration
@@ -172,6 +158,7 @@ class IntegrationFramework:
             del self._leaving[integration.id]
             del self._runs[integration.id]
             self._answering.close(integration.id)
+            self.credentials.forget(integration.id)
             await self._executor.close_line(integration.id)
 
     def integrations(self) -> tuple[Integration, ...]:
@@ -214,17 +201,25 @@ class IntegrationFramework:
         *,
         timeout: float,  # noqa: ASYNC109 - it becomes the run's deadline
         cold: bool = False,
+        examination: Examination | None = None,
     ) -> Outcome:
         """Make a check's request and hold its answer against what the manifest expects. A `cold` one goes
-        over a connection of its own, and its outcome tells the phases.
+        over a connection of its own, and its outcome tells the phases; an `examination` hears of everything.
 
         Raises:
             UnknownIntegration: when the integration is gone.
             LookupError: when its manifest has no such check.
         """
         integration = self.integration(check.integration)
-        declared = _declared(integration, check)
-        expectation = Expectation(declared, config=integration.config, redact=integration.redact)
+        declared = declaration(integration, check)
+        if examination is not None:
+            examination.hide(concealing(integration))
+        expectation = Expectation(
+            declared,
+            config=integration.config,
+            redact=integration.redact,
+            findings=None if examination is None else examination.findings,
+        )
         order = Order(
             capability=check.capability,
             deadline=self._clock.monotonic() + timeout,
@@ -234,9 +229,13 @@ class IntegrationFramework:
             cold=cold,
             cost=declared.cost,
             judge=expectation.judge,
+            examination=examination,
         )
         plan = integration.plan(check.action)
-        return await self._run(Asked(integration, plan, plan.check(declared.params), order))
+        outcome = await self._run(Asked(integration, plan, plan.check(declared.params), order))
+        if examination is not None:
+            examination.outcome = outcome
+        return outcome
 
     async def execute_integration(
         self,
@@ -251,8 +250,11 @@ class IntegrationFramework:
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
+        priority: Priority | None = None,
+        traced: bool = False,
     ) -> Outcome:
-        """Run an action. `timeout` is seconds for all its requests; None takes the policy's deadline.
+        """Run an action. `timeout` is seconds for all its requests; None takes the policy's deadline. The
+        outcome of a `traced` one tells all that happened on the way.
 
         A paged action returns `{"items", "more", "next"}`: the first page, or as many as the param `_pages`
         says (1 to 100; it stops once it has 10,000 items).
@@ -276,9 +278,12 @@ class IntegrationFramework:
             parent_span_id=parent_span_id,
             sampled=sampled,
             pages=_pages(action, params, paginate),
+            priority=priority,
+            trace=Trace(self._clock.monotonic) if traced else None,
         )
         rest = {name: value for name, value in params.items() if name != PAGES or paginate is None}
-        return await self._answering.answer(Asked(integration, plan, plan.check(rest), order, rest))
+        outcome = await self._answering.answer(Asked(integration, plan, plan.check(rest), order, rest))
+        return outcome if order.trace is None else ended(order.trace, outcome)
 
     def get_integration_status(self, integration_id: str) -> IntegrationStatus:
         """What an integration is and how its limits stand; health is the monitor's to tell.
@@ -291,32 +296,21 @@ class IntegrationFramework:
         return standing(integration, line, lock=self._catalog.lock(integration.vendor))
 
     async def handle_webhook(self, integration_id: str, payload: InboundWebhook) -> WebhookAnswer:
-        """Judge an inbound webhook: prove it, answer handshakes, refuse replays, publish a receipt.
+        """Take an inbound webhook: prove it, answer handshakes, know duplicates, store it, publish a receipt.
 
         Raises:
-            UnknownIntegration: when there is none of this id.
+            UnknownIntegration: when there is none of this id, or its vendor sends no webhooks.
+            Exception: what storage raised; then nothing was taken.
         """
-        integration = self.integration(integration_id)
-        webhooks = integration.manifest.webhooks
-        if webhooks is None:
-            verdict = Verdict("malformed", 404, detail=f"{integration.vendor} sends no webhooks here")
-        else:
-            secrets = secrets_of(webhooks, integration.connection.secrets)
-            verdict = receive(
-                webhooks, payload, integration=integration.id, secrets=secrets, replay=self._replay
-            )
-        receipt = WebhookReceipt(
-            at=payload.received_at,
-            integration=integration.id,
-            vendor=integration.vendor,
-            event_type=verdict.event_type,
-            verdict=verdict.verdict,
-            webhook_id=verdict.webhook_id,
-            detail=verdict.detail,
-            body_bytes=len(payload.body),
-        )
-        self._publish(receipt)
-        return WebhookAnswer(status=verdict.status, body=verdict.body, receipt=receipt)
+        return await self.inbound.take(integration_id, payload)
+
+    def on_webhook(self, handler: Handler, *, integration_id: str = "", vendor: str = "") -> None:
+        """Let a handler have what an integration, or every integration of a vendor, receives: at least once.
+
+        Raises:
+            ValueError: when not exactly one is named, or it has a handler already.
+        """
+        self.inbound.register(handler, integration_id=integration_id, vendor=vendor)
 
     def samples(self) -> Iterable[Sample]:
         """One line an integration, with its labels; when its server's certificate ends, once seen; and where
@@ -328,11 +322,14 @@ class IntegrationFramework:
             yield Sample("dialtone_integration_info", names, 1.0)
             if (ends_at := integration.certificate_ends_at) is not None:
                 yield Sample("dialtone_certificate_expiry_timestamp_seconds", (integration.id,), ends_at)
+            yield from integration.remarks.endings.samples()
         yield from self._answering.samples()
+        yield from self.credentials.samples()
+        yield from self.inbound.samples()
 
     async def _run(self, asked: Asked) -> Outcome:
         integration, plan, params, order = asked[:4]
-        run = ActionRun(integration, plan, calls=self._executor, order=order)
+        run = ActionRun(integration, plan, calls=self._executor, credentials=self.credentials, order=order)
         runs = self._runs.get(integration.id)
         if runs is None:
             return _overtaken(order)
@@ -349,9 +346,15 @@ class IntegrationFramework:
         finally:
             runs.active -= 1
 
-    def _keep_certificate(self, integration: Integration) -> None:
-        """What was seen of the server's certificate holds as long as the server is the same."""
-        before = self._integrations.get(integration.id)
+    def _keep_what_was_seen(self, integration: Integration) -> None:
+        """What was seen of the server's certificate holds as long as the server is the same, and what was
+        told of its endings as long as the vendor is.
+        """
+        before, remarks = self._integrations.get(integration.id), integration.remarks
+        remarks.drift.shapes = shapes_of(integration.manifest, self._catalog.lock(integration.vendor))
+        if before is not None and before.vendor == integration.vendor:
+            remarks.endings.adopt(before.remarks.endings)
+        remarks.endings.begin()
         if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):
             integration.certificate = before.certificate
 
@@ -360,13 +363,6 @@ class IntegrationFramework:
             module = importlib.import_module(f"integrations.catalog.{vendor}.actions")
             self._actions[vendor] = module.ACTIONS
         return self._actions[vendor][action]()
-
-
-def _declared(integration: Integration, check: Probe) -> HealthCheck:
-    for one in integration.manifest.health:
-        if (one.capability, one.action) == (check.capability, check.action):
-            return one
-    raise LookupError(f"{integration.vendor} has no check of {check.capability} by {check.action}")
 
 
 def _overtaken(order: Order) -> Outcome:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 
+from integrations.access import Access
 from integrations.clock import Clock
 from integrations.connection import Connection
-from integrations.credentials.credential import Credential
-from integrations.credentials.opening import UnsupportedKindError, open_credential
+from integrations.credentials.buying import CAPABILITY
 from integrations.credentials.secret import Secret
 from integrations.errors import ConfigurationError, UnfitAction, UnknownAction
 from integrations.execution.call import LineSpec
@@ -21,13 +20,12 @@ from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import Origins
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Manifest
-from integrations.manifest.templates import Template, UnfitValueError
+from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
-from integrations.signals import CredentialNotice, Signal
+from integrations.remarks import Remarks
+from integrations.signals import Signal
 from integrations.status_pages.dependents import covers
-
-_SHORTEST_SECRET = 16
-_HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
+from integrations.webhooks.schemes import secret_names
 
 
 class Integration:
@@ -44,15 +42,23 @@ class Integration:
         self.manifest = manifest
         self.auth_name, self.auth = _auth(connection, manifest)
         self.config = _config(connection, manifest)
-        self._clock = clock
-        self._publish = publish
+        self.clock = clock
+        self.publish = publish
         self._values = Values(self.config, clock=clock)
-        self._is_rejected = False
         self.certificate: Certificate | None = None
         _check_secrets(connection, manifest, self.auth)
         self.origins = self._origins()
-        self.credential = self._credential()
-        self.reader = AnswerReader(manifest, now=clock.time, redact=self.redact)
+        self.access = Access(
+            connection,
+            manifest,
+            kind=self.auth_name,
+            config=self.config,
+            origins=self.origins,
+            clock=clock,
+            publish=publish,
+        )
+        self.reader = AnswerReader(manifest, now=clock.time, redact=self.redact, lacks=self.access.lacks)
+        self.remarks = Remarks(connection.id, manifest, clock=clock, publish=publish)
         self._plans: dict[str, RequestPlan] = {}
 
     @property
@@ -93,12 +99,14 @@ class Integration:
     @property
     def line(self) -> LineSpec:
         """What the executor must know."""
+        own = (CAPABILITY,) if self.access.tokens is not None else ()
         return LineSpec(
             integration=self.id,
             vendor=self.vendor,
             policy=self.connection.policy,
             network=self.connection.network,
-            capabilities=self.capabilities,
+            capabilities=(*self.capabilities, *own),
+            identity=self.access.identity,
             socket=Template(self.manifest.socket).fill(self._values),
             limits=self.manifest.limits,
         )
@@ -124,75 +132,28 @@ class Integration:
                 action,
                 config=self.config,
                 origins=self.origins,
-                clock=self._clock,
+                clock=self.clock,
                 secrets=self._secrets(),
             )
         return self._plans[action]
 
-    async def refresh(self) -> bool:
-        """After a 401: whether rereading the secrets gave other ones. Publishes what became of it."""
-        try:
-            changed = await self.credential.refresh()
-        except OSError as error:
-            self._notice("reread_failed", error.strerror or "the secret's file cannot be read")
-            return False
-        if changed and not self._is_sendable():
-            self._notice("reread_failed", "what its file holds now cannot be sent")
-            return False
-        if changed:
-            self._is_rejected = False
-            self._notice("reread", "the file gave a new value")
-        elif not self._is_rejected:
-            self._is_rejected = True
-            self._notice("rejected", f"the vendor refuses the credential of kind {self.auth_name}")
-        return changed
-
     def redact(self, text: str) -> str:
-        """The text without the connection's secrets, in any form they are sent in."""
-        forms = {secret.reveal() for secret in self.connection.secrets.values()} | self._sent_forms()
-        # An address that is a secret is also quoted in parts: its path, or one value of its query.
-        forms |= {part for form in forms if "://" in form for part in _parts(form)}
-        forms |= {quote(form, safe="") for form in forms}
-        for form in sorted(forms - _HARMLESS, key=len, reverse=True):
-            text = text.replace(form, "***")
-        return text
+        """The text without the integration's secrets, in any form they are sent in."""
+        return self.access.redact(text)
 
-    def _sent_forms(self) -> set[str]:
-        sent = httpx.Request("GET", "https://redacted.invalid")
-        try:
-            self.credential.apply(sent)
-        except UnfitValueError:
-            # The secret's file has changed to something that is never sent.
-            return set()
-        return {part for value in sent.headers.values() for part in value.split()} | {
-            *sent.url.params.values()
-        }
-
-    def accepted(self) -> None:
-        """The vendor took the credential: its next refusal is news again."""
-        self._is_rejected = False
-
-    def _is_sendable(self) -> bool:
-        try:
-            self.credential.apply(httpx.Request("GET", "https://redacted.invalid"))
-        except UnfitValueError:
-            return False
-        return True
+    @cached_property
+    def base(self) -> httpx.URL:
+        """The address that the manifest's base_url gives."""
+        values = Values(self.config, clock=self.clock, secrets=self._secrets())
+        return httpx.URL(Template(self.manifest.base_url).fill(values))
 
     @property
     def certificate_ends_at(self) -> float | None:
         """When the server's certificate that was seen last ends, as UTC seconds; None before one was seen."""
         return self.certificate.not_after if self.certificate is not None else None
 
-    def _notice(self, event: str, detail: str) -> None:
-        self._publish(
-            CredentialNotice(
-                at=self._clock.time(), integration=self.id, vendor=self.vendor, event=event, detail=detail
-            )
-        )
-
     def _origins(self) -> Origins:
-        values = Values(self.config, clock=self._clock, secrets=self._secrets())
+        values = Values(self.config, clock=self.clock, secrets=self._secrets())
         entries = [Template(host).fill(values) for host in self.manifest.hosts]
         try:
             return Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
@@ -202,31 +163,10 @@ class Integration:
                 self.id, key="config or secrets", found="an address that is none", expected="https://host/…"
             ) from None
 
-    def _credential(self) -> Credential:
-        secrets = self._secrets()
-        values = Values(self.config, clock=self._clock, secrets=secrets)
-        try:
-            credential = open_credential(self.auth, values=values, secrets=secrets)
-            credential.apply(httpx.Request("GET", "https://redacted.invalid"))
-        except UnsupportedKindError as error:
-            supported = "a kind that is: none, api_key, basic, bearer"
-            raise ConfigurationError(self.id, key="auth", found=str(error), expected=supported) from error
-        except UnfitValueError as error:
-            raise ConfigurationError(
-                self.id, key="secrets", found=str(error), expected="a secret that can be sent"
-            ) from error
-        return credential
-
     def _secrets(self) -> dict[str, Secret]:
         """The secrets of its authentication kind that are given."""
         given = self.connection.secrets
         return {name: given[name] for name in self.auth.secrets if name in given}
-
-
-def _parts(address: str) -> set[str]:
-    split = urlsplit(address)
-    values = {value for _, value in parse_qsl(split.query)} | {split.path}
-    return {value for value in values if len(value) >= _SHORTEST_SECRET}
 
 
 def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:
@@ -264,8 +204,8 @@ def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:
 
 
 def _check_secrets(connection: Connection, manifest: Manifest, auth: Auth) -> None:
-    hook = manifest.webhooks.verify.secret if manifest.webhooks is not None else ""
-    known = [*auth.secrets, *([hook, f"{hook}_previous"] if hook else [])]
+    hooks = secret_names(manifest.webhooks) if manifest.webhooks is not None else []
+    known = [*auth.secrets, *hooks]
     for name in connection.secrets:
         if name not in known:
             expected = f"one of {', '.join(sorted(known)) or 'none'}"

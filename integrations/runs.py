@@ -1,5 +1,6 @@
 """Runs one action: its requests through the executor, its pages, its data. One deadline spans them all."""
 
+import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
@@ -8,11 +9,12 @@ import httpx
 import msgspec
 
 from integrations.actions import ActionContext, CodeAction
+from integrations.credentials.buying import unusable
 from integrations.examination import PLAIN, Examination
 from integrations.execution.call import Answer, Call, Verdict
 from integrations.execution.cold import COLD
 from integrations.execution.fairness import Priority
-from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
+from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.trace import Stage, Trace
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
@@ -21,9 +23,12 @@ from integrations.manifest.paging import Next, next_page, sized
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Paginate
 from integrations.manifest.templates import UnfitValueError
+from integrations.unsent import unsent_record
 
 MAX_PAGES = 100
 MAX_ITEMS = 10_000
+
+_CREDENTIAL_IS_GOOD = frozenset({None, FailureKind.FORBIDDEN})
 
 
 class Calls(Protocol):
@@ -31,6 +36,18 @@ class Calls(Protocol):
 
     async def execute(self, call: Call) -> Answer:
         """Make one request; a third party's failure is an Outcome."""
+        ...
+
+
+class Credentials(Protocol):
+    """Who keeps credentials good."""
+
+    async def obtain(self, integration: Integration, *, deadline: float) -> Outcome | None:
+        """See that there is a token to use; return why there is none."""
+        ...
+
+    async def refresh(self, integration: Integration, *, used: int) -> bool:
+        """After a 401 to the credential of generation `used`: whether there is another one."""
         ...
 
 
@@ -73,10 +90,19 @@ class _Page(NamedTuple):
 class ActionRun:
     """One run of one action of one integration."""
 
-    def __init__(self, integration: Integration, plan: RequestPlan, *, calls: Calls, order: Order) -> None:
+    def __init__(
+        self,
+        integration: Integration,
+        plan: RequestPlan,
+        *,
+        calls: Calls,
+        credentials: Credentials,
+        order: Order,
+    ) -> None:
         self._integration = integration
         self._plan = plan
         self._calls = calls
+        self._credentials = credentials
         self._order = order
         self._outcomes: list[Outcome] = []
         self._key = order.idempotency_key or str(uuid.uuid4())
@@ -152,38 +178,74 @@ class ActionRun:
         self._integration.origins.check(request.url)
         if self._order.cold:
             request.extensions[COLD] = True
-        try:
-            self._integration.credential.apply(request)
-        except UnfitValueError as error:
-            return Answer(self._unsendable(error), None)
+        access = self._integration.access
+        if (failed := await self._authenticate(request)) is not None:
+            return Answer(self._unsent(failed, step), None)
         answer = await self._calls.execute(self._call(request, step, idempotent=idempotent))
         self._outcomes.append(answer.outcome)
         if self._order.examination is not None:
             self._order.examination.saw(request, answer, step=step)
         if answer.outcome.ok:
-            self._integration.accepted()
+            access.accepted()
+        if answer.reply is not None and answer.outcome.kind in _CREDENTIAL_IS_GOOD:
+            access.learn(answer.reply, self._plan.name)
+        if answer.reply is not None:
+            self._integration.remarks.see(self._plan.name, answer.reply, is_good=answer.outcome.ok)
         if answer.reply is not None and answer.reply.certificate is not None:
             self._integration.certificate = answer.reply.certificate
         return answer
 
-    def _unsendable(self, error: UnfitValueError) -> Outcome:
-        """A secret's file may have changed to something that no header can hold."""
-        return Outcome(
-            kind=FailureKind.UNAUTHORIZED,
-            reason=RejectReason.CREDENTIAL,
-            detail=f"the credential cannot be sent: {error}",
-            run_id=self._order.run_id,
+    async def _authenticate(self, request: httpx.Request) -> Outcome | None:
+        """Put the credential in, once there is one; return why there is none.
+
+        Raises:
+            ForeignHostError: when what came with a token would lead out of the allowed hosts.
+        """
+        access = self._integration.access
+        if access.tokens is not None:
+            failed = await self._credentials.obtain(self._integration, deadline=self._order.deadline)
+            if failed is not None:
+                return failed
+            access.aim(request, base=self._integration.base)
+            self._integration.origins.check(request.url)
+        try:
+            access.credential.apply(request)
+        except UnfitValueError as error:
+            return unusable(f"the credential cannot be sent: {error}")
+        return None
+
+    def _unsent(self, failed: Outcome, step: str) -> Outcome:
+        """The outcome of a request that could not be made for want of a credential, with its record."""
+        integration, order = self._integration, self._order
+        outcome = msgspec.structs.replace(
+            failed, run_id=order.run_id, call_id=secrets.token_hex(8), detail=self._advised(failed)
         )
+        integration.publish(
+            unsent_record(
+                integration, self._plan, order, outcome=outcome, at=integration.clock.time(), step=step
+            )
+        )
+        return outcome
+
+    def _advised(self, outcome: Outcome) -> str:
+        """Its detail, with what to do about a refused credential."""
+        if outcome.kind is not FailureKind.UNAUTHORIZED:
+            return outcome.detail
+        return f"{outcome.detail}; {self._integration.access.remedy}"
 
     def _call(self, request: httpx.Request, step: str, *, idempotent: bool) -> Call:
         integration, action, order = self._integration, self._plan.action, self._order
 
         hedges = integration.connection.policy.hedge_after is not None
+        used = 0
 
         def prepare() -> httpx.Request:
             # Attempts that follow one another may share the request; the credential is put in anew.
             sent = _copy(request) if hedges else request
-            integration.credential.apply(sent)
+            nonlocal used
+            if (tokens := integration.access.tokens) is not None:
+                used = tokens.generation
+            integration.access.credential.apply(sent)
             return sent
 
         def classify(reply: Reply) -> Verdict:
@@ -199,7 +261,7 @@ class ActionRun:
             idempotent=idempotent,
             prepare=prepare,
             classify=classify,
-            refresh=integration.refresh,
+            refresh=lambda: self._credentials.refresh(integration, used=used),
             bucket=action.bucket,
             cost=action.cost if order.cost is None else order.cost,
             timeout=action.timeout,
@@ -240,6 +302,7 @@ class ActionRun:
         return msgspec.structs.replace(
             answer.outcome,
             data=data,
+            detail=self._advised(answer.outcome) if reply is not None else answer.outcome.detail,
             attempts=attempts,
             duration=sum(outcome.duration for outcome in self._outcomes),
             run_id=self._order.run_id,

@@ -135,7 +135,7 @@ class References:
 
 
 def _is_secret(path: source.Path) -> bool:
-    return path == ("storage", "url") or (
+    return path in (("storage", "url"), ("storage", "key")) or (
         len(path) == 4 and path[0] == "integrations" and path[2] == "secrets"
     )
 

@@ -80,7 +80,7 @@ _FAILURES: dict[type[Signal], Callable[..., bool]] = {
     CheckResult: lambda check: check.kind is not None,
     HealthChange: _is_bad,
     BreakerTransition: lambda change: change.after is BreakerState.OPEN,
-    CredentialNotice: lambda notice: notice.event != "reread",
+    CredentialNotice: lambda notice: notice.event not in {"reread", "refreshed"},
     VendorNotice: lambda notice: notice.indicator not in {Indicator.OPERATIONAL, Indicator.MAINTENANCE},
     ContractDrift: lambda _: True,
     WebhookReceipt: lambda receipt: receipt.verdict not in _GOOD_WEBHOOKS,

@@ -5,6 +5,7 @@ StorageError
 │  └─ StorageBusyError        the queue is full: refused at once, nothing was tried
 ├─ StorageDamagedError        the file is no sound database; the start is refused
 ├─ UnknownSchemaError         written by a newer Dialtone, or by another program
+├─ VaultKeyError              the key that encrypts credentials cannot be used
 ├─ MissingDriverError         PostgreSQL is asked for and its driver is not installed
 ├─ StateDirectoryError        the state directory cannot be made or written
 └─ StateDirectoryLockedError  another process uses the state directory
@@ -29,6 +30,10 @@ class StorageDamagedError(StorageError):
 
 class UnknownSchemaError(StorageError):
     """The database holds a schema that this version does not know."""
+
+
+class VaultKeyError(StorageError):
+    """The key that encrypts what is secret cannot be read, or is none."""
 
 
 class MissingDriverError(StorageError):

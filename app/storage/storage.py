@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import anyio.to_thread
 import sqlalchemy as sa
 
 from app.storage import schema, sqlite
+from app.storage.credentials import CredentialRows
 from app.storage.errors import StorageError
 from app.storage.execution import ExecutionRows
 from app.storage.health import HealthRows
 from app.storage.postgresql import PostgreSQLUnits
 from app.storage.signal_log import OperatorActions, SignalLog
 from app.storage.thread import SQLiteUnits
+from app.storage.vault import Vault
 from app.storage.webhook_queue import WebhookQueueRows
 from app.storage.webhook_reading import WebhookReading
 from app.storage.webhooks import WebhookRows
@@ -25,8 +28,10 @@ FILE_NAME = "dialtone.sqlite"
 class Storage:
     """All transactional state, behind one repository a subject; usable between `start` and `aclose`."""
 
-    def __init__(self, units: SQLiteUnits | PostgreSQLUnits) -> None:
+    def __init__(self, units: SQLiteUnits | PostgreSQLUnits, *, vault: Vault) -> None:
         self._units = units
+        self._vault = vault
+        self.credentials = CredentialRows(units, vault)
         self.execution = ExecutionRows(units)
         self.health = HealthRows(units)
         self.signals = SignalLog(units)
@@ -36,11 +41,12 @@ class Storage:
         self.webhook_reading = WebhookReading(units)
 
     async def start(self) -> None:
-        """Open the database, check it and bring its schema up to date.
+        """Read the key, open the database, check it and bring its schema up to date.
 
         Raises:
             StorageError: with what to do; the process should not go on.
         """
+        await anyio.to_thread.run_sync(self._vault.start)
         await self._units.start()
 
     async def aclose(self) -> None:
@@ -56,27 +62,28 @@ class Storage:
         return self._units.samples()
 
 
-def open_storage(url: Secret | None, *, state_dir: Path, clock: Clock) -> Storage:
+def open_storage(url: Secret | None, *, state_dir: Path, clock: Clock, key: Secret | None = None) -> Storage:
     """Make the storage that `url` names; without one it is the SQLite file in `state_dir`.
 
-    Nothing is opened before `start`. Forms: `sqlite:///relative/path`, `sqlite:////absolute/path`,
-    `postgresql://user:password@host/database`.
+    `key` encrypts what is secret; None: the key file in `state_dir`. Nothing is opened before `start`.
+    Forms: `sqlite:///relative/path`, `sqlite:////absolute/path`, `postgresql://user:password@host/database`.
 
     Raises:
         StorageError: when the URL names no database that Dialtone can use.
     """
+    vault = Vault(state_dir, key=key)
     if url is None:
-        return Storage(sqlite_units(state_dir / FILE_NAME, clock=clock))
+        return Storage(sqlite_units(state_dir / FILE_NAME, clock=clock), vault=vault)
     try:
         parsed = sa.make_url(url.reveal())
     except sa.exc.ArgumentError as error:
         raise StorageError("storage.url is no database URL: expected sqlite:/// or postgresql://") from error
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
-        return Storage(PostgreSQLUnits(url.reveal(), clock=clock))
+        return Storage(PostgreSQLUnits(url.reveal(), clock=clock), vault=vault)
     if kind != "sqlite" or parsed.database in {None, "", ":memory:"}:
         raise StorageError(f"storage.url names {kind!r}: expected sqlite:///FILE or postgresql://")
-    return Storage(sqlite_units(state_dir / str(parsed.database), clock=clock))
+    return Storage(sqlite_units(state_dir / str(parsed.database), clock=clock), vault=vault)
 
 
 def sqlite_units(path: Path, *, clock: Clock) -> SQLiteUnits:

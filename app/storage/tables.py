@@ -22,6 +22,13 @@ health_state = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
+credential = sa.Table(
+    "credential",
+    metadata,
+    sa.Column("integration", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 signal_log = sa.Table(
     "signal_log",
     metadata,

@@ -1,5 +1,6 @@
 """What every kind of credential can do: go into a request, and be renewed after a 401."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -30,3 +31,14 @@ async def reread(secrets: Mapping[str, Secret]) -> bool:
     """
     changed = [await secret.reread() for secret in secrets.values()]
     return any(changed)
+
+
+def fingerprint(secrets: Mapping[str, Secret]) -> str:
+    """What stands for the secrets, to tell whether they are still the same. It is a secret too, because short
+    ones can be found from it: it is kept encrypted only.
+    """
+    digest = hashlib.sha256()
+    for name, secret in sorted(secrets.items()):
+        for part in (name, secret.reveal()):
+            digest.update(len(part.encode()).to_bytes(8) + part.encode())
+    return digest.hexdigest()

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 
 from integrations.connection import NetworkPolicy
+from integrations.credentials.identity import ClientIdentity
 from integrations.execution.fairness import PRIORITY_OF, Priority
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy
@@ -43,7 +44,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the executor must know of an integration to hold a line open to it.
 
-    `socket` is a unix socket's path, `limits` are those that the vendor's documentation declares.
+    `socket` is a unix socket's path, `limits` are those that the vendor's documentation declares, `identity`
+    is the client certificate to show over TLS.
     """
 
     integration: str
@@ -53,6 +55,7 @@ class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...]
     socket: str = ""
     limits: tuple[Limit, ...] = ()
+    identity: ClientIdentity | None = None
 
     def __post_init__(self) -> None:
         """Refuse a line that could not work.

@@ -46,7 +46,8 @@ class AnswerReader:
     """Reads the answers of one vendor.
 
     `now` is UTC seconds, for waits that are given as a time. `redact` takes secrets out of a text, because
-    some vendors quote the credential in their error message.
+    some vendors quote the credential in their error message. `lacks` names the scopes that the credential
+    does not have, of those an action needs, given the header that tells what it has.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class AnswerReader:
         *,
         now: Callable[[], float],
         redact: Callable[[str], str] = lambda text: text,
+        lacks: Callable[[str, tuple[str, ...]], tuple[str, ...]] = lambda *_: (),
     ) -> None:
         self._redact = redact
+        self._lacks = lacks
         self._errors = manifest.errors
         self._quota = manifest.quota
         self._granted = manifest.granted_scopes.lower()
@@ -122,7 +125,10 @@ class AnswerReader:
         needed = self._word(reply, rule.scopes if rule else "") or ", ".join(action.scopes)
         if kind is FailureKind.FORBIDDEN and needed:
             parts.append(f"it needs {needed}")
-        if granted := _clean(self._redact(reply.headers.get(self._granted, ""))):
+        header = reply.headers.get(self._granted, "") if self._granted else ""
+        if kind is FailureKind.FORBIDDEN and (lacking := self._lacks(header, action.scopes)):
+            parts.append(f"the credential lacks {_clean(', '.join(lacking))}")
+        if granted := _clean(self._redact(header)):
             parts.append(f"the credential has {granted}")
         return "; ".join(parts)
 

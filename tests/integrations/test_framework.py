@@ -333,6 +333,8 @@ def test_samples_name_each_integration_and_its_labels() -> None:
     assert list(framework.samples()) == [
         ("dialtone_integration_info", ("shop", "http", "platform", "prod", "1"), 1.0),
         ("dialtone_kept_answers_bytes", (), 0),
+        ("dialtone_credential_save_errors_total", (), 0),
+        ("dialtone_credential_errors_total", (), 0),
     ]
 
 
@@ -492,6 +494,7 @@ async def test_an_action_in_code_cannot_leave_the_allowed_hosts() -> None:
         integration,
         integration.plan("fetch"),
         calls=calls,
+        credentials=framework.credentials,
         order=Order(capability="read", deadline=9e9, run_id="r"),
     )
 

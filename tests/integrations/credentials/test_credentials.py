@@ -3,28 +3,20 @@ import base64
 import httpx
 import pytest
 
-from integrations.connection import Connection
-from integrations.credentials.opening import UnsupportedKindError, open_credential
+from integrations.credentials.opening import open_credential
 from integrations.credentials.secret import Secret
-from integrations.errors import ConfigurationError
-from integrations.integration import Integration
 from integrations.manifest.authentication import (
     APIKeyAuth,
-    AppAuth,
     Apply,
     Auth,
     BasicAuth,
     BearerAuth,
-    ClientCertificateAuth,
     NoAuth,
-    OAuth2Auth,
     SecretField,
 )
-from integrations.manifest.schema import Action, Manifest, Vendor
 from integrations.manifest.templates import UnfitValueError
 from integrations.manifest.values import Values
 from tests.fakes.clock import FakeClock
-from tests.fakes.signals import RecordingSubscriber
 
 KEY = {"key": SecretField(title="key")}
 
@@ -33,7 +25,7 @@ def applied(auth: Auth, **secrets: str) -> httpx.Request:
     held = {name: Secret(value) for name, value in secrets.items()}
     values = Values({"team": "42"}, clock=FakeClock(), secrets=held)
     request = httpx.Request("GET", "https://h/p?a=1")
-    open_credential(auth, values=values, secrets=held).apply(request)
+    open_credential(auth, values=values, secrets=held, clock=FakeClock()).apply(request)
     return request
 
 
@@ -79,7 +71,10 @@ async def test_refresh_reads_files_again() -> None:
     secret = Secret("old", read=lambda: "new")
     held = {"token": secret}
     credential = open_credential(
-        BearerAuth(), values=Values({}, clock=FakeClock(), secrets=held), secrets=held
+        BearerAuth(),
+        values=Values({}, clock=FakeClock(), secrets=held),
+        secrets=held,
+        clock=FakeClock(),
     )
 
     assert [await credential.refresh(), await credential.refresh()] == [True, False]
@@ -93,34 +88,5 @@ async def test_without_a_file_there_is_nothing_to_refresh() -> None:
     held = {"token": Secret("old")}
     values = Values({}, clock=FakeClock(), secrets=held)
 
-    assert not await open_credential(BearerAuth(), values=values, secrets=held).refresh()
-    assert not await open_credential(NoAuth(), values=values, secrets={}).refresh()
-
-
-LATER = [
-    OAuth2Auth(grant="client_credentials", token_url="https://h/token"),
-    AppAuth(app_id="1", installation_id="2"),
-    ClientCertificateAuth(),
-]
-
-
-@pytest.mark.parametrize("auth", LATER, ids=lambda auth: type(auth).__name__)
-def test_a_kind_that_is_not_supported_yet_says_so(auth: Auth) -> None:
-    with pytest.raises(UnsupportedKindError, match="is not supported yet by this version"):
-        open_credential(auth, values=Values({}, clock=FakeClock()), secrets={})
-
-
-@pytest.mark.parametrize("auth", LATER, ids=lambda auth: type(auth).__name__)
-def test_a_connection_that_selects_it_is_refused(auth: Auth) -> None:
-    manifest = Manifest(
-        manifest=1, id="x", version="1", vendor=Vendor(name="X", docs=""), base_url="https://x", hosts=("x",),
-        auth={"later": auth}, actions={"a": Action(title="a", effect="read", path="/a")},
-        capabilities={"read": ("a",)},
-    )  # fmt: skip
-
-    with pytest.raises(
-        ConfigurationError, match=r"auth: found .* is not supported yet .*expected a kind that is"
-    ):
-        Integration(
-            Connection(id="x", vendor="x"), manifest, clock=FakeClock(), publish=RecordingSubscriber()
-        )
+    assert not await open_credential(BearerAuth(), values=values, secrets=held, clock=FakeClock()).refresh()
+    assert not await open_credential(NoAuth(), values=values, secrets={}, clock=FakeClock()).refresh()

@@ -1,0 +1,98 @@
+"""The key that encrypts what is secret in the database: AES-256-GCM (NIST SP 800-38D), a new nonce each time.
+
+The key is a file in the state directory, made at the first start; or what `storage.key` gives. What was
+encrypted under another key cannot be opened: it is told, and whatever it was is fetched anew.
+"""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.storage.errors import VaultKeyError
+from integrations.credentials.secret import Secret
+
+KEY_NAME = "key"
+_KEY_BYTES, _NONCE_BYTES = 32, 12
+_HOW = "expected 32 random bytes in base64, as `openssl rand -base64 32` writes them"
+
+
+class SealedError(Exception):
+    """What was sealed cannot be opened: under another key, for another purpose, or changed since."""
+
+
+class Vault:
+    """Seals and opens under the key that `key` gives, or the one in `state_dir`. Usable after `start`."""
+
+    def __init__(self, state_dir: Path, *, key: Secret | None = None) -> None:
+        self._path = state_dir / KEY_NAME
+        self._given = key
+        self._cipher: AESGCM | None = None
+
+    def start(self) -> None:
+        """Read the key; where there is none, make one.
+
+        Raises:
+            VaultKeyError: when it cannot be read or made, others may read it, or it is none.
+        """
+        if self._given is not None:
+            self._cipher = AESGCM(_decoded(self._given.reveal(), "storage.key"))
+            return
+        try:
+            text = self._read() if self._path.exists() else self._make()
+        except OSError as error:
+            raise VaultKeyError(f"cannot use the key file {self._path}: {error.strerror}") from error
+        self._cipher = AESGCM(_decoded(text, str(self._path)))
+
+    def seal(self, plain: bytes, *, purpose: bytes) -> bytes:
+        """Encrypt; `purpose` must be the same again when it is opened."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._started.encrypt(nonce, plain, purpose)
+
+    def open(self, sealed: bytes, *, purpose: bytes) -> bytes:
+        """Decrypt.
+
+        Raises:
+            SealedError: when it was sealed under another key or for another purpose, or was changed.
+        """
+        try:
+            return self._started.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
+        except (InvalidTag, ValueError) as error:
+            raise SealedError("sealed under another key, or changed since") from error
+
+    @property
+    def _started(self) -> AESGCM:
+        if self._cipher is None:
+            raise VaultKeyError("the key was not read yet: start comes first")
+        return self._cipher
+
+    def _read(self) -> str:
+        if self._path.stat().st_mode & 0o077:
+            raise VaultKeyError(f"others may read the key file {self._path}: chmod 600 it")
+        return self._path.read_text(encoding="ascii", errors="replace")
+
+    def _make(self) -> str:
+        """Write a new key, whole or not at all: a key that is cut short would be one that opens nothing."""
+        text = base64.b64encode(os.urandom(_KEY_BYTES)).decode()
+        fresh = self._path.with_name(f"{KEY_NAME}.new")
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(self._path)
+        return text
+
+
+def _decoded(text: str, source: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise VaultKeyError(f"{source} holds no key: {_HOW}") from error
+    if len(key) != _KEY_BYTES:
+        raise VaultKeyError(f"{source} holds no key: {_HOW}")
+    return key
