@@ -162,7 +162,9 @@ def _each(
 
 def _tell(session: Session, integration: str, reply: Reply) -> None:
     if not reply.ok:
-        session.errors.print(Text.assemble((integration, "bold"), f"  {problem_text(reply.body)}"))
+        session.errors.print(
+            Text.assemble((integration, "bold"), f"  {problem_text(reply.body)}"), soft_wrap=True
+        )
         return
     session.console.print(_row(msgspec.convert(reply.body, FaultBody)))
 
