@@ -95,7 +95,8 @@ def judge(
     if seen.state is before.state and before.judged:
         return _agree(before, seen)
     count, since = _run(before, seen)
-    if seen.is_hard or count >= _needed(before, seen, fail_after=fail_after, recover_after=recover_after):
+    wanted = needed(before, seen.state, fail_after=fail_after, recover_after=recover_after)
+    if seen.is_hard or count >= wanted:
         return _confirm(before, seen, count=count, since=since)
     return msgspec.structs.replace(
         before,
@@ -116,8 +117,9 @@ def _rests_on_breaker(before: CapabilityHealth) -> bool:
     return before.evidence is Evidence.BREAKER and before.state in BROKEN
 
 
-def _needed(before: CapabilityHealth, seen: Observation, *, fail_after: int, recover_after: int) -> int:
-    if seen.state is not Health.UP:
+def needed(before: CapabilityHealth, pending: Health, *, fail_after: int, recover_after: int) -> int:
+    """How many results in a row confirm a change to `pending`."""
+    if pending is not Health.UP:
         return fail_after
     return 1 if before.state is Health.UNKNOWN else recover_after
 

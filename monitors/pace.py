@@ -136,14 +136,17 @@ class LiveProof:
 
 
 class Pace:
-    """How the checks of one integration are paced. Times are monotonic; `ahead` is what UTC adds to them."""
+    """How the checks of one integration are paced. Times are monotonic; `ahead` is what UTC adds to them.
+    `stretched` counts checks that a round left out.
+    """
 
-    __slots__ = ("_proofs", "_quotas", "_ran")
+    __slots__ = ("_proofs", "_quotas", "_ran", "stretched")
 
     def __init__(self) -> None:
         self._proofs: dict[str, LiveProof] = {}
         self._quotas: dict[str, QuotaSample] = {}
         self._ran: dict[tuple[str, str], float] = {}
+        self.stretched = 0
 
     def take_call(self, capability: str, kind: FailureKind | None, *, now: float) -> None:
         """Take a live call's end."""
@@ -185,7 +188,9 @@ class Pace:
         if stretched.intervals == 1:
             return True
         ran = self._ran[check.capability, check.action]
-        return now - ran >= (stretched.intervals - _TOLERANCE) * interval
+        is_due = now - ran >= (stretched.intervals - _TOLERANCE) * interval
+        self.stretched += not is_due
+        return is_due
 
     def foretell(self, check: PacedCheck, stretched: Stretch, *, interval: float, slot: float) -> float:
         """When a check runs next if all stays as it is; `slot` is when the next round is due."""

@@ -16,6 +16,7 @@ from app.api.bodies import (
     IntegrationStatusBody,
 )
 from app.api.outcomes import answer
+from app.api.priority import PriorityHeader, priority_of
 from app.api.problems import AnyRequest, InvalidValue, Problem, invalid, not_found
 from app.api.reading import refuse_repeats, refuse_unknown
 from app.api.responses import CALLING, ONE, problems
@@ -25,6 +26,7 @@ from app.parts import Parts, Registered
 from integrations.errors import InvalidParams, UnknownAction
 from integrations.execution.outcome import Outcome
 from integrations.signals import Health
+from monitors.debugging import IntegrationDebug
 from monitors.report import IntegrationHealth, IntegrationMetrics
 
 States = Annotated[
@@ -56,6 +58,14 @@ ActionBody = Annotated[
                 value={"params": {"owner": "octo", "repo": "hello"}, "timeout": 5},
             )
         ],
+    ),
+]
+Traced = Annotated[
+    bool,
+    QueryParameter(
+        name="trace",
+        required=False,
+        description="true: all stages, waits, attempts and decisions on the way, in the outcome's `trace`.",
     ),
 ]
 TraceHeader = Annotated[str, HeaderParameter(name="traceparent", description="W3C trace context.")]
@@ -167,11 +177,28 @@ async def check_integration(parts: GivenParts, integration_id: FromPath[str]) ->
 
 
 @post(
+    "/{integration_id:str}/check/debug",
+    operation_id="debug_integration_checks",
+    summary="Check an integration now, and tell everything",
+    description="Runs its checks now, each over a connection of its own, and answers with what was asked, "
+    "what came back, how each condition was judged and what health made of it; without secrets. For the rest "
+    "they are checks like any other: they count for health, and are published and kept.",
+    guards=OPERATE,
+    responses=ONE,
+    status_code=HTTPStatus.OK,
+)
+async def debug_integration_checks(parts: GivenParts, integration_id: FromPath[str]) -> IntegrationDebug:
+    """Run all checks of the integration and return everything about them."""
+    find(parts, integration_id)
+    return await parts.monitor.debug_integration_health(integration_id)
+
+
+@post(
     "/{integration_id:str}/actions/{action:str}",
     operation_id="execute_action",
     summary="Call a third party",
     description="Runs one action of the vendor's and answers with its outcome. A client that leaves does not "
-    "cancel the call.",
+    "cancel the call. With trace=true the outcome holds `trace`: every stage, wait, attempt and decision.",
     guards=OPERATE,
     responses=CALLING,
     status_code=HTTPStatus.OK,
@@ -186,6 +213,8 @@ async def execute_action(
     caller: CallerHeader = "",
     key: KeyHeader = "",
     traceparent: TraceHeader = "",
+    priority: PriorityHeader = "",
+    traced: Traced = False,
 ) -> Response[Outcome] | Response[Problem]:
     """Execute one action and tell its outcome in HTTP's words."""
     find(parts, integration_id)
@@ -201,6 +230,8 @@ async def execute_action(
             trace_id=trace.trace_id,
             parent_span_id=trace.parent_span_id,
             sampled=trace.sampled,
+            priority=priority_of(priority),
+            traced=traced,
         )
     except UnknownAction as error:
         raise not_found("unknown-action", error) from error
@@ -234,6 +265,7 @@ router = Router(
         get_integration_status,
         get_integration_metrics,
         check_integration,
+        debug_integration_checks,
         execute_action,
     ],
 )

@@ -1,12 +1,16 @@
 """`dialtone call` and `dialtone query`: call a third party, and ask what happened."""
 
+from collections.abc import Callable
+from typing import TypedDict, Unpack
+
 import click
 import msgspec
 
+from app.api.priority import CHOICES, HEADER
 from app.commands import exits
 from app.commands.looks import cell, table
 from app.commands.server import CALL_PATIENCE, Reply, segment
-from app.commands.session import Session, json_option, pairs, problem_text
+from app.commands.session import F, Session, json_option, pairs, problem_text
 from integrations.execution.outcome import Outcome
 
 
@@ -39,37 +43,60 @@ class Queries(msgspec.Struct, frozen=True, kw_only=True):
     queries: tuple[Query, ...]
 
 
+class Given(TypedDict):
+    """What an action is called with, as the command line has it."""
+
+    params: tuple[str, ...]
+    json_params: str | None
+    timeout: float | None
+    idempotency_key: str | None
+    priority: str | None
+
+
+def call_options(command: F) -> F:
+    """Add what `call` and `trace` both take."""
+    for option in reversed(_CALL_OPTIONS):
+        command = option(command)
+    return command
+
+
+_CALL_OPTIONS: tuple[Callable[[F], F], ...] = (
+    click.argument("params", nargs=-1, metavar="[KEY=VALUE | KEY:=JSON]..."),
+    click.option("--json-params", help="All params as one JSON object."),
+    click.option(
+        "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for the whole action."
+    ),
+    click.option("--idempotency-key", help="Lets a write be repeated safely."),
+    click.option(
+        "--priority", type=click.Choice(list(CHOICES)), help="Who goes first where calls must wait in line."
+    ),
+)
+
+
+def execute(session: Session, integration: str, action: str, given: Given, *, traced: bool = False) -> Reply:
+    """Ask the server to run an action."""
+    body: dict[str, object] = {"params": _object(given["json_params"]) | pairs(given["params"])}
+    body |= {key: given[key] for key in ("timeout", "idempotency_key") if given[key] is not None}
+    return session.server.post(
+        f"/v2/integrations/{segment(integration)}/actions/{segment(action)}",
+        body,
+        patience=CALL_PATIENCE,
+        headers={HEADER: given["priority"]} if given["priority"] else None,
+        params={"trace": "true"} if traced else None,
+    )
+
+
 @click.command()
 @click.argument("integration")
 @click.argument("action")
-@click.argument("params", nargs=-1, metavar="[KEY=VALUE | KEY:=JSON]...")
-@click.option("--json-params", help="All params as one JSON object.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for the whole action.")
-@click.option("--idempotency-key", help="Lets a write be repeated safely.")
+@call_options
 @json_option
 @click.pass_obj
-def call(
-    session: Session,
-    *,
-    integration: str,
-    action: str,
-    params: tuple[str, ...],
-    json_params: str | None,
-    timeout: float | None,
-    idempotency_key: str | None,
-    as_json: bool,
-) -> None:
+def call(session: Session, *, integration: str, action: str, as_json: bool, **given: Unpack[Given]) -> None:
     """Call a third party: dialtone call github-prod issues.list owner=octo repo=hello limit:=5."""
-    body: dict[str, object] = {"params": _object(json_params) | pairs(params)}
-    if timeout is not None:
-        body["timeout"] = timeout
-    if idempotency_key is not None:
-        body["idempotency_key"] = idempotency_key
     with session.waiting(f"Calling {integration} {action} …"):
-        reply = session.server.post(
-            f"/v2/integrations/{segment(integration)}/actions/{segment(action)}", body, patience=CALL_PATIENCE
-        )
-    _refuse_failure(reply, as_json=as_json)
+        reply = execute(session, integration, action, given)
+    refuse_failure(reply, as_json=as_json)
     outcome = session.read(reply, Outcome, as_json=as_json)
     if outcome is not None:
         session.errors.print(f"ok in {outcome.duration * 1000:.0f} ms, {len(outcome.attempts)} attempt(s)")
@@ -129,7 +156,7 @@ def _object(text: str | None) -> dict[str, object]:
         raise click.UsageError(f"--json-params must be a JSON object: {error}") from error
 
 
-def _refuse_failure(reply: Reply, *, as_json: bool) -> None:
+def refuse_failure(reply: Reply, *, as_json: bool) -> None:
     """A failed outcome ends with its kind and what the vendor said."""
     outcome = reply.body.get("outcome") if isinstance(reply.body, dict) else None
     if as_json or reply.ok or not isinstance(outcome, dict):

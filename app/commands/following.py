@@ -33,7 +33,7 @@ class Follower:
     """Yields what happens, for ever. After the first connection no failure ends it: it tries again at once,
     then after 1 s, 2 s … 30 s, and resumes behind the last event it saw.
 
-    `wait` sleeps, `tell` says to a person what is going on.
+    `wait` sleeps, `tell` says to a person what is going on. `last_id` is the last event's that was read.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Follower:
         self._params = params
         self._wait = wait
         self._tell = tell
-        self._last_id = ""
+        self.last_id = ""
         self._has_connected = False
         self._failures = 0
 
@@ -68,7 +68,7 @@ class Follower:
 
     def _connection(self) -> Iterator[ServerEvent]:
         try:
-            with self._server.stream(PATH, self._params, last_id=self._last_id) as stream:
+            with self._server.stream(PATH, self._params, last_id=self.last_id) as stream:
                 if isinstance(stream, Reply):
                     self._refuse(stream)
                     return
@@ -86,7 +86,7 @@ class Follower:
 
     def _read(self, stream: Iterable[bytes]) -> Iterator[ServerEvent]:
         for event in parse(stream):
-            self._last_id = event.id or self._last_id
+            self.last_id = event.id or self.last_id
             if event.data:
                 self._failures = 0 if event.kind != "bye" else self._failures
                 yield event

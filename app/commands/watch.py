@@ -28,6 +28,11 @@ from integrations.signals import Signal
     multiple=True,
     help="Only calls made on whose behalf.",
 )
+@click.option("--vendor", "vendors", multiple=True, help="Only these vendors.")
+@click.option("--capability", "capabilities", multiple=True, help="Only these capabilities.")
+@click.option(
+    "--after", default="", metavar="ID", help="Begin behind this id, which an earlier watch ended with."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for programs.")
 @click.pass_obj
 def watch(
@@ -37,6 +42,9 @@ def watch(
     failed: bool,
     kinds: tuple[str, ...],
     origins: tuple[str, ...],
+    vendors: tuple[str, ...],
+    capabilities: tuple[str, ...],
+    after: str,
     as_json: bool,
 ) -> None:
     """Watch what happens, as it happens, until Ctrl-C.
@@ -47,6 +55,9 @@ def watch(
         *(("integration", one) for one in integrations),
         *(("kind", one) for one in kinds),
         *(("origin", one) for one in origins),
+        *(("vendor", one) for one in vendors),
+        *(("capability", one) for one in capabilities),
+        *((("after", after),) if after else ()),
         *((("failed", "true"),) if failed else ()),
     ]
     follower = Follower(session.server, params, wait=_wait, tell=partial(_tell, session))
@@ -56,7 +67,8 @@ def watch(
     except RefusedError as refused:
         session.read(refused.reply, object, as_json=as_json)
     except KeyboardInterrupt:
-        return
+        if follower.last_id:
+            _tell(session, f"Go on from here with --after {follower.last_id}")
 
 
 def _show(session: Session, event: ServerEvent, *, as_json: bool) -> None:

@@ -47,7 +47,7 @@ class _Nothing:
 
 
 class _NoChecks:
-    async def run_check(self, check: Check, /, *, timeout: float, cold: bool) -> Outcome:  # noqa: ASYNC109 - as the real one
+    async def run_check(self, check: Check, /, *, timeout: float, cold: bool, examination: object) -> Outcome:  # noqa: ASYNC109 - as the real one
         raise AssertionError
 
     def check_succeeded(self, integration: str, capability: str, /) -> None:

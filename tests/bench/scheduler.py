@@ -23,7 +23,15 @@ PER_VENDOR = 50
 class NoOp:
     """A framework whose checks succeed without asking anyone, and an executor that ignores it."""
 
-    async def run_check(self, check: object, /, *, timeout: float, cold: bool) -> Outcome:  # noqa: ASYNC109 - as the real one
+    async def run_check(
+        self,
+        check: object,
+        /,
+        *,
+        timeout: float,  # noqa: ASYNC109 - as the real one
+        cold: bool,
+        examination: object,
+    ) -> Outcome:
         return OUTCOME
 
     def check_succeeded(self, integration: str, capability: str, /) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from integrations.clock import Clock
 from integrations.connection import CheckPolicy, Connection
+from integrations.examination import Examination
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Outcome
 from integrations.signals import CallRecord, HealthChange
 from monitors.checks import Check
@@ -53,6 +54,7 @@ class FakeFramework:
         *,
         timeout: float,  # noqa: ASYNC109 - as the real one
         cold: bool = False,
+        examination: Examination | None = None,
     ) -> Outcome:
         self.cold.append(cold)
         self.ran.append((check.integration, self.clock.monotonic()))
