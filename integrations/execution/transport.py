@@ -1,5 +1,7 @@
 """One request on the wire: send it, read the answer under a cap, decode it, and let go of the connection."""
 
+import codecs
+import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from math import inf
@@ -14,6 +16,10 @@ from integrations.execution.cold import COLD
 from integrations.execution.failure import TransportFailure, translate
 from integrations.execution.inflate import Inflater
 from integrations.execution.outcome import FailureKind, Phases
+
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
+_UNFIT_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape"})
+"""Codecs that Python has and no body is in: they take time that grows with the square, or fail."""
 
 
 @runtime_checkable
@@ -101,11 +107,15 @@ class Reply:
 
     def text(self) -> str:
         """Return the body as text, in the charset its Content-Type names, or UTF-8; never raises."""
-        content_type = self.headers.get("content-type", "")
-        if "charset" not in content_type.lower():
+        named = _CHARSET.search(self.headers.get("content-type", ""))
+        if named is None:
             return self.body.decode("utf-8", "replace")
-        headers = {"content-type": content_type}
-        return httpx.Response(self.status, headers=headers, content=self.body).text
+        try:
+            is_unfit = codecs.lookup(named[1]).name in _UNFIT_CHARSETS
+            return self.body.decode("utf-8" if is_unfit else named[1], "replace")
+        except (LookupError, ValueError):
+            # Python knows it as no charset of texts, such as bz2, or at all.
+            return self.body.decode("utf-8", "replace")
 
 
 class HTTPTransport:
