@@ -59,6 +59,10 @@ bench: $(VENV)/.dev ## Measure, beside the peers in the same run
 contracts: $(VENV)/.dev ## Rebuild every contract.lock from CONTRACTS and check the requests really sent
 	$(BIN)/python -m tests.contract.build
 
+.PHONY: docs
+docs: $(VENV)/.dev ## Write the vendors' pages (docs/vendors/) anew from their manifests
+	$(BIN)/python -m integrations.manifest.pages
+
 .PHONY: dashboards
 dashboards: $(VENV)/.dev ## Generate the Grafana boards anew
 	$(BIN)/python -m dashboards.build

@@ -1,4 +1,4 @@
-"""The commands that need no server: serve, demo, check-config, verify, token, version."""
+"""The commands that need no server: serve, demo, check-config, token, version."""
 
 import hashlib
 import secrets
@@ -11,14 +11,12 @@ import click
 import msgspec
 
 from app.commands import exits
-from app.commands.looks import table
-from app.commands.session import Session, json_option
+from app.commands.session import json_option
 from app.settings import Settings, SettingsError, load_settings
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError
-from integrations.manifest.contract import Evidence, evidence
-from integrations.manifest.contract import verify as find_differences
 from integrations.manifest.loading import Catalog
+from integrations.manifest.source import Problem
 
 DEFAULT_CONFIG = Path("dialtone.yaml")
 
@@ -31,15 +29,6 @@ _config_option = click.option(
     show_default=True,
     help="The configuration file (or DIALTONE_CONFIG).",
 )
-
-
-class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """How a vendor's manifest stands to its contract."""
-
-    vendor: str
-    actions: int
-    evidence: tuple[str, ...]
-    differences: tuple[str, ...]
 
 
 @click.command()
@@ -77,33 +66,22 @@ def demo(listen: str, state_dir: Path | None, seed: int | None) -> None:
 
 @click.command("check-config")
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CONFIG)
-def check_config(config: Path) -> None:
+@click.option(
+    "--config", "-c", "named", type=click.Path(path_type=Path, dir_okay=False), help="The same as CONFIG."
+)
+@json_option
+def check_config(config: Path, *, named: Path | None, as_json: bool) -> None:
     """Check a configuration file whole, and say everything that is wrong with it."""
+    config = named or config
+    if as_json:
+        _check_for_programs(config)
+        return
     settings = _load(config)
     for warning in settings.warnings:
         click.echo(f"Warning: {warning}", err=True)
     click.echo(
         f"{config} is good: {len(settings.integrations)} integration(s), {len(settings.tokens)} token(s)."
     )
-
-
-@click.command()
-@click.argument("vendor", required=False)
-@json_option
-@click.pass_obj
-def verify(session: Session, vendor: str | None, *, as_json: bool) -> None:
-    """Hold every vendor's manifest against its locked contract."""
-    catalog = Catalog.bundled()
-    known = sorted(catalog.vendors())
-    if vendor is not None and vendor not in known:
-        raise exits.CommandError(f"There is no vendor {vendor!r}; there are {', '.join(known)}.")
-    facts = [_facts(catalog, one) for one in known if vendor in {None, one}]
-    if as_json:
-        click.echo(msgspec.json.encode({"vendors": facts}).decode())
-    else:
-        _show_facts(session, facts)
-    if any(one.differences for one in facts):
-        raise exits.Ended(exits.FAILED)
 
 
 @click.command()
@@ -140,6 +118,29 @@ def version(*, as_json: bool) -> None:
     click.echo(msgspec.json.encode({"version": text}).decode() if as_json else f"dialtone {text}")
 
 
+class ConfigReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `check-config --json` prints."""
+
+    config: str
+    ok: bool
+    integrations: int = 0
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def _check_for_programs(config: Path) -> None:
+    try:
+        settings = load_settings(config, validate=vendor_rules())
+    except SettingsError as error:
+        report = ConfigReport(config=str(config), ok=False, problems=error.problems)
+    else:
+        count = len(settings.integrations)
+        report = ConfigReport(config=str(config), ok=True, integrations=count, warnings=settings.warnings)
+    click.echo(msgspec.json.encode(report).decode())
+    if not report.ok:
+        raise exits.Ended(exits.FAILED)
+
+
 def _load(config: Path) -> Settings:
     try:
         return load_settings(config, validate=vendor_rules())
@@ -154,32 +155,3 @@ def vendor_rules() -> Callable[[Connection], Iterable[ConfigurationError]]:
     from app.configuration.vendors import rules_of
 
     return rules_of(Catalog.bundled())
-
-
-def _facts(catalog: Catalog, vendor: str) -> VendorFacts:
-    manifest, lock = catalog.manifest(vendor), catalog.lock(vendor)
-    return VendorFacts(
-        vendor=vendor,
-        actions=len(manifest.actions),
-        evidence=tuple(map(_told, evidence(manifest, lock))),
-        differences=tuple(
-            f"{one.action}: {one.text}" if one.action else one.text
-            for one in find_differences(manifest, lock)
-        ),
-    )
-
-
-def _told(one: Evidence) -> str:
-    """Facts of a documentation page are as old as their entering; a description has a day of its own."""
-    entered = "entered " if one.kind == "vendor docs" else ""
-    return f"{one.kind} {entered}{one.date} ({one.actions})".replace("  ", " ")
-
-
-def _show_facts(session: Session, facts: list[VendorFacts]) -> None:
-    rows = table(session.console, "VENDOR", "ACTIONS", "EVIDENCE", "AGREES")
-    for one in facts:
-        differences = "\n".join(("no", *one.differences))
-        rows.add_row(
-            one.vendor, str(one.actions), "\n".join(one.evidence), differences if one.differences else "yes"
-        )
-    session.console.print(rows)

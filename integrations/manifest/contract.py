@@ -86,11 +86,24 @@ class Operation(_Fact, frozen=True, kw_only=True):
     date: str = ""
 
 
+class RealServer(_Fact, frozen=True, kw_only=True):
+    """A real server that the vendor's actions are tested against: which, since when, and by which test.
+    Entered by hand.
+    """
+
+    server: str
+    date: str
+    test: str
+
+
 class Lock(_Fact, frozen=True, kw_only=True):
-    """All facts of one vendor: sources by contract name, operations by `contract:operationId`."""
+    """All facts of one vendor: sources by contract name, operations by `contract:operationId`, and the real
+    servers it was `tested` against.
+    """
 
     sources: dict[str, LockedSource] = {}
     operations: dict[str, Operation] = {}
+    tested: tuple[RealServer, ...] = ()
 
 
 class Finding(NamedTuple):

@@ -256,7 +256,8 @@ class Manifest(_Part, frozen=True, kw_only=True):
     value); `host_suffixes` what a host learned at run time must end in. `socket` is a unix socket's path
     (empty: TCP), which `{config.x|unix_path}` takes from an endpoint. `granted_scopes` is the header in which
     answers name the scopes a credential has; `implied_scopes` are those that a scope contains.
-    `capabilities` maps a name to action names; each action belongs to at least one. `code` allows actions.py.
+    `capabilities` maps a name to action names; each action belongs to at least one. `absent` says of what a
+    vendor does not have why it is missing here, with the page that says so. `code` allows actions.py.
     """
 
     manifest: Literal[1]
@@ -283,6 +284,7 @@ class Manifest(_Part, frozen=True, kw_only=True):
     status_page: StatusPage | None = None
     deprecations: tuple[Deprecation, ...] = ()
     deprecation_headers: tuple[DeprecationHeader, ...] = ()
+    absent: dict[Literal["limits", "webhooks", "status_page"], str] = {}
     granted_scopes: str = ""
     implied_scopes: dict[str, tuple[str, ...]] = {}
     code: bool = False

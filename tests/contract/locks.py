@@ -44,7 +44,7 @@ def derive(manifest: Manifest, old: Lock, folder: ContractsFolder, described: di
                 f"says of it into contract.lock under operations, with that page and today's date:\n{entry}"
             )
     sources = {name: folder.source(manifest.contracts[name]) for name in described}
-    return Lock(sources=sources, operations=operations)
+    return Lock(sources=sources, operations=operations, tested=old.tested)
 
 
 def fact_of(manifest: Manifest, action: Action, description: Description, key: str) -> Operation:
