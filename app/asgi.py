@@ -6,7 +6,18 @@ from contextlib import AbstractAsyncContextManager
 from litestar import Litestar
 from litestar.di import Provide
 
-from app.api import analytics, configuration, faults, integrations, operators, probes, stream, vendors
+from app.api import (
+    analytics,
+    configuration,
+    faults,
+    integrations,
+    operators,
+    probes,
+    stream,
+    vendors,
+    webhooks,
+)
+from app.api.arrivals import Arrivals
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
@@ -39,6 +50,7 @@ def create_app(
             vendors.router,
             analytics.router,
             stream.router,
+            webhooks.router,
             probes.router,
             pages(parts.version),
         ],
@@ -54,12 +66,15 @@ def create_app(
         logging_config=None,
     )
     close_requests(app)
-    app.asgi_handler = Gate(
+    gate = Gate(
         app.asgi_handler,
         tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),
         clock=parts.clock,
         publish=parts.publish,
     )
+    app.asgi_handler = gate
+    if (desk := parts.webhooks) is not None:
+        app.asgi_handler = Arrivals(gate, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
     return app
 
 

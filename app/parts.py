@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.configuration.difference import ReloadReport
 from app.live.view import LiveView
+from app.webhooks import WebhookDesk
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.execution.fairness import Priority
@@ -329,4 +330,5 @@ class Parts:
     public_metrics: Callable[[], bool] = lambda: False
     vendor_status: Callable[[str], VendorStatus] = _silent
     live: LiveView | None = None
+    webhooks: WebhookDesk | None = None
     faults: FaultDesk | None = None

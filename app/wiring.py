@@ -24,18 +24,23 @@ from app.settings import Settings
 from app.storage.lock import StateDirectory
 from app.storage.storage import open_storage
 from app.supervisor import Supervisor
+from app.webhooks import WebhookDesk
 from exporters.analytics.store import AnalyticsStore
 from exporters.looplag import LoopLag
 from exporters.prometheus import PrometheusExporter
 from exporters.table import MetricTable
 from integrations.bus import SignalBus
+from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary
 from integrations.clock import Clock, SystemClock
 from integrations.execution.executor import Executor, TransportFactory
+from integrations.execution.outcome import Origin
 from integrations.framework import IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
 from integrations.status_pages.dependents import dependents
 from integrations.status_pages.fetch import StatusPageFetcher
+from integrations.webhooks.inbound import Persistence
+from monitors.canaries import CanaryWatch
 from monitors.monitor import IntegrationMonitor
 from monitors.vendor_watch import VendorWatch
 
@@ -81,6 +86,13 @@ class Dialtone:
             clock=self.clock,
             publish=publish,
             credentials=self.storage.credentials,
+            webhooks=Persistence(self.storage.webhooks, self.storage.webhook_queue, self.storage.webhooks),
+        )
+        self.webhooks = WebhookDesk(
+            self.framework.inbound,
+            rows=self.storage.webhooks,
+            reading=self.storage.webhook_reading,
+            clock=self.clock,
         )
         self.monitor = IntegrationMonitor(
             framework=self.framework,
@@ -91,6 +103,7 @@ class Dialtone:
             faults=self.executor.faults,
         )
         self.vendor_watch = self._vendor_watch()
+        self.canaries = self._canary_watch()
         self.table = MetricTable()
         self.prometheus = PrometheusExporter(self.table, clock=self.clock)
         self.analytics = self._analytics(settings)
@@ -150,6 +163,19 @@ class Dialtone:
             publish=self.bus.publish,
         )
 
+    def _canary_watch(self) -> CanaryWatch:
+        return CanaryWatch(
+            orders=lambda: ordered(self.framework.integrations()),
+            run_one=self._run_canary,
+            verdicts=self.monitor.watched,
+            clock=self.clock,
+            publish=self.bus.publish,
+        )
+
+    async def _run_canary(self, order: CanaryOrder) -> CanaryResult:
+        run = partial(self.framework.execute_integration, order.integration, origin=Origin.CHECK)
+        return await run_canary(order, partial(run, timeout=order.timeout))
+
     def _analytics(self, settings: Settings) -> AnalyticsStore:
         return AnalyticsStore(
             settings.state_dir / "analytics",
@@ -200,6 +226,7 @@ class Dialtone:
             reloading=self.reloader,
             public_metrics=lambda: self.settings.metrics.public,
             live=self.live,
+            webhooks=self.webhooks,
             vendor_status=self.vendor_watch.status,
             faults=self.faults,
         )
@@ -219,6 +246,7 @@ class Dialtone:
             self.framework,
             self.monitor,
             self.vendor_watch,
+            self.canaries,
             self.analytics,
             self.storage,
             self.supervisor,
@@ -226,6 +254,7 @@ class Dialtone:
             self.reloader,
             self.configured,
             self.live,
+            self.webhooks,
             self.loop_lag,
         ):
             self.table.add_source(source)
@@ -243,6 +272,7 @@ class Dialtone:
     async def _load(self) -> None:
         await self.executor.load()
         await self.framework.credentials.load()
+        await self.framework.inbound.load()
         await self.monitor.load()
         for connection in self.settings.integrations:
             self.configured.open(connection)
@@ -256,8 +286,10 @@ class Dialtone:
         yield "configuration", self.configured.run
         yield "executor", self.executor.run
         yield "framework", self.framework.run
+        yield "webhooks", self.webhooks.run
         yield "faults", self.faults.run
         yield "status-pages", self.vendor_watch.run
+        yield "canaries", self.canaries.run
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:

@@ -19,11 +19,28 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tier: str = ""
 
 
+class CanaryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the vendor's canary runs, every how many seconds, and the settings its manifest asks for."""
+
+    enabled: bool = False
+    interval: float = 3600.0
+    config: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse one that would write all the time.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        if self.interval < 60:
+            raise ValueError("check.canary.interval must be at least 60 seconds")
+
+
 class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When and how an integration is checked, and how many results confirm a change. Durations in seconds.
 
     `retry_interval` holds while a change is unconfirmed. `adaptive` lets a check wait up to five intervals
-    where monitors/pace.py says it may.
+    where monitors/pace.py says it may. `canary` asks for a check that really writes, and takes it back.
     """
 
     enabled: bool = True
@@ -33,6 +50,7 @@ class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fail_after: int = 3
     recover_after: int = 2
     adaptive: bool = True
+    canary: CanaryPolicy = CanaryPolicy()
 
     def __post_init__(self) -> None:
         """Refuse ranges that make no sense.

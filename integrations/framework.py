@@ -8,6 +8,7 @@ import anyio
 
 from integrations.actions import CodeAction
 from integrations.answering import Answering, Asked
+from integrations.canaries import check_canary
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.credentials.store import CredentialStore
@@ -114,6 +115,7 @@ class IntegrationFramework:
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
         check_fallback(connection, manifest)
+        check_canary(connection, manifest)
         endpoint = self.inbound.open(integration)
         self._executor.open_line(integration.line)
         self.credentials.adopt(integration)
@@ -325,7 +327,6 @@ class IntegrationFramework:
             yield from integration.remarks.endings.samples()
         yield from self._answering.samples()
         yield from self.credentials.samples()
-        yield from self.inbound.samples()
 
     async def _run(self, asked: Asked) -> Outcome:
         integration, plan, params, order = asked[:4]

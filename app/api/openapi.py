@@ -6,6 +6,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 
 from app.api.bodies import ActionRequest, BreakerRequest, PauseRequest, ReloadRequest, ResumeRequest
+from app.api.webhook_bodies import WebhookOrder
 
 DESCRIPTION = """
 Dialtone calls third parties through one circuit-breaking executor, checks them, and says what it means.
@@ -30,6 +31,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag(name="Integrations", description="Which there are, how they are, and calls through them."),
             Tag(name="Operations", description="Breakers, pause and resume; each with actor and reason."),
             Tag(name="Configuration", description="Taking up the configuration file as it is now."),
+            Tag(name="Webhooks", description="What vendors send: read, and handed to its handler again."),
             Tag(name="Analytics", description="Named queries over everything that happened."),
             Tag(name="Signals", description="What happens, as it happens."),
             Tag(name="Catalogue", description="The vendors and what they can do."),
@@ -53,5 +55,5 @@ def openapi_config(version: str) -> OpenAPIConfig:
 def close_requests(app: Litestar) -> None:
     """Say in the description that request bodies take no further fields, which Litestar leaves out."""
     schemas = app.openapi_schema.components.schemas
-    for body in (ActionRequest, BreakerRequest, PauseRequest, ReloadRequest, ResumeRequest):
+    for body in (ActionRequest, BreakerRequest, PauseRequest, ReloadRequest, ResumeRequest, WebhookOrder):
         schemas[body.__name__].additional_properties = False

@@ -9,6 +9,7 @@ _TEXTS = {
     401: "No known API token was sent.",
     403: "The token lacks the scope, or the request comes from where it may not.",
     404: "There is no such thing; the detail names the nearest.",
+    409: "It does not go with how things are; the detail says why.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not JSON.",
     422: "A value is not accepted.",

@@ -13,6 +13,9 @@ _BRIEF = [column for column in _ROW if column.name not in {"body", "headers", "d
 CHUNK = 2_000
 """Rows that one unit of trimming looks at, so that it holds up no other."""
 
+MAX_READ = 8 << 20
+"""Bytes of bodies that are read at once."""
+
 
 class StoredWebhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of one inbound webhook. `state` is `none` for what was not taken, `kept` where nobody
@@ -59,26 +62,34 @@ class WebhookReading:
         """Return what is wanted, newest first, or with `after` oldest first; without headers."""
         order = _ROW.id.asc() if wanted.after is not None else _ROW.id.desc()
         query = sa.select(*_BRIEF).where(*_conditions(wanted)).order_by(order).limit(wanted.limit)
-        rows = await self._units.run(lambda connection: connection.execute(query).all())
-        return [StoredWebhook(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+        rows = await self._units.run(lambda connection: connection.execute(query).mappings().all())
+        return [StoredWebhook(**row) for row in rows]
 
     async def webhook(self, integration: str, number: int) -> tuple[StoredWebhook, bytes | None] | None:
         """Return one with its headers and its body, which is None when it is not kept any more."""
         query = sa.select(*_BRIEF, _ROW.headers, _ROW.body).where(
             (_ROW.id == number) & (_ROW.integration == integration)
         )
-        row = await self._units.run(lambda connection: connection.execute(query).first())
-        if row is None:
-            return None
-        facts = {column.name: getattr(row, column.name) for column in _BRIEF}
-        headers = msgspec.json.decode(row.headers, type=dict[str, str])
-        return StoredWebhook(**facts, headers=headers), row.body
+        row = await self._units.run(lambda connection: connection.execute(query).mappings().first())
+        return None if row is None else _with_body(row)
 
-    async def bodies(self, numbers: Sequence[int]) -> Mapping[int, tuple[Mapping[str, str], bytes | None]]:
-        """Return headers and bodies by id."""
-        query = sa.select(_ROW.id, _ROW.headers, _ROW.body).where(_ROW.id.in_(numbers))
-        rows = await self._units.run(lambda connection: connection.execute(query).all())
-        return {row.id: (msgspec.json.decode(row.headers, type=dict[str, str]), row.body) for row in rows}
+    async def deliveries(self, wanted: Wanted) -> Sequence[tuple[StoredWebhook, bytes | None]]:
+        """Return what is wanted with headers and bodies, up to about MAX_READ bytes; at least one."""
+        order = _ROW.id.asc() if wanted.after is not None else _ROW.id.desc()
+        query = sa.select(*_BRIEF, _ROW.headers, _ROW.body).where(*_conditions(wanted))
+        query = query.order_by(order).limit(wanted.limit)
+
+        def unit(connection: sa.Connection) -> list[tuple[StoredWebhook, bytes | None]]:
+            found: list[tuple[StoredWebhook, bytes | None]] = []
+            size = 0
+            for row in connection.execute(query).mappings():
+                size += row["body_bytes"]
+                if found and size > MAX_READ:
+                    break
+                found.append(_with_body(row))
+            return found
+
+        return await self._units.run(unit)
 
     async def replay(self, integration: str, numbers: Sequence[int], *, now: float) -> int:
         """Put deliveries back into the queue as if they had just come; return how many there were whose body
@@ -104,8 +115,9 @@ class WebhookReading:
         statement = sa.delete(webhook_delivery).where(_ROW.id.in_(old))
         return await self._units.run(lambda connection: connection.execute(statement).rowcount)
 
-    async def drop_bodies(self, *, above: int) -> tuple[int, int] | None:
-        """Forget the bodies of the oldest deliveries that have one and an id above `above`, a chunk at most.
+    async def drop_bodies(self, *, above: int, enough: int) -> tuple[int, int] | None:
+        """Forget the bodies of the oldest deliveries that have one and an id above `above`, until `enough`
+        bytes are free or a chunk is through.
 
         Returns the last id and how many bytes became free; None when there is none.
         """
@@ -113,15 +125,31 @@ class WebhookReading:
         query = sa.select(_ROW.id, _ROW.body_bytes).where(kept).order_by(_ROW.id).limit(CHUNK)
 
         def unit(connection: sa.Connection) -> tuple[int, int] | None:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query).mappings().all()
             if not rows:
                 return None
-            last = rows[-1].id
+            last, freed = _until(rows, enough)
             statement = sa.update(webhook_delivery).where(kept & (_ROW.id <= last)).values(body=None)
             connection.execute(statement)
-            return last, sum(row.body_bytes for row in rows)
+            return last, freed
 
         return await self._units.run(unit)
+
+
+def _with_body(row: sa.RowMapping) -> tuple[StoredWebhook, bytes | None]:
+    facts = {column.name: row[column.name] for column in _BRIEF}
+    headers = msgspec.json.decode(row["headers"], type=dict[str, str])
+    return StoredWebhook(**facts, headers=headers), row["body"]
+
+
+def _until(rows: Sequence[sa.RowMapping], enough: int) -> tuple[int, int]:
+    """The first id up to which as many bytes are found, and these bytes."""
+    freed = 0
+    for row in rows:
+        freed += row["body_bytes"]
+        if freed >= enough:
+            break
+    return row["id"], freed
 
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:

@@ -71,7 +71,7 @@ class Dispatcher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Hand on deliveries until cancelled; what is cancelled half-way is handed on again after the start."""
+        """Hand on deliveries until cancelled; what is cut off half-way goes out again after the start."""
         self._active.clear()
         async with anyio.create_task_group() as group:
             while True:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import anyio
+
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
 from integrations.integration import Integration
@@ -100,6 +102,10 @@ class Inbound:
     async def url_key(self, integration_id: str, *, rotate: bool = False) -> Secret:
         """The key of an integration's URL; see WebhookIntake."""
         return await self._intake.url_key(integration_id, rotate=rotate)
+
+    def news(self, integration_id: str) -> anyio.Event:
+        """What is set once the integration's next new delivery is stored."""
+        return self._intake.news(integration_id)
 
     async def take(self, integration_id: str, payload: InboundWebhook) -> WebhookAnswer:
         """Take a delivery; see WebhookIntake."""

@@ -69,6 +69,7 @@ class WebhookIntake:
         self._paces: dict[str, Pace] = {}
         self._observed = Observed(clock)
         self._notes = Pace(NOTES_A_SECOND, clock=clock)
+        self._news: dict[str, anyio.Event] = {}
         self._unstored: dict[str, int] = {}
         self._throttled: dict[str, int] = {}
 
@@ -103,7 +104,7 @@ class WebhookIntake:
     def close(self, integration_id: str) -> None:
         """Take no more deliveries of an integration."""
         self._endpoints.pop(integration_id, None)
-        for kept in (self._paces, self._unstored, self._throttled):
+        for kept in (self._paces, self._unstored, self._throttled, self._news):
             kept.pop(integration_id, None)
         self._observed.forget(integration_id)
 
@@ -156,6 +157,10 @@ class WebhookIntake:
             return WebhookAnswer(status=503, headers=headers, receipt=receipt)
         return await self._accept(endpoint, payload, verdict, receipt)
 
+    def news(self, integration_id: str) -> anyio.Event:
+        """What is set once the integration's next new delivery is stored."""
+        return self._news.setdefault(integration_id, anyio.Event())
+
     def samples(self) -> Iterable[Sample]:
         """When deliveries came, which are overdue, and what could not be taken."""
         yield from self._observed.samples()
@@ -186,6 +191,8 @@ class WebhookIntake:
             raise
         if is_new:
             self._observed.received(receipt, verdict.sequence)
+            if (news := self._news.pop(integration.id, None)) is not None:
+                news.set()
         else:
             receipt = msgspec.structs.replace(receipt, verdict="duplicate", missing=0)
         self._publish(receipt)

@@ -53,7 +53,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class URLKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The random key of an integration's URL; the previous one counts until `previous_until` (UTC seconds)."""
+    """The random key of an integration's URL; the one before counts until `previous_until`, UTC seconds."""
 
     integration: str
     current: Secret
