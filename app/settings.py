@@ -198,7 +198,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _unreadable(path, f"no file that can be read ({error.strerror})") from error
+        wanted = "a configuration file in YAML; --config names it, dialtone.example.yaml is one to begin with"
+        found = f"no file that can be read ({error.strerror})"
+        raise _unreadable(path, found, expected=wanted) from error
     if len(content) > MAX_BYTES:
         raise _unreadable(path, f"more than {MAX_BYTES} bytes")
     return content
@@ -214,9 +216,10 @@ def _document(content: bytes, path: Path) -> Document:
         raise SettingsError(error.problems) from error
 
 
-def _unreadable(path: Path, found: str, *, line: int = 1) -> SettingsError:
-    problem = Problem(file=str(path), line=line, key="", found=found, expected="a configuration file in YAML")
-    return SettingsError([problem])
+def _unreadable(
+    path: Path, found: str, *, line: int = 1, expected: str = "a configuration file in YAML"
+) -> SettingsError:
+    return SettingsError([Problem(file=str(path), line=line, key="", found=found, expected=expected)])
 
 
 def _errors(validate: Validate, candidate: Connection) -> list[ConfigurationError]:

@@ -13,12 +13,14 @@ _NAMED = ("commonName", "organizationName")
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate that was found valid, and the connection that showed it.
 
-    `not_after` is UTC seconds; `subject` and `issuer` are their common names, or organizations. `chain` is
-    how many certificates lead from the server's to the trusted one, both counted; None where Python cannot
-    tell. `names` are the first it is valid for, `matched` the one among all that covers the host asked for.
+    `not_before` and `not_after` are UTC seconds; `subject` and `issuer` are their common names, or
+    organizations. `chain` is how many certificates lead from the server's to the trusted one, both counted;
+    None where Python cannot tell. `names` are the first it is valid for, `matched` the one among all that
+    covers the host asked for.
     """
 
     not_after: float
+    not_before: float | None = None
     subject: str = ""
     issuer: str = ""
     chain: int | None = None
@@ -41,6 +43,7 @@ def read_certificate(connection: ssl.SSLObject, host: str) -> Certificate | None
     cipher = connection.cipher()
     return Certificate(
         not_after=float(ssl.cert_time_to_seconds(str(found["notAfter"]))),
+        not_before=_seconds(found.get("notBefore")),
         subject=_short(found.get("subject")),
         issuer=_short(found.get("issuer")),
         chain=_chain(connection),
@@ -49,6 +52,10 @@ def read_certificate(connection: ssl.SSLObject, host: str) -> Certificate | None
         names=names[:NAMES_SHOWN],
         matched=_matched(names, host.lower().strip("[]")),
     )
+
+
+def _seconds(moment: object) -> float | None:
+    return float(ssl.cert_time_to_seconds(moment)) if isinstance(moment, str) else None
 
 
 def _texts(pairs: object) -> Iterable[str]:

@@ -11,6 +11,7 @@ import msgspec
 
 from integrations.manifest import pointers
 from integrations.manifest.patterns import compile_pattern
+from integrations.manifest.source import nearest
 
 _STATUS = re.compile(r"([1-5])(?:xx|[0-9]{2}(?:-[1-5][0-9]{2})?)")
 
@@ -31,6 +32,21 @@ class _Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             compile_pattern(pattern)
         if (pointer := getattr(self, "pointer", None)) is not None:
             pointers.parse(pointer)
+
+
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>[^`]*)`(?: - at `(?P<place>[^`]*)`)?")
+
+
+def why_no_condition(error: msgspec.ValidationError) -> str:
+    """What is wrong with a condition; of an unknown field also which there are, and the nearest."""
+    unknown = _UNKNOWN_FIELD.search(str(error))
+    if unknown is None:
+        return str(error)
+    part = (unknown["place"] or "$").rpartition(".")[2].partition("[")[0]
+    fields = [field.encode_name for field in msgspec.structs.fields(_PARTS.get(part, Condition))]
+    near = nearest(unknown["name"], fields)
+    hint = f"; did you mean {near}?" if near else ""
+    return f"{error}; it may hold {', '.join(fields)}{hint}"
 
 
 class HeaderCondition(_Condition, frozen=True, kw_only=True):
@@ -97,3 +113,10 @@ class Condition(_Condition, frozen=True, kw_only=True):
                 raise ValueError(f"{wanted!r} is no status; write 204, 2xx or 200-299")
         if self.status == () or self.all == () or self.any == ():
             raise ValueError("an empty list can never be judged")
+
+
+_PARTS: dict[str, type[msgspec.Struct]] = {
+    "header": HeaderCondition,
+    "json": JSONCondition,
+    "body": BodyCondition,
+}

@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from integrations.manifest import inputs
-from integrations.manifest.conditions import Condition
+from integrations.manifest.conditions import Condition, why_no_condition
 from integrations.manifest.schema import ConfigField
 from integrations.manifest.templates import fits_header
 
@@ -50,7 +50,7 @@ def read_field(value: object, field: ConfigField) -> object:
         try:
             return msgspec.convert(value, Condition)
         except msgspec.ValidationError as error:
-            raise ValueError(f"a condition: {error}") from error
+            raise ValueError(f"a condition: {why_no_condition(error)}") from error
     return value
 
 
