@@ -7,6 +7,7 @@ import anyio.lowlevel
 import structlog
 from anyio.abc import TaskGroup
 
+from integrations.canaries import ordered
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.framework import IntegrationFramework
@@ -50,8 +51,10 @@ class ConfiguredIntegrations:
             ConfigurationError, ValueError, OSError: when it cannot be used; then nothing has changed.
         """
         self._framework.register_integration(connection)
-        vendor = self._framework.integration(connection.id).called
-        self._monitor.watch(connection, vendor, self._framework.checks(connection.id))
+        integration = self._framework.integration(connection.id)
+        canaries = [one.canary.capability for one in ordered([integration])]
+        checks = self._framework.checks(connection.id)
+        self._monitor.watch(connection, integration.called, checks, also=canaries)
 
     async def apply(self, opened: Sequence[Connection], *, removed: Iterable[str]) -> None:
         """Open or change these integrations, and take the removed ones out of reach; they drain in `run`.

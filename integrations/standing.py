@@ -3,6 +3,8 @@
 import msgspec
 
 from integrations.connection import Labels
+from integrations.drift import DriftStatus
+from integrations.endings import Ending
 from integrations.execution.certificate import Certificate
 from integrations.execution.outcome import Effect
 from integrations.execution.status import LineStatus
@@ -46,7 +48,8 @@ class AuthSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
     """An integration's facts and the state of its limits. `evidence` says what its manifest rests on,
-    `certificate` what its server showed last, over TLS.
+    `certificate` what its server showed last, over TLS. `endings` are what the vendor is about to end, and
+    `drift` is where its answers no longer fit its contract.
     """
 
     id: str
@@ -64,6 +67,8 @@ class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
     evidence: tuple[Evidence, ...]
     certificate: Certificate | None = None
+    endings: tuple[Ending, ...] = ()
+    drift: tuple[DriftStatus, ...] = ()
 
 
 def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> IntegrationStatus:
@@ -90,6 +95,8 @@ def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> Integ
         line=line,
         evidence=evidence(manifest, lock),
         certificate=integration.certificate,
+        endings=integration.remarks.endings.all(),
+        drift=integration.remarks.drift.standing(),
     )
 
 

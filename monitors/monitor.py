@@ -129,9 +129,11 @@ class IntegrationMonitor:
         """Store what waits after `run` was cancelled, once no call is in flight that may change it."""
         await self._saver.save_all()
 
-    def watch(self, connection: Connection, vendor: str, checks: Sequence[PacedCheck]) -> None:
+    def watch(
+        self, connection: Connection, vendor: str, checks: Sequence[PacedCheck], *, also: Iterable[str] = ()
+    ) -> None:
         """Watch an integration, or watch it under a changed configuration; `vendor` is its vendor's name for
-        people.
+        people, `also` names capabilities that canaries check.
         """
         subject = self._subjects.get(connection.id)
         if subject is not None and subject.watched.vendor != connection.vendor:
@@ -141,7 +143,7 @@ class IntegrationMonitor:
         if subject is None:
             subject = self._subjects[connection.id] = self._subject(connection, vendor)
         subject.connection, subject.checks = connection, tuple(checks)
-        capabilities = [check.capability for check in checks]
+        capabilities = [*(check.capability for check in checks), *also]
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
         self._scheduler.add(
             connection.id,
@@ -338,7 +340,7 @@ class IntegrationMonitor:
             for stretched in (self._stretch(subject, check),)
         ]
         if health.next_check_at is None or not coming:
-            return health
+            return msgspec.structs.replace(health, next_check_at=None)
         due, reason = min(coming)
         return msgspec.structs.replace(
             health, next_check_at=health.next_check_at + due - slot, stretched=reason if due > slot else ""

@@ -8,6 +8,7 @@ import msgspec
 
 from integrations.manifest import inputs, pointers
 from integrations.manifest.authentication_rules import authentication_problems, authentication_texts
+from integrations.manifest.canary_rules import canary_problems
 from integrations.manifest.fields import read_field
 from integrations.manifest.inbound_rules import inbound_problems, templates
 from integrations.manifest.patterns import compile_pattern
@@ -28,7 +29,7 @@ def problems(manifest: Manifest, document: Document) -> list[Problem]:
     check.capabilities()
     check.health()
     check.webhooks()
-    return check.found
+    return [*check.found, *canary_problems(manifest, document)]
 
 
 _SECRET = re.compile(r"\{secret\.([a-z0-9_]+)")

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _DOCS = "https://docs.github.com/rest"
 _SEEDED = 42
+_SEEDED_LABEL = "urgent"
 _NUMBERS = range(_SEEDED, 0, -1)
 
 _MESSAGES: Mapping[FailureKind, tuple[int, str]] = {
@@ -157,6 +158,33 @@ def _create_issue(exchange: Exchange) -> Response:
 def _get_issue(exchange: Exchange) -> Response:
     found = _find_issue(exchange)
     return json_response(found) if found else _missing()
+
+
+def _create_label(exchange: Exchange) -> Response:
+    kind, name = _label_kind(exchange), exchange.text("name", "label")
+    made = shapes.label(exchange.account.number(kind), name, exchange.values)
+    exchange.account.keep(kind, made)
+    return json_response(made, status=201)
+
+
+def _get_label(exchange: Exchange) -> Response:
+    name = exchange.text("name", "")
+    kept = (one for one in exchange.account.kept(_label_kind(exchange)) if one["name"] == name)
+    seeded = shapes.label(1, name, {}) if name == _SEEDED_LABEL else None
+    found = next(kept, seeded)
+    return json_response(found) if found else _missing()
+
+
+def _delete_label(exchange: Exchange) -> Response:
+    name, kept = exchange.text("name", ""), exchange.account.kept(_label_kind(exchange))
+    left = [label for label in kept if label["name"] != name]
+    is_there = len(left) < len(kept) or name == _SEEDED_LABEL
+    kept[:] = left
+    return Response(status=204) if is_there else _missing()
+
+
+def _label_kind(exchange: Exchange) -> str:
+    return f"labels of {exchange.text('owner', 'acme')}/{exchange.text('repo', 'shop')}"
 
 
 def _update_issue(exchange: Exchange) -> Response:
@@ -312,4 +340,7 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "GET /repos/{}/{}/releases": _list_releases,
     "GET /repos/{}/{}/releases/latest": _latest_release,
     "GET /search/issues": _search_issues,
+    "POST /repos/{}/{}/labels": _create_label,
+    "GET /repos/{}/{}/labels/{}": _get_label,
+    "DELETE /repos/{}/{}/labels/{}": _delete_label,
 }

@@ -369,3 +369,16 @@ def _label(exchange: Exchange, name: str) -> dict[str, object]:
 def _repository_path(exchange: Exchange) -> str:
     parts = exchange.request.path.split("/")
     return "/".join(parts[:4]) if parts[1] == "repos" else "/repos/acme/shop"
+
+
+def label(number: int, name: str, values: Mapping[str, object]) -> dict[str, object]:
+    """A label."""
+    return {
+        "id": number,
+        "node_id": f"LA_simulated{number}",
+        "url": f"https://api.github.com/repositories/1/labels/{name}",
+        "name": name,
+        "color": values.get("color", "ededed"),
+        "default": False,
+        "description": values.get("description"),
+    }
