@@ -10,6 +10,8 @@ import anyio
 import uvicorn
 from litestar import Litestar
 
+from app.patience import Bodies, PatientProtocol
+
 DRAIN_SECONDS = 10
 STUCK_SECONDS = 20
 
@@ -71,7 +73,8 @@ class HTTPServer:
         self._sockets = sockets
         self._server = _Server(
             uvicorn.Config(
-                app,
+                Bodies(app),
+                http=PatientProtocol,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -1,4 +1,4 @@
-"""Every wrong answer, to every vendor, over loopback: an Outcome in time, in bounded memory; nothing is lost."""
+"""Every wrong answer, to every vendor, over loopback: an Outcome in time and memory; nothing is lost."""
 
 import asyncio
 import resource
