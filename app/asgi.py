@@ -9,6 +9,7 @@ from litestar.di import Provide
 from app.api import (
     analytics,
     configuration,
+    credentials,
     faults,
     integrations,
     operators,
@@ -47,6 +48,7 @@ def create_app(
             operators.router,
             faults.router,
             configuration.router,
+            credentials.router,
             vendors.router,
             analytics.router,
             stream.router,

@@ -5,8 +5,10 @@ import click
 from app.commands import exits, local
 from app.commands.call import call, query
 from app.commands.check import check
+from app.commands.credentials import credentials
 from app.commands.fault import fault
 from app.commands.importing import import_
+from app.commands.new import new
 from app.commands.operate import breaker, pause, resume
 from app.commands.reload import reload
 from app.commands.server import DEFAULT_URL, Server
@@ -52,9 +54,11 @@ for command in (
     resume,
     breaker,
     fault,
+    credentials,
     reload,
     vendors,
     verify,
+    new,
     local.token,
     local.version,
 ):

@@ -1,12 +1,13 @@
 """What operators do to integrations: stored first, then done, then told to everyone."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 import msgspec
 
 from app.parts import BreakerControl, OperatorLog, Pausing
 from integrations.clock import Clock
+from integrations.execution.outcome import Outcome
 from integrations.signals import OperatorAction, Signal
 
 
@@ -79,6 +80,13 @@ class Operations:
         action = await self._record("resume", order)
         await self._pausing.resume(order.integration, actor=order.actor, reason=order.reason)
         self._publish(action)
+
+    async def refresh_credential(self, order: Order, renew: Callable[[str], Awaitable[Outcome]]) -> Outcome:
+        """Have an integration's credential renewed; return what became of it."""
+        action = await self._record("refresh_credential", order)
+        outcome = await renew(order.integration)
+        self._publish(action)
+        return outcome
 
     async def _record(self, action: str, order: Order) -> OperatorAction:
         now = self._clock.time()

@@ -9,6 +9,7 @@ from app.live.view import LiveView
 from app.webhooks import WebhookDesk
 from integrations.clock import Clock
 from integrations.connection import Connection
+from integrations.credentials.state import CredentialState
 from integrations.execution.fairness import Priority
 from integrations.execution.injection import Fault, Injection
 from integrations.execution.outcome import Origin, Outcome
@@ -308,6 +309,22 @@ def _silent(vendor: str) -> VendorStatus:
     return VendorStatus(vendor=vendor, indicator=None, pages=())
 
 
+class CredentialDesk(Protocol):
+    """Tells how credentials stand at a UTC second, and renews one; LookupError for an unknown id."""
+
+    def states(self, now: float, /) -> Iterable[CredentialState]:
+        """All of them."""
+        ...
+
+    def states_of(self, integration_id: str, now: float, /) -> Iterable[CredentialState]:
+        """Those of one integration."""
+        ...
+
+    async def renew(self, integration_id: str, /) -> Outcome:
+        """Renew one now; return what became of it."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
     """Everything the API and the pages are given. No tokens means: open, on loopback only."""
@@ -332,3 +349,4 @@ class Parts:
     live: LiveView | None = None
     webhooks: WebhookDesk | None = None
     faults: FaultDesk | None = None
+    credentials: CredentialDesk | None = None

@@ -32,6 +32,7 @@ from exporters.table import MetricTable
 from integrations.bus import SignalBus
 from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary
 from integrations.clock import Clock, SystemClock
+from integrations.credential_desk import CredentialDesk
 from integrations.execution.executor import Executor, TransportFactory
 from integrations.execution.outcome import Origin
 from integrations.framework import IntegrationFramework
@@ -226,6 +227,9 @@ class Dialtone:
             reloading=self.reloader,
             public_metrics=lambda: self.settings.metrics.public,
             live=self.live,
+            credentials=CredentialDesk(
+                self.framework, renewing=self.framework.credentials, lines=self.executor
+            ),
             webhooks=self.webhooks,
             vendor_status=self.vendor_watch.status,
             faults=self.faults,

@@ -25,7 +25,9 @@ class InputSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One action that can be executed. `scopes` are the permissions it needs; `paged` ones take `_pages`."""
+    """One action that can be executed. `scopes` are the permissions it needs, `missing_scopes` those of them
+    that the credential is known to lack; `paged` ones take `_pages`.
+    """
 
     name: str
     title: str
@@ -35,15 +37,19 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
     paged: bool
     deprecated: str = ""
+    missing_scopes: tuple[str, ...] = ()
 
 
 class AuthSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """How an integration authenticates; nothing secret."""
+    """How an integration authenticates; nothing secret. `granted` are the scopes the credential has, None
+    while the vendor has not told.
+    """
 
     name: str
     kind: str
     title: str
     scopes: tuple[str, ...]
+    granted: tuple[str, ...] | None = None
 
 
 class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +95,7 @@ def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> Integ
             kind=str(integration.auth.__struct_config__.tag),
             title=integration.auth.title,
             scopes=integration.auth.scopes,
+            granted=integration.access.scopes.granted,
         ),
         capabilities=integration.capabilities,
         actions=tuple(_action(integration, name, action) for name, action in manifest.actions.items()),
@@ -117,6 +124,7 @@ def _action(integration: Integration, name: str, action: Action) -> ActionSummar
             for key, one in action.input.items()
         ),
         scopes=action.scopes,
+        missing_scopes=integration.access.scopes.missing(action.scopes),
         paged=bool(action.paginate),
         deprecated=next(
             (_deprecated(one) for one in integration.manifest.deprecations if name in one.actions), ""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from integrations.connection import Labels
+from integrations.credentials.state import CredentialState
 from integrations.execution.injection import LONGEST, MOST_FAULTS, Fault, Injection
 from integrations.execution.outcome import Effect
 from integrations.execution.status import BreakerStatus, LineStatus
@@ -203,6 +204,20 @@ class OperationList(msgspec.Struct, frozen=True, kw_only=True):
     """What operators did, the newest first."""
 
     operations: tuple[OperatorAction, ...]
+
+
+class CredentialList(msgspec.Struct, frozen=True, kw_only=True):
+    """What integrations authenticate with, in the order of the configuration."""
+
+    credentials: tuple[CredentialState, ...]
+
+
+class CredentialRefresh(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of renewing a credential: `ok`, or `detail` says why not and what to do."""
+
+    ok: bool
+    detail: str
+    credentials: tuple[CredentialState, ...]
 
 
 class Alive(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ def events(world: TokenWorld) -> list[str]:
 
 async def begin(group: TaskGroup, world: TokenWorld) -> None:
     group.start_soon(world.framework.run)
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
 
 async def test_a_call_buys_a_token_and_later_ones_use_it() -> None:
@@ -338,7 +338,7 @@ async def test_a_client_secret_from_a_file_is_read_again_for_each_token() -> Non
 
     await call(world)
 
-    assert httpx.BasicAuth("id", "new")._auth_header == world.vendor.headers[0]["authorization"]  # noqa: SLF001 - its one way to tell
+    assert httpx.BasicAuth("id", "new")._auth_header == world.vendor.headers[0]["authorization"]
 
 
 async def test_the_address_that_came_with_the_token_is_where_calls_go() -> None:
@@ -456,7 +456,7 @@ async def test_an_encrypted_key_is_refused_at_the_start() -> None:
 async def test_tokens_are_bought_at_no_foreign_host() -> None:
     world = TokenWorld(TokenVendor(), {**CLIENT, "token_url": "https://evil.example/token"})
 
-    with pytest.raises(ConfigurationError, match="tokens bought elsewhere: evil.example"):
+    with pytest.raises(ConfigurationError, match="tokens bought elsewhere: evil"):
         world.open()
 
 
@@ -469,7 +469,7 @@ async def test_a_scope_that_the_token_lacks_is_named_when_the_vendor_forbids() -
     def forbid(_: httpx.Request) -> httpx.Response:
         return httpx.Response(403, json={})
 
-    world.vendor._serve = forbid  # type: ignore[method-assign]  # noqa: SLF001 - the fake's own way to say no
+    world.vendor._serve = forbid  # type: ignore[method-assign]
     outcome = await call(world)
 
     assert outcome.kind is FailureKind.FORBIDDEN
