@@ -25,7 +25,7 @@ from integrations.integration import Integration
 from integrations.keeping import CredentialKeeper
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Paginate
-from integrations.probes import Check, Probe, declaration
+from integrations.probes import Check, Probe, checks_of, declaration
 from integrations.remarks import shapes_of
 from integrations.runs import MAX_PAGES, ActionRun, Order
 from integrations.samples import Sample
@@ -183,19 +183,7 @@ class IntegrationFramework:
         Raises:
             UnknownIntegration: when there is none of this id.
         """
-        integration = self.integration(integration_id)
-        return tuple(
-            Check(
-                integration=integration.id,
-                capability=one.capability,
-                action=one.action,
-                asks=integration.asked(one),
-                cost=one.cost,
-                bucket=integration.manifest.actions[one.action].bucket,
-            )
-            for one in integration.manifest.health
-            if not one.auth or integration.auth_name in one.auth
-        )
+        return checks_of(self.integration(integration_id))
 
     async def run_check(
         self,

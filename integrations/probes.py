@@ -1,16 +1,23 @@
 """Checks as a manifest declares them: which action stands for which capability."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 
 from integrations.integration import Integration
 from integrations.manifest.evidence import HealthCheck
+from integrations.manifest.schema import Limit, Manifest
+
+SHARE = 0.01
+"""What checks may take of what a vendor allows."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """A synthetic probe of one capability. `asks` says in words what it asks, `cost` is what it draws on the
-    `bucket` of the vendor's quota.
+    `bucket` of the vendor's quota, `drawn` what all checks of the integration draw on it together.
+    `least_interval` is how many seconds must lie between two runs for these checks to take no more than 1 %
+    of what the vendor's documentation allows.
     """
 
     integration: str
@@ -19,6 +26,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     asks: str = ""
     cost: float = 1.0
     bucket: str = ""
+    drawn: float = 1.0
+    least_interval: float = 0.0
 
 
 class Probe(Protocol):
@@ -38,6 +47,43 @@ class Probe(Protocol):
     def action(self) -> str:
         """The action it runs."""
         ...
+
+
+def checks_of(integration: Integration) -> tuple[Check, ...]:
+    """The checks that go with an integration's way to authenticate."""
+    manifest = integration.manifest
+    chosen = [one for one in manifest.health if not one.auth or integration.auth_name in one.auth]
+    buckets = {one.action: manifest.actions[one.action].bucket for one in chosen}
+    return tuple(
+        Check(
+            integration=integration.id,
+            capability=one.capability,
+            action=one.action,
+            asks=integration.asked(one),
+            cost=one.cost,
+            bucket=buckets[one.action],
+            drawn=sum(each.cost for each in chosen if buckets[each.action] == buckets[one.action]),
+            least_interval=least_interval(manifest, one, chosen),
+        )
+        for one in chosen
+    )
+
+
+def least_interval(manifest: Manifest, check: HealthCheck, checks: Iterable[HealthCheck]) -> float:
+    """Seconds between two runs at which `checks` together take 1 % of each declared limit that counts this
+    one.
+    """
+    counting = [limit for limit in manifest.limits if _counts(limit, check)]
+    return max((_seconds(limit, checks) for limit in counting if limit.rate > 0), default=0.0)
+
+
+def _counts(limit: Limit, check: HealthCheck) -> bool:
+    return check.cost > 0 and (not limit.actions or check.action in limit.actions)
+
+
+def _seconds(limit: Limit, checks: Iterable[HealthCheck]) -> float:
+    drawn = sum(check.cost for check in checks if _counts(limit, check))
+    return drawn * limit.per / (SHARE * limit.rate)
 
 
 def declaration(integration: Integration, check: Probe) -> HealthCheck:

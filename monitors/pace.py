@@ -6,11 +6,13 @@ traffic      5 or more live calls of the capability in a row succeeded     to 5 
 quota        checks until the bucket fills again would draw more than 1 %  as far as brings them to 1 %
              of what remains of it (of its limit, when that is all one
              knows)
+limit        all checks on a bucket, or under a limit that the vendor      as far as brings them to 1 %,
+             documents, would take more than 1 % of what it allows         to 60 intervals
 throttled    the vendor asked for quiet                                    until its time is over
 
-The furthest reason counts, never beyond 5 intervals. Nothing waits while the capability is not up, or while
-a change of the integration is not confirmed. A reason is looked at anew at each slot, so a check that waits
-for traffic's sake runs at the next slot once calls stay away or fail.
+The furthest reason counts, never beyond 5 intervals but for the limit's sake. Nothing waits while the
+capability is not up, or while a change of the integration is not confirmed. A reason is looked at anew at
+each slot, so a check that waits for traffic's sake runs at the next slot once calls stay away or fail.
 """
 
 from collections import deque
@@ -25,10 +27,13 @@ from monitors.checks import Check
 from monitors.health import BROKEN, EVIDENCE_OF
 
 LONGEST = 5
-"""Intervals that a check may wait at most."""
+"""Intervals that a check may wait at most, but for the limit's sake."""
+
+LONGEST_FOR_LIMIT = 60
 
 ENOUGH_CALLS = 5
 QUOTA_SHARE = 0.01
+_ROUNDING = 1e-9
 _TOLERANCE = 0.5
 """Slots have a jitter, and are late at times: a check is due half an interval before its time."""
 
@@ -46,11 +51,22 @@ class PacedCheck(Check, Protocol):
         """From which bucket."""
         ...
 
+    @property
+    def drawn(self) -> float:
+        """How much all checks of the integration take from it together, if each runs once."""
+        ...
+
+    @property
+    def least_interval(self) -> float:
+        """Seconds that documented limits ask to lie between two runs."""
+        ...
+
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides; times are UTC seconds, `ran_at` is when the check ran last. `is_steady`: the
     capability is up, and no change is unconfirmed. `is_proved`: by live traffic. `quota` is the bucket's last
-    sample.
+    sample, `window` how many seconds it takes to fill again, as far as seen; `drawn` and `least_interval` are
+    the check's.
     """
 
     now: float
@@ -60,6 +76,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     is_steady: bool = True
     is_proved: bool = False
     quota: QuotaSample | None = None
+    window: float = 0.0
+    drawn: float = 1.0
+    least_interval: float = 0.0
 
 
 class Stretch(NamedTuple):
@@ -79,7 +98,8 @@ def stretch(seen: Situation) -> Stretch:
     if not seen.is_steady:
         return UNSTRETCHED
     furthest = max(_by_throttle(seen), _by_traffic(seen), _by_quota(seen), key=lambda one: one.intervals)
-    return furthest._replace(intervals=min(furthest.intervals, LONGEST))
+    furthest = furthest._replace(intervals=min(furthest.intervals, LONGEST))
+    return max(furthest, _by_limit(seen), key=lambda one: one.intervals)
 
 
 def _by_traffic(seen: Situation) -> Stretch:
@@ -101,6 +121,15 @@ def _by_quota(seen: Situation) -> Stretch:
     if needed <= 1:
         return UNSTRETCHED
     return Stretch(needed, f"Checks may draw 1 % of the quota, and {rest:g} is left until it fills again.")
+
+
+def _by_limit(seen: Situation) -> Stretch:
+    limit = seen.quota.limit if seen.quota is not None else None
+    measured = seen.drawn * seen.window / (QUOTA_SHARE * limit) if limit and seen.cost > 0 else 0.0
+    needed = ceil(max(measured, seen.least_interval) / seen.interval - _ROUNDING)
+    if needed <= 1:
+        return UNSTRETCHED
+    return Stretch(min(needed, LONGEST_FOR_LIMIT), "Checks may take 1 % of what the vendor allows.")
 
 
 def _by_throttle(seen: Situation) -> Stretch:
@@ -140,11 +169,12 @@ class Pace:
     `stretched` counts checks that a round left out.
     """
 
-    __slots__ = ("_proofs", "_quotas", "_ran", "stretched")
+    __slots__ = ("_proofs", "_quotas", "_ran", "_windows", "stretched")
 
     def __init__(self) -> None:
         self._proofs: dict[str, LiveProof] = {}
         self._quotas: dict[str, QuotaSample] = {}
+        self._windows: dict[str, float] = {}
         self._ran: dict[tuple[str, str], float] = {}
         self.stretched = 0
 
@@ -158,6 +188,10 @@ class Pace:
     def take_quota(self, sample: QuotaSample) -> None:
         """Take what the vendor said of a bucket."""
         self._quotas[sample.bucket] = sample
+        if sample.reset_at is not None:
+            # A bucket's window is not told; the longest time to its reset that was seen comes near to it.
+            seen = self._windows.get(sample.bucket, 0.0)
+            self._windows[sample.bucket] = max(seen, sample.reset_at - sample.at)
 
     def note(self, check: PacedCheck, *, now: float) -> None:
         """A check runs now."""
@@ -180,6 +214,9 @@ class Pace:
                 is_steady=is_steady,
                 is_proved=proof is not None and proof.holds(now=now, within=interval),
                 quota=self._quotas.get(check.bucket),
+                window=self._windows.get(check.bucket, 0.0),
+                drawn=check.drawn,
+                least_interval=check.least_interval,
             )
         )
 

@@ -33,6 +33,8 @@ class FakeCheck(msgspec.Struct, frozen=True, kw_only=True):
     asks: str = "pages.list at Wikis"
     cost: float = 1.0
     bucket: str = ""
+    drawn: float = 1.0
+    least_interval: float = 0.0
 
 
 class FakeFramework:
@@ -44,6 +46,7 @@ class FakeFramework:
         self.answers: dict[str, Answer] = {}
         self.ran: list[tuple[str, float]] = []
         self.cold: list[bool] = []
+        self.examined: list[bool] = []
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
 
@@ -57,6 +60,7 @@ class FakeFramework:
         examination: Examination | None = None,
     ) -> Outcome:
         self.cold.append(cold)
+        self.examined.append(examination is not None)
         self.ran.append((check.integration, self.clock.monotonic()))
         self.in_flight[check.integration] += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight[check.integration])

@@ -53,6 +53,13 @@ HOURLY = {"limit": 5_000.0, "reset_at": NOW + 3_600}
             seen(quota=quota(remaining=9.0, limit=10.0, reset_at=NOW - 1)), 1, id="the-bucket-has-filled"
         ),
         pytest.param(seen(quota=quota(remaining=9.0)), 1, id="no-word-of-when-it-fills"),
+        pytest.param(seen(quota=quota(limit=100.0), window=3_600.0), 60, id="one-an-hour-of-a-hundred"),
+        pytest.param(seen(quota=quota(limit=100.0), window=3_600.0, drawn=0.5), 30, id="half-a-cost"),
+        pytest.param(seen(quota=quota(limit=100.0), window=3_600.0, cost=0.0), 1, id="free-of-a-hundred"),
+        pytest.param(seen(quota=quota(limit=1.0), window=3_600.0), 60, id="never-beyond-sixty"),
+        pytest.param(seen(least_interval=300.0), 5, id="a-documented-limit"),
+        pytest.param(seen(least_interval=301.0), 6, id="a-documented-limit-beyond-five"),
+        pytest.param(seen(least_interval=301.0, is_steady=False), 1, id="a-limit-and-not-steady"),
         pytest.param(seen(quota=quota(throttled_until=NOW + 90)), 3, id="throttled-for-one-and-a-half-more"),
         pytest.param(seen(quota=quota(throttled_until=NOW - 1)), 1, id="no-longer-throttled"),
         pytest.param(seen(quota=quota(throttled_until=NOW + 9_999)), 5, id="throttled-for-long"),
