@@ -7,6 +7,7 @@ from typing import NamedTuple
 import yaml
 
 from integrations.simulator.simulator import Simulator
+from integrations.simulator.status_pages import STATUS
 
 FILE = "dialtone.demo.yaml"
 
@@ -77,6 +78,14 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
         "defaults": {
             "check": {"interval": 5, "retry_interval": 2, "timeout": 3, "adaptive": False},
             "policy": {"timeout": 4, "deadline": 10, "connect": 2},
+        },
+        "status_pages": {
+            "interval": 30,
+            "urgent_interval": 10,
+            "vendors": {
+                vendor: {"url": f"{origins.plain}{STATUS}/{vendor}/{kind}"}
+                for vendor, kind in (("github", "statuspage"), ("slack", "slack"))
+            },
         },
         "integrations": [*vendors, *sites],
     }

@@ -27,6 +27,13 @@ _TROUBLES = (
         40,
     ),
     (
+        Fault(kind=FaultKind.ANNOUNCEMENT, vendor="github", code="partial_outage", action="API Requests"),
+        105,
+        60,
+        420,
+        40,
+    ),
+    (
         Fault(kind=FaultKind.THROTTLED, vendor="slack", account="prod", share=0.4, retry_after=2),
         150,
         25,

@@ -15,6 +15,7 @@ slow_body        sends the headers at once and the body over `seconds`
 truncated        promises a whole body, sends half and closes
 malformed        a JSON body that is none
 huge_body        a body of `size` bytes
+announcement     the vendor's status page says `code` (an indicator) of the component `action`; calls are well
 """
 
 import random
@@ -24,6 +25,7 @@ from enum import StrEnum
 import msgspec
 
 from integrations.clock import Clock
+from integrations.signals import Indicator
 from integrations.simulator.schedule import Schedule
 
 
@@ -45,6 +47,7 @@ class FaultKind(StrEnum):
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
     HUGE_BODY = "huge_body"
+    ANNOUNCEMENT = "announcement"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +76,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Raises:
             ValueError: with the key and what it must be.
         """
+        if self.kind is FaultKind.ANNOUNCEMENT and self.code not in {"", *Indicator}:
+            raise ValueError(f"code of an announcement must be one of {', '.join(Indicator)}")
         if not 0 < self.share <= 1:
             raise ValueError("share must be above 0 and at most 1")
         if not 500 <= self.status <= 599:

@@ -26,6 +26,7 @@ from integrations.simulator.messages import (
 )
 from integrations.simulator.misbehaviour import Line, first
 from integrations.simulator.mount import Mount
+from integrations.simulator.status_pages import STATUS, StatusPages
 from integrations.simulator.vendors import double_of
 
 MAIN = "main"
@@ -64,6 +65,7 @@ class Simulator:
             name: Mount(double_of(manifests.manifest(name), manifests.lock(name)))
             for name in manifests.vendors()
         }
+        self._status_pages = StatusPages(manifests, self.faults, clock=clock)
         self._control = Control(self.faults, self.overview)
         for name in self._mounts:
             self.add_account(name, MAIN)
@@ -132,7 +134,9 @@ class Simulator:
             raise RuntimeError(f"the simulator speaks http, not {scope['type']}")
         request = await read_request(scope, receive)
         mount = self._mounts.get(request.path.split("/")[1])
-        if request.path.startswith(CONTROL):
+        if request.path.startswith(STATUS):
+            await send_response(send, self._status_pages.answer(request))
+        elif request.path.startswith(CONTROL):
             await send_response(send, self._control.answer(request))
         elif mount is None or not request.path.startswith(mount.path):
             await send_response(send, text_response("no such vendor is mounted here", status=404))
