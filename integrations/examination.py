@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from integrations.execution.call import Answer, Verdict, body_bytes
 from integrations.execution.certificate import Certificate
@@ -87,6 +88,10 @@ class Examination:
     def judged(self, verdict: Verdict) -> None:
         """An answer was judged."""
         self._rule = verdict.rule or PLAIN
+
+    def ended(self, outcome: Outcome) -> None:
+        """The check has ended. What the vendor sent is kept as the exchanges show it, and not once more."""
+        self.outcome = replace(outcome, data=None, headers={}, detail=self._redact(outcome.detail))
 
     def saw(self, request: httpx.Request, answer: Answer, *, step: str) -> None:
         """One request is done; of several attempts, the last one."""

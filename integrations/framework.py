@@ -224,7 +224,7 @@ class IntegrationFramework:
         plan = integration.plan(check.action)
         outcome = await self._run(Asked(integration, plan, plan.check(declared.params), order))
         if examination is not None:
-            examination.outcome = outcome
+            examination.ended(outcome)
         return outcome
 
     async def execute_integration(

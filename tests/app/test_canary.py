@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import httpx
+import msgspec
 import pytest
 import structlog
 
@@ -168,3 +169,22 @@ async def test_neither_do_the_files_nor_any_repr_hold_it(dialtone: Dialtone) -> 
     files = [path for path in dialtone.settings.state_dir.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} >= {".sqlite", ".duckdb"}
     assert [path.name for path in files if _holding(path.read_bytes())] == []
+
+
+async def test_no_trace_and_no_debug_answer_holds_it(dialtone: Dialtone) -> None:
+    calls = {"github": "user.get", "slack": "auth.test", "basic": "fetch", "key": "fetch", "query": "fetch"}
+    traces, debugged = [], []
+    async with _client(dialtone) as client:
+        for integration, action in calls.items():
+            path = f"/v2/integrations/{integration}"
+            for _ in ECHOES:
+                answer = await client.post(f"{path}/actions/{action}?trace=true", json={"params": {}})
+                outcome = answer.json().get("outcome") or answer.json()
+                traces.append(msgspec.json.encode(outcome["trace"]))
+                debugged.append((await client.post(f"{path}/check/debug", json={})).content)
+
+    assert len(traces) == len(debugged) == len(calls) * len(ECHOES)
+    assert sum(b"attempt 1 sent" in trace for trace in traces) > len(calls)
+    assert sum(b'"answer":{"status"' in each for each in debugged) > len(calls)
+    assert [trace for trace in traces if _holding(trace)] == []
+    assert [each for each in debugged if _holding(each)] == []
