@@ -198,4 +198,5 @@ def _beginning(integration: str, injection: Injection) -> OperatorAction:
 
 
 def _joined(injection: Injection) -> str:
-    return ", ".join(fault_words(fault) for fault in injection.faults)
+    words = ", ".join(fault_words(fault) for fault in injection.faults)
+    return words.replace("\N{NO-BREAK SPACE}", " ")

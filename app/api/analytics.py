@@ -35,6 +35,14 @@ OriginFilter = Annotated[
     str | None,
     QueryParameter(name="origin", required=False, description="On whose behalf; traffic (default), or all."),
 ]
+InjectedFilter = Annotated[
+    str | None,
+    QueryParameter(
+        name="injected",
+        required=False,
+        description="Calls that an injected fault struck: without (default), with, or only.",
+    ),
+]
 
 
 @get(
@@ -82,11 +90,19 @@ async def get_performance(
     bucket: Bucket = None,
     integration: IntegrationFilter = None,
     origin: OriginFilter = None,
+    injected: InjectedFilter = None,
     caller: CallerHeader = "",
 ) -> Response[object]:
     """Calls, error ratio and percentiles by integration and time bucket."""
     refuse_repeats(request)
-    given = {"from": start, "to": end, "bucket": bucket, "integration": integration, "origin": origin}
+    given = {
+        "from": start,
+        "to": end,
+        "bucket": bucket,
+        "integration": integration,
+        "origin": origin,
+        "injected": injected,
+    }
     params = {name: value for name, value in given.items() if value is not None}
     return await _run(parts, "performance", params, caller=caller_of(request, caller))
 

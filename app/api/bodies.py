@@ -132,7 +132,7 @@ class FaultRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     expires_in: Annotated[
         float, msgspec.Meta(ge=1, le=LONGEST, description="Seconds after which it ends.", examples=[900])
     ]
-    faults: Annotated[tuple[Fault, ...], msgspec.Meta(min_length=1, max_length=MOST_FAULTS)]
+    faults: Annotated[list[Fault], msgspec.Meta(min_length=1, max_length=MOST_FAULTS)]
 
 
 class FaultBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
-from litestar import Router, delete, get, post
-from litestar.enums import RequestEncodingType
+from litestar import Response, Router, delete, get, post, route
+from litestar.enums import HttpMethod, RequestEncodingType
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, QueryParameter
 
@@ -46,6 +46,18 @@ EndReason = Annotated[
     str,
     QueryParameter(name="reason", description="Why it ends now, for the record.", max_length=500),
 ]
+
+
+@route(
+    "/v2/integrations/{integration_id:str}/faults",
+    http_method=[HttpMethod.OPTIONS],
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def tell_methods(integration_id: FromPath[str]) -> Response[None]:
+    """Tell what the path takes, whatever the integration: Litestar itself names only its first method."""
+    del integration_id
+    return Response(None, status_code=HTTPStatus.NO_CONTENT, headers={"allow": "DELETE, GET, OPTIONS, POST"})
 
 
 @post(
@@ -188,5 +200,7 @@ def _unknown(names: Iterable[str], known: Mapping[str, object], *, key: str) -> 
 
 
 router = Router(
-    path="/", tags=["Operations"], route_handlers=[inject_faults, end_faults, get_faults, list_faults]
+    path="/",
+    tags=["Operations"],
+    route_handlers=[tell_methods, inject_faults, end_faults, get_faults, list_faults],
 )

@@ -1,12 +1,33 @@
 """The description of the API: OpenAPI 3.1 at /schema/openapi.json."""
 
+from typing import get_args
+
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 
-from app.api.bodies import ActionRequest, BreakerRequest, PauseRequest, ReloadRequest, ResumeRequest
+from app.api.bodies import (
+    ActionRequest,
+    BreakerRequest,
+    FaultRequest,
+    PauseRequest,
+    ReloadRequest,
+    ResumeRequest,
+)
 from app.api.webhook_bodies import WebhookOrder
+from integrations.execution.injection import Fault
+
+_CLOSED = (
+    ActionRequest,
+    BreakerRequest,
+    FaultRequest,
+    PauseRequest,
+    ReloadRequest,
+    ResumeRequest,
+    WebhookOrder,
+)
+"""The bodies of requests."""
 
 DESCRIPTION = """
 Dialtone calls third parties through one circuit-breaking executor, checks them, and says what it means.
@@ -55,5 +76,5 @@ def openapi_config(version: str) -> OpenAPIConfig:
 def close_requests(app: Litestar) -> None:
     """Say in the description that request bodies take no further fields, which Litestar leaves out."""
     schemas = app.openapi_schema.components.schemas
-    for body in (ActionRequest, BreakerRequest, PauseRequest, ReloadRequest, ResumeRequest, WebhookOrder):
+    for body in (*_CLOSED, *get_args(Fault)):
         schemas[body.__name__].additional_properties = False

@@ -43,7 +43,7 @@ def test_an_order_is_recorded_done_published_and_told(client, dialtone):
     }
     assert (action.actor, action.action, action.integration) == ("local", "fault_injected", "slack-prod")
     assert (action.reason, action.expires_at) == (
-        "game day (latency 2.00\N{NO-BREAK SPACE}s on 30\N{NO-BREAK SPACE}% of requests)",
+        "game day (latency 2.00 s on 30 % of requests)",
         now + 900,
     )
     assert dialtone.published.of(OperatorAction) == dialtone.recorded
