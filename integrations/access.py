@@ -150,7 +150,9 @@ class Access:
         )
         if not named:
             return f"give the integration a credential; see {_DOCS}"
-        return f"replace {named}, then `dialtone credentials refresh {self.id}`; see {_DOCS}"
+        is_read = any("${file:" in secret.origin for secret in self.secrets.values())
+        then = f"dialtone credentials refresh {self.id}" if is_read else "dialtone reload"
+        return f"replace {named}, then `{then}`; see {_DOCS}"
 
     # Told and kept.
 

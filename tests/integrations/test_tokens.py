@@ -203,7 +203,7 @@ async def test_a_fresh_token_that_is_refused_buys_no_further_one_and_says_what_t
     assert world.vendor.sold == 2
     assert {one.kind for one in outcomes} == {FailureKind.UNAUTHORIZED}
     assert "replace secrets.client_id, secrets.client_secret" in outcomes[0].detail
-    assert "dialtone credentials refresh v" in outcomes[0].detail
+    assert "then `dialtone reload`" in outcomes[0].detail
     assert events(world).count("rejected") == 1
 
 
