@@ -8,11 +8,9 @@ import anyio
 from app.storage.webhook_reading import StoredWebhook, Wanted, WebhookReading
 from app.storage.webhooks import WebhookRows
 from integrations.clock import Clock
+from integrations.manifest.inbound_rules import KEPT_SECONDS
 from integrations.samples import Sample
 from integrations.webhooks.inbound import Inbound
-
-KEEP_DAYS = 30
-"""For so long a delivery is known again; no manifest's window is longer."""
 
 KEEP_BYTES = 1 << 30
 """What bodies may take on the whole; beyond, the oldest are forgotten."""
@@ -51,7 +49,7 @@ class WebhookDesk:
 
     async def tend(self) -> None:
         """Forget deliveries that are too old, and the oldest bodies when they take too much."""
-        before = self._clock.time() - KEEP_DAYS * 86_400
+        before = self._clock.time() - KEPT_SECONDS
         while await self._reading.trim(before=before):
             pass
         excess = await self._reading.stored_bytes() - self._keep_bytes

@@ -122,8 +122,8 @@ class Webhooks(_Part, frozen=True, kw_only=True):
     `sequence` is a number that rises by one with each delivery, so that a gap is seen. `pins` maps pointers
     to what must stand there (`/TopicArn: "{config.topic_arn}"`; an empty config value pins nothing).
     `headers` are kept with a delivery, beside those that other keys name. `accepted` is the answer to a good
-    delivery where the vendor wants another than 202. `window` is how long deliveries are known again, in
-    seconds, `max_body` the largest body in bytes.
+    delivery where the vendor wants another than 202. `window` is how long a delivery must be known again, in
+    seconds (30 days at most), `max_body` the largest body in bytes.
     """
 
     verify: Verification

@@ -13,6 +13,9 @@ Found = tuple[Path, str, str]
 UNSIGNED = frozenset({"token", "basic", "bearer", "key"})
 """Kinds in which the request itself carries the secret, so that nothing binds it to the body."""
 
+KEPT_SECONDS = 2_592_000.0
+"""For so long every delivery is known again: 30 days."""
+
 _FIELDS = frozenset({"body", "timestamp", "id", "url", "form"})
 
 
@@ -34,6 +37,8 @@ def inbound_problems(webhooks: Webhooks) -> Iterator[Found]:
     for index, handshake in enumerate(webhooks.handshakes):
         yield from _handshake(("handshakes", index), handshake, webhooks)
     yield from _reply(("accepted",), webhooks.accepted)
+    if not 0 < webhooks.window <= KEPT_SECONDS:
+        yield ("window",), f"{webhooks.window:g}", f"at most {KEPT_SECONDS:g}: so long deliveries are kept"
 
 
 def templates(webhooks: Webhooks) -> Iterator[tuple[Path, str]]:

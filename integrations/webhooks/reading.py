@@ -72,4 +72,6 @@ def _text(view: WebhookView, pointer: str) -> str:
 
 def _printable(text: str) -> str:
     """As it may stand in a log line, a table and a page."""
+    if text.isprintable():
+        return text[:MAX_WORD]
     return "".join(one if one.isprintable() else "?" for one in text[:MAX_WORD])

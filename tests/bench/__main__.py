@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("executor", "answers", "metrics", "scheduler", "analytics", "storage", "live")
+BENCHMARKS = ("executor", "answers", "metrics", "scheduler", "analytics", "storage", "live", "webhooks")
 
 
 def main() -> None:
