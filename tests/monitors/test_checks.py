@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from integrations.execution.outcome import FailureKind, Outcome, RejectReason
+from integrations.execution.outcome import Attempt, FailureKind, Outcome, RejectReason
 from integrations.signals import CheckResult, Evidence, Health
 from monitors.checks import GRACE, CheckRunner, explain
 from monitors.health import Observation
@@ -97,6 +97,15 @@ async def test_an_outcome_says_of_health(outcome: Outcome, state: Health | None,
     seen = await bench.run()
     assert (seen.state if seen else None) is state
     assert bench.result.ran is ran
+
+
+@pytest.mark.parametrize("injected", [False, True])
+async def test_the_result_tells_whether_an_injected_fault_struck_an_attempt(*, injected: bool) -> None:
+    bench = Bench()
+    attempts = (Attempt(start=0.0, duration=0.1, injected=injected), Attempt(start=0.2, duration=0.1))
+    bench.framework.answer = Outcome(attempts=attempts)
+    await bench.run()
+    assert bench.result.injected is injected
 
 
 async def test_a_check_that_hangs_is_given_up_as_a_timeout() -> None:
