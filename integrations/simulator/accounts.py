@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import assert_never
 
 import msgspec
@@ -18,7 +19,11 @@ from integrations.manifest.authentication import (
 )
 from integrations.manifest.schema import Manifest
 from integrations.manifest.templates import Template
+from integrations.simulator.keys import certificate_text, key_text
 from integrations.simulator.messages import Request
+
+TOKEN_LIFE = 3600.0
+"""Seconds that a sold access token is good."""
 
 MAX_KEPT = 500
 """Created things of one kind that an account keeps; older ones go, so a long demo does not grow."""
@@ -63,6 +68,9 @@ class Account:
         self._quotas = {
             bucket: Quota(limit=limit, window=window) for bucket, (limit, window) in limits.items()
         }
+        self.token_life = TOKEN_LIFE
+        self.refresh = ""
+        self._tokens: dict[str, float] = {}
         self._kept: dict[str, list[dict[str, object]]] = {}
         self._numbers: dict[str, int] = {}
 
@@ -75,6 +83,25 @@ class Account:
         quota = self._quotas[bucket]
         quota.turn(now)
         return quota
+
+    def new_token(self, now: float) -> str:
+        """Sell an access token, which is good for `token_life` seconds."""
+        token = f"simulated-token-{token_hex(12)}"
+        self._tokens[token] = now + self.token_life
+        return token
+
+    def rotate(self) -> str:
+        """Give another refresh token, which alone counts from now on."""
+        self.refresh = f"simulated-refresh-{token_hex(12)}"
+        return self.refresh
+
+    def has_token(self, token: str) -> bool:
+        """Whether this token was sold here and is good."""
+        return token in self._tokens
+
+    def expire_tokens(self, now: float | None = None) -> None:
+        """End the tokens whose time is over at `now`, or all of them; refresh tokens still count."""
+        self._tokens = {} if now is None else {t: end for t, end in self._tokens.items() if end > now}
 
     def number(self, kind: str) -> int:
         """Return the next number of a kind, from 1."""
@@ -94,12 +121,31 @@ class Account:
 
 
 def secrets_for(manifest: Manifest, name: str) -> dict[str, str]:
-    """Make up an account's secrets: all that any authentication kind asks for, with the right prefix."""
+    """Make up an account's secrets: all that any authentication kind asks for, with the right prefix; real
+    keys and certificates where one is to sign or to be shown.
+    """
     return {
-        key: f"{field.prefix[0] if field.prefix else ''}simulated-{manifest.id}-{name}-{key}"
+        key: _key_for(auth, key)
+        or f"{field.prefix[0] if field.prefix else ''}simulated-{manifest.id}-{name}-{key}"
         for auth in manifest.auth.values()
         for key, field in auth.secrets.items()
     }
+
+
+def _key_for(auth: Auth, secret: str) -> str:
+    """The key or certificate that this secret must be; empty for one that may be any text."""
+    place = f"secret.{secret}"
+    match auth:
+        case OAuth2Auth() if place in Template(auth.private_key).names:
+            return key_text(auth.algorithm)
+        case AppAuth() if place in Template(auth.private_key).names:
+            return key_text("RS256")
+        case ClientCertificateAuth() if place in Template(auth.certificate).names:
+            return certificate_text("dialtone simulator")
+        case ClientCertificateAuth() if place in Template(auth.key).names:
+            return key_text("ES256")
+        case _:
+            return ""
 
 
 def authenticate(manifest: Manifest, request: Request, accounts: Sequence[Account]) -> Account | None:
@@ -123,9 +169,14 @@ def _carries(auth: Auth, request: Request, account: Account) -> bool:
             return sent == f"Basic {base64.b64encode(pair.encode()).decode()}"
         case APIKeyAuth():
             return _has_key(auth, request, account)
-        case OAuth2Auth() | AppAuth() | ClientCertificateAuth():
-            # The framework opens no connection of these kinds yet, so nobody can be let in by one.
-            return False
+        case OAuth2Auth() | AppAuth():
+            word, _, token = sent.partition(" ")
+            return word == (auth.scheme if isinstance(auth, OAuth2Auth) else "Bearer") and account.has_token(
+                token
+            )
+        case ClientCertificateAuth():
+            # A certificate is judged in the TLS handshake, which is over before a request comes here.
+            return bool(account.auth)
         case _:
             assert_never(auth)
 

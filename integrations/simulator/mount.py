@@ -17,6 +17,7 @@ from integrations.simulator.faults import Fault, FaultKind
 from integrations.simulator.messages import Request, Response
 from integrations.simulator.misbehaviour import first, refusal_of
 from integrations.simulator.operations import Operation, values_of
+from integrations.simulator.tokens import TokenDesk
 from integrations.simulator.vendors.generic import Exchange, GenericVendor, Refusal
 
 
@@ -44,6 +45,7 @@ class Mount:
     def __init__(self, vendor: GenericVendor) -> None:
         self.vendor = vendor
         self.accounts: dict[str, Account] = {}
+        self._desk = TokenDesk(vendor.manifest)
         self.path = f"/{vendor.manifest.id}{_base_path(vendor.manifest)}"
 
     def visit(self, request: Request) -> Visit:
@@ -53,6 +55,19 @@ class Mount:
         )
         account = self.vendor.account(below, tuple(self.accounts.values()))
         return Visit(below, account, self.vendor.operation(below))
+
+    def expire_tokens(self, *, now: float) -> None:
+        """End the access tokens whose time is over."""
+        for account in self.accounts.values():
+            account.expire_tokens(now)
+
+    def sell(self, visit: Visit, faults: Sequence[Fault], *, now: float) -> Response | None:
+        """Answer a token request, or refuse it in the vendor's form; None for any other request."""
+        response = self._desk.sell(visit.request, tuple(self.accounts.values()), now=now)
+        if response is None:
+            return None
+        refusal = refusal_of(faults)
+        return self.vendor.refuse(refusal) if refusal else response
 
     def respond(self, visit: Visit, faults: Sequence[Fault], *, now: float) -> Response:
         """Answer a request, or refuse it in the vendor's form; `now` is UTC seconds."""

@@ -66,7 +66,7 @@ class Simulator:
             for name in manifests.vendors()
         }
         self._status_pages = StatusPages(manifests, self.faults, clock=clock)
-        self._control = Control(self.faults, self.overview)
+        self._control = Control(self.faults, self.overview, self.expire_tokens)
         for name in self._mounts:
             self.add_account(name, MAIN)
 
@@ -96,6 +96,14 @@ class Simulator:
         mount.vendor.settle(account)
         mount.accounts[name] = account
         return secrets
+
+    def expire_tokens(self, vendor: str, account: str = MAIN) -> None:
+        """End all access tokens that the account was sold.
+
+        Raises:
+            KeyError: for an unknown vendor or account.
+        """
+        self._mounts[vendor].accounts[account].expire_tokens()
 
     def secrets(self, vendor: str, account: str = MAIN) -> Mapping[str, str]:
         """Return what a connection needs to be let in.
@@ -144,6 +152,7 @@ class Simulator:
             await self._serve(mount, request, Line(scope, receive, send, clock=self._clock))
 
     async def _serve(self, mount: Mount, request: Request, line: Line) -> None:
+        mount.expire_tokens(now=self._clock.time())
         visit = mount.visit(request)
         key = (mount.vendor.manifest.id, visit.who, visit.action)
         faults = self.faults.struck(*key)
@@ -153,6 +162,7 @@ class Simulator:
             self.seen[*key, DROPPED] += 1
             await line.drop(drop)
             return
-        response = mount.respond(visit, faults, now=self._clock.time())
+        now = self._clock.time()
+        response = mount.sell(visit, faults, now=now) or mount.respond(visit, faults, now=now)
         self.seen[*key, response.status] += 1
         await line.answer(response, faults)
