@@ -10,6 +10,8 @@ from app.webhooks import WebhookDesk
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.credentials.state import CredentialState
+from integrations.drift import DriftStatus
+from integrations.endings import Ending
 from integrations.execution.fairness import Priority
 from integrations.execution.injection import Fault, Injection
 from integrations.execution.outcome import Origin, Outcome
@@ -60,6 +62,16 @@ class IntegrationState(Protocol):
     @property
     def line(self) -> LineStatus:
         """Its limits now."""
+        ...
+
+    @property
+    def endings(self) -> tuple[Ending, ...]:
+        """What its vendor is about to end."""
+        ...
+
+    @property
+    def drift(self) -> tuple[DriftStatus, ...]:
+        """Where answers no longer fit the vendor's contract."""
         ...
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 from integrations.connection import Labels
 from integrations.credentials.state import CredentialState
+from integrations.drift import DriftStatus
+from integrations.endings import Ending
 from integrations.execution.injection import LONGEST, MOST_FAULTS, Fault, Injection
 from integrations.execution.outcome import Effect
 from integrations.execution.status import BreakerStatus, LineStatus
@@ -86,11 +88,15 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntegrationDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """An integration, how it is, what it can do and under which limits its calls run now."""
+    """An integration, how it is, what it can do and under which limits its calls run now. `endings` are what
+    its vendor is about to end, `drift` is where answers no longer fit the vendor's contract.
+    """
 
     integration: IntegrationSummary
     actions: tuple[ActionSummary, ...]
     line: LineStatus
+    endings: tuple[Ending, ...] = ()
+    drift: tuple[DriftStatus, ...] = ()
 
 
 class IntegrationStatusBody(msgspec.Struct, frozen=True, kw_only=True):

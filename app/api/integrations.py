@@ -116,10 +116,13 @@ def list_integrations(
 def get_integration(parts: GivenParts, integration_id: FromPath[str]) -> IntegrationDetail:
     """Its health, what it can do, and its limits now."""
     integration = find(parts, integration_id)
+    state = parts.framework.get_integration_status(integration_id)
     return IntegrationDetail(
         integration=summarize(parts, integration),
         actions=summarize_actions(integration.manifest),
-        line=parts.framework.get_integration_status(integration_id).line,
+        line=state.line,
+        endings=state.endings,
+        drift=state.drift,
     )
 
 

@@ -13,6 +13,7 @@ from app.web.words import (
     ORDER,
     breaker_words,
     calls_words,
+    exact,
     injection_words,
     number,
     pause_words,
@@ -103,6 +104,19 @@ def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
     session.console.print(rows)
     session.console.print()
     session.console.print(_limits(session, detail, now))
+    for note in _remarks(detail):
+        session.console.print(Text(note))
+
+
+def _remarks(detail: IntegrationDetail) -> Iterator[str]:
+    """What the vendor is about to end, and where its answers no longer fit its contract."""
+    for one in detail.endings:
+        what = one.action or "the API as a whole"
+        day = f" ends on {exact(one.at)}" if one.at is not None else " is to end"
+        yield f"! {what}{day}: {one.what}" + (f" ({one.url})" if one.url else "")
+    for drift in detail.drift:
+        place = drift.pointer or "its root"
+        yield f"! answers of {drift.action} drifted at {place}: {drift.found} in place of {drift.expected}"
 
 
 def _limits(session: Session, detail: IntegrationDetail, now: float) -> object:

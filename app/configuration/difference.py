@@ -10,7 +10,18 @@ from integrations.connection import CheckPolicy, Connection, Labels, NetworkPoli
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
 
-OUTSIDE = ("listen", "state_dir", "log", "network", "tokens", "metrics", "analytics", "storage", "faults")
+OUTSIDE = (
+    "listen",
+    "state_dir",
+    "log",
+    "network",
+    "tokens",
+    "metrics",
+    "analytics",
+    "storage",
+    "faults",
+    "status_pages",
+)
 """What the file holds beside integrations and their defaults."""
 
 FIXED = ("listen", "state_dir", "storage", "analytics", "log.format")

@@ -15,6 +15,8 @@ from exporters.analytics.parameters import InvalidParams, Parameter
 from exporters.analytics.queries import NamedQuery
 from exporters.analytics.settings import UnknownQuery
 from integrations.connection import Connection, Labels
+from integrations.drift import DriftStatus
+from integrations.endings import Ending
 from integrations.errors import UnknownAction, UnknownIntegration
 from integrations.execution.fairness import Priority
 from integrations.execution.injection import Faults, Injector
@@ -52,6 +54,8 @@ class FaultyLine:
 
 class LineOnly(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
+    endings: tuple[Ending, ...] = ()
+    drift: tuple[DriftStatus, ...] = ()
 
 
 def manifest(vendor: str) -> Manifest:
