@@ -248,11 +248,6 @@ class ActionRun:
             integration.access.credential.apply(sent)
             return sent
 
-        def classify(reply: Reply) -> Verdict:
-            if order.trace is None and order.examination is None:
-                return order.judge(integration.reader.verdict(reply, action), reply)
-            return self._explain(reply, step)
-
         return Call(
             integration=integration.id,
             action=self._plan.name,
@@ -260,7 +255,7 @@ class ActionRun:
             effect=action.effect,
             idempotent=idempotent,
             prepare=prepare,
-            classify=classify,
+            classify=lambda reply: self._judge(reply, step),
             refresh=lambda: self._credentials.refresh(integration, used=used),
             bucket=action.bucket,
             cost=action.cost if order.cost is None else order.cost,
@@ -278,7 +273,7 @@ class ActionRun:
             trace=order.trace,
         )
 
-    def _explain(self, reply: Reply, step: str) -> Verdict:
+    def _judge(self, reply: Reply, step: str) -> Verdict:
         """The verdict on an answer, told to whoever asked how it came about."""
         order = self._order
         if order.examination is not None:

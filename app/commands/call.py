@@ -73,7 +73,7 @@ _CALL_OPTIONS: tuple[Callable[[F], F], ...] = (
 )
 
 
-def execute(session: Session, integration: str, action: str, given: Given, *, traced: bool = False) -> Reply:
+def execute(session: Session, *, integration: str, action: str, given: Given, traced: bool = False) -> Reply:
     """Ask the server to run an action."""
     body: dict[str, object] = {"params": _object(given["json_params"]) | pairs(given["params"])}
     body |= {key: given[key] for key in ("timeout", "idempotency_key") if given[key] is not None}
@@ -95,7 +95,7 @@ def execute(session: Session, integration: str, action: str, given: Given, *, tr
 def call(session: Session, *, integration: str, action: str, as_json: bool, **given: Unpack[Given]) -> None:
     """Call a third party: dialtone call github-prod issues.list owner=octo repo=hello limit:=5."""
     with session.waiting(f"Calling {integration} {action} …"):
-        reply = execute(session, integration, action, given)
+        reply = execute(session, integration=integration, action=action, given=given)
     refuse_failure(reply, as_json=as_json)
     outcome = session.read(reply, Outcome, as_json=as_json)
     if outcome is not None:

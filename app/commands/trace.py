@@ -37,7 +37,7 @@ def trace(session: Session, *, integration: str, action: str, as_json: bool, **g
     Times are milliseconds since the start. The call is a real one.
     """
     with session.waiting(f"Tracing {integration} {action} …"):
-        reply = execute(session, integration, action, given, traced=True)
+        reply = execute(session, integration=integration, action=action, given=given, traced=True)
     outcome = _outcome(reply)
     if outcome is not None and not as_json:
         show(session, outcome.trace or ())

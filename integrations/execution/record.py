@@ -79,7 +79,7 @@ def turn_away(
     breaker, state = route.breaker, route.breaker.state
     breaker.rejected += 1
     if call.trace is not None:
-        note_turned_away(call.trace, call, route, now)
+        note_turned_away(call.trace, call=call, route=route, now=now)
     digits = rng.getrandbits(192).to_bytes(24).hex()
     span_id, detail, retry_after = digits[:16], breaker.refusal, breaker.retry_after(now)
     record = replace(

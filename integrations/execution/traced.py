@@ -242,7 +242,7 @@ def note_retry(run: Run, why_not: str, pause: float) -> None:
     run.note(Stage.RETRY, "tries again", detail, waited=pause)
 
 
-def note_turned_away(trace: Trace, call: Call, route: Route, now: float) -> None:
+def note_turned_away(trace: Trace, *, call: Call, route: Route, now: float) -> None:
     """Tell of a call that an open circuit refused before anything else was done for it."""
     breaker = route.breaker
     trace.note(Stage.BREAKER, breaker.state.value, told_breaker(breaker, call.capability), step=call.step)

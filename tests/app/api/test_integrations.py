@@ -100,6 +100,7 @@ def test_an_action_is_executed_with_all_that_the_client_said(client, dialtone):
             "idempotency_key": "order-1",
             "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
             "sampled": True,
+            "priority": None,
         }
     ]
 
