@@ -131,6 +131,9 @@ class _Check:
         for index, place in enumerate(errors.retry_after):
             self._tried(("errors", "retry_after", index), pointers.parse, place.pointer)
             self._one_of(("errors", "retry_after", index), header=place.header, pointer=place.pointer)
+            if place.header.lower() == "retry-after" and not place.unit.startswith("seconds"):
+                expected = "seconds or seconds_or_date (RFC 9110, 10.2.3)"
+                self._add(("errors", "retry_after", index, "unit"), repr(place.unit), expected)
         for index, quota in enumerate(self._manifest.quota):
             self._quota(("quota", index), quota)
 

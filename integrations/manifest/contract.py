@@ -199,6 +199,7 @@ def _action(manifest: Manifest, action: Action, lock: Lock) -> Iterator[str]:
         yield f"{action.operation} is of no file that the lock names; run `make contracts`"
     yield from _request(action, fact)
     yield from _inputs(action, fact)
+    yield from _returned(action, fact)
     yield from _security(manifest.auth, fact)
 
 
@@ -229,6 +230,18 @@ def _inputs(action: Action, fact: Operation) -> Iterator[str]:
         yield from (
             f"input {name} {text}" for text in _mapped(declared, known, operation=action.operation, wire=wire)
         )
+
+
+def _returned(action: Action, fact: Operation) -> Iterator[str]:
+    """What is returned must stand where the lock's shape of the answer has it."""
+    shape: Shape | str | None = fact.answer
+    for token in pointers.parse(action.items or action.output):
+        if not isinstance(shape, Shape) or "array" in shape.types or not shape.fields:
+            return
+        if token not in shape.fields:
+            yield f"returns {action.items or action.output}, {action.operation} answers no {token}"
+            return
+        shape = shape.fields[token]
 
 
 def _mapped(declared: Input, known: Parameter, *, operation: str, wire: str) -> Iterator[str]:

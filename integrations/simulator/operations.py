@@ -9,7 +9,7 @@ import msgspec
 from integrations.manifest.schema import Action, Manifest
 from integrations.simulator.messages import Request
 
-_PLACEHOLDER = re.compile(r"(\{\w+(?:\|\w+)?\})")
+_PLACEHOLDER = re.compile(r"(\{[\w.]+(?:\|\w+)?\})")
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,8 +86,10 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 def _group(placeholder: str) -> str:
     name, _, function = placeholder.strip("{}").partition("|")
-    # The slashes of a value that went through `segments` are meant.
-    return f"(?P<{name}>.+)" if function == "segments" else f"(?P<{name}>[^/]+)"
+    # A config value or a secret is no value of the request's own.
+    group = "" if "." in name else f"?P<{name}>"
+    # The slashes of a value that went through `segments` or `jobs` are meant.
+    return f"({group}.+)" if function in ("segments", "jobs") else f"({group}[^/]+)"
 
 
 def _document_matches(action: Action, request: Request) -> bool:

@@ -62,6 +62,14 @@ def main() -> int:
     else:
         folder = ContractsFolder(path)
         problems = [problem for vendor in catalog.vendors() for problem in rebuild(vendor, catalog, folder)]
+        from tests.contract.mutations import report, tally
+
+        found = []
+        for vendor in catalog.vendors():
+            described = descriptions(catalog.manifest(vendor), folder)
+            found += tally(vendor, most=1_000, described=described) if described else []
+        for line in report(found):
+            click.echo(line)
     for problem in problems:
         click.echo(f"  {problem}", err=True)
     return int(bool(problems))

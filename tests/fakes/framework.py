@@ -1,5 +1,6 @@
 """A framework with the real catalogue and executor over a transport that a function answers for."""
 
+import datetime as dt
 from collections.abc import Callable
 
 import httpx
@@ -12,6 +13,7 @@ from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Manifest
 from tests.fakes.clock import FakeClock
 from tests.fakes.signals import RecordingSubscriber
+from tests.fakes.tokens import certificate, pem, rsa_key
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -54,11 +56,13 @@ def framework_for(
 def connection_for(
     manifest: Manifest, *, auth: str = "", config: dict[str, object] | None = None
 ) -> Connection:
-    """A connection that fits the manifest, by its examples; every secret holds SECRET."""
+    """A connection that fits the manifest, by its examples; every secret holds SECRET, but for keys and
+    certificates, which are real ones.
+    """
     auth = auth or next(iter(manifest.auth))
     given = {name: field.example for name, field in manifest.config.items() if field.required}
     secrets = {
-        name: Secret(next(iter(field.prefix), "") + SECRET)
+        name: Secret(_secret(manifest, auth, name, next(iter(field.prefix), "")))
         for name, field in manifest.auth[auth].secrets.items()
     }
     if manifest.webhooks is not None and manifest.webhooks.verify.secret:
@@ -70,3 +74,15 @@ def connection_for(
         config={**given, **(config or {})},
         secrets=secrets,
     )
+
+
+def _secret(manifest: Manifest, auth: str, name: str, prefix: str) -> str:
+    field, kind = f"{{secret.{name}}}", manifest.auth[auth]
+    if field in (getattr(kind, "private_key", ""), getattr(kind, "key", "")):
+        return pem(rsa_key())
+    if field == getattr(kind, "certificate", ""):
+        return certificate(rsa_key(), ends=dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+    if any(field in action.base_url for action in manifest.actions.values()):
+        host = next(iter(manifest.host_suffixes), "hook.example").lstrip(".")
+        return f"https://{host}/hooks/{SECRET}?sig={SECRET}"
+    return prefix + SECRET

@@ -7,6 +7,7 @@ import msgspec
 from integrations.execution.outcome import FailureKind
 from integrations.manifest.contract import Lock
 from integrations.manifest.schema import Manifest
+from integrations.manifest.shape import Shape
 from integrations.simulator.accounts import Account, Quota, authenticate
 from integrations.simulator.checking import Problem
 from integrations.simulator.messages import Request, Response, json_response, text_response
@@ -128,9 +129,27 @@ class GenericVendor:
             return Response(status=204)
         if action.answer != "json":
             return text_response("simulated")
+        fact = self.lock.operations.get(action.operation)
+        if fact is not None and fact.answer is not None:
+            return json_response(sample(fact.answer))
         things = [{"id": number, "name": f"simulated {number}"} for number in range(1, 4)]
         data = _place(action.items, things, {}) if action.items else {"id": 1, "name": "simulated"}
         return json_response(data)
+
+
+_SAMPLES: Mapping[str, object] = {
+    "object": {}, "array": [], "string": "simulated", "integer": 1, "number": 1.5, "boolean": True,
+}  # fmt: skip
+
+
+def sample(shape: Shape | str) -> object:
+    """Return a value of a shape, with all fields it names; null only where nothing else is allowed."""
+    if isinstance(shape, str):
+        return _SAMPLES.get(shape.partition("|")[0])
+    if shape.fields or shape.required:
+        named = {name: sample(shape.fields.get(name, "string")) for name in (*shape.fields, *shape.required)}
+        return named if "array" not in shape.types else [named]
+    return [sample(shape.items)] if shape.items else sample(shape.types)
 
 
 def _place(pointer: str, value: object, onto: dict[str, object]) -> object:

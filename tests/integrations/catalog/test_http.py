@@ -107,7 +107,8 @@ async def test_throttling_and_a_refused_credential_keep_their_kind() -> None:
     refused, _ = await checked(httpx.Response(401), auth="bearer")
 
     assert (throttled.kind, throttled.retry_after) == (FailureKind.THROTTLED, 30.0)
-    assert (refused.kind, refused.detail) == (FailureKind.UNAUTHORIZED, "status was 401, wanted 2xx")
+    assert refused.kind is FailureKind.UNAUTHORIZED
+    assert refused.detail.startswith("status was 401, wanted 2xx")
 
 
 async def test_no_answer_is_no_expectation() -> None:

@@ -73,7 +73,8 @@ async def test_slack_names_the_scope_that_is_missing() -> None:
 
     outcome = await outcome_of("slack", "chat.postMessage", answer)
 
-    assert "it needs chat:write.customize; the credential has users:read" in outcome.detail
+    assert "it needs chat:write.customize" in outcome.detail
+    assert "the credential has users:read" in outcome.detail
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({"retry-after": "12"}, 12.0), ({}, 60.0)])
@@ -240,7 +241,8 @@ async def test_github_tells_which_scopes_the_token_has() -> None:
 
     outcome = await outcome_of("github", "repos.get", answer)
 
-    assert outcome.detail == "the vendor answered 403: Forbidden; it needs repo; the credential has gist"
+    assert outcome.detail.startswith("the vendor answered 403: Forbidden; it needs repo; ")
+    assert outcome.detail.endswith("the credential has gist")
 
 
 async def test_githubs_used_stands_in_for_what_remains() -> None:

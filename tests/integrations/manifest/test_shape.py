@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from integrations.manifest.shape import Drift, Shape, drift
+from integrations.simulator.vendors.generic import sample
+from tests.fakes.framework import CATALOG
 
 USER = Shape(
     types="object",
@@ -87,3 +89,21 @@ def _timed(shape: Shape, answer: object) -> float:
     started = time.perf_counter()
     drift(shape, answer)
     return time.perf_counter() - started
+
+
+def test_a_sample_of_a_shape_fits_it() -> None:
+    assert drift(PAGE, sample(PAGE)) is None
+    assert sample(PAGE) == {
+        "users": [{"id": 1, "name": "simulated", "score": 1.5, "a/b": "simulated"}],
+        "more": True,
+    }
+
+
+@pytest.mark.parametrize("vendor", CATALOG.vendors())
+def test_samples_of_all_locked_answers_fit_and_are_looked_at_quickly(vendor: str) -> None:
+    shapes = [fact.answer for fact in CATALOG.lock(vendor).operations.values() if fact.answer is not None]
+
+    for shape in shapes:
+        answer = sample(shape)
+        assert drift(shape, answer) is None
+        assert min(_timed(shape, answer) for _ in range(20)) < 100e-6

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 
 from tests.contract import openapi
-from tests.contract.folder import ContractsFolder, _parse, contracts_folder
+from tests.contract.folder import ContractsFolder, contracts_folder
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.simulated import CATALOG, WAYS, World
 
@@ -46,7 +46,7 @@ class Answers:
     def __init__(self, vendor: str) -> None:
         assert FOLDER is not None
         contract = CATALOG.manifest(vendor).contracts[CONTRACTS[vendor]]
-        self._spec = _parse(ContractsFolder(FOLDER)._bytes(contract.source), contract.source)
+        self._spec = ContractsFolder(FOLDER).raw(contract)
         self._reader = openapi._Reader(self._spec, {})
         self._prefix = contract.prefix
         self._is_old = str(self._spec["openapi"]).startswith("3.0")
