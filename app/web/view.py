@@ -22,6 +22,8 @@ from app.web.words import (
     until,
 )
 from integrations.connection import Labels
+from integrations.drift import DriftStatus
+from integrations.endings import Ending
 from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
 from integrations.signals import BreakerState
 from monitors.report import IntegrationHealth, IntegrationMetrics
@@ -37,6 +39,8 @@ class Observed(NamedTuple):
     health: IntegrationHealth
     metrics: IntegrationMetrics
     line: LineStatus
+    endings: tuple[Ending, ...] = ()
+    drift: tuple[DriftStatus, ...] = ()
 
 
 class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +83,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
     checked_at: float | None
     next_check_at: float | None
+    endings: tuple[Ending, ...] = ()
+    drift: tuple[DriftStatus, ...] = ()
     fault: str = ""
 
     @property
@@ -116,11 +122,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def observe(parts: Parts, integration: Registered) -> Observed:
     """Look at one integration."""
     integration_id = integration.connection.id
+    state = parts.framework.get_integration_status(integration_id)
     return Observed(
         integration,
         parts.monitor.health(integration_id),
         parts.monitor.get_integration_metrics(integration_id),
-        parts.framework.get_integration_status(integration_id).line,
+        state.line,
+        state.endings,
+        state.drift,
     )
 
 
@@ -145,6 +154,8 @@ def card(seen: Observed, now: float) -> Card:
         line=seen.line,
         checked_at=max(checked, default=None),
         next_check_at=min(coming, default=None),
+        endings=seen.endings,
+        drift=seen.drift,
         fault=injection_words(seen.line.fault, now) if seen.line.fault else "",
     )
 

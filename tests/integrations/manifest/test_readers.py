@@ -22,16 +22,10 @@ WAITING = {
     "OAuth2Auth": {"grant", "token_url", "client_auth", "parameters", "audience", "early", "host_pointer"},
     "AppAuth": {"app_id", "installation_id", "private_key"},
     "ClientCertificateAuth": {"certificate", "key"},
-    # Read when vendors' status pages become evidence.
-    "StatusPage": {"kind", "components", "covers"},
-    "DeprecationHeader": {"header", "means"},
-    "Canary": {"capability", "given", "steps", "cleanup"},
-    "CanaryStep": {"action", "params", "take"},
-    "CanarySetting": {"title", "example"},
     # Read by `make contracts` alone.
     "Contract": {"prefix"},
     # Its presence is enough: it says which form of manifest this is.
-    "Manifest": {"manifest", "canaries", "deprecation_headers"},
+    "Manifest": {"manifest"},
 }
 
 PARTS = [
