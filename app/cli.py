@@ -18,6 +18,7 @@ from app.commands.trace import trace
 from app.commands.vendors import vendors
 from app.commands.verify import verify
 from app.commands.watch import watch
+from app.commands.webhooks import webhooks
 
 
 @click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,6 +57,7 @@ for command in (
     fault,
     credentials,
     reload,
+    webhooks,
     vendors,
     verify,
     new,

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import anyio
 
-from app.storage.webhook_reading import StoredWebhook, Wanted, WebhookReading
+from app.storage.stored_webhook import StoredWebhook, Wanted
+from app.storage.webhook_reading import WebhookReading
 from app.storage.webhooks import WebhookRows
 from integrations.clock import Clock
 from integrations.manifest.inbound_rules import KEPT_SECONDS

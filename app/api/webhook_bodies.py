@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from app.api.bodies import Reason
-from app.storage.webhook_reading import StoredWebhook
+from app.storage.stored_webhook import StoredWebhook
 
 Encoding = Literal["text", "base64"]
 

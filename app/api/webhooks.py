@@ -23,7 +23,7 @@ from app.api.webhook_bodies import (
     text_of,
 )
 from app.parts import Parts
-from app.storage.webhook_reading import Wanted
+from app.storage.stored_webhook import Wanted
 from app.webhooks import WebhookDesk
 from integrations.errors import UnknownIntegration
 from integrations.signals import OperatorAction

@@ -1,10 +1,11 @@
 """Reads what came in by webhook, puts deliveries back into the queue, and forgets the old ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
 
+from app.storage.stored_webhook import StoredWebhook, Wanted
 from app.storage.tables import webhook_delivery
 from app.storage.units import Units
 
@@ -15,41 +16,6 @@ CHUNK = 2_000
 
 MAX_READ = 8 << 20
 """Bytes of bodies that are read at once."""
-
-
-class StoredWebhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept of one inbound webhook. `state` is `none` for what was not taken, `kept` where nobody
-    handles it, `waiting`, `handled`, or `dead`; `due` is when it is handled (again), in UTC seconds; `error`
-    names what its handler raised last. `lag` is how many seconds after the vendor's own time it came.
-    """
-
-    id: int
-    at: float
-    integration: str
-    verdict: str
-    event_type: str = ""
-    webhook_id: str = ""
-    detail: str = ""
-    lag: float | None = None
-    state: str
-    attempts: int = 0
-    due: float | None = None
-    error: str = ""
-    body_bytes: int = 0
-    headers: Mapping[str, str] = {}
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which webhooks: those that fit all that is set; `since` is UTC seconds, `before`, `after` are ids."""
-
-    integration: str = ""
-    verdict: str = ""
-    event_type: str = ""
-    state: str = ""
-    since: float | None = None
-    before: int | None = None
-    after: int | None = None
-    limit: int = 100
 
 
 class WebhookReading:
