@@ -228,7 +228,7 @@ def certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, *, ends: dt
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(7)
-        .not_valid_before(ends - dt.timedelta(days=365))
+        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
         .not_valid_after(ends)
         .sign(key, hashes.SHA256())
     )

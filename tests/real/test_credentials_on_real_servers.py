@@ -57,7 +57,7 @@ SECRETS = {
     "key-es256": {"client_id": "key-es256", "private_key": pem(ec_key())},
 }
 NGINX = """
-daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log;
+daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log info;
 events {{}}
 http {{
   access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
@@ -210,7 +210,7 @@ async def test_a_client_certificate_is_shown_to_a_real_nginx(tmp_path: Path, *, 
             cold = await framework.run_check(check, timeout=5, cold=True)
 
     if is_shown:
-        assert (outcome.data, cold.ok) == ({"subject": "CN=dialtone client"}, True)
+        assert (outcome.data, cold.ok) == ({"subject": "CN=dialtone client"}, True), outcome
         assert cold.phases is not None
     else:
         assert (outcome.status, cold.status) == (400, 400)
