@@ -276,6 +276,8 @@ class ActionRun:
     def _judge(self, reply: Reply, step: str) -> Verdict:
         """The verdict on an answer, told to whoever asked how it came about."""
         order = self._order
+        if order.trace is None and order.examination is None:
+            return order.judge(self._integration.reader.verdict(reply, self._plan.action), reply)
         if order.examination is not None:
             order.examination.judging()
         verdict = order.judge(self._integration.reader.verdict(reply, self._plan.action), reply)
