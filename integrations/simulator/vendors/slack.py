@@ -159,7 +159,8 @@ def _history(exchange: Exchange) -> Response:
     if channel is None:
         return _no("channel_not_found")
     newest_first = list(reversed(exchange.account.kept(channel)))
-    return _page(exchange, "messages", newest_first, more={"pin_count": 0})
+    more = {"pin_count": 0, "channel_actions_count": 0, "channel_actions_ts": None}
+    return _page(exchange, "messages", newest_first, more=more)
 
 
 def _channels(exchange: Exchange) -> Response:
