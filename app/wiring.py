@@ -3,7 +3,7 @@ order.
 """
 
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
 from app.faults import FaultOrders
+from app.garbage import GarbageCollection
 from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
@@ -110,6 +111,7 @@ class Dialtone:
         self.analytics = self._analytics(settings)
         self.live = LiveView(clock=self.clock)
         self.loop_lag = LoopLag(clock=self.clock)
+        self.garbage = GarbageCollection(self.clock)
         self.supervisor = Supervisor(self.clock)
         self.tokens = TokenTable(settings.tokens, clock=self.clock)
         self.configured, self.reloader = self._configuration(settings, logs)
@@ -192,7 +194,7 @@ class Dialtone:
         configured = ConfiguredIntegrations(
             framework=self.framework,
             monitor=self.monitor,
-            forget=self.table.remove_integrations,
+            forget=self._forget,
             clock=self.clock,
         )
         reloader = Reloader(
@@ -207,6 +209,10 @@ class Dialtone:
             logs=logs,
         )
         return configured, reloader
+
+    def _forget(self, integrations: Collection[str]) -> None:
+        self.table.remove_integrations(integrations)
+        self.garbage.integrations_closed(len(integrations))
 
     def _parts(self) -> Parts:
         return Parts(
@@ -261,7 +267,7 @@ class Dialtone:
             self.webhooks,
             self.loop_lag,
         ):
-            self.table.add_source(source)
+            self.table.add_source(source, sliced=source in (self.executor, self.monitor))
 
     async def _start(self) -> None:
         with anyio.fail_after(START_SECONDS):
@@ -343,10 +349,12 @@ async def serve(
     logs.start()
     try:
         async with dialtone.running():
+            dialtone.garbage.start()
             server = HTTPServer(dialtone.app, sockets, on_stop=dialtone.live.close)
             heed = _signals(server, dialtone.reloader.reload_on_signal if reloads else None)
             await _serve_http(dialtone, server, ready=ready, companions=(*companions, heed))
     finally:
+        dialtone.garbage.stop()
         log.info("stopped")
         logs.stop()
 

@@ -99,5 +99,8 @@ class Series(Generic[Cell]):
 
 
 def writable(value: str) -> str:
-    """Return the label value as text that UTF-8 can carry: what is half a surrogate pair becomes `?`."""
-    return value.encode("utf-8", "replace").decode()
+    """Return the label value as text that UTF-8 can carry: what is half a surrogate pair becomes `?`.
+
+    A value that is fine is returned itself: a copy for each of ten thousand series would cost megabytes.
+    """
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()

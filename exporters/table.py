@@ -70,6 +70,7 @@ class MetricTable:
             if row.kind == "histogram"
         }
         self._sources: list[Sampled] = []
+        self._sliced: list[Sampled] = []
         self._refused: dict[str, int] = {}
         self._left_out: dict[str, int] = {}
         self._told: set[tuple[str, str]] = set()
@@ -93,10 +94,16 @@ class MetricTable:
         if handler is not None:
             handler(signal)
 
-    def add_source(self, source: Sampled) -> None:
-        """Ask this owner for its samples at each reading; adding it twice changes nothing."""
+    def add_source(self, source: Sampled, *, sliced: bool = False) -> None:
+        """Ask this owner for its samples at each reading; adding it twice changes nothing.
+
+        Between two samples of a `sliced` owner the loop may run, so that ten thousand integrations do not
+        hold it up; what the owner goes through must stand that.
+        """
         if source not in self._sources:
             self._sources.append(source)
+            if sliced:
+                self._sliced.append(source)
 
     def remove_integration(self, integration: str) -> None:
         """Drop what was counted for an integration that is gone."""
@@ -135,12 +142,11 @@ class MetricTable:
                 if reading is not None:
                     yield reading
 
-    def _ask(self, source: Sampled) -> list[Sample]:
+    def _ask(self, source: Sampled) -> Iterator[Sample]:
         try:
-            return list(source.samples())
+            yield from source.samples() if source in self._sliced else list(source.samples())
         except Exception as error:  # noqa: BLE001 - one broken owner must not cost the whole reading
             self._refuse("error", type(source).__qualname__, repr(error))
-            return []
 
     def _accept(self, sample: Sample, seen: dict[str, set[tuple[str, ...]]]) -> Reading | None:
         family = CATALOGUE.get(sample.metric)

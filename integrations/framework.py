@@ -99,6 +99,23 @@ class IntegrationFramework:
         Raises:
             ConfigurationError: naming key, what was found, what is expected, and the nearest valid word.
         """
+        integration = self.examine(connection)
+        endpoint = self.inbound.open(integration)
+        self._executor.open_line(integration.line)
+        self.credentials.adopt(integration)
+        self._keep_what_was_seen(integration)
+        self._answering.forget(connection.id)
+        self._leaving.pop(connection.id, None)
+        self._runs.setdefault(connection.id, _Runs())
+        self._integrations[connection.id] = integration
+        self.inbound.adopt(integration, endpoint)
+
+    def examine(self, connection: Connection) -> Integration:
+        """Hold a connection against its vendor's manifest, and open nothing.
+
+        Raises:
+            ConfigurationError: as `register_integration`.
+        """
         vendors = self._catalog.vendors()
         if connection.vendor not in vendors:
             raise ConfigurationError(
@@ -116,15 +133,7 @@ class IntegrationFramework:
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
         check_fallback(connection, manifest)
         check_canary(connection, manifest)
-        endpoint = self.inbound.open(integration)
-        self._executor.open_line(integration.line)
-        self.credentials.adopt(integration)
-        self._keep_what_was_seen(integration)
-        self._answering.forget(connection.id)
-        self._leaving.pop(connection.id, None)
-        self._runs.setdefault(connection.id, _Runs())
-        self._integrations[connection.id] = integration
-        self.inbound.adopt(integration, endpoint)
+        return integration
 
     async def unregister_integration(self, integration_id: str) -> None:
         """Forget an integration at once, and close it once its runs have ended.

@@ -147,7 +147,8 @@ class IntegrationMonitor:
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
         self._scheduler.add(
             connection.id,
-            vendor=connection.vendor,
+            # The limit is for one other end: a thousand sites of vendor `http` share none.
+            vendor=f"{connection.vendor} {vendor}",
             interval=connection.check.interval,
             retry_interval=connection.check.retry_interval,
         )

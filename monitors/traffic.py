@@ -6,7 +6,7 @@ is at most 5 % off. Minutes that are over are packed. The bound an integration: 
 """
 
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
 from math import ceil, log
@@ -55,7 +55,7 @@ class Traffic:
     """
 
     def __init__(self) -> None:
-        self._minutes: deque[_Minute] = deque(maxlen=MINUTES)
+        self._minutes: list[_Minute] = []
         self._newest = _Minute(-1)
 
     def record(self, call: CallRecord) -> None:
@@ -105,6 +105,7 @@ class Traffic:
             self._newest.pack()
         self._newest = _Minute(number)
         self._minutes.append(self._newest)
+        del self._minutes[:-MINUTES]
         return self._newest
 
 

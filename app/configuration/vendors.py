@@ -11,7 +11,7 @@ from integrations.manifest.loading import Catalog
 
 
 def rules_of(catalog: Catalog) -> Callable[[Connection], Iterable[ConfigurationError]]:
-    """Return what holds a connection against its vendor's manifest, by registering it where nothing runs."""
+    """Return what holds a connection against its vendor's manifest, by a framework that opens nothing."""
     clock = SystemClock()
     framework = IntegrationFramework(
         executor=Executor(clock=clock, publish=_ignore), catalog=catalog, clock=clock, publish=_ignore
@@ -19,7 +19,7 @@ def rules_of(catalog: Catalog) -> Callable[[Connection], Iterable[ConfigurationE
 
     def errors(connection: Connection) -> Iterable[ConfigurationError]:
         try:
-            framework.register_integration(connection)
+            framework.examine(connection)
         except ConfigurationError as error:
             return (error,)
         except (OSError, ValueError):

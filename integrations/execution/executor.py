@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterable
 from functools import partial
 
+import anyio.lowlevel
 import httpx
 
 from integrations.clock import Clock
@@ -25,7 +26,7 @@ from integrations.execution.run import Run
 from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
 from integrations.execution.trace import Stage
 from integrations.execution.traced import TracedRun, note_retry
-from integrations.execution.transport import HTTPTransport
+from integrations.execution.transport import HTTPTransport, close_all
 from integrations.samples import Sample
 from integrations.signals import BreakerState, Signal
 
@@ -35,6 +36,8 @@ _SAVE_EVERY = 0.5
 _DRAIN = 10.0
 _LAST_CALLS = 2.0
 _STEP = 0.01
+_AT_ONCE = 1_000
+"""Lines that are looked after between two turns of the loop."""
 _CHECK = Origin.CHECK
 _ONE_ATTEMPT = frozenset({Origin.DELIVERY, Origin.EXPORT})
 
@@ -266,7 +269,7 @@ class Executor:
 
     def samples(self) -> Iterable[Sample]:
         """Gauges of all lines."""
-        for line in self._lines.values():
+        for line in tuple(self._lines.values()):
             yield from line.samples()
         yield Sample("dialtone_execution_save_errors_total", (), self._save_errors)
 
@@ -276,8 +279,10 @@ class Executor:
         """Save changed lines within a second and let held states expire, until cancelled."""
         while True:
             await self._clock.sleep(_SAVE_EVERY)
-            for line in self._lines.values():
+            for place, line in enumerate(tuple(self._lines.values())):
                 line.tick()
+                if place % _AT_ONCE == _AT_ONCE - 1:
+                    await anyio.lowlevel.checkpoint()
             await self._close_retired()
             try:
                 await self._save()
@@ -292,10 +297,7 @@ class Executor:
         try:
             await self._save()
         finally:
-            for line in lines:
-                await line.transport.aclose()
-            for transport in self._retired:
-                await transport.aclose()
+            await close_all([*(line.transport for line in lines), *self._retired])
             self._retired.clear()
 
     async def _save(self) -> None:

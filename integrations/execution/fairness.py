@@ -8,7 +8,6 @@ one caller do not stand before the first of another. Within a caller it is first
 
 from collections import deque
 from enum import IntEnum
-from itertools import count
 
 import anyio
 
@@ -76,6 +75,8 @@ class _Queue:
 class _Rank:
     """All who wait with one priority. `passed` counts what others were given since it was last served."""
 
+    __slots__ = ("_queues", "_time", "cost", "passed", "size")
+
     def __init__(self) -> None:
         self.size = 0
         self.cost = 0.0
@@ -135,13 +136,15 @@ class _Rank:
 
 
 class FairLine:
-    """A line of at most `bound` turns."""
+    """A line of at most `bound` turns. Most never hold one: what a turn needs is made with the first."""
+
+    __slots__ = ("_made", "_numbers", "bound", "size")
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.size = 0
-        self._ranks = tuple(_Rank() for _ in Priority)
-        self._numbers = count()
+        self._made: tuple[_Rank, ...] = ()
+        self._numbers = 0
 
     def head(self) -> Turn | None:
         """Who is next."""
@@ -162,7 +165,8 @@ class FairLine:
                 return False
             self.leave(excess)
             excess.rouse()
-        turn.number = next(self._numbers)
+        turn.number = self._numbers
+        self._numbers += 1
         turn.is_waiting = True
         self._ranks[turn.priority].push(turn)
         self.size += 1
@@ -193,6 +197,11 @@ class FairLine:
         before = self._ranks[turn.priority].before(turn)
         higher = sum(rank.cost for rank in self._ranks[: turn.priority])
         return before + min(higher, PATIENCE * (before + turn.cost))
+
+    @property
+    def _ranks(self) -> tuple[_Rank, ...]:
+        self._made = self._made or tuple(_Rank() for _ in Priority)
+        return self._made
 
     def _excess(self, turn: Turn) -> Turn | None:
         """Who must go for a newcomer: of a lower priority, never its last one; of its own, who has more.

@@ -20,7 +20,7 @@ from integrations.execution.injection import Injection, Injector, fault_samples
 from integrations.execution.outcome import FailureKind, RejectReason
 from integrations.execution.quota import Allowance, Part, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
-from integrations.execution.status import LineStatus, SavedLine
+from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus, SavedLine
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
@@ -29,6 +29,7 @@ from integrations.signals import BreakerState, BreakerTransition, CallRecord, Qu
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
 _SAMPLE_EVERY = 10.0
+_STATES = tuple((state, state.value) for state in BreakerState)
 
 SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
@@ -174,8 +175,9 @@ class Line:
 
     def tick(self) -> None:
         """Let end what has an end, also when no call comes by."""
+        now = self.now()
         for breaker in self._breakers.values():
-            breaker.tick(self.now())
+            breaker.tick(now)
         if self.fault is None:
             self.injector = None
 
@@ -255,16 +257,18 @@ class Line:
     def samples(self) -> Iterable[Sample]:
         """Gauges of this integration."""
         name = self.spec.integration
-        status = self.status()
-        yield Sample("dialtone_calls_in_flight", (name,), status.in_flight)
-        yield Sample("dialtone_calls_waiting", (name,), status.waiting)
-        yield Sample("dialtone_concurrency_limit", (name,), status.concurrency)
-        yield Sample("dialtone_retry_budget_tokens", (name,), status.retry_tokens)
-        yield Sample("dialtone_pool_orphans", (name,), self.transport.orphans)
-        yield Sample("dialtone_executor_errors_total", (name,), self.errors)
-        yield from _breaker_samples(name, status)
-        yield from _quota_samples(name, status)
-        yield from fault_samples(name, is_on=status.fault is not None, strikes=self.strikes)
+        only = (name,)
+        yield Sample("dialtone_calls_in_flight", only, self.in_flight)
+        yield Sample("dialtone_calls_waiting", only, self.waiting)
+        yield Sample("dialtone_concurrency_limit", only, self.slots.limit)
+        yield Sample("dialtone_retry_budget_tokens", only, self.budget.tokens)
+        yield Sample("dialtone_pool_orphans", only, self.transport.orphans)
+        yield Sample("dialtone_executor_errors_total", only, self.errors)
+        for capability, breaker in tuple(self._breakers.items()):
+            yield from _breaker_samples(name, breaker.status(capability))
+        for quota in tuple(self._quotas.values()):
+            yield from _quota_samples(name, quota.status(0))
+        yield from fault_samples(name, is_on=self.fault is not None, strikes=self.strikes)
 
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""
@@ -361,26 +365,24 @@ def _template(spec: LineSpec, call: Call) -> CallRecord:
     )
 
 
-def _breaker_samples(name: str, status: LineStatus) -> Iterable[Sample]:
-    for breaker in status.breakers:
-        labels = (name, breaker.capability)
-        for state in BreakerState:
-            yield Sample("dialtone_breaker_state", (*labels, state.value), float(breaker.state is state))
-        if breaker.failure_ratio is not None and breaker.slow_ratio is not None:
-            yield Sample("dialtone_breaker_failure_ratio", labels, breaker.failure_ratio)
-            yield Sample("dialtone_breaker_slow_ratio", labels, breaker.slow_ratio)
-        if breaker.open_until is not None:
-            yield Sample("dialtone_breaker_open_until_timestamp_seconds", labels, breaker.open_until)
+def _breaker_samples(name: str, breaker: BreakerStatus) -> Iterable[Sample]:
+    labels, current = (name, breaker.capability), breaker.state
+    for state, value in _STATES:
+        yield Sample("dialtone_breaker_state", (*labels, value), 1.0 if state is current else 0.0)
+    if breaker.failure_ratio is not None and breaker.slow_ratio is not None:
+        yield Sample("dialtone_breaker_failure_ratio", labels, breaker.failure_ratio)
+        yield Sample("dialtone_breaker_slow_ratio", labels, breaker.slow_ratio)
+    if breaker.open_until is not None:
+        yield Sample("dialtone_breaker_open_until_timestamp_seconds", labels, breaker.open_until)
 
 
-def _quota_samples(name: str, status: LineStatus) -> Iterable[Sample]:
-    for quota in status.quotas:
-        values = {
-            "dialtone_quota_limit": quota.limit,
-            "dialtone_quota_remaining": quota.remaining,
-            "dialtone_quota_reset_timestamp_seconds": quota.reset_at,
-            "dialtone_throttled_until_timestamp_seconds": quota.throttled_until,
-        }
-        for metric, value in values.items():
-            if value is not None:
-                yield Sample(metric, (name, quota.bucket), value)
+def _quota_samples(name: str, quota: QuotaStatus) -> Iterable[Sample]:
+    values = (
+        ("dialtone_quota_limit", quota.limit),
+        ("dialtone_quota_remaining", quota.remaining),
+        ("dialtone_quota_reset_timestamp_seconds", quota.reset_at),
+        ("dialtone_throttled_until_timestamp_seconds", quota.throttled_until),
+    )
+    for metric, value in values:
+        if value is not None:
+            yield Sample(metric, (name, quota.bucket), value)

@@ -232,6 +232,22 @@ class _Sends(Protocol):
         ...
 
 
+async def close_all(transports: Iterable[HTTPTransport]) -> None:
+    """Close them all; one that fails to close leaves no later one open.
+
+    Raises:
+        ExceptionGroup: with what went wrong.
+    """
+    errors: list[Exception] = []
+    for transport in transports:
+        try:
+            await transport.aclose()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others have to be closed too
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("connections did not close", errors)
+
+
 def _headers(response: httpx.Response) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers.raw:

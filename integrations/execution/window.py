@@ -9,14 +9,17 @@ _ENOUGH = 20.0
 
 
 class CallWindow:
-    """Counts of the last `seconds` seconds, in one-second buckets; adding and evicting are O(1)."""
+    """Counts of the last `seconds` seconds, in one-second buckets; adding and evicting are O(1).
+
+    The buckets are made with the first call: most integrations have only checks, which never come here.
+    """
 
     def __init__(self, seconds: int) -> None:
         self._size = seconds
         self._second = 0
-        self._calls = [0] * seconds
-        self._failures = [0] * seconds
-        self._slow = [0] * seconds
+        self._calls: list[int] = []
+        self._failures: list[int] = []
+        self._slow: list[int] = []
         self.calls = 0
         self.failures = 0
         self.slow = 0
@@ -27,6 +30,8 @@ class CallWindow:
         if second != self._second:
             self.move_to(second)
             second = self._second
+        if not self._calls:
+            self._calls, self._failures, self._slow = ([0] * self._size for _ in range(3))
         place = second % self._size
         self._calls[place] += 1
         self.calls += 1
@@ -39,8 +44,9 @@ class CallWindow:
 
     def move_to(self, second: int) -> None:
         """Evict what is too old at `second`; a time that goes back evicts nothing."""
-        for passed in range(self._second + 1, min(second, self._second + self._size) + 1):
-            self._evict(passed % self._size)
+        if self.calls:
+            for passed in range(self._second + 1, min(second, self._second + self._size) + 1):
+                self._evict(passed % self._size)
         self._second = max(second, self._second)
 
     def _evict(self, place: int) -> None:
@@ -59,14 +65,16 @@ class UsualDuration:
     """
 
     def __init__(self) -> None:
-        self._settled = [0.0] * _SIZE
-        self._ripening = [0] * _SIZE
-        self._fresh = [0] * _SIZE
+        self._settled: list[float] = []
+        self._ripening: list[int] = []
+        self._fresh: list[int] = []
         self._rotates_at = 0.0
         self.p95: float | None = None
 
     def add(self, now: float, seconds: float) -> bool:
         """Count one success that ended at `now` (monotonic seconds); return whether p95 may have changed."""
+        if not self._fresh:
+            self._settled, self._ripening, self._fresh = [0.0] * _SIZE, [0] * _SIZE, [0] * _SIZE
         fraction, exponent = frexp(seconds)
         self._fresh[_OFFSET + 4 * exponent + int(8 * fraction)] += 1
         if now < self._rotates_at:

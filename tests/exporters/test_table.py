@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporters.catalogue import CATALOGUE
-from exporters.series import OVERFLOW
+from exporters.series import OVERFLOW, writable
 from exporters.table import Buckets, MetricTable
 from integrations.execution.outcome import Attempt, FailureKind, Origin, Phases, RejectReason, Source
 from integrations.samples import Sample
@@ -291,6 +291,34 @@ def test_an_owner_that_raises_costs_nobody_else_a_sample() -> None:
         ("dialtone_analytics_up", (), 1),
         ("dialtone_samples_refused_total", ("error",), 1),
     ]
+
+
+class Stepwise:
+    """Tells how many of its samples were asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def samples(self) -> Iterable[Sample]:
+        for name in ("a", "b", "c"):
+            self.asked += 1
+            yield Sample("dialtone_queue_depth", (name,), 1)
+
+
+@pytest.mark.parametrize(("sliced", "asked"), [(True, 1), (False, 3)])
+def test_only_a_sliced_owner_is_asked_sample_by_sample(*, sliced: bool, asked: int) -> None:
+    table, owner = MetricTable(), Stepwise()
+    table.add_source(owner, sliced=sliced)
+    rows = table.read()
+    assert next(rows).labels == ("a",)
+    assert owner.asked == asked
+    assert len([row for row in rows if row.family.name == "dialtone_queue_depth"]) == 2
+
+
+def test_a_label_value_that_can_be_written_is_not_copied() -> None:
+    name = str(b"github", "ascii")
+    assert writable(name) is name
+    assert writable("caf\ud800") == "caf?"
 
 
 def test_a_hostile_label_value_cannot_grow_a_family_past_its_limit() -> None:

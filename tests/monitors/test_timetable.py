@@ -1,5 +1,7 @@
 """The timetable: slots, phases, skipped slots, vendors' places. Time is just a number here."""
 
+import gc
+
 import pytest
 
 from monitors.timetable import JITTER_MAX, Round, Timetable
@@ -147,6 +149,18 @@ def test_starts_and_skipped_slots_add_up_to_all_slots() -> None:
     assert pending <= 10 * 4
     # Ten integrations, a hundred slots each and a first round off the grid; those that wait have used a slot.
     assert len(line.starts) + line.table.waiting + line.table.skipped == pytest.approx(10 * 101, abs=10)
+
+
+def test_a_vendor_of_which_nothing_is_left_is_forgotten() -> None:
+    line = Timeline(spread=0.001)
+    line.add("wiki")
+    line.play(1.0, lasting=0.1)
+    assert len(line.table._vendors) == 1
+    line.starts.clear()
+    line.table.remove("wiki")
+    line.play(200.0)
+    gc.collect()
+    assert len(line.table._vendors) == 0
 
 
 def test_what_is_switched_off_does_not_start_and_frees_its_place_in_line() -> None:

@@ -4,6 +4,7 @@ import anyio
 import httpx
 import pytest
 
+from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import RejectReason
 from integrations.execution.policy import Policy, RetryPolicy
@@ -147,3 +148,25 @@ async def test_a_line_closes_alone_keeps_its_state_and_may_open_again(clock: Loo
         bench.executor.status("shop")
     bench.executor.open_line(bench.spec)
     assert bench.breaker().state is BreakerState.FORCED_OPEN
+
+
+class Stubborn(httpx.AsyncBaseTransport):
+    """Connections that do not close, or do."""
+
+    def __init__(self, *, closes: bool) -> None:
+        self.closes, self.asked = closes, 0
+
+    async def aclose(self) -> None:
+        self.asked += 1
+        if not self.closes:
+            raise OSError("it does not close")
+
+
+async def test_a_pool_that_fails_to_close_leaves_no_later_one_open(clock: LoopClock) -> None:
+    pools = {name: Stubborn(closes=name != "a") for name in ("a", "b", "c")}
+    executor = Executor(clock=clock, publish=lambda _: None, transport=lambda spec: pools[spec.integration])
+    for name in pools:
+        executor.open_line(line_spec(integration=name))
+    with pytest.raises(ExceptionGroup, match="did not close"):
+        await executor.aclose()
+    assert [pool.asked for pool in pools.values()] == [1, 1, 1]

@@ -1,0 +1,81 @@
+"""The tamed garbage collector: what is set aside, when, and that all is as before afterwards."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from app.garbage import CLOSED, LONG, THRESHOLDS, GarbageCollection
+from tests.fakes.clock import FakeClock
+
+
+class Ring:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def garbage(clock: FakeClock) -> Iterator[GarbageCollection]:
+    garbage = GarbageCollection(clock)
+    garbage.start()
+    yield garbage
+    garbage.stop()
+
+
+def collect_for(seconds: float, clock: FakeClock) -> None:
+    """A full collection that takes so long by the clock."""
+
+    def dawdle(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            clock.advance(seconds)
+
+    gc.callbacks.append(dawdle)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(dawdle)
+
+
+def test_what_is_there_at_the_start_is_set_aside(garbage: GarbageCollection) -> None:
+    assert garbage is not None
+    assert gc.get_freeze_count() > 1_000
+    assert gc.get_threshold() == THRESHOLDS
+
+
+@pytest.mark.parametrize(("seconds", "grows"), [(LONG / 2, False), (LONG * 2, True)])
+def test_what_survives_a_long_full_collection_is_set_aside_too(
+    garbage: GarbageCollection, clock: FakeClock, *, seconds: float, grows: bool
+) -> None:
+    kept = [Ring() for _ in range(5_000)]
+    before = gc.get_freeze_count()
+    collect_for(seconds, clock)
+    assert (gc.get_freeze_count() >= before + len(kept)) is grows
+
+
+@pytest.mark.parametrize(("closed", "freed"), [(CLOSED - 1, False), (CLOSED, True)])
+def test_rings_of_closed_integrations_are_freed_once_they_are_many(
+    garbage: GarbageCollection, clock: FakeClock, *, closed: int, freed: bool
+) -> None:
+    ring = Ring()
+    gone = weakref.ref(ring)
+    collect_for(LONG * 2, clock)
+    del ring
+    garbage.integrations_closed(closed)
+    gc.collect()
+    assert (gone() is None) is freed
+
+
+def test_stopping_leaves_the_collector_as_it_was(clock: FakeClock) -> None:
+    before = gc.get_threshold(), len(gc.callbacks)
+    garbage = GarbageCollection(clock)
+    garbage.stop()
+    garbage.start()
+    garbage.stop()
+    assert (gc.get_threshold(), len(gc.callbacks)) == before
+    assert gc.get_freeze_count() == 0
