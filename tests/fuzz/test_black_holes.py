@@ -175,10 +175,8 @@ async def measure(folder: Path) -> tuple[Measured, Measured]:
         gate.set()
         group.cancel_scope.cancel()
     swallowed = [one for one in signals.of(CheckResult) if not one.integration.startswith("well")]
-    assert {one.integration.split("-")[0] for one in swallowed if str(one.kind) == "timeout"} == {
-        "mute",
-        "full",
-    }
+    timeouts = {one.integration.split("-")[0] for one in swallowed if one.kind is FailureKind.TIMEOUT}
+    assert timeouts == {"mute", "full"}
     assert usual.failed == troubled.failed == 0
     assert len(troubled.lags) > WELL * 3
     return usual, troubled
