@@ -3,6 +3,7 @@
 import anyio
 import httpx
 import jwt
+import msgspec
 import pytest
 from anyio.abc import TaskGroup
 
@@ -489,3 +490,34 @@ async def test_nothing_bought_or_signed_is_shown() -> None:
     assert shown == "got *** and *** and *** by Basic *** from ***"
     assert "access-1" not in repr(integration.access.saved())
     assert "access-1" not in repr(integration.access.tokens and integration.access.tokens.token)
+
+
+async def test_no_signal_or_outcome_shows_what_was_bought_or_signed() -> None:
+    """The vendor quotes whatever it was sent, at the token endpoint and elsewhere."""
+    auth = {
+        "kind": "oauth2", "grant": "refresh_token", "token_url": f"{API}/oauth/token", "algorithm": "ES256",
+        "client_auth": "private_key_jwt",
+        "secrets": {name: {"title": name} for name in ("client_id", "refresh_token", "private_key")},
+    }  # fmt: skip
+    world = TokenWorld(TokenVendor(rotates=True), auth)
+    key = pem(ec_key())
+    world.open({"client_id": "client-9", "refresh_token": "first-refresh", "private_key": key})
+    outcomes = [await call(world)]
+    for status in (400, 401, 200, 503):
+        world.vendor.revoke()
+        await anyio.sleep(120)
+        sent = " ".join((*world.vendor.forms[-1].values(), *world.vendor.calls[-1].headers.values(), key))
+        said = {"error": "invalid_grant", "error_description": sent}
+        world.vendor.answer = httpx.Response(status, json=said)
+        outcomes.append(await call(world))
+
+    shown = b"".join(map(msgspec.json.encode, world.seen.signals)) + repr(outcomes).encode()
+    kept = repr((world.framework.integration("v").access.saved(), world.store.rows)).encode()
+
+    hidden = [
+        "access-1", "first-refresh", "refresh-0", *key.splitlines()[1:-1],
+        *(one["client_assertion"] for one in world.vendor.forms),
+    ]  # fmt: skip
+    assert outcomes[0].ok
+    assert not any(one.ok for one in outcomes[1:])
+    assert [one for one in hidden if one.encode() in shown + kept] == []
