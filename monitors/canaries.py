@@ -150,7 +150,7 @@ class CanaryWatch:
         if result.leftovers:
             log.warning("canary left something behind", integration=order.integration, count=result.leftovers)
         state = evidence_of(outcome)
-        self._publish(self._result(order, result, state, duration))
+        self._publish(self._result(order, result=result, state=state, duration=duration))
         verdict = self._verdicts(order.integration)
         if state is not None and verdict is not None:
             seen = Observation(
@@ -163,7 +163,7 @@ class CanaryWatch:
             verdict.observe(order.canary.capability, seen)
 
     def _result(
-        self, order: CanaryOrder, result: CanaryResult, state: Health | None, duration: float
+        self, order: CanaryOrder, *, result: CanaryResult, state: Health | None, duration: float
     ) -> CheckResult:
         outcome = result.outcome
         return CheckResult(

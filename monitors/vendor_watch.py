@@ -282,10 +282,10 @@ class VendorWatch:
             for integration in integrations:
                 self._hear(integration, word)
             if _is_change(before, said):
-                self._publish(self._notice(watched, before, said, integrations))
+                self._publish(self._notice(watched, before=before, said=said, integrations=integrations))
 
     def _notice(
-        self, watched: _Watched, before: Said, said: Said, integrations: tuple[str, ...]
+        self, watched: _Watched, *, before: Said, said: Said, integrations: tuple[str, ...]
     ) -> VendorNotice:
         since = [self._bad_since(one) for one in integrations]
         first = min((each for each in since if each is not None), default=None)
