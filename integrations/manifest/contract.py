@@ -227,9 +227,10 @@ def _inputs(action: Action, fact: Operation) -> Iterator[str]:
             if not _may_be_unknown(declared.place, fact):
                 yield f"input {name} goes to {declared.place} {wire}, which {action.operation} does not know"
             continue
-        yield from (
-            f"input {name} {text}" for text in _mapped(declared, known, operation=action.operation, wire=wire)
-        )
+        if wire in constants:
+            known = msgspec.structs.replace(known, required=False)
+        found = _mapped(declared, known, operation=action.operation, wire=wire)
+        yield from (f"input {name} {text}" for text in found)
 
 
 def _returned(action: Action, fact: Operation) -> Iterator[str]:

@@ -42,7 +42,7 @@ def asked(description: Description, action: Action, key: str) -> Asked:
             required=isinstance(one.type, graphql.NonNullTypeNode) and one.default_value is None,
             type=graphql.print_ast(one.type),
         )
-        for one in operation.variable_definitions
+        for one in (operation.variable_definitions or ())
     }
     data = _selected(schema, root, operation.selection_set)
     fact = Operation(
@@ -62,8 +62,8 @@ def problems(description: Description, action: Action, key: str, sent: dict[str,
     operation = _operation(schema, action, key)
     if sent.get("query") != action.graphql:
         return ["the document is not the one that was validated"]
-    found = graphql.get_variable_values(schema, operation.variable_definitions, sent["variables"])
-    names = {one.variable.name.value for one in operation.variable_definitions}
+    found = graphql.get_variable_values(schema, (operation.variable_definitions or ()), sent["variables"])
+    names = {one.variable.name.value for one in (operation.variable_definitions or ())}
     unknown = [f"variable {name} is unknown" for name in sent["variables"] if name not in names]
     return unknown + ([error.message for error in found] if isinstance(found, list) else [])
 
