@@ -90,12 +90,7 @@ class Dialtone:
             credentials=self.storage.credentials,
             webhooks=Persistence(self.storage.webhooks, self.storage.webhook_queue, self.storage.webhooks),
         )
-        self.webhooks = WebhookDesk(
-            self.framework.inbound,
-            rows=self.storage.webhooks,
-            reading=self.storage.webhook_reading,
-            clock=self.clock,
-        )
+        self.webhooks = self._webhook_desk()
         self.monitor = IntegrationMonitor(
             framework=self.framework,
             executor=self.executor,
@@ -178,6 +173,14 @@ class Dialtone:
     async def _run_canary(self, order: CanaryOrder) -> CanaryResult:
         run = partial(self.framework.execute_integration, order.integration, origin=Origin.CHECK)
         return await run_canary(order, partial(run, timeout=order.timeout))
+
+    def _webhook_desk(self) -> WebhookDesk:
+        return WebhookDesk(
+            self.framework.inbound,
+            rows=self.storage.webhooks,
+            reading=self.storage.webhook_reading,
+            clock=self.clock,
+        )
 
     def _analytics(self, settings: Settings) -> AnalyticsStore:
         return AnalyticsStore(

@@ -86,11 +86,12 @@ class Arrivals:
         except _RefusedError as error:
             self._turned_away[error.reason] += 1
             retry = {"retry-after": RETRY_SECONDS} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-            await _send(send, error.status, b"", retry)
+            await _send(send, status=error.status, body=b"", headers=retry)
             return
         if answer is not None:
             is_head = scope["method"] == "HEAD"
-            await _send(send, answer.status, b"" if is_head else answer.body.encode(), answer.headers)
+            body = b"" if is_head else answer.body.encode()
+            await _send(send, status=answer.status, body=body, headers=answer.headers)
 
     async def _take(
         self, scope: HTTPScope, receive: Receive, *, integration_id: str, key: str
@@ -179,7 +180,7 @@ def _url(scope: HTTPScope) -> str:
     return f"{scope['scheme']}://{host}{path}" + (f"?{query}" if query else "")
 
 
-async def _send(send: Send, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+async def _send(send: Send, *, status: int, body: bytes, headers: Mapping[str, str]) -> None:
     names = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     if body and not any(name == b"content-type" for name, _ in names):
         names.append((b"content-type", b"text/plain; charset=utf-8"))

@@ -155,7 +155,7 @@ class WebhookIntake:
             self._throttled[integration_id] = self._throttled.get(integration_id, 0) + 1
             headers = {"retry-after": str(max(1, round(wait)))}
             return WebhookAnswer(status=503, headers=headers, receipt=receipt)
-        return await self._accept(endpoint, payload, verdict, receipt)
+        return await self._accept(endpoint, payload, verdict=verdict, receipt=receipt)
 
     def news(self, integration_id: str) -> anyio.Event:
         """What is set once the integration's next new delivery is stored."""
@@ -170,7 +170,7 @@ class WebhookIntake:
             yield Sample("dialtone_webhooks_throttled_total", (integration,), count)
 
     async def _accept(
-        self, endpoint: Endpoint, payload: InboundWebhook, verdict: Verdict, receipt: WebhookReceipt
+        self, endpoint: Endpoint, payload: InboundWebhook, *, verdict: Verdict, receipt: WebhookReceipt
     ) -> WebhookAnswer:
         integration = endpoint.integration
         missing = self._observed.missing(integration.id, verdict.sequence)

@@ -93,7 +93,7 @@ def prove_token(scheme: Verification, headers: Mapping[str, str], *, keys: KeySe
     if header.alg not in scheme.algorithms or header.crit:
         raise BadSignatureError("the token's algorithm is not one of those allowed")
     signed, _, signature = token.rpartition(".")
-    if not _fits(_key(keys, header), header.alg, signed.encode(), _decode(signature)):
+    if not _fits(_key(keys, header), header.alg, signed=signed.encode(), signature=_decode(signature)):
         raise BadSignatureError("the token's signature does not fit")
     _check(scheme, _claims(signed), now)
 
@@ -155,13 +155,13 @@ def _key(keys: KeySet | None, header: _Header) -> Key:
     return usable[0]
 
 
-def _fits(key: Key, algorithm: str, signed: bytes, signature: bytes) -> bool:
+def _fits(key: Key, algorithm: str, *, signed: bytes, signature: bytes) -> bool:
     try:
         match algorithm[:2], key.kty:
             case (("RS" | "PS"), "RSA"):
-                _rsa(key, algorithm, signed, signature)
+                _rsa(key, algorithm, signed=signed, signature=signature)
             case "ES", "EC":
-                _elliptic(key, algorithm, signed, signature)
+                _elliptic(key, algorithm, signed=signed, signature=signature)
             case "Ed", "OKP":
                 public = ed25519.Ed25519PublicKey.from_public_bytes(_decode(key.x))
                 public.verify(signature, signed)
@@ -172,7 +172,7 @@ def _fits(key: Key, algorithm: str, signed: bytes, signature: bytes) -> bool:
     return True
 
 
-def _rsa(key: Key, algorithm: str, signed: bytes, signature: bytes) -> None:
+def _rsa(key: Key, algorithm: str, *, signed: bytes, signature: bytes) -> None:
     public = rsa.RSAPublicNumbers(_number(key.e), _number(key.n)).public_key()
     if public.key_size < MIN_RSA_BITS:
         raise ValueError("the key is too short")
@@ -183,7 +183,7 @@ def _rsa(key: Key, algorithm: str, signed: bytes, signature: bytes) -> None:
         public.verify(signature, signed, padding.PKCS1v15(), digest)
 
 
-def _elliptic(key: Key, algorithm: str, signed: bytes, signature: bytes) -> None:
+def _elliptic(key: Key, algorithm: str, *, signed: bytes, signature: bytes) -> None:
     name, curve = _CURVES[algorithm]
     half = (curve().key_size + 7) // 8
     if key.crv != name or len(signature) != 2 * half:

@@ -67,7 +67,7 @@ def verify(
     if scheme.kind in UNSIGNED:
         prove_carried(scheme, view.headers, key=payload.key, secrets=keys)
         return Proof()
-    return _signed(scheme, payload, view, keys)
+    return _signed(scheme, payload, view=view, keys=keys)
 
 
 def _notified(scheme: Verification, payload: InboundWebhook, trusted: Trusted) -> Proof:
@@ -78,11 +78,13 @@ def _notified(scheme: Verification, payload: InboundWebhook, trusted: Trusted) -
     return Proof(message, sent_at)
 
 
-def _signed(scheme: Verification, payload: InboundWebhook, view: WebhookView, keys: Sequence[str]) -> Proof:
+def _signed(
+    scheme: Verification, payload: InboundWebhook, *, view: WebhookView, keys: Sequence[str]
+) -> Proof:
     if scheme.kind == "standard_webhooks":
         scheme = standard(scheme)
     given = header_of(view.headers, scheme.header)
-    timestamp = _timestamp(scheme, payload, view.headers, given)
+    timestamp = _timestamp(scheme, payload, headers=view.headers, given=given)
     message = signed_text(scheme, view.headers, payload.body, url=payload.url, timestamp=timestamp)
     prove_signed(scheme, message, given=given, keys=keys)
     if not timestamp:
@@ -92,7 +94,9 @@ def _signed(scheme: Verification, payload: InboundWebhook, view: WebhookView, ke
     return Proof(message, sent_at)
 
 
-def _timestamp(scheme: Verification, payload: InboundWebhook, headers: Mapping[str, str], given: str) -> str:
+def _timestamp(
+    scheme: Verification, payload: InboundWebhook, *, headers: Mapping[str, str], given: str
+) -> str:
     """The signed timestamp: out of the body, or of a header and part of what is signed; empty without."""
     if scheme.timestamp_pointer:
         try:
