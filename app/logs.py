@@ -18,6 +18,7 @@ from integrations.signals import (
     ContractDrift,
     CredentialNotice,
     HealthChange,
+    Indicator,
     OperatorAction,
     Signal,
     VendorNotice,
@@ -144,7 +145,9 @@ class SignalLog:
                 level = "info" if signal.event in {"refreshed", "reread"} else "warning"
                 self._write("credential", signal, "event", "detail", level=level)
             case VendorNotice():
-                self._write("vendor says", signal, *_VENDORS_WORD)
+                is_well = signal.kind == "status" and signal.indicator is Indicator.OPERATIONAL
+                level = "info" if is_well else "warning"
+                self._write("vendor says", signal, *_VENDORS_WORD, level=level)
             case ContractDrift():
                 self._write("contract drift", signal, "action", "pointer", "expected", "found")
             case OperatorAction():
