@@ -17,9 +17,9 @@ from integrations.manifest.answers import AnswerReader
 from integrations.manifest.authentication import Auth, SecretField
 from integrations.manifest.evidence import HealthCheck
 from integrations.manifest.fields import read_fields
-from integrations.manifest.hosts import Origins
+from integrations.manifest.hosts import ForeignHostError, Origins
 from integrations.manifest.requests import RequestPlan
-from integrations.manifest.schema import Manifest
+from integrations.manifest.schema import Action, Manifest
 from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
 from integrations.remarks import Remarks
@@ -48,6 +48,7 @@ class Integration:
         self.certificate: Certificate | None = None
         _check_secrets(connection, manifest, self.auth)
         self.origins = self._origins()
+        self._check_addresses()
         self.access = Access(
             connection,
             manifest,
@@ -162,6 +163,25 @@ class Integration:
             raise ConfigurationError(
                 self.id, key="config or secrets", found="an address that is none", expected="https://host/…"
             ) from None
+
+    def _check_addresses(self) -> None:
+        """Refuse an address that is a secret and leads elsewhere; what is said never holds it."""
+        values = Values(self.config, clock=self.clock, secrets=self._secrets())
+        addresses = {action.base_url for action in self.manifest.actions.values() if self._fits(action)}
+        for address in sorted(one for one in addresses if "{secret." in one):
+            try:
+                self.origins.check(httpx.URL(Template(address).fill(values)))
+            except (httpx.InvalidURL, ForeignHostError):
+                allowed = (*self.manifest.hosts, *self.manifest.host_suffixes)
+                raise ConfigurationError(
+                    self.id,
+                    key=address.strip("{}").replace("secret.", "secrets."),
+                    found="an address that leads elsewhere, or is none",
+                    expected=f"an https address at {' or '.join(allowed)}",
+                ) from None
+
+    def _fits(self, action: Action) -> bool:
+        return not action.auth or self.auth_name in action.auth
 
     def _secrets(self) -> dict[str, Secret]:
         """The secrets of its authentication kind that are given."""

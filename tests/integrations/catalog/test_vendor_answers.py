@@ -13,6 +13,7 @@ from tests.fakes.framework import CATALOG, RecordingVendor, framework_for
 from tests.fakes.signals import RecordingSubscriber
 
 SECRETS = {"github": {"token": Secret("ghp_1")}, "slack": {"token": Secret("xoxb-1")}, "prometheus": {}}
+AUTH = {"github": "token"}
 CONFIG = {"prometheus": {"base_url": "http://prometheus.example:9090"}}
 UTC = 1_800_000_000
 
@@ -24,7 +25,12 @@ async def outcome_of(
     policy = Policy(retry=RetryPolicy(attempts=1))
     framework.register_integration(
         Connection(
-            id="it", vendor=vendor, secrets=SECRETS[vendor], config=CONFIG.get(vendor, {}), policy=policy
+            id="it",
+            vendor=vendor,
+            secrets=SECRETS[vendor],
+            auth=AUTH.get(vendor, ""),
+            config=CONFIG.get(vendor, {}),
+            policy=policy,
         )
     )
     params = params_of(CATALOG.manifest(vendor).actions[action], whole=False)
@@ -228,7 +234,9 @@ async def test_prometheus_returns_what_is_under_data() -> None:
 async def test_github_is_asked_in_its_own_media_type_and_version() -> None:
     vendor = RecordingVendor(httpx.Response(200, json={}))
     framework = framework_for(vendor)
-    framework.register_integration(Connection(id="it", vendor="github", secrets=SECRETS["github"]))
+    framework.register_integration(
+        Connection(id="it", vendor="github", auth="token", secrets=SECRETS["github"])
+    )
 
     await framework.execute_integration("it", "user.get", {})
 
@@ -303,7 +311,9 @@ async def test_pages_are_as_long_as_the_vendor_allows_or_advises(
     """GitHub gives at most 100 a page; Slack advises at most 200."""
     asked = RecordingVendor(httpx.Response(200, json={"ok": True}))
     framework = framework_for(asked)
-    framework.register_integration(Connection(id="it", vendor=vendor, secrets=SECRETS[vendor]))
+    framework.register_integration(
+        Connection(id="it", vendor=vendor, auth=AUTH.get(vendor, ""), secrets=SECRETS[vendor])
+    )
 
     await framework.execute_integration("it", action, {})
 
