@@ -125,15 +125,15 @@ def secrets_for(manifest: Manifest, name: str) -> dict[str, str]:
     keys and certificates where one is to sign or to be shown.
     """
     return {
-        key: _key_for(auth, key)
+        key: key_for(auth, key)
         or f"{field.prefix[0] if field.prefix else ''}simulated-{manifest.id}-{name}-{key}"
         for auth in manifest.auth.values()
         for key, field in auth.secrets.items()
     }
 
 
-def _key_for(auth: Auth, secret: str) -> str:
-    """The key or certificate that this secret must be; empty for one that may be any text."""
+def key_for(auth: Auth, secret: str) -> str:
+    """Return the key or certificate that this secret must be; empty for one that may be any text."""
     place = f"secret.{secret}"
     match auth:
         case OAuth2Auth() if place in Template(auth.private_key).names:
