@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import anyio
 
+from app.storage.storage import Storage
 from app.storage.stored_webhook import StoredWebhook, Wanted
-from app.storage.webhook_reading import WebhookReading
-from app.storage.webhooks import WebhookRows
 from integrations.clock import Clock
 from integrations.manifest.inbound_rules import KEPT_SECONDS
 from integrations.samples import Sample
@@ -27,14 +26,13 @@ class WebhookDesk:
         self,
         inbound: Inbound,
         *,
-        rows: WebhookRows,
-        reading: WebhookReading,
+        storage: Storage,
         clock: Clock,
         keep_bytes: int = KEEP_BYTES,
     ) -> None:
         self.inbound = inbound
-        self._rows = rows
-        self._reading = reading
+        self._rows = storage.webhooks
+        self._reading = storage.webhook_reading
         self._clock = clock
         self._keep_bytes = keep_bytes
         self._dropped_to = 0

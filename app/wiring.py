@@ -82,23 +82,9 @@ class Dialtone:
             clock=self.clock, publish=publish, store=self.storage.execution, transport=transport
         )
         self.catalog = Catalog.bundled()
-        self.framework = IntegrationFramework(
-            executor=self.executor,
-            catalog=self.catalog,
-            clock=self.clock,
-            publish=publish,
-            credentials=self.storage.credentials,
-            webhooks=Persistence(self.storage.webhooks, self.storage.webhook_queue, self.storage.webhooks),
-        )
-        self.webhooks = self._webhook_desk()
-        self.monitor = IntegrationMonitor(
-            framework=self.framework,
-            executor=self.executor,
-            clock=self.clock,
-            publish=publish,
-            store=self.storage.health,
-            faults=self.executor.faults,
-        )
+        self.framework = self._framework()
+        self.webhooks = WebhookDesk(self.framework.inbound, storage=self.storage, clock=self.clock)
+        self.monitor = self._monitor()
         self.vendor_watch = self._vendor_watch()
         self.canaries = self._canary_watch()
         self.table = MetricTable()
@@ -110,13 +96,7 @@ class Dialtone:
         self.supervisor = Supervisor(self.clock)
         self.tokens = TokenTable(settings.tokens, clock=self.clock)
         self.configured, self.reloader = self._configuration(settings, logs)
-        self.faults = FaultOrders(
-            faults=self.executor.faults,
-            operators=self.storage.operators,
-            clock=self.clock,
-            publish=publish,
-            is_allowed=lambda: self.settings.faults.allowed,
-        )
+        self.faults = self._fault_orders()
         self.app = create_app(self._parts(), tokens=self.tokens)
         self._join()
 
@@ -174,12 +154,33 @@ class Dialtone:
         run = partial(self.framework.execute_integration, order.integration, origin=Origin.CHECK)
         return await run_canary(order, partial(run, timeout=order.timeout))
 
-    def _webhook_desk(self) -> WebhookDesk:
-        return WebhookDesk(
-            self.framework.inbound,
-            rows=self.storage.webhooks,
-            reading=self.storage.webhook_reading,
+    def _framework(self) -> IntegrationFramework:
+        return IntegrationFramework(
+            executor=self.executor,
+            catalog=self.catalog,
             clock=self.clock,
+            publish=self.bus.publish,
+            credentials=self.storage.credentials,
+            webhooks=Persistence(self.storage.webhooks, self.storage.webhook_queue, self.storage.webhooks),
+        )
+
+    def _monitor(self) -> IntegrationMonitor:
+        return IntegrationMonitor(
+            framework=self.framework,
+            executor=self.executor,
+            clock=self.clock,
+            publish=self.bus.publish,
+            store=self.storage.health,
+            faults=self.executor.faults,
+        )
+
+    def _fault_orders(self) -> FaultOrders:
+        return FaultOrders(
+            faults=self.executor.faults,
+            operators=self.storage.operators,
+            clock=self.clock,
+            publish=self.bus.publish,
+            is_allowed=lambda: self.settings.faults.allowed,
         )
 
     def _analytics(self, settings: Settings) -> AnalyticsStore:

@@ -51,9 +51,7 @@ class WebhookServer:
             publish=self.seen,
             webhooks=Persistence(rows, self.storage.webhook_queue, rows),
         )
-        self.desk = WebhookDesk(
-            self.framework.inbound, rows=rows, reading=self.storage.webhook_reading, clock=clock
-        )
+        self.desk = WebhookDesk(self.framework.inbound, storage=self.storage, clock=clock)
         self.dialtone = FakeDialtone(clock=clock)
         parts = replace(self.dialtone.parts(tokens=TOKENS), webhooks=self.desk)
         self.app = create_app(parts, lifespan=[self._running])

@@ -165,9 +165,7 @@ def desk(storage: Storage, clock: FakeClock, *, keep_bytes: int = 1000) -> Webho
         publish=lambda _: None,
         find=lambda _: None,
     )
-    return WebhookDesk(
-        inbound, rows=storage.webhooks, reading=storage.webhook_reading, clock=clock, keep_bytes=keep_bytes
-    )
+    return WebhookDesk(inbound, storage=storage, clock=clock, keep_bytes=keep_bytes)
 
 
 async def test_old_deliveries_are_forgotten_but_not_those_that_wait(storage: Storage) -> None:
