@@ -32,6 +32,8 @@ class OperationChecker:
         self._operation = operation
         self._draft4 = description.draft4
         self._path, self._names = _pattern(prefix + operation.path)
+        # What stands in the prefix is config, such as the API's version: the operation does not describe it.
+        self._free = frozenset(_pattern(prefix)[1])
         self._schemas = {name: self._compiled(one.schema) for name, one in operation.parameters.items()}
         bodies = {"json": operation.body, **operation.others}
         self._bodies = {kind: self._compiled(body) for kind, body in bodies.items() if body is not None}
@@ -56,7 +58,8 @@ class OperationChecker:
             yield f"path {path} is not {self._operation.path}"
             return
         for name, text in zip(self._names, match.groups(), strict=True):
-            yield from self._value(name, [unquote(text)])
+            if name not in self._free:
+                yield from self._value(name, [unquote(text)])
 
     def _query(self, request: httpx.Request) -> Iterator[str]:
         sent = {name: request.url.params.get_list(name) for name in request.url.params}

@@ -93,6 +93,16 @@ def test_a_schema_that_does_not_compile_fails_loudly() -> None:
         OperationChecker(broken, Description({}, draft4=True))
 
 
+@pytest.mark.parametrize(("path", "fits"), [("/v1.41/x", True), ("/v1.41/y", False), ("/x", False)])
+def test_what_a_contracts_prefix_leaves_to_config_may_be_anything(path: str, *, fits: bool) -> None:
+    operation = DescribedOperation("GET", "/x", {}, None, False, (), ())
+    checker = OperationChecker(operation, Description({}, draft4=False), prefix="/v{api_version}")
+
+    problems = checker.problems(httpx.Request("GET", f"https://h{path}"), base="")
+
+    assert (problems == []) is fits
+
+
 def test_a_body_that_is_sent_as_a_text_of_json_is_compared_by_value() -> None:
     operation = DescribedOperation(
         "POST", "/x", {}, {"type": "object", "properties": {"a": {"type": "integer"}}}, True, (), ()
