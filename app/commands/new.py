@@ -43,7 +43,7 @@ def new() -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Where the folder goes (default: the catalogue of this installation).",
 )
-def integration(name: str, source: Path | None, operations: tuple[str, ...], into: Path | None) -> None:
+def integration(name: str, *, source: Path | None, operations: tuple[str, ...], into: Path | None) -> None:
     """Write the folder of a new vendor: manifest, lock and README that pass the contract suite."""
     if not _NAME.fullmatch(name):
         raise exits.CommandError(

@@ -115,10 +115,11 @@ def _all(spec: Spec) -> Iterator[Described]:
         for method in _METHODS:
             operation = _map(_map(item).get(method))
             if operation:
-                yield _described(spec, method.upper(), path, operation, _list(_map(item).get("parameters")))
+                shared = _list(_map(item).get("parameters"))
+                yield _described(spec, operation, method=method.upper(), path=path, shared=shared)
 
 
-def _described(spec: Spec, method: str, path: str, operation: Spec, shared: list[object]) -> Described:
+def _described(spec: Spec, operation: Spec, *, method: str, path: str, shared: list[object]) -> Described:
     listed = [_map(_resolved(spec, one)) for one in [*shared, *_list(operation.get("parameters"))]]
     fields = {str(one.get("name")): _parameter(spec, one) for one in listed if one.get("in") != "body"}
     bodies = [one for one in listed if one.get("in") == "body"]

@@ -33,7 +33,7 @@ def files(name: str, *, spec: Spec | None, wanted: tuple[str, ...], origin: Orig
     bearer = {"type": "http", "scheme": "bearer"}
     known = spec if spec is not None else {"components": {"securitySchemes": {"token": bearer}}}
     title = str(_at(known, "info", "title") or name.capitalize())
-    manifest = _manifest(name, title, chosen, known, origin)
+    manifest = _manifest(name, known, title=title, chosen=chosen, origin=origin)
     return {MANIFEST: _yaml(_HEAD, manifest), LOCK: _yaml(_LOCK_HEAD, _lock(chosen, origin)),
             README: _readme(title, manifest, chosen)}  # fmt: skip
 
@@ -45,7 +45,7 @@ _LOCK_HEAD = (
 
 
 def _manifest(
-    name: str, title: str, chosen: list[Described], spec: Spec, origin: Origin
+    name: str, spec: Spec, *, title: str, chosen: list[Described], origin: Origin
 ) -> dict[str, object]:
     address = described.server(spec)
     field: dict[str, object] = {"type": "url", "title": "where the API answers"}
