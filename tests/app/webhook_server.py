@@ -52,7 +52,7 @@ class WebhookServer:
             webhooks=Persistence(rows, self.storage.webhook_queue, rows),
         )
         self.desk = WebhookDesk(self.framework.inbound, storage=self.storage, clock=clock)
-        self.dialtone = FakeDialtone(clock=clock)
+        self.dialtone = FakeDialtone(clock=clock)  # type: ignore[arg-type]  # any clock will do
         parts = replace(self.dialtone.parts(tokens=TOKENS), webhooks=self.desk)
         self.app = create_app(parts, lifespan=[self._running])
         self.framework.register_integration(

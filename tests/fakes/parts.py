@@ -30,6 +30,7 @@ from monitors.report import CapabilityHealth, IntegrationHealth, IntegrationMetr
 from tests.fakes.clock import FakeClock
 from tests.fakes.debugging import DEBUGGED, TRACE
 from tests.fakes.signals import RecordingSubscriber
+from tests.fakes.webhooks import empty_desk
 
 VENDORS = {"github": "GitHub", "slack": "Slack", "prometheus": "Prometheus", "http": "HTTP"}
 
@@ -236,6 +237,7 @@ class FakeDialtone:
             tokens=tokens,
             public_metrics=lambda: public_metrics,
             faults=self.faults,
+            webhooks=empty_desk(self.clock),
         )
 
     # Framework
