@@ -87,7 +87,7 @@ def _oauth2(auth: OAuth2Auth, hosts: Iterable[str]) -> Iterator[Rule]:
         expected = "an address that begins with {config.x}, or whose host is one of `hosts`"
         yield ("token_url",), repr(auth.token_url), expected
     if not 10 <= auth.assertion_life <= 3540:
-        yield ("assertion_life",), f"{auth.assertion_life:g}", "10 to 3540 seconds: an hour at most from its beginning, a minute ago"
+        yield ("assertion_life",), f"{auth.assertion_life:g}", "10 to 3540 seconds"
     if min(auth.life, auth.early) < 0:
         yield ("early" if auth.early < 0 else "life",), "a time below 0", "seconds"
 
