@@ -127,6 +127,8 @@ class GenericVendor:
         action = exchange.operation.action
         if action.answer == "none":
             return Response(status=204)
+        if action.answer == "ndjson":
+            return text_response('{"id":1}\n{"id":2}\n', content_type="application/x-ndjson")
         if action.answer != "json":
             return text_response("simulated")
         fact = self.lock.operations.get(action.operation)
