@@ -34,6 +34,9 @@ VERDICTS = Literal[
 ]
 STATES = Literal["none", "kept", "waiting", "handled", "dead"]
 
+MAX_ID = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact."""
+
 _ONE = problems(400, 401, 403, 404, 422, 503)
 _FEW = problems(400, 401, 403, 422, 503)
 
@@ -64,7 +67,7 @@ OrderBody = Annotated[WebhookOrder, BodyKwarg(media_type=RequestEncodingType.JSO
 Limit = Annotated[int, QueryParameter(name="limit", description="At most so many.", ge=1, le=1000)]
 After = Annotated[
     int,
-    QueryParameter(name="after", description="Only ids above: the last answer's `next`.", ge=0, le=2**62),
+    QueryParameter(name="after", description="Only ids above: the last answer's `next`.", ge=0, le=MAX_ID),
 ]
 Wait = Annotated[
     float,
@@ -123,7 +126,7 @@ async def get_webhook(
     request: AnyRequest, *, parts: GivenParts, integration_id: FromPath[str], number: FromPath[int]
 ) -> WebhookDetail:
     """What is kept of it."""
-    found = await _desk(parts).webhook(integration_id, number) if number < 2**62 else None
+    found = await _desk(parts).webhook(integration_id, number) if number < MAX_ID else None
     if found is None:
         raise _no_such(integration_id, number)
     webhook, body = found
@@ -179,7 +182,7 @@ async def replay_webhook(
 ) -> Replayed:
     """Begin anew with its first attempt."""
     _require_handler(parts, integration_id)
-    replayed = await _desk(parts).replay(integration_id, [number]) if number < 2**62 else 0
+    replayed = await _desk(parts).replay(integration_id, [number]) if number < MAX_ID else 0
     if not replayed:
         raise _no_such(integration_id, number)
     await _record(
