@@ -69,7 +69,7 @@ class AnswerReader:
         """What the answer means for this action; a good answer that cannot be read is malformed."""
         numbered = enumerate(self._errors.rules)
         number, rule = next(((place, one) for place, one in numbered if holds(one.when, reply)), (0, None))
-        readings = tuple(self._readings(reply))
+        readings = tuple(self._readings(reply, action))
         code = self._word(reply, (rule.code if rule else "") or self._errors.code)
         kind = self._kind(rule, code, reply.status)
         if kind is None:
@@ -171,10 +171,11 @@ class AnswerReader:
             return ""
         return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
 
-    def _readings(self, reply: Reply) -> list[QuotaReading]:
-        return [reading for quota in self._quota if (reading := self._reading(quota, reply)) is not None]
+    def _readings(self, reply: Reply, action: Action) -> list[QuotaReading]:
+        found = (self._reading(quota, reply, action) for quota in self._quota)
+        return [reading for reading in found if reading is not None]
 
-    def _reading(self, quota: Quota, reply: Reply) -> QuotaReading | None:
+    def _reading(self, quota: Quota, reply: Reply, action: Action) -> QuotaReading | None:
         limit, remaining = _number(quota.limit, reply), _number(quota.remaining, reply)
         used = _number(quota.used, reply)
         if remaining is None and limit is not None and used is not None:
@@ -183,6 +184,8 @@ class AnswerReader:
             return None
         named = reply.headers.get(quota.bucket_header.lower(), "") if quota.bucket_header else ""
         bucket = named if named in quota.buckets else quota.bucket
+        if quota.by_action and action.bucket:
+            bucket = action.bucket
         reset_at = self._reset(quota.reset, reply)
         return QuotaReading(bucket=bucket, limit=limit, remaining=remaining, reset_at=reset_at)
 

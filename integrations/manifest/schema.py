@@ -81,7 +81,8 @@ class Quota(_Part, frozen=True, kw_only=True):
     name.
 
     The bucket's label is `bucket` unless the header's value is one of `buckets`: labels come from
-    configuration only.
+    configuration only. `by_action` says that the headers speak of the bucket that the action names, where it
+    names one (Discord's, whose own names are random).
     """
 
     bucket: str
@@ -91,6 +92,7 @@ class Quota(_Part, frozen=True, kw_only=True):
     reset: HeaderNumber | None = None
     bucket_header: str = ""
     buckets: tuple[str, ...] = ()
+    by_action: bool = False
 
 
 class Limit(_Part, frozen=True, kw_only=True):

@@ -161,7 +161,10 @@ def _carries(auth: Auth, request: Request, account: Account) -> bool:
     sent = request.headers.get("authorization", "")
     match auth:
         case NoAuth():
-            return True
+            # A secret that is part of the address is a credential as well.
+            return {_fill(f"{{secret.{name}}}", account) for name in auth.secrets} <= set(
+                request.path.split("/")
+            )
         case BearerAuth():
             return sent == f"{auth.scheme} {_fill(auth.token, account)}"
         case BasicAuth():

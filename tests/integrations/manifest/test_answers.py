@@ -207,6 +207,14 @@ def test_a_bucket_name_that_no_manifest_knows_becomes_no_label() -> None:
     assert reader(quota=(quota,)).verdict(reply(200, b="evil", left="1"), ACTION).readings[0].bucket == "core"
 
 
+@pytest.mark.parametrize(("named", "bucket"), [("messages", "messages"), ("", "other")])
+def test_headers_may_speak_of_the_bucket_that_the_action_names(named: str, bucket: str) -> None:
+    quota = Quota(bucket="other", by_action=True, remaining=HeaderNumber(header="left"))
+    action = msgspec.structs.replace(ACTION, bucket=named)
+
+    assert reader(quota=(quota,)).verdict(reply(200, left="1"), action).readings[0].bucket == bucket
+
+
 def test_a_good_answer_that_cannot_be_read_is_malformed() -> None:
     broken = Reply(status=200, headers={}, body=b"<html>")
     listed = msgspec.structs.replace(ACTION, items="/items")
