@@ -1,6 +1,6 @@
 """What a handler needs of its request: the parts, the caller, and the scope that its route asks for."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -34,10 +34,11 @@ _UNKNOWN_TOKEN = (
 CHALLENGE = 'Bearer realm="dialtone", Basic realm="dialtone", charset="UTF-8"'
 
 
-def requires(scope: Scope) -> Callable[[AnyConnection, BaseRouteHandler], None]:
+def requires(scope: Scope) -> Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]:
     """Return a guard that lets only callers with this scope, or a higher one, pass."""
 
-    def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
+    async def guard(connection: AnyConnection, _: BaseRouteHandler) -> None:
+        # Asynchronous though it waits for nothing: Litestar sends each other guard to a thread and back.
         require(connection.scope, scope)
 
     return guard

@@ -3,7 +3,18 @@
 import importlib
 import sys
 
-BENCHMARKS = ("executor", "answers", "metrics", "scheduler", "analytics", "storage", "live", "webhooks")
+BENCHMARKS = (
+    "executor",
+    "answers",
+    "metrics",
+    "scheduler",
+    "analytics",
+    "storage",
+    "live",
+    "webhooks",
+    "checks",
+    "actions",
+)
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 Each figure is µs of this thread's CPU per call: the median of many batches, the variants taking turns so that
 a busy machine hits all of them. "Pipeline" is all of `Executor.execute` around a transport that answers at
-once; building and reading real HTTP is left to the part in situ.
+once; building and reading real HTTP is left to the part in situ. Fairness and the adaptive limit (AIMD) are
+on in all rows, as by default; what sharing costs is measured by tests/bench/answers.py.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ import httpx
 from interlock import CircuitBreaker, Pipeline
 from tenacity import AsyncRetrying, stop_after_attempt
 
+from app.live.view import LiveView
 from exporters.analytics.store import AnalyticsStore
 from exporters.table import MetricTable
 from integrations.bus import SignalBus
@@ -65,6 +67,7 @@ class _AtOnce(HTTPTransport):
         timeout: float,  # noqa: ASYNC109 - as the real one
         max_body: int,
         certificate: bool = False,
+        heard: Callable[[int], None] | None = None,
     ) -> Reply:
         return REPLY
 
@@ -113,6 +116,13 @@ async def _nothing() -> Reply:
     return REPLY
 
 
+def _whole_bus() -> SignalBus:
+    """The same, and the live view."""
+    bus = _dialtones_own()
+    bus.subscribe("live", LiveView(clock=SystemClock()))
+    return bus
+
+
 def _dialtones_own() -> SignalBus:
     """A bus with all who hear of each call in Dialtone; rows stay in memory, so no disk is measured."""
     bus, clock = SignalBus(), SystemClock()
@@ -129,7 +139,7 @@ def _dialtones_own() -> SignalBus:
 def _ours() -> dict[str, Step]:
     quiet, heard = SignalBus(), SignalBus()
     heard.subscribe("nothing", _Nothing())
-    everyone = _executor(_dialtones_own())
+    everyone, whole = _executor(_dialtones_own()), _executor(_whole_bus())
     alone, subscribed, refusing = _executor(quiet), _executor(heard), _executor(quiet)
     refusing.force_open("bench", actor="bench", reason="bench")
     unlimited, limited = _call(deadline=math.inf, timeout=math.inf), _call()
@@ -138,6 +148,7 @@ def _ours() -> dict[str, Step]:
         "pipeline, a subscriber": lambda: subscribed.execute(unlimited),
         "pipeline, metrics+monitor+analytics": lambda: everyone.execute(unlimited),
         "pipeline with its deadline": lambda: alone.execute(limited),
+        "all of these and the live view": lambda: whole.execute(limited),
         "refusal, open circuit": lambda: refusing.execute(unlimited),
     }
 
