@@ -32,7 +32,8 @@ def results(tmp_path: Path) -> dict[str, Result]:
 
         def same(_: str) -> httpx.Client:
             # A command closes what it is given, and the application is to go on.
-            return httpx.Client(transport=client._transport, base_url=client.base_url, headers=client.headers)
+            through = httpx.MockTransport(client._transport.handle_request)
+            return httpx.Client(transport=through, base_url=client.base_url, headers=client.headers)
 
         return {
             name: CliRunner().invoke(main, ["webhooks", *arguments], obj=same)
