@@ -100,7 +100,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One integration: which vendor, with which settings and credentials, under which limits.
 
     `config` holds the values of the manifest's config fields (JSON values), `auth` names one of the
-    manifest's authentication kinds (empty: the only one, or none), `secrets` the values it asks for.
+    manifest's authentication kinds (empty: the one its secrets fit), `secrets` the values it asks for.
     `status_components` are the parts of the vendor it depends on, as its status page names them (empty: those
     of the manifest).
     """

@@ -190,12 +190,14 @@ class Integration:
 
 
 def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:
-    """The kind that the connection names; else the only one, else `none` where the vendor has it."""
+    """The kind that the connection names; else the only one, the one its secrets fit, or `none` where the
+    vendor has it.
+    """
     kinds = manifest.auth
-    name = connection.auth or (next(iter(kinds)) if len(kinds) == 1 else "none")
+    name = connection.auth or _fitting(connection, manifest)
     if name in kinds:
         return name, kinds[name]
-    found = repr(connection.auth) if connection.auth else "nothing"
+    found = repr(connection.auth) if connection.auth else "nothing, and secrets that fit no single one"
     raise ConfigurationError(
         connection.id,
         key="auth",
@@ -204,6 +206,21 @@ def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:
         valid=kinds,
         word=connection.auth,
     )
+
+
+def _fitting(connection: Connection, manifest: Manifest) -> str:
+    """The only kind there is, or the only one of which all required secrets are given and no other."""
+    kinds = manifest.auth
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    given = {name for name in connection.secrets if any(name in kind.secrets for kind in kinds.values())}
+    fitting = [
+        name
+        for name, kind in kinds.items()
+        if given <= kind.secrets.keys()
+        and all(each in given for each, field in kind.secrets.items() if field.required)
+    ]
+    return fitting[0] if len(fitting) == 1 else "none"
 
 
 def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:

@@ -392,6 +392,25 @@ def test_a_connection_that_does_not_fit_is_refused_with_the_reason(connection: C
     assert framework.integrations() == ()
 
 
+@pytest.mark.parametrize(
+    ("secrets", "kind"),
+    [((), "none"), (("token",), "bearer"), (("username", "password"), "basic")],
+    ids=["nothing", "a token", "a pair"],
+)
+def test_the_secrets_say_which_kind_is_meant(secrets: tuple[str, ...], kind: str) -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    connection = Connection(
+        id="p",
+        vendor="prometheus",
+        config={"base_url": "http://prometheus.example"},
+        secrets={name: Secret("x") for name in secrets},
+    )
+
+    framework.register_integration(connection)
+
+    assert framework.integration("p").auth_name == kind
+
+
 async def test_a_cursor_that_leads_to_itself_is_not_followed() -> None:
     page = {"ok": True, "channels": [{"id": "C1"}], "response_metadata": {"next_cursor": "same"}}
     vendor = RecordingVendor(httpx.Response(200, json=page))
