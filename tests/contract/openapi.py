@@ -72,11 +72,16 @@ class _Reader:
         for status, found in sorted(operation.get("responses", {}).items(), key=lambda item: str(item[0])):
             answer = self._resolved(found) if str(status)[0] in "2d" else {}
             if self._is_swagger and "schema" in answer:
-                return self.self_contained(answer["schema"])
+                return self.self_contained(self._listed(operation, answer["schema"]))
             for kind, media in answer.get("content", {}).items():
                 if _JSON.match(kind) and "schema" in media:
                     return self.self_contained(media["schema"])
         return None
+
+    def _listed(self, operation: dict, schema: Schema) -> Schema:
+        """The schema, or that of a list of it where the overlay says that the answer is one."""
+        is_list = operation.get("operationId") in self._overlay.get("lists", ())
+        return {"type": "array", "items": schema} if is_list else schema
 
     def _parameter(self, one: dict) -> DescribedParameter:
         if "content" in one:
