@@ -99,7 +99,7 @@ class IntegrationFramework:
         Raises:
             ConfigurationError: naming key, what was found, what is expected, and the nearest valid word.
         """
-        integration = self.examine(connection)
+        integration = self._integration(connection)
         endpoint = self.inbound.open(integration)
         self._executor.open_line(integration.line)
         self.credentials.adopt(integration)
@@ -110,12 +110,15 @@ class IntegrationFramework:
         self._integrations[connection.id] = integration
         self.inbound.adopt(integration, endpoint)
 
-    def examine(self, connection: Connection) -> Integration:
-        """Hold a connection against its vendor's manifest, and open nothing.
+    def examine(self, connection: Connection) -> None:
+        """Hold a connection against its vendor's manifest, and keep nothing.
 
         Raises:
             ConfigurationError: as `register_integration`.
         """
+        self.inbound.open(self._integration(connection))
+
+    def _integration(self, connection: Connection) -> Integration:
         vendors = self._catalog.vendors()
         if connection.vendor not in vendors:
             raise ConfigurationError(

@@ -586,3 +586,11 @@ async def test_a_cold_check_asks_for_a_connection_of_its_own(cold: bool) -> None
     await framework.run_check(framework.checks("github-prod")[0], timeout=2.5, cold=cold)
 
     assert [COLD in call.prepare().extensions for call in executor.calls] == [cold]
+
+
+def test_a_connection_that_is_examined_is_held_against_its_vendor_and_not_kept() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    framework.examine(Connection(id="fine", vendor="github", secrets={"token": Secret("ghp_abc")}))
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        framework.examine(Connection(id="wrong", vendor="github", secrets={"nonsense": Secret("a")}))
+    assert framework.integrations() == ()
