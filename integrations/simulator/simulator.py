@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+import msgspec
+
 from integrations.clock import Clock
 from integrations.manifest.contract import Lock
 from integrations.manifest.schema import Manifest
@@ -120,6 +122,18 @@ class Simulator:
             KeyError: for a vendor that the catalogue does not have.
         """
         return f"{origin.rstrip('/')}{self._mounts[vendor].path}"
+
+    def addresses(self, vendor: str, origin: str) -> dict[str, object]:
+        """Return the config of a connection by which all of a vendor's addresses are the simulator's: its
+        `base_url`, and every other address that the manifest has a default for, such as an intake's.
+
+        Raises:
+            KeyError: for a vendor that the catalogue does not have.
+        """
+        fields = self._mounts[vendor].vendor.manifest.config
+        given = (n for n, one in fields.items() if one.type == "url" and one.default is not msgspec.UNSET)
+        named = ["base_url"] if "base_url" in fields else []
+        return dict.fromkeys([*named, *given], self.base_url(vendor, origin))
 
     def overview(self) -> Mapping[str, object]:
         """Return the vendors, their mounts and accounts, and how many requests each has had."""

@@ -78,7 +78,7 @@ class World:
         wanted = way.manifest.auth[way.auth].secrets
         end = "x" if spoilt else ""
         base = self.simulator.base_url(way.vendor, ORIGIN)
-        config = {"base_url": base} if "base_url" in way.manifest.config else {"url": f"{base}/main/health"}
+        config = self.simulator.addresses(way.vendor, ORIGIN) or {"url": f"{base}/main/health"}
         self.framework.register_integration(
             Connection(
                 id=way.vendor,
