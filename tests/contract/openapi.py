@@ -48,6 +48,7 @@ class _Reader:
 
     def _operation(self, method: str, path: str, operation: dict, shared: list) -> DescribedOperation:
         listed = [self._resolved(one) for one in [*shared, *operation.get("parameters", [])]]
+        listed += self._overlay.get("add_parameters", {}).get(operation.get("operationId"), [])
         dropped = self._overlay.get("drop_parameters", {})
         listed = [one for one in listed if one["name"] not in dropped]
         parameters = {
@@ -68,7 +69,9 @@ class _Reader:
         )
 
     def _answer(self, operation: dict) -> Schema | None:
-        """The JSON of the first good answer that has one."""
+        """The JSON of the first good answer that has one, where the overlay leaves it to be relied on."""
+        if "drop_answers" in self._overlay:
+            return None
         for status, found in sorted(operation.get("responses", {}).items(), key=lambda item: str(item[0])):
             answer = self._resolved(found) if str(status)[0] in "2d" else {}
             if self._is_swagger and "schema" in answer:

@@ -1,0 +1,56 @@
+"""Starting a build: with parameters it is another address, and the answer names only where it waits."""
+
+import re
+from collections.abc import Mapping
+
+import httpx
+import msgspec
+
+from integrations.actions import ActionContext, CodeAction
+from integrations.execution.outcome import Outcome
+from integrations.manifest import inputs
+from integrations.manifest.requests import USER_AGENT
+from integrations.manifest.templates import FUNCTIONS
+
+_WAITING = re.compile(r"/queue/item/(\d+)/?$")
+
+
+class Start:
+    """Starts a build of a job, and says under which number it waits in the queue."""
+
+    step = "build"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        """Start it; the data are `location` and `queue`, which `queue.get` takes."""
+        answer = await context.send(self._request(context), idempotent=False)
+        outcome = context.finish(answer)
+        if not outcome.ok or answer.reply is None:
+            return outcome
+        location = answer.reply.headers.get("location", "")
+        waiting = _WAITING.search(location)
+        data = {"location": location or None, "queue": int(waiting[1]) if waiting else None}
+        return msgspec.structs.replace(outcome, data=data)
+
+    def _request(self, context: ActionContext) -> httpx.Request:
+        base = str(context.config["base_url"]).rstrip("/")
+        job = FUNCTIONS["jobs"](str(context.params["job"]))
+        return httpx.Request(
+            "POST",
+            f"{base}/job/{job}/{self.step}",
+            headers={"user-agent": USER_AGENT},
+            data=_form(context.params.get("parameters")),
+        )
+
+
+class StartWith(Start):
+    """Starts a build of a job that has parameters."""
+
+    step = "buildWithParameters"
+
+
+def _form(parameters: object) -> dict[str, str] | None:
+    pairs = parameters.items() if isinstance(parameters, dict) else ()
+    return {name: inputs.text(value) for name, value in pairs} or None
+
+
+ACTIONS: Mapping[str, type[CodeAction]] = {"builds.start": Start, "builds.start_with": StartWith}
