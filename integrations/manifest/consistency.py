@@ -1,7 +1,7 @@
 """What types alone cannot say of a manifest: that its names, templates, pointers and patterns agree."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from integrations.manifest import inputs, pointers
 from integrations.manifest.authentication_rules import authentication_problems, authentication_texts
 from integrations.manifest.canary_rules import canary_problems
+from integrations.manifest.constants import texts
 from integrations.manifest.fields import read_field
 from integrations.manifest.inbound_rules import inbound_problems, templates
 from integrations.manifest.patterns import compile_pattern
@@ -57,7 +58,7 @@ class _Check:
             expected = f"one of {', '.join(sorted(valid)) or 'none'}"
             self._add(path, repr(word), expected, near=nearest(word, valid))
 
-    def _one_of(self, path: Path, **places: str) -> None:
+    def _one_of(self, path: Path, /, **places: str) -> None:
         if sum(map(bool, places.values())) != 1:
             self._add(path, "", f"exactly one of {', '.join(places)} is to be set")
 
@@ -110,8 +111,8 @@ class _Check:
             for keys, text in authentication_texts(auth)
             for used in self._template((*path, *keys), text, secrets)
         }
-        addresses = (text for action in manifest.actions.values() for text in (action.base_url, action.path))
-        for secret in sorted(secrets - used - _secrets_in(addresses)):
+        requests = (text for action in manifest.actions.values() for text in _texts_of(action))
+        for secret in sorted(secrets - used - _secrets_in(requests)):
             self._add((*path, "secrets", secret[7:]), "a secret that is not used", "a use of it")
         for keys, found, expected in authentication_problems(
             auth, hosts=manifest.hosts, actions=manifest.actions
@@ -207,7 +208,9 @@ class _Check:
         place = action.idempotency
         if place is None:
             return
-        self._one_of(path, header=place.header, to=place.to)
+        self._one_of(path, header=place.header, to=place.to, path=place.path)
+        if place.path:
+            self._known((*path, "path"), place.path, _in_path(action))
         self._tried(path, pointers.parse, place.to)
         if place.to and action.body is None:
             self._add(path, "a key for the body", "a `body` in the action")
@@ -219,12 +222,14 @@ class _Check:
                 self._add((*path, "paginate"), f"no input {name}", f"the input that {action.paginate} sets")
 
     def _inputs(self, path: Path, action: Action) -> None:
-        in_path = {name for name, declared in action.input.items() if declared.place == "path"}
+        in_path = _in_path(action)
         secrets = self._secrets(action)
         self._template((*path, "base_url"), action.base_url, secrets)
         names = set(self._template((*path, "path"), action.path, in_path | secrets))
         for name in sorted(in_path - names):
             self._add((*path, "input", name), "a path input", f"{{{name}}} in the path")
+        for text in _constants_of(action):
+            self._template((*path, "body", "base"), text, secrets)
         is_whole = bool(action.base_url) and not action.path
         if not action.code and not is_whole and not action.path.startswith("/"):
             self._add((*path, "path"), repr(action.path), "a path that starts with /")
@@ -234,8 +239,8 @@ class _Check:
                 self._tried((*here, "to"), pointers.parse, declared.to)
             if declared.place in ("body", "file") and action.body is None:
                 self._add(here, f"an input for the {declared.place}", "a `body` in the action")
-            if declared.place == "path" and not declared.required:
-                self._add(here, "an optional path input", "required: true")
+            if declared.place == "path" and not _is_filled(action, name):
+                self._add(here, "an optional path input", "required: true, or a default")
             for value in (declared.default, declared.example):
                 self._value(here, value, partial(inputs.read, declared=declared))
 
@@ -307,6 +312,25 @@ class _Check:
 
 def _secrets_in(texts: Iterable[str]) -> set[str]:
     return {f"secret.{name}" for text in texts for name in _SECRET.findall(text)}
+
+
+def _texts_of(action: Action) -> Iterator[str]:
+    """The texts of an action that may hold a secret."""
+    yield from (action.base_url, action.path, *_constants_of(action))
+
+
+def _constants_of(action: Action) -> Iterator[str]:
+    return texts(action.body.base) if action.body is not None else iter(())
+
+
+def _is_filled(action: Action, name: str) -> bool:
+    """Whether an input has a value in every request."""
+    declared, key = action.input[name], action.idempotency
+    return declared.required or declared.default is not msgspec.UNSET or bool(key and key.path == name)
+
+
+def _in_path(action: Action) -> set[str]:
+    return {name for name, declared in action.input.items() if declared.place == "path"}
 
 
 def _number_pattern(pattern: str) -> None:

@@ -272,7 +272,8 @@ def _constants(action: Action) -> set[str]:
     names = set(base) if isinstance(base, dict) else set()
     if action.idempotency is not None:
         place = action.idempotency
-        names.add(place.header or pointers.parse(place.to)[0])
+        wire = wire_name(place.path, action.input[place.path]) if place.path else ""
+        names.add(place.header or wire or pointers.parse(place.to)[0])
     in_path = (name.partition(".")[2] for name in Template(action.path).names if "." in name)
     return names | set(action.query) | set(action.headers) | set(in_path)
 

@@ -5,7 +5,6 @@ path, query, header, JSON body, form, multipart or GraphQL variable. An input ca
 path, and no request leaves the allowed origins. Credentials are put in later, by their kind.
 """
 
-import copy
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from integrations.credentials.secret import Secret
 from integrations.errors import InvalidParams
 from integrations.execution.outcome import Effect
 from integrations.manifest import inputs, pointers
+from integrations.manifest.constants import prepared
 from integrations.manifest.hosts import ForeignHostError, Origins
 from integrations.manifest.schema import Action, Input, Manifest
 from integrations.manifest.templates import Lookup, Position, Template, UnfitValueError, fits_header
@@ -67,6 +67,8 @@ class RequestPlan:
             for key, text in {**manifest.headers, **self.action.headers}.items()
         }
         self._query = {key: Template(text) for key, text in self.action.query.items()}
+        base = self.action.body.base if self.action.body is not None else msgspec.UNSET
+        self._constant = prepared(base if isinstance(base, (dict, list)) else {})
 
     @property
     def idempotent(self) -> bool:
@@ -146,7 +148,7 @@ class RequestPlan:
 
     def _filled_headers(self) -> dict[str, str]:
         filled = {key: template.fill(self._values) for key, template in self._headers.items()}
-        return {"user-agent": USER_AGENT, **filled}
+        return {"user-agent": USER_AGENT, **{key: text for key, text in filled.items() if text}}
 
     def _lookup(self, path: Mapping[str, str]) -> Lookup:
         return lambda name: path[name] if name in path else self._values(name)
@@ -166,8 +168,8 @@ class RequestPlan:
         return placed
 
     def _base_body(self) -> dict[str, object] | list[object]:
-        base = self.action.body.base if self.action.body is not None else msgspec.UNSET
-        return copy.deepcopy(base) if isinstance(base, (dict, list)) else {}
+        filled = self._constant(self._values)
+        return filled if isinstance(filled, (dict, list)) else {}
 
     def _add_key(self, placed: _Placed, key: str | None) -> None:
         place = self.action.idempotency
@@ -178,6 +180,8 @@ class RequestPlan:
             if not fits_header(key):
                 raise InvalidParams(self.name, {"idempotency key": "it holds a character that no header may"})
             placed.headers[place.header.lower()] = key
+        elif place.path:
+            placed.path.setdefault(place.path, key)
         else:
             pointers.put(placed.body, place.to, key)
 

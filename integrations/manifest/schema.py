@@ -158,7 +158,8 @@ class Paginate(_Part, frozen=True, kw_only=True):
     link: the URL in the Link header with rel=next (RFC 8288); cursor: the value at `next` goes into input
     `cursor`; page: a number that counts up in `page`; offset: `offset` grows by the items received;
     last_item: the value at `next` of a full page's last item goes into `cursor`. `size` is the input that
-    holds the page size and `size_default` its value. `more` points to a boolean, where the vendor has one.
+    holds the page size and `size_default` its value. `more` points to a boolean, where the vendor has one. Of
+    pages that are counted, a value at `next` says that more follow, though this one is not full.
     """
 
     kind: Literal["link", "cursor", "page", "offset", "next_url", "last_item"]
@@ -195,8 +196,9 @@ class Input(_Part, frozen=True, kw_only=True):
 
 
 class Body(_Part, frozen=True, kw_only=True):
-    """A request body. `base` is a constant JSON object or list that body inputs are put into; `whole` names
-    the input that is the whole JSON body instead; `content_type` replaces the kind's own.
+    """A request body. `base` is a constant JSON object or list that body inputs are put into; its texts may
+    hold `{config.x}` and `{secret.x}`. `whole` names the input that is the whole JSON body instead;
+    `content_type` replaces the kind's own.
     """
 
     kind: Literal["json", "form", "multipart", "text", "bytes"] = "json"
@@ -206,10 +208,13 @@ class Body(_Part, frozen=True, kw_only=True):
 
 
 class Idempotency(_Part, frozen=True, kw_only=True):
-    """Where an idempotency key goes: a header, or a JSON Pointer into the body."""
+    """Where an idempotency key goes: a header, a JSON Pointer into the body, or an input in the `path` that
+    the caller may leave out (Matrix's transaction id).
+    """
 
     header: str = ""
     to: str = ""
+    path: str = ""
 
 
 class Action(_Part, frozen=True, kw_only=True):
@@ -258,6 +263,7 @@ class Manifest(_Part, frozen=True, kw_only=True):
     value); `host_suffixes` what a host learned at run time must end in. `socket` is a unix socket's path
     (empty: TCP), which `{config.x|unix_path}` takes from an endpoint. `granted_scopes` is the header in which
     answers name the scopes a credential has; `implied_scopes` are those that a scope contains.
+    `headers` are sent with each request, except those that are filled with nothing.
     `capabilities` maps a name to action names; each action belongs to at least one. `absent` says of what a
     vendor does not have why it is missing here, with the page that says so. `code` allows actions.py.
     """

@@ -30,12 +30,15 @@ MAX_KEPT = 500
 
 
 class Quota(msgspec.Struct, kw_only=True):
-    """A fixed window of requests: `limit` in `window` seconds; `reset_at` is UTC seconds."""
+    """A fixed window of requests: `limit` in `window` seconds; `reset_at` and `now`, when it was last looked
+    at, are UTC seconds.
+    """
 
     limit: int
     window: float
     used: int = 0
     reset_at: float = 0.0
+    now: float = 0.0
 
     @property
     def remaining(self) -> int:
@@ -44,6 +47,7 @@ class Quota(msgspec.Struct, kw_only=True):
 
     def turn(self, now: float) -> None:
         """Begin a new window when the old one is over."""
+        self.now = now
         if now >= self.reset_at:
             self.used = 0
             self.reset_at = now + self.window

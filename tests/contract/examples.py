@@ -16,6 +16,10 @@ from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
 
 
+EXAMPLE_SECRET = "80351110224678912"
+"""A secret that also fits where an address wants a number in its path."""
+
+
 class Example(NamedTuple):
     action: str
     variant: str
@@ -38,7 +42,7 @@ def secrets_of(manifest: Manifest, action: Action) -> dict[str, Secret]:
     address = f"https://{host}/example?sig=example"
     whole = f"{action.base_url} {manifest.base_url}"
     return {
-        name: Secret(address if f"{{secret.{name}}}" in whole else "example")
+        name: Secret(address if f"{{secret.{name}}}" in whole else EXAMPLE_SECRET)
         for kind in kinds
         for name in kind.secrets
     }

@@ -166,8 +166,8 @@ def test_a_manifest_that_agrees_with_itself_loads() -> None:
         ),
         (lambda d: d["webhooks"]["id"].update(pointer="x"), "webhooks.id: a JSON Pointer"),
         (
-            lambda d: d["webhooks"].update(handshakes=[{"when": {"status": [200]}, "reply": "x"}]),
-            "webhooks.handshakes[0]: a JSON Pointer",
+            lambda d: d["webhooks"].update(handshakes=[{"when": {"status": [200]}, "echo": "x"}]),
+            "webhooks.handshakes[0].echo: a JSON Pointer",
         ),
         (
             lambda d: d.update(quota=[{"bucket": "b", "limit": {"header": "h", "pattern": "[0-9]"}}]),
@@ -190,7 +190,11 @@ def test_a_manifest_that_agrees_with_itself_loads() -> None:
         ),
         (
             lambda d: d["actions"]["get"].update(idempotency={}),
-            "actions.get.idempotency: exactly one of header, to is to be set",
+            "actions.get.idempotency: exactly one of header, to, path is to be set",
+        ),
+        (
+            lambda d: d["actions"]["get"].update(idempotency={"path": "none"}),
+            "actions.get.idempotency.path",
         ),
         (
             lambda d: d["actions"]["get"].update(idempotency={"to": "/key"}),
@@ -200,7 +204,10 @@ def test_a_manifest_that_agrees_with_itself_loads() -> None:
             lambda d: d["actions"]["get"].update(idempotency={"to": "key"}, body={}),
             "actions.get.idempotency: a JSON Pointer",
         ),
-        (lambda d: d["webhooks"].update(id={}), "webhooks.id: exactly one of header, pointer is to be set"),
+        (
+            lambda d: d["webhooks"].update(id={"header": "x", "pointer": "/x"}),
+            "webhooks.id: exactly one of header, pointer, first, joined is to be set",
+        ),
         (lambda d: d.update(hosst=[]), "hosst: found an unknown key"),
         (
             lambda d: d["actions"]["get"].update(effect="reed"),

@@ -58,6 +58,12 @@ def test_query_inputs(declared: dict[str, object], value: object, query: str) ->
     assert sent.replace("+", "%20") == query
 
 
+def test_a_header_that_is_filled_with_nothing_is_left_out() -> None:
+    request = built({"headers": {"X-Client": "{config.team|trim}"}}, {}, headers={"X-Empty": ""})
+
+    assert (request.headers["x-client"], "x-empty" in request.headers) == ("t 1", False)
+
+
 def test_constants_and_headers() -> None:
     action = {
         "query": {"v": "2", "team": "{config.team}"},
@@ -146,6 +152,15 @@ def test_the_idempotency_key_goes_where_the_vendor_wants_it(place: dict[str, str
 
     body = json.loads(request.content)
     assert "key-1" in (request.headers.get("idempotency-key"), body.get("meta", {}).get("key"))
+
+
+@pytest.mark.parametrize(("params", "path"), [({}, "/send/key-1"), ({"txn": "mine"}, "/send/mine")])
+def test_the_idempotency_key_stands_in_for_a_path_input_that_is_not_given(
+    params: dict[str, object], path: str
+) -> None:
+    action = {"path": "/send/{txn}", "input": {"txn": {"in": "path"}}, "idempotency": {"path": "txn"}}
+
+    assert built(action, params).url.path.endswith(path)
 
 
 def test_defaults_count_and_null_is_not_given() -> None:
