@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from integrations.manifest import contract
+from integrations.manifest import contract, pointers
 from integrations.manifest.schema import Input
 from integrations.simulator.messages import Request
 from integrations.simulator.operations import Operation, body_of
@@ -87,10 +87,8 @@ def _problem(name: str, field: Input, sent: _Sent) -> Problem | None:
 
 
 def _at(value: object, pointer: str) -> object:
-    for token in pointer.split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+    found = pointers.get(value, pointer)
+    return None if found is pointers.MISSING else found
 
 
 _NATIVE: Mapping[str, tuple[type, ...]] = {

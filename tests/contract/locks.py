@@ -100,7 +100,9 @@ def _parameters(operation: DescribedOperation, body: Schema | None) -> dict[str,
     }
     fields = fields_of(body)
     for name in fields["properties"]:
-        parameters[name] = Parameter(place="body", required=name in fields["required"])
+        # A field that has the name of a path parameter says again what the path says.
+        if name not in parameters or parameters[name].place != "path":
+            parameters[name] = Parameter(place="body", required=name in fields["required"])
     return parameters
 
 

@@ -15,6 +15,7 @@ from tests.contract.described import ContractError, fields_of
 from tests.contract.documents import read as read_schema
 from tests.contract.folder import ContractsFolder
 from tests.contract.locks import derive, descriptions
+from tests.contract.openapi import read as read_openapi
 from tests.contract.shapes import shape_of
 
 SCHEMA = """
@@ -271,6 +272,30 @@ def test_a_description_of_several_files_is_joined(folder: ContractsFolder) -> No
     assert problems == []
     assert set(fact.parameters) == {"id", "name", "next"}
     assert any("not of type" in problem for problem in found)
+
+
+def test_a_field_of_the_body_does_not_hide_the_path_parameter_of_its_name(tmp_path: Path) -> None:
+    operation = {**PART["paths"]["/rooms/{id}"]["put"], "requestBody": {"content": {"application/json": {
+        "schema": {"type": "object", "properties": {"id": {"type": "string"}, "name": {}}}}}}}  # fmt: skip
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/one.json").write_text(json.dumps(PART | {"paths": {"/rooms/{id}": {"put": operation}}}))
+    (tmp_path / "README.md").write_text("| v | one.json | 1 | 1 | from | there | rev | MIT | note | - |")
+    action = {"operation": "api:put", "method": "PUT", "path": "/rooms/{id}", "input": {"id": KEY}}
+
+    fact, problems = said(ContractsFolder(tmp_path), manifest_of("openapi", "v/one.json", action))
+
+    assert problems == []
+    assert (fact.parameters["id"].place, fact.parameters["name"].place) == ("path", "body")
+
+
+def test_an_overlay_drops_no_path_parameter() -> None:
+    operation = PART["paths"]["/rooms/{id}"]["put"]
+    shared = [*operation["parameters"], {"name": "id", "in": "query", "schema": {}}]
+    spec = PART | {"paths": {"/rooms/{id}": {"put": {"parameters": shared, "responses": {}}}}}
+
+    described = read_openapi(spec, {"drop_parameters": {"id": "sent by the credential"}})
+
+    assert described.operations["PUT /rooms/{id}"].parameters["id"].place == "path"
 
 
 def test_a_packed_file_is_unpacked(folder: ContractsFolder) -> None:
