@@ -187,11 +187,11 @@ class CredentialNotice(_Signal, frozen=True, kw_only=True, tag="credential_notic
 
 
 class VendorNotice(_Signal, frozen=True, kw_only=True, tag="vendor_notice"):
-    """What a vendor says of itself. `kind` status: its status page changed, for the `integrations` that depend
-    on the same `components`; `started_at` and `announced_at` are by the vendor's word, `lag` is how many
-    seconds after our own detection it said so (below 0: before). `kind` deprecation: an `action` (empty: the
-    vendor as a whole) is to end, at `sunset_at` where a day is known, as `source` says: header or manifest.
-    Times are UTC seconds.
+    """What a vendor says of itself. `kind` status: its status page changed, for the `integrations` that
+    depend on the same `components`; `started_at` and `announced_at` are by the vendor's word, `lag` is how
+    many seconds after our own detection it said so (below 0: before). `kind` deprecation: an `action` (empty:
+    the vendor as a whole) is to end, at `sunset_at` where a day is known, as `source` says: header or
+    manifest. Times are UTC seconds.
     """
 
     vendor: str
