@@ -41,6 +41,7 @@ class _Sent:
         self._query = dict(request.query)
         self._body = body_of(request)
         self._native = request.content_type.endswith("json")
+        self._whole = operation.action.body.whole if operation.action.body is not None else ""
 
     def value(self, name: str, field: Input) -> object:
         """Return an input's value, None when it is not there."""
@@ -53,7 +54,7 @@ class _Sent:
             case "header":
                 return self._request.headers.get(wire.lower())
             case "body":
-                return _at(self._body, field.to or f"/{wire}")
+                return self._body if name == self._whole else _at(self._body, field.to or f"/{wire}")
             case "variable":
                 return _at(self._body, f"/variables{field.to or f'/{wire}'}")
             case "file" | "filename":

@@ -4,20 +4,24 @@ from collections.abc import Mapping
 
 from integrations.manifest.contract import Lock
 from integrations.manifest.schema import Manifest
+from integrations.simulator.vendors.datadog import Datadog
 from integrations.simulator.vendors.discord import Discord
 from integrations.simulator.vendors.generic import GenericVendor
 from integrations.simulator.vendors.github import GitHub
 from integrations.simulator.vendors.http import Site
 from integrations.simulator.vendors.matrix import Matrix
 from integrations.simulator.vendors.prometheus import Prometheus
+from integrations.simulator.vendors.sap import SAP
 from integrations.simulator.vendors.slack import Slack
 
 _DOUBLES: Mapping[str, type[GenericVendor]] = {
+    "datadog": Datadog,
     "discord": Discord,
     "github": GitHub,
     "http": Site,
     "matrix": Matrix,
     "prometheus": Prometheus,
+    "sap": SAP,
     "slack": Slack,
 }
 
