@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from litestar import Router, get, post
 from litestar.enums import RequestEncodingType
+from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, QueryParameter
 
 from app.api.access import ADMIN, OPERATE, READ, CallerHeader, GivenParts, caller_of
@@ -63,7 +64,13 @@ Before = Annotated[
         name="before", required=False, description="Only ids below: the last page's `next`.", ge=1
     ),
 ]
-OrderBody = Annotated[WebhookOrder, BodyKwarg(media_type=RequestEncodingType.JSON)]
+OrderBody = Annotated[
+    WebhookOrder,
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        examples=[Example(summary="After a repair", value={"reason": "the handler is mended"})],
+    ),
+]
 Limit = Annotated[int, QueryParameter(name="limit", description="At most so many.", ge=1, le=1000)]
 After = Annotated[
     int,

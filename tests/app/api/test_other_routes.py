@@ -98,7 +98,11 @@ def test_bodies_have_examples_that_the_server_takes(client):
         if "requestBody" not in item.get("post", {}):
             continue
         examples = item["post"]["requestBody"]["content"]["application/json"]["schema"]["examples"]
-        real = path.format(integration_id="slack-prod", action="issues.list", operation="force_open")
+        real = path.format(
+            integration_id="slack-prod", action="issues.list", operation="force_open", number=1
+        )
+        # The doubles keep no webhooks: there a body that is taken meets an integration that is not there.
+        taken = 404 if path.startswith("/v2/webhooks/") else 200
         assert examples, path
         for example in examples:
-            assert client.post(real, json=example).status_code == 200, path
+            assert client.post(real, json=example).status_code == taken, path
