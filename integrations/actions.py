@@ -4,7 +4,7 @@ A vendor's actions.py holds `ACTIONS`: a mapping of action names to classes that
 manifest still declares each action, its inputs and its effect; its requests take the same path as all others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Protocol
 
 import httpx
@@ -22,20 +22,32 @@ class Send(Protocol):
 
 
 class ActionContext:
-    """What an action in code is given: checked `params`, the connection's `config`, and a way to send."""
+    """What an action in code is given: checked `params`, the connection's `config`, and a way to send.
+
+    `kept` holds what the vendor's actions keep between runs, such as a session: one mapping an integration,
+    gone with its configuration.
+    """
 
     def __init__(
         self,
         *,
         params: Mapping[str, object],
         config: Mapping[str, object],
+        kept: MutableMapping[str, object],
+        build: Callable[[], httpx.Request],
         send: Send,
         finish: Callable[[Answer], Outcome],
     ) -> None:
         self.params = params
         self.config = config
+        self.kept = kept
+        self._build = build
         self._send = send
         self._finish = finish
+
+    def request(self) -> httpx.Request:
+        """The request that the manifest describes for these params, made anew."""
+        return self._build()
 
     async def send(self, request: httpx.Request, *, step: str = "request", idempotent: bool) -> Answer:
         """Send a request through the executor, with the credential and within the action's deadline.

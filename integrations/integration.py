@@ -60,6 +60,7 @@ class Integration:
         )
         self.reader = AnswerReader(manifest, now=clock.time, redact=self.redact, lacks=self.access.lacks)
         self.remarks = Remarks(connection.id, manifest, clock=clock, publish=publish)
+        self.kept: dict[str, object] = {}
         self._plans: dict[str, RequestPlan] = {}
 
     @property

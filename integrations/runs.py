@@ -123,7 +123,12 @@ class ActionRun:
     async def code(self, action: CodeAction, params: Mapping[str, object]) -> Outcome:
         """Run an action in code; `params` are checked."""
         context = ActionContext(
-            params=params, config=self._integration.config, send=self._send, finish=self._finish
+            params=params,
+            config=self._integration.config,
+            kept=self._integration.kept,
+            build=lambda: self._plan.build(params, key=self._key),
+            send=self._send,
+            finish=self._finish,
         )
         try:
             return await action.run(context)

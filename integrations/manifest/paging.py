@@ -42,7 +42,7 @@ def next_page(
         return _named(paginate, value, params) if _is_place(value) else None
     if paginate.kind == "last_item":
         return _after(paginate, params, items)
-    return _counted(paginate, params, items=len(items))
+    return _counted(paginate, params, items=len(items), says_more=_says_more(paginate, reply))
 
 
 def _after(paginate: Paginate, params: Mapping[str, object], items: Sequence[object]) -> Next | None:
@@ -50,6 +50,13 @@ def _after(paginate: Paginate, params: Mapping[str, object], items: Sequence[obj
     is_full = len(items) >= _whole(params.get(paginate.size), paginate.size_default)
     value = pointers.get(items[-1], paginate.next) if items and (is_full or paginate.more) else None
     return _named(paginate, value, params) if _is_place(value) else None
+
+
+def _says_more(paginate: Paginate, reply: Reply) -> bool:
+    """Whether the vendor itself said, of pages that are counted, that another one follows."""
+    if paginate.more:
+        return True
+    return bool(paginate.next) and _is_place(pointers.get(reply.json(), paginate.next))
 
 
 def _is_place(value: object) -> bool:
@@ -62,10 +69,10 @@ def _named(paginate: Paginate, value: object, params: Mapping[str, object]) -> N
     return None if params.get(paginate.cursor) == value else Next(params={paginate.cursor: value})
 
 
-def _counted(paginate: Paginate, params: Mapping[str, object], *, items: int) -> Next | None:
-    """Pages by number or offset end with a page that is not full, unless the vendor says `more`."""
+def _counted(paginate: Paginate, params: Mapping[str, object], *, items: int, says_more: bool) -> Next | None:
+    """Pages by number or offset end with a page that is not full, unless the vendor says so."""
     size = _whole(params.get(paginate.size), paginate.size_default)
-    if items == 0 or (items < size and not paginate.more):
+    if items == 0 or (items < size and not says_more):
         return None
     if paginate.kind == "page":
         return Next(params={paginate.page: _whole(params.get(paginate.page), paginate.first_page) + 1})

@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl
 
 from tests.contract.described import ContractError, DescribedOperation, DescribedParameter, Description
 
-_VARIABLE = re.compile(r"\{\{(\w+)\}\}")
+_VARIABLE = re.compile(r"\{\{(\w+)\}\}|<(\w+)>")
 _IN_PATH = re.compile(r"\{(\w+)\}")
 
 
 def read_postman(requests: Iterable[Mapping[str, object]]) -> Description:
-    """A collection of requests by `METHOD /path`; its variables `{{name}}` are placeholders `{name}`."""
+    """A collection of requests by `METHOD /path`; its variables `{{name}}`, and what `<NAME>` leaves to the
+    reader, are placeholders `{name}`.
+    """
     found: dict[str, DescribedOperation] = {}
     for request in requests:
         operation = _request(request)
@@ -43,7 +45,7 @@ def read_derived(raw: Mapping[str, object]) -> Description:
 
 
 def _request(request: Mapping[str, object]) -> DescribedOperation:
-    url = _VARIABLE.sub(r"{\1}", str(request["url"]))
+    url = _VARIABLE.sub(lambda found: f"{{{found[1] or found[2]}}}", str(request["url"]))
     address, _, query = url.partition("?")
     # What stands before the first slash is the variable that holds the host.
     path = "/" + address.partition("/")[2] if not address.startswith("http") else _path(address)
@@ -70,7 +72,7 @@ def _path(address: str) -> str:
 def _body(text: str) -> dict[str, object] | None:
     """The names of an example's fields; what else may stand there is not said."""
     try:
-        example = json.loads(_VARIABLE.sub(r"\1", text))
+        example = json.loads(_VARIABLE.sub(lambda found: found[1] or found[0], text))
     except json.JSONDecodeError:
         return {} if text else None
     return {"properties": {name: {} for name in example}} if isinstance(example, dict) else {}

@@ -14,6 +14,7 @@ from tests.contract.build import request_problems
 from tests.contract.described import ContractError, fields_of
 from tests.contract.documents import read as read_schema
 from tests.contract.folder import ContractsFolder
+from tests.contract.listed import read_postman
 from tests.contract.locks import derive, descriptions
 from tests.contract.openapi import read as read_openapi
 from tests.contract.shapes import shape_of
@@ -248,6 +249,14 @@ def test_a_postman_collection(folder: ContractsFolder) -> None:
     assert problems == []
     assert (fact.security, fact.silent) == (("oauth2",), ("header", "body"))
     assert any("x is unknown" in problem for problem in wrong)
+
+
+def test_what_a_postman_collection_leaves_to_its_reader_is_a_placeholder() -> None:
+    request = {**POSTMAN, "url": "{{_endpoint}}/sobjects/<TYPE>/<RECORD_ID>", "method": "PATCH"}
+
+    described = read_postman([request])
+
+    assert set(described.operations["PATCH /sobjects/{TYPE}/{RECORD_ID}"].parameters) == {"TYPE", "RECORD_ID"}
 
 
 def test_a_derived_list_knows_paths_and_is_silent_of_the_rest(folder: ContractsFolder) -> None:

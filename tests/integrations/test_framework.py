@@ -523,6 +523,34 @@ async def test_an_action_in_code_cannot_leave_the_allowed_hosts() -> None:
     assert outcome.detail == "not followed: elsewhere.example is not an allowed host"
 
 
+class Counting:
+    """An action in code that sends what the manifest describes, and numbers its runs."""
+
+    async def run(self, context: ActionContext) -> Outcome:
+        number = context.kept["runs"] = int(str(context.kept.get("runs", 0))) + 1
+        request = context.request()
+        request.headers["x-run"] = str(number)
+        return context.finish(await context.send(request, idempotent=False))
+
+
+async def test_an_action_in_code_keeps_what_it_must_for_its_integration_alone() -> None:
+    framework, calls = framework_for(RecordingVendor(httpx.Response(200))), RecordingCalls()
+    for name in ("one", "other"):
+        framework.register_integration(
+            Connection(id=name, vendor="prometheus", config={"base_url": "https://prometheus.example"})
+        )
+    for name in ("one", "other", "one"):
+        integration = framework.integration(name)
+        plan = integration.plan("query")
+        order = Order(capability="read", deadline=9e9, run_id="r")
+        run = ActionRun(integration, plan, calls=calls, credentials=framework.credentials, order=order)
+        await run.code(Counting(), plan.check({"query": "up"}))
+
+    sent = [call.prepare() for call in calls.made]
+    assert [request.headers["x-run"] for request in sent] == ["1", "1", "2"]
+    assert {str(request.url) for request in sent} == {"https://prometheus.example/api/v1/query?query=up"}
+
+
 class RecordingCalls:
     """Keeps what it should send and sends nothing."""
 

@@ -30,6 +30,7 @@ def test_links_of_rfc_8288(link: str, url: str | None) -> None:
 
 CURSOR = Paginate(kind="cursor", cursor="after", next="/meta/next")
 COUNTED = Paginate(kind="page", page="page", size="size", size_default=2)
+CAPPED = Paginate(kind="offset", offset="from", size="size", size_default=9, next="/next")
 OFFSET = Paginate(kind="offset", offset="from", size="size", size_default=2, more="/more")
 
 
@@ -47,6 +48,10 @@ OFFSET = Paginate(kind="offset", offset="from", size="size", size_default=2, mor
         (OFFSET, {"more": True}, {"from": 10}, 1, Next(params={"from": 11})),
         (OFFSET, {"more": False}, {"from": 10}, 2, None),
         (OFFSET, {"more": True}, {}, 0, None),
+        (CAPPED, {"next": "https://h/?skip=3"}, {"from": 1}, 2, Next(params={"from": 3})),
+        (CAPPED, {}, {"from": 3}, 2, None),
+        (CAPPED, {}, {}, 9, Next(params={"from": 9})),
+        (CAPPED, {"next": "https://h/?skip=3"}, {}, 0, None),
         (Paginate(kind="next_url", next="/next"), {"next": "https://h/2"}, {}, 1, Next(url="https://h/2")),
         (Paginate(kind="next_url", next="/next"), {"next": False}, {}, 1, None),
     ],
