@@ -24,6 +24,8 @@ _WELCOME = {"type": "message", "user": "U0MONA0001", "text": "Welcome", "ts": "1
 _MEMBERS = {"U0MONA0001": "mona", "U0RIVKA001": "rivka", "U0DIALTONE": "dialtone"}
 _TEAM = {"id": "T0SIMULATE", "name": "Simulated Workspace", "domain": "simulated", "email_domain": ""}
 
+_UPLOADS = "/upload/v1/"
+
 _WORDS: Mapping[FailureKind, str] = {
     FailureKind.UNAUTHORIZED: "invalid_auth",
     FailureKind.FORBIDDEN: "missing_scope",
@@ -57,7 +59,9 @@ class Slack(GenericVendor):
         return _no(_word(refusal), _details(refusal))
 
     def unknown(self, request: Request) -> Response:
-        """Answer `unknown_method`."""
+        """Take a file at the address that was named for it; else answer `unknown_method`."""
+        if request.path.startswith(_UPLOADS) and request.method == "POST":
+            return text_response(f"OK - {len(request.body)}")
         return _no("unknown_method", {"req_method": request.path.strip("/")})
 
     def answer(self, exchange: Exchange) -> Response:
@@ -293,6 +297,43 @@ def _offset(cursor: str) -> int | None:
         return None
 
 
+def _upload_address(exchange: Exchange) -> Response:
+    """Name an address, which takes the file (see `unknown`)."""
+    number = exchange.account.number("file")
+    file_id = f"F0SIMULATE{number}"
+    name = exchange.text("filename")
+    exchange.account.keep("files", {"id": file_id, "name": name, "title": name})
+    return _yes({"upload_url": exchange.request.url(f"{_UPLOADS}{file_id}"), "file_id": file_id})
+
+
+def _complete_upload(exchange: Exchange) -> Response:
+    named = exchange.values.get("files")
+    wanted = (
+        {str(one.get("id")): one for one in named if isinstance(one, dict)} if isinstance(named, list) else {}
+    )
+    files = [one for one in exchange.account.kept("files") if one["id"] in wanted]
+    for file in files:
+        file["title"] = wanted[str(file["id"])].get("title") or file["name"]
+    if "F044GKUHN9Z" in wanted:
+        files.append({"id": "F044GKUHN9Z", "name": "log.txt", "title": "log"})
+    return _yes({"files": files}) if files else _no("file_not_found")
+
+
+def _file(exchange: Exchange) -> Response:
+    wanted = exchange.text("file")
+    found = next((one for one in exchange.account.kept("files") if one["id"] == wanted), None)
+    if found is None and wanted != "F044GKUHN9Z":
+        return _no("file_not_found")
+    comments: dict[str, object] = {"comments": [], "content_html": None, "editor": None}
+    return _yes({"file": found or {"id": wanted, "name": "log.txt", "title": "log"}, **comments})
+
+
+def _delete_file(exchange: Exchange) -> Response:
+    kept = exchange.account.kept("files")
+    kept[:] = [one for one in kept if one["id"] != exchange.text("file")]
+    return _yes({})
+
+
 _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "api.test": _api_test,
     "auth.test": _auth_test,
@@ -304,6 +345,10 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "conversations.list": _channels,
     "conversations.members": _channel_members,
     "conversations.replies": _replies,
+    "files.completeUploadExternal": _complete_upload,
+    "files.delete": _delete_file,
+    "files.getUploadURLExternal": _upload_address,
+    "files.info": _file,
     "reactions.add": _react,
     "reactions.remove": _react,
     "team.info": _team,

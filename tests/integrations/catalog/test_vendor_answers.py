@@ -280,7 +280,13 @@ def test_githubs_buckets_and_limits_are_those_it_documents() -> None:
     [
         # A second merge finds the pull request merged and is refused; a change says what holds afterwards.
         ("github", {"pulls.merge": False, "issues.update": True}),
-        ("slack", {"chat.update": True}),
+        ("slack", {"chat.update": True, "files.getUploadURLExternal": True}),
+        # The nonce that Discord enforces does not make `messages.upload` one: it has none.
+        (
+            "discord",
+            {"channels.dm": True, "messages.update": True, "webhook.update": True},
+        ),
+        ("matrix", {"rooms.join": True, "rooms.leave": True, "messages.search": True}),
         ("prometheus", {}),
         ("http", {}),
     ],
