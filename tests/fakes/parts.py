@@ -501,7 +501,7 @@ class FakeDialtone:
             raise self.fail_with
         if name != "performance":
             raise UnknownQuery(f"there is no query {name!r}; did you mean performance?")
-        if unknown := set(params) - {"integration", "from", "to", "bucket", "origin"}:
+        if unknown := set(params) - {"integration", "from", "to", "bucket", "origin", "injected"}:
             raise InvalidParams(min(unknown), found=params[min(unknown)], expected="no such parameter")
         return QueryResult(columns=("integration", "calls"), rows=(("github-prod", 12), ("slack-prod", 9)))
 
