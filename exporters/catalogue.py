@@ -180,8 +180,8 @@ _WEBHOOKS = (
     _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
     _gauge(
         "webhook_last_received_timestamp_seconds",
-        ("integration", "event_type"),
-        "When the last new webhook of a type came; types that the vendor's manifest does not list are other.",
+        ("integration", "event"),
+        "When a type's last new webhook came; types that no manifest lists are other.",
     ),
     _histogram(
         "webhook_lag_seconds",
