@@ -1,9 +1,5 @@
-"""How long clients may take, and how many there may be: nobody holds a connection by saying little or no end.
+"""How long a body may take: nobody holds a request by saying little or no end."""
 
-uvicorn itself limits only the pause between two requests.
-"""
-
-import asyncio
 from http import HTTPStatus
 
 import anyio
@@ -19,13 +15,10 @@ from litestar.types import (
     Send,
     WebSocketReceiveMessage,
 )
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.api.problems import MEDIA_TYPE, ProblemError
 
-HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
-MAX_CONNECTIONS = 500
 
 
 class Bodies:
@@ -99,57 +92,3 @@ class _Body:
 def _has_body(scope: HTTPScope) -> bool:
     headers = dict(scope["headers"])
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
-
-
-class PatientProtocol(H11Protocol):
-    """uvicorn's protocol, which closes a connection that takes longer than 10 s to say what it wants, and any
-    that is one too many.
-    """
-
-    head_seconds = HEAD_SECONDS
-    max_connections = MAX_CONNECTIONS
-
-    _head: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # As uvicorn's.
-        """Take the connection, if there is room."""
-        super().connection_made(transport)
-        if len(self.connections) > self.max_connections:
-            transport.abort()
-        else:
-            self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came."""
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
-        self._forget()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        if self._is_answering():
-            self._forget()
-        elif self._head is None:
-            self._head = self.loop.call_later(self.head_seconds, self._close)
-
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _forget(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
-
-    def _close(self) -> None:
-        self._head = None
-        if not self._is_answering():
-            self.transport.abort()
-
-
-def protocol(*, head_seconds: float, max_connections: int) -> type[PatientProtocol]:
-    """A protocol with other limits."""
-    limits = {"head_seconds": head_seconds, "max_connections": max_connections}
-    return type("Patient", (PatientProtocol,), limits)

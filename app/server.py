@@ -10,7 +10,8 @@ import anyio
 import uvicorn
 from litestar import Litestar
 
-from app.patience import Bodies, PatientProtocol
+from app.connection import PatientProtocol
+from app.patience import Bodies
 
 DRAIN_SECONDS = 10
 STUCK_SECONDS = 20
@@ -75,13 +76,13 @@ class HTTPServer:
             uvicorn.Config(
                 Bodies(app),
                 http=PatientProtocol,
+                ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
-                h11_max_incomplete_event_size=64 * 1024,
             )
         )
 

@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 
 from app.asgi import create_app
-from app.patience import Bodies, PatientProtocol, protocol
+from app.connection import PatientProtocol, protocol
+from app.patience import Bodies
 from integrations.clock import SystemClock
 from tests.fakes.parts import FakeDialtone, calm
 from tests.fuzz.conftest import Covered
