@@ -165,6 +165,8 @@ class _Check:
         self._bucket(path, action)
         self._idempotency((*path, "idempotency"), action)
         self._inputs(path, action)
+        for text in _constants_of(action):
+            self._template((*path, "body", "base"), text, self._secrets(action))
         self._sent(path, action)
         self._files(path, action)
 
@@ -228,8 +230,6 @@ class _Check:
         names = set(self._template((*path, "path"), action.path, in_path | secrets))
         for name in sorted(in_path - names):
             self._add((*path, "input", name), "a path input", f"{{{name}}} in the path")
-        for text in _constants_of(action):
-            self._template((*path, "body", "base"), text, secrets)
         is_whole = bool(action.base_url) and not action.path
         if not action.code and not is_whole and not action.path.startswith("/"):
             self._add((*path, "path"), repr(action.path), "a path that starts with /")

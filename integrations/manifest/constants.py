@@ -28,4 +28,4 @@ def prepared(constant: object) -> Callable[[Lookup], object]:
     if isinstance(constant, list):
         items = [prepared(item) for item in constant]
         return lambda lookup: [fill(lookup) for fill in items]
-    return lambda lookup: constant
+    return lambda _: constant

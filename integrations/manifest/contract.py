@@ -8,7 +8,7 @@ the day of its entry, and never counts as checked. `verify` needs the lock only,
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -198,7 +198,7 @@ def _action(manifest: Manifest, action: Action, lock: Lock) -> Iterator[str]:
     if fact.kind == "contract" and action.operation.partition(":")[0] not in lock.sources:
         yield f"{action.operation} is of no file that the lock names; run `make contracts`"
     yield from _request(action, fact)
-    yield from _inputs(action, fact)
+    yield from _inputs(action, fact, headers={name.lower() for name in (*manifest.headers, *action.headers)})
     yield from _returned(action, fact)
     yield from _security(manifest.auth, fact)
 
@@ -215,11 +215,12 @@ def _request(action: Action, fact: Operation) -> Iterator[str]:
         yield "sends another document than the one that was validated; run `make contracts`"
 
 
-def _inputs(action: Action, fact: Operation) -> Iterator[str]:
+def _inputs(action: Action, fact: Operation, *, headers: Collection[str]) -> Iterator[str]:
     mapped = {wire_name(name, declared): (name, declared) for name, declared in action.input.items()}
     constants = _constants(action)
     for wire, parameter in fact.parameters.items():
-        if parameter.required and wire not in mapped and wire not in constants:
+        is_sent = parameter.place == "header" and wire.lower() in headers
+        if parameter.required and wire not in mapped and wire not in constants and not is_sent:
             yield f"the required {parameter.place} parameter {wire} is not mapped"
     for wire, (name, declared) in mapped.items():
         known = fact.parameters.get(wire)

@@ -165,10 +165,9 @@ def _carries(auth: Auth, request: Request, account: Account) -> bool:
     sent = request.headers.get("authorization", "")
     match auth:
         case NoAuth():
-            # A secret that is part of the address is a credential as well.
-            return {_fill(f"{{secret.{name}}}", account) for name in auth.secrets} <= set(
-                request.path.split("/")
-            )
+            # A secret that is part of the address or of the body is a credential as well.
+            wanted = (_fill(f"{{secret.{name}}}", account) for name in auth.secrets)
+            return all(text in request.path.split("/") or _is_in(request.body, text) for text in wanted)
         case BearerAuth():
             return sent == f"{auth.scheme} {_fill(auth.token, account)}"
         case BasicAuth():
@@ -192,6 +191,10 @@ def _has_key(auth: APIKeyAuth, request: Request, account: Account) -> bool:
     headers = all(request.headers.get(n.lower()) == _fill(v, account) for n, v in auth.apply.headers.items())
     query = all(request.argument(name) == _fill(value, account) for name, value in auth.apply.query.items())
     return headers and query
+
+
+def _is_in(body: bytes, text: str) -> bool:
+    return f'"{text}"'.encode() in body
 
 
 def _fill(text: str, account: Account) -> str:

@@ -11,6 +11,9 @@ from integrations.simulator.messages import Request
 
 _PLACEHOLDER = re.compile(r"(\{[\w.]+(?:\|\w+)?\})")
 
+_OTHER = 1_000
+"""What one constant of another value weighs: more than all that agree."""
+
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A request understood: the action, its `METHOD /path` with empty placeholders, and the path's values."""
@@ -33,13 +36,24 @@ class Operations:
         self._rows.sort(key=lambda row: row[3].count("{}"))
 
     def find(self, request: Request) -> Operation | None:
-        """Return the operation of a request, or None when the vendor has no such method and path."""
-        for name, action, pattern, shape in self._rows:
-            found = pattern.fullmatch(request.path)
-            if found and action.method.upper() == request.method and _document_matches(action, request):
-                values = {key: unquote(value) for key, value in found.groupdict().items()}
-                return Operation(name=name, action=action, shape=shape, path_values=values)
-        return None
+        """Return the operation of a request, or None when the vendor has no such method and path.
+
+        Of several with the same method and path, it is the one whose constant query and body the
+        request holds most of.
+        """
+        rows = [
+            (row, found)
+            for row in self._rows
+            if (found := row[2].fullmatch(request.encoded or request.path))
+            and row[1].method.upper() == request.method
+            and _document_matches(row[1], request)
+        ]
+        if not rows:
+            return None
+        twins = [(row, found) for row, found in rows if row[3] == rows[0][0][3]]
+        (name, action, _, shape), found = max(twins, key=lambda one: _agreement(one[0][1], request))
+        values = {key: unquote(value) for key, value in found.groupdict().items()}
+        return Operation(name=name, action=action, shape=shape, path_values=values)
 
     def methods(self, path: str) -> tuple[str, ...]:
         """Return the methods that a path has."""
@@ -89,7 +103,34 @@ def _group(placeholder: str) -> str:
     # A config value or a secret is no value of the request's own.
     group = "" if "." in name else f"?P<{name}>"
     # The slashes of a value that went through `segments` or `jobs` are meant.
-    return f"({group}.+)" if function in ("segments", "jobs") else f"({group}[^/]+)"
+    return {
+        "segments": f"({group}.+)",
+        "jobs": f"({group}[^/]+(?:/job/[^/]+)*)",
+    }.get(function, f"({group}[^/]+)")
+
+
+def _agreement(action: Action, request: Request) -> int:
+    """How many values of the action's constant query and body a request holds; below 0 where it holds another
+    one.
+    """
+    agreed = _agrees(action.query, dict(request.query))
+    constant = action.body.base if action.body is not None else None
+    if not constant or not isinstance(constant, dict):
+        return agreed
+    try:
+        return agreed + _agrees(constant, body_of(request))
+    except (ValueError, msgspec.DecodeError):
+        return agreed
+
+
+def _agrees(constant: object, sent: object) -> int:
+    if isinstance(constant, dict):
+        found = sent if isinstance(sent, dict) else {}
+        return sum(_agrees(value, found.get(name)) for name, value in constant.items())
+    # What is filled in may be anything, and a list may have got more than it was given.
+    if isinstance(constant, list) or (isinstance(constant, str) and "{" in constant):
+        return 0
+    return 1 if constant == sent else -_OTHER
 
 
 def _document_matches(action: Action, request: Request) -> bool:

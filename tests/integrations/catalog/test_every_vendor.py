@@ -13,6 +13,7 @@ from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
 from integrations.manifest.answers import AnswerReader
 from integrations.manifest.authentication import AppAuth, BasicAuth, ClientCertificateAuth, NoAuth, OAuth2Auth
+from integrations.manifest.constants import texts
 from integrations.manifest.contract import evidence, wire_name
 from integrations.manifest.schema import Action, Input, Manifest
 from integrations.manifest.values import Values
@@ -224,15 +225,21 @@ def test_each_credential_reaches_the_request_and_is_set_anew(vendor: str, auth: 
 
     # A token is bought first, and a certificate is shown when a connection is made.
     later = isinstance(manifest.auth[auth], (OAuth2Auth, AppAuth, ClientCertificateAuth))
-    in_address = any("{secret." in one.base_url + one.path for one in manifest.actions.values())
+    in_request = any("{secret." in text for one in manifest.actions.values() for text in texts_of(one))
     changed = (dict(request.headers), request.url) != before
-    assert later or in_address or changed is bool(manifest.auth[auth].secrets)
+    assert later or in_request or changed is bool(manifest.auth[auth].secrets)
     assert len(request.headers.get_list("authorization")) <= 1
+
+
+def texts_of(action: Action) -> list[str]:
+    """What is filled in when a request of the action is made: its address and the constants of its body."""
+    return [action.base_url, action.path, *(texts(action.body.base) if action.body is not None else ())]
 
 
 def hostile_answer(manifest: Manifest, status: int, sent: list[httpx.Request]) -> httpx.Response:
     """An answer that quotes everything it was sent, as careless vendors do."""
     quoted = " ".join(f"{name}={value}" for name, value in sent[-1].headers.items())
+    quoted += " " + sent[-1].content.decode("utf-8", "replace")
     body = {"ok": False, "status": "error", "message": quoted, "error": quoted, "needed": quoted}
     body |= {"errors": [{"code": quoted}], "errorType": quoted}
     return httpx.Response(status, json=body)
