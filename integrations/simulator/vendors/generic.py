@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from integrations.execution.outcome import FailureKind
+from integrations.manifest import pointers
 from integrations.manifest.contract import Lock
 from integrations.manifest.schema import Manifest
 from integrations.manifest.shape import Shape
@@ -12,6 +13,8 @@ from integrations.simulator.accounts import Account, Quota, authenticate
 from integrations.simulator.checking import Problem
 from integrations.simulator.messages import Request, Response, json_response, text_response
 from integrations.simulator.operations import Operation, Operations
+from integrations.simulator.vendors.memory import Gone, Memory
+from integrations.simulator.vendors.wording import error_body, met, put, quota_headers
 
 _STATUS: Mapping[FailureKind, int] = {
     FailureKind.UNAUTHORIZED: 401,
@@ -114,29 +117,67 @@ class GenericVendor:
         headers = (
             {"retry-after": f"{refusal.retry_after:.0f}"} if refusal.kind is FailureKind.THROTTLED else {}
         )
+        message = "; ".join(f"{one.field} is {one.reason}" for one in refusal.problems)
+        said = error_body(
+            self.manifest,
+            refusal.kind,
+            code=refusal.code,
+            message=message or f"simulated {refusal.kind.value}",
+        )
         body = {"error": refusal.code or refusal.kind.value, "problems": list(refusal.problems)}
-        return json_response(body, status=status, headers=headers)
+        return json_response(said or body, status=status, headers=headers)
 
     def headers(self, operation: Operation | None, quota: Quota) -> Mapping[str, str]:
         """Return the headers of each answer: the account's quota, as the vendor says it."""
-        del operation, quota
-        return {}
+        bucket = operation.action.bucket if operation is not None else ""
+        return quota_headers(self.manifest, bucket, quota)
 
     def answer(self, exchange: Exchange) -> Response:
-        """Answer a good request: a value that has what the action's pointers ask for."""
+        """Answer a good request: a value that has what the action's pointers and checks ask for, and what was
+        created before.
+        """
         action = exchange.operation.action
-        if action.answer == "none":
-            return Response(status=204)
         if action.answer == "ndjson":
             return text_response('{"id":1}\n{"id":2}\n', content_type="application/x-ndjson")
-        if action.answer != "json":
+        if action.answer not in ("json", "none"):
             return text_response("simulated")
+        try:
+            data = self._recalled(exchange, self._data(exchange.operation))
+        except Gone:
+            return self.refuse(Refusal(kind=FailureKind.NOT_FOUND))
+        return Response(status=204) if action.answer == "none" else json_response(data)
+
+    def _data(self, operation: Operation) -> object:
+        """What is answered to an operation where nothing is remembered."""
+        action = operation.action
         fact = self.lock.operations.get(action.operation)
-        if fact is not None and fact.answer is not None:
-            return json_response(sample(fact.answer))
-        things = [{"id": number, "name": f"simulated {number}"} for number in range(1, 4)]
-        data = _place(action.items, things, {}) if action.items else {"id": 1, "name": "simulated"}
-        return json_response(data)
+        data = {"id": 1, "name": "simulated"} if fact is None or fact.answer is None else sample(fact.answer)
+        if (action.items or action.paginate) and not isinstance(pointers.get(data, action.items), list):
+            things = [{"id": number, "name": f"simulated {number}"} for number in range(1, 4)]
+            data = put(data, action.items, things)
+        for check in self.manifest.health:
+            if check.action == operation.name and check.expect is not None and check.expect.json is not None:
+                data = met(data, check.expect.json)
+        return data
+
+    def _recalled(self, exchange: Exchange, data: object) -> object:
+        """The same answer with what the account has created, changed and deleted."""
+        operation, memory = exchange.operation, Memory(exchange.account)
+        pointer = operation.action.items or operation.action.output
+        part = pointers.get(data, pointer)
+        if isinstance(part, list):
+            return put(data, pointer, memory.listed(operation, part))
+        record = memory.answer(operation, part if isinstance(part, dict) else {}, sent=_sent(exchange))
+        return put(data, pointer, record) if isinstance(part, dict) else data
+
+
+def _sent(exchange: Exchange) -> dict[str, object]:
+    """What a request sends of a thing's own fields: of GraphQL its variables, else all but the path."""
+    variables = exchange.values.get("variables")
+    values = variables if isinstance(variables, dict) else exchange.values
+    fields = exchange.values.get("fields")
+    named = {name: value for name, value in values.items() if name not in exchange.operation.path_values}
+    return {**named, **(fields if isinstance(fields, dict) else {})}
 
 
 _SAMPLES: Mapping[str, object] = {
@@ -152,10 +193,3 @@ def sample(shape: Shape | str) -> object:
         named = {name: sample(shape.fields.get(name, "string")) for name in (*shape.fields, *shape.required)}
         return named if "array" not in shape.types else [named]
     return [sample(shape.items)] if shape.items else sample(shape.types)
-
-
-def _place(pointer: str, value: object, onto: dict[str, object]) -> object:
-    tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
-    for token in reversed(tokens):
-        value = {token: value}
-    return {**onto, **value} if isinstance(value, dict) else value
