@@ -25,11 +25,19 @@ def problems_of(operation: Operation, request: Request, lock: contract.Lock) -> 
         ValueError: when the body is not what its content type says.
     """
     sent = _Sent(operation, request)
-    found = [_problem(name, field, sent) for name, field in operation.action.input.items()]
+    action = operation.action
+    # Only an action in code knows where in a body it puts its inputs.
+    asked = {name: one for name, one in action.input.items() if not (action.code and one.place == "body")}
+    found = [_problem(name, field, sent) for name, field in asked.items()]
     fact = lock.operations.get(operation.action.operation)
     known = {problem.field for problem in found if problem}
     missing = [name for name in sent.lacks(fact) if name not in known] if fact else []
     return [*(p for p in found if p), *(Problem(field=name, reason="missing") for name in missing)]
+
+
+def _body_input(operation: Operation) -> str:
+    """The one input that is the whole of a text."""
+    return next((name for name, one in operation.action.input.items() if one.place == "body"), "")
 
 
 class _Sent:
@@ -42,6 +50,9 @@ class _Sent:
         self._body = body_of(request)
         self._native = request.content_type.endswith("json")
         self._whole = operation.action.body.whole if operation.action.body is not None else ""
+        kind = operation.action.body.kind if operation.action.body is not None else ""
+        if kind in ("text", "bytes"):
+            self._body, self._whole = request.body or None, _body_input(operation)
 
     def value(self, name: str, field: Input) -> object:
         """Return an input's value, None when it is not there."""

@@ -15,10 +15,14 @@ MAX_BODY = 4 * 1024 * 1024
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as the vendor sees it: `path` below the vendor's mount, header names in lower case."""
+    """A request as the vendor sees it: `path` below the vendor's mount, header names in lower case.
+
+    `encoded` is the path as it was sent, in which a value's slash (`group%2Fproject`) is none of the path's.
+    """
 
     method: str
     path: str
+    encoded: str = ""
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = {}
     body: bytes = b""
@@ -75,6 +79,7 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     return Request(
         method=scope["method"].upper(),
         path=scope["path"],
+        encoded=(scope.get("raw_path") or b"").decode("latin-1"),
         query=tuple(query),
         headers=headers,
         body=await _read_body(receive),

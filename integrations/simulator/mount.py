@@ -51,7 +51,10 @@ class Mount:
     def visit(self, request: Request) -> Visit:
         """Say whose request this is and what it means."""
         below = msgspec.structs.replace(
-            request, path=request.path.removeprefix(self.path) or "/", mount=self.path
+            request,
+            path=request.path.removeprefix(self.path) or "/",
+            encoded=request.encoded.removeprefix(self.path),
+            mount=self.path,
         )
         account = self.vendor.account(below, tuple(self.accounts.values()))
         return Visit(below, account, self.vendor.operation(below))
