@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import jwt
 
+from integrations.manifest import pointers
 from integrations.manifest.authentication import AppAuth, OAuth2Auth
 from integrations.manifest.schema import Manifest
 from integrations.manifest.templates import Template
@@ -43,7 +44,7 @@ class TokenDesk:
             for account in (one for one in accounts if one.auth in {"", name}):
                 problem = _problem(auth, request, form, account=account, now=now)
                 if not problem:
-                    return _sold(auth, account, now)
+                    return _sold(auth, account, now, origin=request.origin)
         status = 400 if problem == "invalid_grant" else 401
         return json_response(
             {"error": problem, "error_description": "the simulator refuses it"}, status=status
@@ -100,7 +101,7 @@ def _is_granted(auth: OAuth2Auth, form: Mapping[str, str], *, account: Account, 
             return bool(claims) and _is(auth.issuer or auth.client_id, claims.get("iss"), account)
 
 
-def _sold(auth: OAuth2Auth | AppAuth, account: Account, now: float) -> Response:
+def _sold(auth: OAuth2Auth | AppAuth, account: Account, now: float, *, origin: str) -> Response:
     token = account.new_token(now)
     if isinstance(auth, AppAuth):
         end = dt.datetime.fromtimestamp(now + account.token_life, dt.UTC)
@@ -112,6 +113,8 @@ def _sold(auth: OAuth2Auth | AppAuth, account: Account, now: float) -> Response:
         body["scope"] = " ".join(auth.scopes)
     if auth.grant == "refresh_token":
         body["refresh_token"] = account.rotate()
+    if auth.host_pointer:
+        pointers.put(body, auth.host_pointer, origin)
     return json_response(body)
 
 

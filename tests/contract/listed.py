@@ -75,7 +75,9 @@ def _body(text: str) -> dict[str, object] | None:
         example = json.loads(_VARIABLE.sub(lambda found: found[1] or found[0], text))
     except json.JSONDecodeError:
         return {} if text else None
-    return {"properties": {name: {} for name in example}} if isinstance(example, dict) else {}
+    if not isinstance(example, dict):
+        return {}
+    return {"properties": {name: {} for name in example}, "additionalProperties": True}
 
 
 def _placeholders(path: str) -> dict[str, DescribedParameter]:

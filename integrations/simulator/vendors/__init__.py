@@ -16,8 +16,11 @@ from integrations.simulator.vendors.http import Site
 from integrations.simulator.vendors.jenkins import Jenkins
 from integrations.simulator.vendors.matrix import Matrix
 from integrations.simulator.vendors.pagerduty import PagerDuty
+from integrations.simulator.vendors.msteams import MSTeams
 from integrations.simulator.vendors.prometheus import Prometheus
+from integrations.simulator.vendors.salesforce import Salesforce
 from integrations.simulator.vendors.sap import SAP
+from integrations.simulator.vendors.servicenow import ServiceNow
 from integrations.simulator.vendors.slack import Slack
 
 _DOUBLES: Mapping[str, type[GenericVendor]] = {
@@ -29,8 +32,11 @@ _DOUBLES: Mapping[str, type[GenericVendor]] = {
     "http": Site,
     "matrix": Matrix,
     "pagerduty": PagerDuty,
+    "msteams": MSTeams,
     "prometheus": Prometheus,
+    "salesforce": Salesforce,
     "sap": SAP,
+    "servicenow": ServiceNow,
     "docker": Docker,
     "gitlab": GitLab,
     "jenkins": Jenkins,
