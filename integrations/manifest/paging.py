@@ -10,6 +10,7 @@ from integrations.manifest.schema import Paginate
 
 _LINK = re.compile(r"<([^<>]{1,2048})>([^,<]*)")
 _NEXT = re.compile(r'\brel\s*=\s*"?(?:[^"]*\s)?next\b', re.IGNORECASE)
+_EMPTY = re.compile(r'\bresults\s*=\s*"?false\b', re.IGNORECASE)
 
 
 class Next(NamedTuple):
@@ -84,5 +85,6 @@ def _whole(value: object, otherwise: int) -> int:
 
 
 def _link(header: str) -> str:
-    """The target with rel=next (RFC 8288)."""
-    return next((target for target, params in _LINK.findall(header) if _NEXT.search(params)), "")
+    """The target with rel=next (RFC 8288), unless it says that nothing is there (docs.sentry.io/api/pagination)."""
+    found = ((target, params) for target, params in _LINK.findall(header) if _NEXT.search(params))
+    return next((target for target, params in found if not _EMPTY.search(params)), "")

@@ -17,6 +17,14 @@ def reply(body: object = None, link: str = "") -> Reply:
         ('<https://h/?page=1>; rel="prev", <https://h/?page=3>; rel=next', "https://h/?page=3"),
         ('<https://h/?a=1,2&page=2>; title="x"; rel="prev next"', "https://h/?a=1,2&page=2"),
         ('<https://h/?page=1>; rel="nextish"', None),
+        (
+            '<https://h/?c=1>; rel="previous"; results="true", <https://h/?c=2>; rel="next"; results="false"',
+            None,
+        ),
+        (
+            '<https://h/?c=1>; rel="previous"; results="false", <https://h/?c=2>; rel="next"; results="true"',
+            "https://h/?c=2",
+        ),
         ('<https://h/?page=1>; rel="last"', None),
         ("nonsense", None),
         ("", None),
