@@ -7,6 +7,7 @@ import graphql
 
 from integrations.manifest.contract import Operation, Parameter
 from integrations.manifest.schema import Action
+from tests.contract import clients
 from tests.contract.described import ContractError, Description, Schema
 
 _SCALARS = {"Int": "integer", "Float": "number", "Boolean": "boolean", "String": "string", "ID": "string"}
@@ -31,6 +32,8 @@ def asked(description: Description, action: Action, key: str) -> Asked:
     Raises:
         ContractError: when it is not valid, or its one operation is not named `key`.
     """
+    if isinstance(description.schema, clients.ClientDocuments):
+        return Asked(*clients.asked(description.schema, action, key))
     schema = _schema(description)
     operation = _operation(schema, action, key)
     root = {"query": schema.query_type, "mutation": schema.mutation_type}.get(operation.operation.value)
@@ -58,10 +61,12 @@ def asked(description: Description, action: Action, key: str) -> Asked:
 
 def problems(description: Description, action: Action, key: str, sent: dict[str, object]) -> list[str]:
     """What the schema has against the variables of a request that is really sent."""
-    schema = _schema(description)
-    operation = _operation(schema, action, key)
     if sent.get("query") != action.graphql:
         return ["the document is not the one that was validated"]
+    if isinstance(description.schema, clients.ClientDocuments):
+        return clients.problems(description.schema, action, key, sent)
+    schema = _schema(description)
+    operation = _operation(schema, action, key)
     found = graphql.get_variable_values(schema, (operation.variable_definitions or ()), sent["variables"])
     names = {one.variable.name.value for one in (operation.variable_definitions or ())}
     unknown = [f"variable {name} is unknown" for name in sent["variables"] if name not in names]

@@ -12,7 +12,7 @@ import yaml
 
 from integrations.manifest.contract import LockedSource
 from integrations.manifest.schema import Contract
-from tests.contract import documents, listed, odata, openapi, several
+from tests.contract import clients, documents, listed, odata, openapi, several
 from tests.contract.described import ContractError, Description
 
 REPOSITORY = Path(__file__).parents[2]
@@ -52,6 +52,8 @@ class ContractsFolder:
                 files = self._files(contract.source)
                 requests = [self._parsed(file) for file in files if not file.endswith("index.json")]
                 return listed.read_postman(one for one in requests if "url" in one)
+            case "derived" if contract.source.endswith(".graphql.txt"):
+                return clients.read(self._bytes(contract.source).decode())
             case "derived":
                 return listed.read_derived(self.raw(contract))
             case kind:

@@ -15,8 +15,9 @@ from integrations.simulator.vendors.grafana import Grafana
 from integrations.simulator.vendors.http import Site
 from integrations.simulator.vendors.jenkins import Jenkins
 from integrations.simulator.vendors.matrix import Matrix
-from integrations.simulator.vendors.pagerduty import PagerDuty
 from integrations.simulator.vendors.msteams import MSTeams
+from integrations.simulator.vendors.newrelic import NewRelic
+from integrations.simulator.vendors.pagerduty import PagerDuty
 from integrations.simulator.vendors.prometheus import Prometheus
 from integrations.simulator.vendors.salesforce import Salesforce
 from integrations.simulator.vendors.sap import SAP
@@ -33,6 +34,7 @@ _DOUBLES: Mapping[str, type[GenericVendor]] = {
     "matrix": Matrix,
     "pagerduty": PagerDuty,
     "msteams": MSTeams,
+    "newrelic": NewRelic,
     "prometheus": Prometheus,
     "salesforce": Salesforce,
     "sap": SAP,
