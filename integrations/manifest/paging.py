@@ -85,6 +85,9 @@ def _whole(value: object, otherwise: int) -> int:
 
 
 def _link(header: str) -> str:
-    """The target with rel=next (RFC 8288), unless it says that nothing is there (docs.sentry.io/api/pagination)."""
+    """The target with rel=next (RFC 8288), unless it says that nothing is there.
+
+    The latter is `results="false"`: https://docs.sentry.io/api/pagination.
+    """
     found = ((target, params) for target, params in _LINK.findall(header) if _NEXT.search(params))
     return next((target for target, params in found if not _EMPTY.search(params)), "")

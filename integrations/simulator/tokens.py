@@ -54,7 +54,7 @@ class TokenDesk:
 def _is_at(auth: OAuth2Auth | AppAuth, request: Request) -> bool:
     if isinstance(auth, AppAuth):
         return _INSTALLATION.fullmatch(request.path) is not None
-    return request.path == (_PREFIX.sub("", auth.token_url, count=1).rstrip("/") or "/")
+    return request.path.rstrip("/") == _PREFIX.sub("", auth.token_url, count=1).rstrip("/")
 
 
 def _problem(

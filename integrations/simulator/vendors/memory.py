@@ -12,7 +12,11 @@ from integrations.simulator.operations import Operation
 
 Record = dict[str, object]
 
-_NAMES = ("id", "key", "identifier", "number", "slug", "version")
+_MADE = ("id", "key", "identifier", "number")
+_CHOSEN = ("slug", "version")
+_NAMES = (*_MADE, *_CHOSEN)
+"""What things are called by: names the vendor makes up, and names that who creates them chooses."""
+
 _CREATES = frozenset({"create", "add", "post"})
 
 
@@ -79,12 +83,12 @@ class Memory:
 
 def _taken(record: Record, sent: Mapping[str, object]) -> Record:
     """What was sent of the fields that a record has; of all, where nothing is known of it."""
-    known = {name: value for name, value in record.items() if name not in _NAMES}
     is_open = _is_open(record)
     return {
         name: value
         for name, value in sent.items()
-        if name not in _NAMES and (is_open or (name in known and type(known[name]) is type(value)))
+        if name in _CHOSEN
+        or (name not in _MADE and (is_open or (name in record and type(record[name]) is type(value))))
     }
 
 

@@ -10,7 +10,10 @@ from integrations.execution.outcome import FailureKind
 from integrations.manifest.conditions import JSONCondition
 from integrations.manifest.schema import HeaderNumber
 from integrations.manifest.schema import Quota as QuotaHeaders
-from integrations.simulator.accounts import Quota
+from integrations.simulator.accounts import Account, Quota
+from integrations.simulator.messages import Request
+from integrations.simulator.operations import Operations
+from integrations.simulator.vendors.memory import Memory
 from integrations.simulator.vendors.wording import error_body, met, quota_headers
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.simulated import CATALOG, WAYS, World
@@ -77,6 +80,20 @@ async def test_an_issue_is_found_by_its_key(world: World) -> None:
 
     assert got["id"] == made["id"]
     assert gone.kind is FailureKind.NOT_FOUND
+
+
+async def test_a_thing_is_found_by_the_name_that_was_chosen_for_it() -> None:
+    account = Account("main", secrets={}, limits={})
+    named = Operations(CATALOG.manifest("github")).find(Request(method="POST", path="/repos/o/r/labels"))
+    assert named is not None
+    create = msgspec.structs.replace(named, name="releases.create", path_values={"org": "acme"})
+    get = msgspec.structs.replace(named, name="releases.get", path_values={"release": "web@1"})
+
+    made = Memory(account).answer(create, {"id": 1, "ref": "x"}, sent={"version": "web@1", "ref": "main"})
+    got = Memory(account).answer(get, {"id": 1, "ref": "x"}, sent={})
+
+    assert got == made
+    assert (got["version"], got["ref"]) == ("web@1", "main")
 
 
 async def test_accounts_do_not_see_what_others_created(world: World) -> None:

@@ -37,6 +37,12 @@ KINDS = {
         "grant": "refresh_token",
         "secrets": {**SECRETS, "refresh_token": {"title": "r"}},
     },
+    "an address that ends in a slash": {
+        **AT,
+        "token_url": "{config.base_url}/oauth/token/",
+        "grant": "client_credentials",
+        "secrets": SECRETS,
+    },
     "signed JWT": {**AT, "grant": "jwt_bearer", "client_auth": "none", "algorithm": "ES256", "secrets": KEY},
     "GitHub App": {
         "kind": "github_app",
