@@ -25,7 +25,7 @@ from integrations.integration import Integration
 from integrations.keeping import CredentialKeeper
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Paginate
-from integrations.probes import Check, Probe, checks_of, declaration
+from integrations.probes import Check, Probe, checks_of, declaration, params_of
 from integrations.remarks import shapes_of
 from integrations.runs import MAX_PAGES, ActionRun, Order
 from integrations.samples import Sample
@@ -234,7 +234,8 @@ class IntegrationFramework:
             examination=examination,
         )
         plan = integration.plan(check.action)
-        outcome = await self._run(Asked(integration, plan, plan.check(declared.params), order))
+        params = plan.check(params_of(integration, declared))
+        outcome = await self._run(Asked(integration, plan, params, order))
         if examination is not None:
             examination.ended(outcome)
         return outcome

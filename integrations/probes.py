@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from integrations.integration import Integration
-from integrations.manifest.evidence import HealthCheck
+from integrations.manifest.evidence import NAMED, HealthCheck
 from integrations.manifest.schema import Limit, Manifest
 
 SHARE = 0.01
@@ -52,7 +52,8 @@ class Probe(Protocol):
 def checks_of(integration: Integration) -> tuple[Check, ...]:
     """The checks that go with an integration's way to authenticate."""
     manifest = integration.manifest
-    chosen = [one for one in manifest.health if not one.auth or integration.auth_name in one.auth]
+    fitting = [one for one in manifest.health if not one.auth or integration.auth_name in one.auth]
+    chosen = [one for one in fitting if None not in params_of(integration, one).values()]
     buckets = {one.action: manifest.actions[one.action].bucket for one in chosen}
     return tuple(
         Check(
@@ -67,6 +68,16 @@ def checks_of(integration: Integration) -> tuple[Check, ...]:
         )
         for one in chosen
     )
+
+
+def params_of(integration: Integration, check: HealthCheck) -> dict[str, object]:
+    """The params of a check; None for what the operator is to give and did not."""
+    return {name: _given(integration, value) for name, value in check.params.items()}
+
+
+def _given(integration: Integration, value: object) -> object:
+    named = NAMED.fullmatch(value) if isinstance(value, str) else None
+    return value if named is None else integration.config.get(named[1]) or None
 
 
 def least_interval(manifest: Manifest, check: HealthCheck, checks: Iterable[HealthCheck]) -> float:

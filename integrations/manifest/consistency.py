@@ -10,6 +10,7 @@ from integrations.manifest import inputs, pointers
 from integrations.manifest.authentication_rules import authentication_problems, authentication_texts
 from integrations.manifest.canary_rules import canary_problems
 from integrations.manifest.constants import texts
+from integrations.manifest.evidence import NAMED
 from integrations.manifest.fields import read_field
 from integrations.manifest.inbound_rules import inbound_problems, templates
 from integrations.manifest.patterns import compile_pattern
@@ -292,9 +293,13 @@ class _Check:
     def _params(self, path: Path, action: Action, params: dict[str, object]) -> None:
         for name in params:
             self._known((*path, "params", name), name, action.input)
+        fields = {name: NAMED.fullmatch(value) for name, value in params.items() if isinstance(value, str)}
+        for name, field in fields.items():
+            if field is not None:
+                self._known((*path, "params", name), field[1], self._manifest.config)
         for name, declared in action.input.items():
             given = params.get(name, msgspec.UNSET)
-            if given is not msgspec.UNSET or declared.required:
+            if fields.get(name) is None and (given is not msgspec.UNSET or declared.required):
                 try:
                     inputs.read(given, declared)
                 except ValueError as error:

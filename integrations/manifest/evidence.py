@@ -1,10 +1,14 @@
 """What a manifest says about knowing how the vendor is: checks, canaries, its status page, what it ends."""
 
+import re
 from typing import Literal
 
 import msgspec
 
 from integrations.manifest.conditions import Condition
+
+NAMED = re.compile(r"\{config\.([a-z0-9_]+)\}")
+"""A text that is nothing but a config value."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,9 +19,11 @@ class HealthCheck(_Part, frozen=True, kw_only=True):
     """A cheap, authenticated check without side effects, for one capability, with the authentication kinds
     `auth` (empty: all).
 
-    `expect` is a condition on a good answer; `expect_config` names a config field that holds one instead, and
-    then it alone decides: an answer that meets it is good whatever its status. `asks` names what is asked
-    where the action's name says too little (`{config.method} at {config.url|host}`).
+    A text in `params` that is nothing but `{config.name}` stands for what the operator gave there; while that
+    is empty there is no such check. `expect` is a condition on a good answer; `expect_config` names a config
+    field that holds one instead, and then it alone decides: an answer that meets it is good whatever its
+    status. `asks` names what is asked where the action's name says too little
+    (`{config.method} at {config.url|host}`).
     """
 
     action: str

@@ -143,7 +143,7 @@ class ErrorRule(_Part, frozen=True, kw_only=True):
 
 class Errors(_Part, frozen=True, kw_only=True):
     """A vendor's errors: rules in order, then plain HTTP. `code` and `message` are where its error bodies
-    hold them.
+    hold them; a body that is nothing but a JSON text is a message too.
     """
 
     rules: tuple[ErrorRule, ...] = ()
@@ -209,12 +209,14 @@ class Body(_Part, frozen=True, kw_only=True):
 
 class Idempotency(_Part, frozen=True, kw_only=True):
     """Where an idempotency key goes: a header, a JSON Pointer into the body, or an input in the `path` that
-    the caller may leave out (Matrix's transaction id).
+    the caller may leave out (Matrix's transaction id). Of a key of more than `longest` characters (0: any) so
+    many of its SHA-256 in hex are sent.
     """
 
     header: str = ""
     to: str = ""
     path: str = ""
+    longest: int = 0
 
 
 class Action(_Part, frozen=True, kw_only=True):

@@ -15,9 +15,12 @@ from integrations.manifest.schema import Action, Manifest
 from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
 
-
 EXAMPLE_SECRET = "80351110224678912"
 """A secret that also fits where an address wants a number in its path."""
+
+
+EXAMPLE_KEY = "0b5e6a1c-7c0e-4d3f-9a53-6f7b0c1d2e3f"
+"""An idempotency key as Dialtone makes it."""
 
 
 class Example(NamedTuple):
@@ -85,4 +88,4 @@ def examples(manifest: Manifest) -> Iterator[Example]:
 
 def _example(manifest: Manifest, name: str, variant: str, params: Mapping[str, object]) -> Example:
     plan = plan_of(manifest, name)
-    return Example(name, variant, plan.build(plan.check(params), key="example"))
+    return Example(name, variant, plan.build(plan.check(params), key=EXAMPLE_KEY))

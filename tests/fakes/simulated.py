@@ -10,6 +10,7 @@ from integrations.credentials.secret import Secret
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import Outcome
 from integrations.framework import IntegrationFramework
+from integrations.manifest.evidence import NAMED
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Action, Manifest
 from integrations.simulator.faults import FaultBoard
@@ -79,13 +80,16 @@ class World:
         end = "x" if spoilt else ""
         base = self.simulator.base_url(way.vendor, ORIGIN)
         config = self.simulator.addresses(way.vendor, ORIGIN) or {"url": f"{base}/main/health"}
+        config |= asked_by_checks(way.manifest)
+        given = {name: secrets[name] + end for name in wanted}
+        given |= {name: f"{base}/hooks/{given[name]}" for name in wanted if is_address(way.manifest, name)}
         self.framework.register_integration(
             Connection(
                 id=way.vendor,
                 vendor=way.vendor,
                 config=config,
                 auth=way.auth,
-                secrets={name: Secret(secrets[name] + end) for name in wanted},
+                secrets={name: Secret(text) for name, text in given.items()},
             )
         )
         return way.vendor
@@ -93,6 +97,18 @@ class World:
     async def call(self, integration: str, action: str) -> Outcome:
         params = example_params(CATALOG.manifest(integration), action)
         return await self.framework.execute_integration(integration, action, params)
+
+
+def asked_by_checks(manifest: Manifest) -> dict[str, object]:
+    """Examples of the config values that the manifest's checks ask with."""
+    texts = [value for check in manifest.health for value in check.params.values() if isinstance(value, str)]
+    names = [found[1] for text in texts if (found := NAMED.fullmatch(text))]
+    return {name: manifest.config[name].example for name in names}
+
+
+def is_address(manifest: Manifest, secret: str) -> bool:
+    """Whether a secret is the whole address of some actions."""
+    return any(action.base_url == f"{{secret.{secret}}}" for action in manifest.actions.values())
 
 
 def example_params(manifest: Manifest, name: str) -> dict[str, object]:

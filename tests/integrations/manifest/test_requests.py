@@ -163,6 +163,13 @@ def test_the_idempotency_key_stands_in_for_a_path_input_that_is_not_given(
     assert built(action, params).url.path.endswith(path)
 
 
+@pytest.mark.parametrize(("longest", "sent"), [(0, "key-1"), (5, "key-1"), (4, "be29")])
+def test_a_key_that_is_too_long_for_the_vendor_is_replaced_by_its_hash(longest: int, sent: str) -> None:
+    place = {"header": "Idempotency-Key", "longest": longest}
+
+    assert built({"method": "POST", "idempotency": place}, {}).headers["idempotency-key"] == sent
+
+
 def test_defaults_count_and_null_is_not_given() -> None:
     action = {"input": {"a": {"in": "query", "default": "x"}, "b": {"in": "query"}}}
 
