@@ -39,7 +39,7 @@ test: lint ## All checks that need no foreign server
 	$(BIN)/coverage report
 
 .PHONY: test-real
-test-real: $(VENV)/.dev ## Against real servers (Prometheus, nginx, PostgreSQL), which it installs where it may
+test-real: $(VENV)/.dev ## Against real servers (Prometheus, nginx, PostgreSQL, dockerd, podman), which it installs where it may
 	sh tests/real/install.sh
 	$(BIN)/pytest --force-enable-socket tests/real
 
