@@ -116,7 +116,7 @@ class AnswerReader:
         return rule.kinds.get(code) or rule.kind or plain_kind(status) or FailureKind.VENDOR_ERROR
 
     def _detail(self, reply: Reply, *, rule: ErrorRule | None, action: Action, kind: FailureKind) -> str:
-        said = self._word(reply, (rule.message if rule else "") or self._errors.message)
+        said = self._message(reply, (rule.message if rule else "") or self._errors.message)
         if kind is FailureKind.MALFORMED and not said:
             said = _misread(reply, action) or "that is none of its answers"
         parts = [f"the vendor answered {reply.status}" + (f": {said}" if said else "")]
@@ -132,9 +132,13 @@ class AnswerReader:
             parts.append(f"the credential has {granted}")
         return "; ".join(parts)
 
-    def _word(self, reply: Reply, pointer: str) -> str:
+    def _message(self, reply: Reply, pointer: str) -> str:
+        """The answer's message; all of an answer that is nothing but a JSON text."""
+        return self._word(reply, pointer) or (self._word(reply, "", whole=True) if pointer else "")
+
+    def _word(self, reply: Reply, pointer: str, *, whole: bool = False) -> str:
         """A short text out of the answer's JSON, or nothing."""
-        if not pointer:
+        if not pointer and not whole:
             return ""
         try:
             value = pointers.get(reply.json(), pointer)

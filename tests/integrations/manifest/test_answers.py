@@ -108,6 +108,23 @@ def test_the_detail_holds_the_vendors_words_and_not_the_body() -> None:
     assert "hush" not in verdict.detail
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'"bad matcher format: a["', "the vendor answered 400: bad matcher format: a["),
+        (b'["bad"]', "the vendor answered 400"),
+        (b"bad", "the vendor answered 400"),
+        (b'""', "the vendor answered 400"),
+    ],
+)
+def test_a_body_that_is_nothing_but_a_json_text_is_the_message(body: bytes, detail: str) -> None:
+    read = reader(errors=errors({"message": "/message", "code": "/code"}))
+
+    verdict = read.verdict(Reply(status=400, headers={}, body=body), ACTION)
+
+    assert (verdict.detail, verdict.code) == (detail, "")
+
+
 def test_forbidden_names_the_scopes_needed_and_given() -> None:
     rules = errors({"rules": [{"when": {"status": [403]}, "scopes": "/needed"}]})
     read = reader(errors=rules, granted_scopes="X-OAuth-Scopes")
