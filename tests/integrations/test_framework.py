@@ -312,7 +312,8 @@ def test_status_tells_what_an_integration_is() -> None:
     assert (status.vendor_name, status.auth.kind, status.labels.team) == ("Slack", "bearer", "chat")
     assert status.line.integration == "slack-prod"
     assert status.capabilities == ("identity", "read", "write")
-    assert [(one.kind, one.date) for one in status.evidence] == [("vendor contract", "2021-09-07")]
+    evidence = [(one.kind, one.date) for one in status.evidence]
+    assert evidence == [("vendor contract", "2021-09-07"), ("vendor docs", "2026-11-22")]
     post = next(action for action in status.actions if action.name == "chat.postMessage")
     assert (post.effect, post.capability, post.scopes, post.paged) == (
         "write",
