@@ -21,6 +21,9 @@ MAX_CONNECTIONS = 500
 MAX_PIPELINE = 32
 """Requests that may wait on one connection for those before them."""
 
+WHOLE = "is_whole"
+"""In the state of a request's scope, once all of the request has arrived."""
+
 _INVALID = "This is no HTTP request."
 _TOO_LARGE = "The head, or what frames the body, is larger than 64 KiB."
 _NO_HOST = "A request in HTTP/1.1 names its host in one field Host."
@@ -105,6 +108,7 @@ class PatientProtocol(HttpToolsProtocol):
         """End a request, but not where the parser takes what follows for another protocol: it is the body."""
         if not self.parser.should_upgrade():
             self._is_in_head, self._unread = True, 0
+            self.scope["state"][WHOLE] = True
             super().on_message_complete()
 
     def _settle(self) -> None:

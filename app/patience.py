@@ -17,6 +17,7 @@ from litestar.types import (
 )
 
 from app.api.problems import MEDIA_TYPE, ProblemError
+from app.connection import WHOLE
 
 BODY_SECONDS = 20.0
 
@@ -33,7 +34,7 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what has a body to wait for under watch, and all else as it is."""
-        if scope["type"] != ScopeType.HTTP or not _has_body(scope):
+        if scope["type"] != ScopeType.HTTP or WHOLE in scope.get("state", {}) or not _has_body(scope):
             await self._app(scope, receive, send)
             return
         body = _Body(receive, send, self._seconds)

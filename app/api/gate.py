@@ -4,6 +4,7 @@ take.
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -143,11 +144,13 @@ def _host_name(host: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=64)
 def _is_here(host: str) -> bool:
     address = _address(host)
     return host == "localhost" if address is None else address.is_loopback
 
 
+@lru_cache(maxsize=64)
 def _is_elsewhere(peer: str) -> bool:
     """A peer without an IP address speaks through a socket of this machine."""
     address = _address(peer)

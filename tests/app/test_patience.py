@@ -2,10 +2,11 @@
 
 import anyio
 import pytest
-from litestar.types import Message
+from litestar.types import Message, Send
 
 from app.asgi import create_app
-from app.patience import Bodies
+from app.connection import WHOLE
+from app.patience import BODY_SECONDS, Bodies
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.parts import FakeDialtone, calm
 
@@ -92,3 +93,20 @@ async def test_an_application_that_lets_the_failure_through_is_answered_for() ->
     await Bodies(reads)(scope("POST", "/a", content_length="5"), receive, send)
 
     assert sent[0]["status"] == 408
+
+
+async def test_a_body_that_has_arrived_is_not_watched() -> None:
+    asked = scope("POST", "/a", content_length="5")
+    asked["state"] = {WHOLE: True}
+    sent: list[Message] = []
+
+    async def answers_late(_: object, __: object, send: Send) -> None:
+        await anyio.sleep(BODY_SECONDS * 2)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Bodies(answers_late)(asked, anyio.sleep_forever, send)
+
+    assert sent == [{"type": "http.response.start", "status": 200, "headers": []}]
