@@ -69,7 +69,7 @@ class Salesforce(GenericVendor):
 
 
 def _base(exchange: Exchange) -> str:
-    return "/" + "/".join(exchange.request.path.split("/")[1:4])
+    return exchange.request.mount + "/" + "/".join(exchange.request.path.split("/")[1:4])
 
 
 def _shown(exchange: Exchange, kind: str, record: Record) -> Record:
