@@ -13,7 +13,9 @@ from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.simulated import CATALOG, Way, World
 
 GIVEN = {
+    "docker": {},
     "github": {"owner": "acme", "repo": "shop"},
+    "gitlab": {"project": "278964"},
     "slack": {"channel": "C0GENERAL1"},
 }
 BIRDS = [vendor for vendor in CATALOG.vendors() if CATALOG.manifest(vendor).canaries and vendor in GIVEN]

@@ -6,15 +6,17 @@ import datetime as dt
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import msgspec
 import pytest
 
+from integrations.canaries import MARK, ordered, run_canary
 from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
 from integrations.execution.executor import Executor
-from integrations.execution.outcome import FailureKind, Outcome
+from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy
 from integrations.framework import IntegrationFramework
 from integrations.manifest.loading import Catalog
@@ -190,15 +192,17 @@ async def use_volumes_and_networks(session: Session) -> None:
 
 async def test_the_check_is_up_and_the_canary_leaves_nothing(engine: Engine) -> None:
     async with session_with(engine) as session:
-        checks = [
-            await session.framework.run_check(one, timeout=10) for one in session.framework.checks("engine")
-        ]
+        framework = session.framework
+        checks = [await framework.run_check(one, timeout=10) for one in framework.checks("engine")]
+        (order,) = ordered(framework.integrations())
+        run = partial(framework.execute_integration, "engine", origin=Origin.CHECK)
+        result = await run_canary(order, partial(run, timeout=10))
     with raw(engine.path) as client:
         volumes = client.get("/volumes").json()["Volumes"] or []
 
-    assert [(one.ok, one.detail) for one in checks] == [(True, "")] * len(checks)
-    assert checks
-    assert [one["Name"] for one in volumes if one["Name"].startswith("dialtone-canary")] == []
+    assert [(one.ok, one.detail) for one in checks] == [(True, "")]
+    assert (result.outcome.kind, result.action, result.leftovers) == (None, "volumes.get", 0)
+    assert [one["Name"] for one in volumes if one["Name"].startswith(MARK)] == []
 
 
 async def test_a_strangers_certificate_is_refused_in_the_handshake(
