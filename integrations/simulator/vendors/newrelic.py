@@ -152,7 +152,7 @@ def _deployments(exchange: Exchange) -> Response:
 
 def _deploy(exchange: Exchange) -> Response:
     shelf = Shelf(exchange.account, "deployments")
-    made = {"timestamp": int(exchange.now * 1_000), "deepLink": None, "groupId": None}
+    made: Thing = {"timestamp": int(exchange.now * 1_000), "deepLink": None, "groupId": None}
     made |= {**_within(exchange, "deployment"), "deploymentId": f"deployment-{shelf.number()}"}
     return _data("changeTrackingCreateDeployment", value=shelf.add(made))
 

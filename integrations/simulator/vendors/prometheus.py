@@ -63,7 +63,8 @@ class Prometheus(GenericVendor):
         """Answer in the operation's shape; one without data of its own has an empty success."""
         path = exchange.operation.action.path
         if path.startswith("/-/"):
-            return text_response("Prometheus Server is Ready.\n")
+            word = "Healthy" if path == "/-/healthy" else "Ready"
+            return text_response(f"Prometheus Server is {word}.\n")
         build = _ANSWERS.get(path.removeprefix("/api/v1"))
         return build(exchange) if build else _success({})
 
@@ -188,6 +189,50 @@ def _build_info(exchange: Exchange) -> Response:
     )
 
 
+def _metadata(exchange: Exchange) -> Response:
+    wanted = exchange.text("metric")
+    known = {"up": ("gauge", "Whether the target is up."), "http_requests_total": ("counter", "Requests.")}
+    found = {
+        name: [{"type": kind, "help": text, "unit": ""}]
+        for name, (kind, text) in known.items()
+        if wanted in ("", name)
+    }
+    return _success(found)
+
+
+def _format_query(exchange: Exchange) -> Response:
+    return _success(" ".join(exchange.text("query").split()))
+
+
+def _alertmanagers(exchange: Exchange) -> Response:
+    del exchange
+    url = "http://alertmanager:9093/api/v2/alerts"
+    return _success({"activeAlertmanagers": [{"url": url}], "droppedAlertmanagers": []})
+
+
+def _flags(exchange: Exchange) -> Response:
+    del exchange
+    return _success({"config.file": "/etc/prometheus/prometheus.yml", "log.level": "info"})
+
+
+def _runtime_info(exchange: Exchange) -> Response:
+    started = _rfc3339(exchange.now - 86_400)
+    numbers = {"corruptionCount": 0, "goroutineCount": 40, "GOMAXPROCS": 2, "GOMEMLIMIT": 2**62}
+    texts = {"CWD": "/", "hostname": "prometheus", "GOGC": "75", "GODEBUG": "", "storageRetention": "15d"}
+    times = {"startTime": started, "lastConfigTime": started, "serverTime": _rfc3339(exchange.now)}
+    return _success({**times, **numbers, **texts, "reloadConfigSuccess": True})
+
+
+def _tsdb(exchange: Exchange) -> Response:
+    most = exchange.integer("limit", 10)
+    end = int(exchange.now * 1_000)
+    head = {"numSeries": len(_SERIES), "numLabelPairs": 9, "chunkCount": 20, "minTime": 0, "maxTime": end}
+    by_metric = [{"name": "up", "value": 3}, {"name": "http_requests_total", "value": 1}][:most]
+    lists = ("labelValueCountByLabelName", "memoryInBytesByLabelName", "seriesCountByLabelValuePair")
+    rest = {name: [{"name": "job", "value": 2}][:most] for name in lists}
+    return _success({"headStats": head, "seriesCountByMetricName": by_metric, **rest})
+
+
 def _series(exchange: Exchange) -> Response:
     wanted = " ".join(value for key, value in exchange.request.query if key == "match[]")
     return _success(_matching(wanted or exchange.text("match[]")))
@@ -226,6 +271,12 @@ def _seconds(text: str) -> float | None:
 _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "/query": _query,
     "/query_range": _query_range,
+    "/metadata": _metadata,
+    "/format_query": _format_query,
+    "/alertmanagers": _alertmanagers,
+    "/status/flags": _flags,
+    "/status/runtimeinfo": _runtime_info,
+    "/status/tsdb": _tsdb,
     "/targets": _targets,
     "/rules": _rules,
     "/alerts": _alerts,
