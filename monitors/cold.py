@@ -1,31 +1,36 @@
 """Which checks go over a connection of their own: every tenth of a capability, and the next after a failure.
 
 A kept-alive connection hides what opening one costs, whether a new one can be had at all, and that the
-certificate changed. The first check is cold too, because then there is no connection anyway.
+certificate changed. Which of the first ten is cold is a hash of the integration's id: after a start ten
+thousand integrations would else send their cold checks, which cost three times as much, all in one minute.
 """
+
+from zlib import crc32
 
 EVERY = 10
 
 
 class ColdTurns:
-    """Whose turn it is among the checks of one integration."""
+    """Whose turn it is among the checks of one integration. The first is never cold: it opens a connection
+    anyway.
+    """
 
-    __slots__ = ("_failed", "_warm")
+    __slots__ = ("_seed", "_warm")
 
-    def __init__(self) -> None:
+    def __init__(self, integration: str) -> None:
+        self._seed = crc32(integration.encode())
         self._warm: dict[str, int] = {}
-        self._failed: set[str] = set()
 
     def take(self, capability: str) -> bool:
         """Whether the check that starts now goes cold; each asking counts as one check."""
-        warm = self._warm.get(capability, EVERY - 1)
-        is_cold = warm >= EVERY - 1 or capability in self._failed
+        warm = self._warm.get(capability)
+        if warm is None:
+            warm = self._seed % (EVERY - 1)
+        is_cold = warm >= EVERY - 1
         self._warm[capability] = 0 if is_cold else warm + 1
         return is_cold
 
     def note(self, capability: str, *, failed: bool) -> None:
-        """Remember how the check went."""
+        """Remember how the check went: after a failure the next one is cold."""
         if failed:
-            self._failed.add(capability)
-        else:
-            self._failed.discard(capability)
+            self._warm[capability] = EVERY - 1

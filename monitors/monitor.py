@@ -62,8 +62,8 @@ class _Subject:
     connection: Connection
     checks: Sequence[PacedCheck]
     watched: WatchedIntegration
+    cold: ColdTurns
     traffic: Traffic = field(default_factory=Traffic)
-    cold: ColdTurns = field(default_factory=ColdTurns)
     pace: Pace = field(default_factory=Pace)
     looks: Looks = field(default_factory=Looks)
     is_asked: bool = False
@@ -284,7 +284,7 @@ class IntegrationMonitor:
             at=self._clock.time(),
             faults=self._faults,
         )
-        return _Subject(connection=connection, checks=(), watched=watched)
+        return _Subject(connection=connection, checks=(), watched=watched, cold=ColdTurns(connection.id))
 
     def _subject_of(self, integration_id: str) -> _Subject:
         try:

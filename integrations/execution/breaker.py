@@ -87,6 +87,11 @@ class CircuitBreaker:
         """From how many calls on in its window it may open."""
         return self._policy.min_calls
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether its state has an end that `tick` must find."""
+        return self._until is not None
+
     def refuses(self, now: float) -> bool:
         """Whether a call would be refused now; takes no permit and starts no trial."""
         if now < self._shut_until:

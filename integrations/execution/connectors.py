@@ -1,37 +1,63 @@
-"""aiohttp's connectors, which also tell what they open."""
+"""aiohttp's connectors, which also tell what they open, whom they lend it to, and keep what is idle.
+
+All pools that can share a connector do: a session with its connector takes 10 KB, and there may be ten
+thousand integrations. What a pool opened is lent to that pool only (its requests' key names it), and there
+is no limit here that one pool could use up for another: how many run at once is the bulkhead's to say.
+"""
 
 import asyncio
 import ssl
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
+from typing import Protocol
 from weakref import WeakSet
 
 import aiohttp
 from aiohttp import client_reqrep, tracing
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 
 from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import Stopwatch
-
-KEEPALIVE = 20.0
+from integrations.execution.idle import KEEPALIVE, IdleConnections
 
 OPENING: ContextVar[Callable[[], None] | None] = ContextVar("dialtone_opening", default=None)
 """Who hears, in the task of a request, that a connection is being opened for it."""
 
 
+class Borrower(Protocol):
+    """A pool: `number` is no other's, `taken` is how many connections it has, those being opened included,
+    `certificates` are those its hosts showed last.
+    """
+
+    number: int
+    taken: int
+    certificates: dict[str, Certificate]
+
+
+BORROWER: ContextVar[Borrower] = ContextVar("dialtone_borrower")
+"""Whose request it is that a task sends through a connector that several share."""
+
+
+class PooledRequest(aiohttp.ClientRequest):
+    """A request that goes over its own pool's connections only."""
+
+    @property
+    def connection_key(self) -> client_reqrep.ConnectionKey:
+        """The key by aiohttp, with the pool in it."""
+        key = super().connection_key
+        return key._replace(proxy_headers_hash=hash((key.proxy_headers_hash, BORROWER.get().number)))
+
+
 class Opened:
     """What a pool knows of the connections it opened.
 
-    `fresh` holds the requests that got a new one. `certificates` are those last seen, by host. A `stopwatch`
-    times the one connection of a cold exchange.
+    `fresh` holds the requests that got a new one. A `stopwatch` times the one connection of a cold exchange.
     """
 
-    def __init__(
-        self, certificates: MutableMapping[str, Certificate], stopwatch: Stopwatch | None = None
-    ) -> None:
+    def __init__(self, stopwatch: Stopwatch | None = None) -> None:
         self.fresh: WeakSet[client_reqrep.ClientRequest] = WeakSet()
-        self.certificates = certificates
         self.stopwatch = stopwatch
 
     def begin(self, request: aiohttp.ClientRequest) -> None:
@@ -52,39 +78,37 @@ class Opened:
         if connection is not None and host is not None:
             certificate = read_certificate(connection, host)
             if certificate is not None:
-                self.certificates[host] = certificate
+                BORROWER.get().certificates[host] = certificate
 
 
-class TCPConnector(aiohttp.TCPConnector):
-    """Opens connections over TCP and TLS, through a proxy too."""
+class _Lending(aiohttp.BaseConnector):
+    """What both connectors do beyond aiohttp's: they keep account of who has what, and of what is idle."""
 
-    def __init__(self, opened: Opened, *, limit: int, context: ssl.SSLContext) -> None:
-        if opened.stopwatch is None:
-            super().__init__(limit=limit, keepalive_timeout=KEEPALIVE, ssl=context)
-        else:
-            super().__init__(limit=limit, force_close=True, ssl=context)
-            self._factory = partial(opened.stopwatch.protocol, asyncio.get_running_loop())
-        self._dialtone_opened = opened
+    _dialtone_opened: Opened
+    _dialtone_idle: IdleConnections | None
+    _dialtone_lent: dict[ResponseHandler, Borrower]
 
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[tracing.Trace], limits: aiohttp.ClientTimeout
-    ) -> ResponseHandler:
-        self._dialtone_opened.begin(req)
-        protocol = await super()._create_connection(req, traces, limits)
-        self._dialtone_opened.end(req, protocol)
-        return protocol
-
-
-class UnixConnector(aiohttp.UnixConnector):
-    """Opens connections over a unix socket."""
-
-    def __init__(self, opened: Opened, *, limit: int, path: str) -> None:
-        if opened.stopwatch is None:
-            super().__init__(path, limit=limit, keepalive_timeout=KEEPALIVE)
-        else:
-            super().__init__(path, limit=limit, force_close=True)
-            self._factory = partial(opened.stopwatch.protocol, asyncio.get_running_loop())
-        self._dialtone_opened = opened
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        """Lend a connection to the pool whose request it is."""
+        borrower, idle = BORROWER.get(), self._dialtone_idle
+        if idle is not None and (kept := self._conns.get(req.connection_key)):
+            idle.drop_unfit(kept, req.method)
+        borrower.taken += 1
+        try:
+            connection = await super().connect(req, traces, timeout)
+        except BaseException:
+            borrower.taken -= 1
+            raise
+        if (protocol := connection.protocol) is not None:
+            self._dialtone_lent[protocol] = borrower
+            if idle is not None:
+                idle.take(protocol)
+        return connection
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[tracing.Trace], limits: aiohttp.ClientTimeout
@@ -93,3 +117,45 @@ class UnixConnector(aiohttp.UnixConnector):
         protocol = await super()._create_connection(req, traces, limits)
         self._dialtone_opened.end(req, protocol)
         return protocol
+
+    def _release(
+        self, key: client_reqrep.ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False
+    ) -> None:
+        self._give_back(protocol)
+        super()._release(key, protocol, should_close=should_close)
+        if self._dialtone_idle is not None and protocol.is_connected():
+            self._dialtone_idle.keep(protocol)
+
+    def _release_acquired(self, key: client_reqrep.ConnectionKey, proto: ResponseHandler) -> None:
+        self._give_back(proto)
+        super()._release_acquired(key, proto)
+
+    def _give_back(self, protocol: ResponseHandler) -> None:
+        if (borrower := self._dialtone_lent.pop(protocol, None)) is not None:
+            borrower.taken -= 1
+
+
+class TCPConnector(_Lending, aiohttp.TCPConnector):
+    """Opens connections over TCP and TLS, through a proxy too. Without `idle` it keeps none."""
+
+    def __init__(self, opened: Opened, *, context: ssl.SSLContext, idle: IdleConnections | None) -> None:
+        self._dialtone_opened, self._dialtone_idle, self._dialtone_lent = opened, idle, {}
+        if idle is not None:
+            super().__init__(limit=0, keepalive_timeout=KEEPALIVE, ssl=context)
+        else:
+            super().__init__(limit=0, force_close=True, ssl=context)
+        if opened.stopwatch is not None:
+            self._factory = partial(opened.stopwatch.protocol, asyncio.get_running_loop())
+
+
+class UnixConnector(_Lending, aiohttp.UnixConnector):
+    """Opens connections over a unix socket. Without `idle` it keeps none."""
+
+    def __init__(self, opened: Opened, *, path: str, idle: IdleConnections | None) -> None:
+        self._dialtone_opened, self._dialtone_idle, self._dialtone_lent = opened, idle, {}
+        if idle is not None:
+            super().__init__(path, limit=0, keepalive_timeout=KEEPALIVE)
+        else:
+            super().__init__(path, limit=0, force_close=True)
+        if opened.stopwatch is not None:
+            self._factory = partial(opened.stopwatch.protocol, asyncio.get_running_loop())

@@ -66,6 +66,7 @@ class Executor:
         self._random = random if random is not None else _system_random()
         self._drain = drain
         self._lines: dict[str, Line] = {}
+        self._astir: set[Line] = set()
         self.faults = Faults(self._lines, clock=clock)
         self._saved: dict[str, SavedLine] = {}
         self._shared: dict[tuple[str, str], Allowance] = {}
@@ -279,7 +280,7 @@ class Executor:
         """Save changed lines within a second and let held states expire, until cancelled."""
         while True:
             await self._clock.sleep(_SAVE_EVERY)
-            for place, line in enumerate(tuple(self._lines.values())):
+            for place, line in enumerate(tuple(self._astir)):
                 line.tick()
                 if place % _AT_ONCE == _AT_ONCE - 1:
                     await anyio.lowlevel.checkpoint()
@@ -288,6 +289,10 @@ class Executor:
                 await self._save()
             except Exception:  # noqa: BLE001 - a store that is down must not end the loop; it is tried again
                 self._save_errors += 1
+            self._astir.difference_update([line for line in self._astir if not self._is_astir(line)])
+
+    def _is_astir(self, line: Line) -> bool:
+        return line.is_astir and self._lines.get(line.spec.integration) is line
 
     async def aclose(self) -> None:
         """Refuse new calls, wait for those in flight up to the limit, cut off the rest, save, close."""
@@ -301,7 +306,7 @@ class Executor:
             self._retired.clear()
 
     async def _save(self) -> None:
-        changed = [line for line in self._lines.values() if line.is_changed]
+        changed = [line for line in self._astir if line.is_changed and self._is_astir(line)]
         if self._store is None or not changed:
             return
         for line in changed:
@@ -343,6 +348,7 @@ class Executor:
             rng=self._random,
             publish=self._publish,
             shared=self._shared,
+            astir=self._astir,
         )
         line.is_closing = self._is_closing
         if spec.integration in self._saved:
@@ -359,7 +365,7 @@ class Executor:
     def _replace(self, line: Line, spec: LineSpec) -> None:
         self._saved.pop(spec.integration, None)
         self._lines[spec.integration] = self._new_line(spec)
-        self._lines[spec.integration].is_changed = True
+        self._lines[spec.integration].stir()
         self._replaced.append(line)
 
     def _transport(self, spec: LineSpec) -> HTTPTransport:

@@ -16,20 +16,20 @@ from integrations.execution.adaptive import ConcurrencyLimit, new_limit
 from integrations.execution.breaker import CircuitBreaker, Transition
 from integrations.execution.call import Call, LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
+from integrations.execution.gauges import breaker_samples, quota_samples
 from integrations.execution.injection import Injection, Injector, fault_samples
 from integrations.execution.outcome import FailureKind, RejectReason
 from integrations.execution.quota import Allowance, Part, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
-from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus, SavedLine
+from integrations.execution.status import LineStatus, SavedLine
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
-from integrations.signals import BreakerState, BreakerTransition, CallRecord, QuotaSample, Signal
+from integrations.signals import BreakerTransition, CallRecord, QuotaSample, Signal
 
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
 _SAMPLE_EVERY = 10.0
-_STATES = tuple((state, state.value) for state in BreakerState)
 
 SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
@@ -52,7 +52,10 @@ class Route:
 
 
 class Line:
-    """The breakers, quotas, slots, retry tokens and pool of one integration."""
+    """The breakers, quotas, slots, retry tokens and pool of one integration.
+
+    It puts itself into `astir` when it has changed, or holds something that has an end.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,9 @@ class Line:
         rng: random.Random,
         publish: Callable[[Signal], None],
         shared: SharedLimits,
+        astir: set["Line"],
     ) -> None:
+        self._astir = astir
         self.spec = spec
         self.policy = spec.policy
         self.transport = transport
@@ -81,8 +86,9 @@ class Line:
         self.is_cut = False
         self.is_changed = False
         self.scopes: set[anyio.CancelScope] = set()
-        self.injector: Injector | None = None
-        self.strikes = Counter[str]()
+        self._injector: Injector | None = None
+        # Not made by Counter[str](), which also makes each a dict of its own.
+        self.strikes: Counter[str] = Counter()
         self._shared = shared
         self._breakers: dict[str, CircuitBreaker] = {}
         self._quotas: dict[str, VendorQuota] = {}
@@ -147,7 +153,7 @@ class Line:
         for reading in readings:
             quota = self._quota(reading.bucket)
             quota.learn(reading)
-            self.is_changed = True
+            self.stir()
             self.wake(reading.bucket)
             self._tell(quota)
 
@@ -156,7 +162,7 @@ class Line:
         retry = self.policy.retry
         route.quota.throttle(seconds, base=retry.throttle_base, cap=retry.cap)
         pause = route.quota.wait(self.now(), 1.0)
-        self.is_changed = True
+        self.stir()
         self.wake(route.quota.bucket)
         self._sampled.pop(route.quota.bucket, None)
         self._tell(route.quota)
@@ -173,13 +179,24 @@ class Line:
         for queue in self._queues[bucket].values():
             queue.wake()
 
+    def stir(self) -> None:
+        """It has changed: it must be saved, and looked after as long as it holds something with an end."""
+        self.is_changed = True
+        self._astir.add(self)
+
+    @property
+    def is_astir(self) -> bool:
+        """Whether it must be looked after."""
+        timed = any(breaker.is_timed for breaker in self._breakers.values())
+        return self.is_changed or timed or self._injector is not None
+
     def tick(self) -> None:
         """Let end what has an end, also when no call comes by."""
         now = self.now()
         for breaker in self._breakers.values():
             breaker.tick(now)
         if self.fault is None:
-            self.injector = None
+            self._injector = None
 
     async def sleep(self, seconds: float) -> None:
         """Wait between attempts; ends early when the line is cut."""
@@ -204,9 +221,19 @@ class Line:
             scope.cancel()
 
     @property
+    def injector(self) -> Injector | None:
+        """What strikes calls, if anything does."""
+        return self._injector
+
+    @injector.setter
+    def injector(self, injector: Injector | None) -> None:
+        self._injector = injector
+        self._astir.add(self)
+
+    @property
     def fault(self) -> Injection | None:
         """What an operator injects now."""
-        return None if self.injector is None else self.injector.injection
+        return None if self._injector is None else self._injector.injection
 
     @property
     def in_flight(self) -> int:
@@ -253,6 +280,7 @@ class Line:
                 self._breakers[breaker.capability].restore(breaker)
         for quota in saved.quotas:
             self._quota(quota.bucket).restore(quota)
+        self._astir.add(self)
 
     def samples(self) -> Iterable[Sample]:
         """Gauges of this integration."""
@@ -265,9 +293,9 @@ class Line:
         yield Sample("dialtone_pool_orphans", only, self.transport.orphans)
         yield Sample("dialtone_executor_errors_total", only, self.errors)
         for capability, breaker in tuple(self._breakers.items()):
-            yield from _breaker_samples(name, breaker.status(capability))
+            yield from breaker_samples(name, breaker.status(capability))
         for quota in tuple(self._quotas.values()):
-            yield from _quota_samples(name, quota.status(0))
+            yield from quota_samples(name, quota.status(0))
         yield from fault_samples(name, is_on=self.fault is not None, strikes=self.strikes)
 
     def _fit(self) -> None:
@@ -292,7 +320,7 @@ class Line:
         return CircuitBreaker(self.policy.breaker, clock=self.clock, rng=self.rng, on_transition=tell)
 
     def _on_transition(self, capability: str, transition: Transition) -> None:
-        self.is_changed = True
+        self.stir()
         self.publish(
             BreakerTransition(
                 at=self.clock.time(),
@@ -363,26 +391,3 @@ def _template(spec: LineSpec, call: Call) -> CallRecord:
         effect=call.effect,
         origin=call.origin,
     )
-
-
-def _breaker_samples(name: str, breaker: BreakerStatus) -> Iterable[Sample]:
-    labels, current = (name, breaker.capability), breaker.state
-    for state, value in _STATES:
-        yield Sample("dialtone_breaker_state", (*labels, value), 1.0 if state is current else 0.0)
-    if breaker.failure_ratio is not None and breaker.slow_ratio is not None:
-        yield Sample("dialtone_breaker_failure_ratio", labels, breaker.failure_ratio)
-        yield Sample("dialtone_breaker_slow_ratio", labels, breaker.slow_ratio)
-    if breaker.open_until is not None:
-        yield Sample("dialtone_breaker_open_until_timestamp_seconds", labels, breaker.open_until)
-
-
-def _quota_samples(name: str, quota: QuotaStatus) -> Iterable[Sample]:
-    values = (
-        ("dialtone_quota_limit", quota.limit),
-        ("dialtone_quota_remaining", quota.remaining),
-        ("dialtone_quota_reset_timestamp_seconds", quota.reset_at),
-        ("dialtone_throttled_until_timestamp_seconds", quota.throttled_until),
-    )
-    for metric, value in values:
-        if value is not None:
-            yield Sample(metric, (name, quota.bucket), value)

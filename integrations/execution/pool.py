@@ -1,13 +1,14 @@
-"""Connection pools: one aiohttp session an integration, behind httpx's transport interface.
+"""Connection pools: one an integration, over aiohttp sessions that pools share, behind httpx's transport
+interface.
 
 Measured: AiohttpTransport called directly costs a sixth of httpx's own transport, and loses no pool slot to
 cancellation. HTTP/1.1 only; nothing is read from the environment; no cookies; no redirects.
 """
 
 import ssl
-from collections.abc import MutableMapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 
 import aiohttp
 import anyio
@@ -18,30 +19,41 @@ from integrations.clock import Clock
 from integrations.execution.call import LineSpec
 from integrations.execution.certificate import Certificate
 from integrations.execution.cold import Stopwatch
-from integrations.execution.connectors import Opened, TCPConnector, UnixConnector
+from integrations.execution.connectors import (
+    BORROWER,
+    Opened,
+    PooledRequest,
+    TCPConnector,
+    UnixConnector,
+)
 from integrations.execution.failure import translate
+from integrations.execution.idle import IdleConnections
 from integrations.execution.outcome import Phases
 
-_SPARE = 4
+_Route = tuple[str | None, str | None, str]
+"""What sessions differ in: the file of authorities, the proxy, the unix socket."""
 
 
 class Pools:
     """Opens pools; one SSLContext a CA file, because making one takes 20 ms and 650 KiB, and one more a
-    client certificate.
+    client certificate. `idle` bounds the idle connections of them all.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, idle: IdleConnections | None = None) -> None:
         self._clock = clock
+        self._idle = IdleConnections(clock) if idle is None else idle
         self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._sessions: dict[_Route, Session] = {}
+        self._numbers = count(1)
 
     def open(self, spec: LineSpec) -> httpx.AsyncBaseTransport:
-        """Return a pool for an integration: a few more connections than its concurrency, so it never queues.
+        """Return a pool for an integration, which lends as many connections as are asked for at once.
 
         Raises:
             ValueError: when the proxy's URL cannot be used.
             OSError: when the CA file cannot be read.
         """
-        return Pool(spec, self._context_for(spec), clock=self._clock)
+        return Pool(self._session_for(spec), number=next(self._numbers), clock=self._clock)
 
     def context(self, ca_file: str | None) -> ssl.SSLContext:
         """Return the TLS context that trusts the system's authorities and those in `ca_file`.
@@ -53,55 +65,65 @@ class Pools:
             self._contexts[ca_file] = _new_context(ca_file)
         return self._contexts[ca_file]
 
-    def _context_for(self, spec: LineSpec) -> ssl.SSLContext:
-        """The shared context, or one of its own for a line that shows a certificate."""
-        if spec.identity is None:
-            return self.context(spec.network.ca_file)
-        context = _new_context(spec.network.ca_file)
-        spec.identity.load_into(context)
-        return context
+    def _session_for(self, spec: LineSpec) -> "Session":
+        """The shared session, or one of its own for a line that shows a certificate."""
+        network = spec.network
+        if spec.identity is not None:
+            context = _new_context(network.ca_file)
+            spec.identity.load_into(context)
+            return Session(context, proxy=_proxy(spec), socket=spec.socket, idle=self._idle)
+        route = network.ca_file, network.proxy, spec.socket
+        session = self._sessions.get(route)
+        if session is None or session.is_closed:
+            context = self.context(network.ca_file)
+            session = Session(context, proxy=_proxy(spec), socket=spec.socket, idle=self._idle)
+            self._sessions[route] = session
+        return session
 
 
-class Pool(httpx.AsyncBaseTransport):
-    """The pool of one integration. The session opens with the first request, which runs in the event loop."""
+class Session:
+    """An aiohttp session for pools with the same network and identity. It opens with the first request, which
+    runs in the event loop, and closes with its last pool. Without `idle` connections are used once.
+    """
 
-    def __init__(self, spec: LineSpec, context: ssl.SSLContext, *, clock: Clock) -> None:
-        self._spec = spec
-        self._clock = clock
-        self._size = spec.policy.concurrency + _SPARE
-        self._context = context
-        self._opened = Opened({})
-        self._connector: aiohttp.BaseConnector | None = None
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        proxy: httpx.Proxy | None,
+        socket: str,
+        idle: IdleConnections | None,
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
+        self.context, self.proxy, self.socket = context, proxy, socket
+        self.is_closed = False
+        self._idle = idle
+        self._opened = Opened(stopwatch)
+        self._pools = 0
         self._transport = AiohttpTransport(
-            verify=context, trust_env=False, proxy=_proxy(spec), client=self._open_session
+            verify=context, trust_env=False, proxy=proxy, client=self._open_session
         )
 
-    @property
-    def taken(self) -> int:
-        """Connections that are lent out now, those being opened included."""
-        return len(self._connector._acquired) if self._connector is not None else 0  # noqa: SLF001 - a leak can only be seen inside
+    def enter(self) -> None:
+        """One more pool uses it."""
+        self._pools += 1
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; raises what httpx and aiohttp raise, or a TransportFailure."""
+    async def leave(self) -> None:
+        """A pool uses it no more."""
+        self._pools -= 1
+        if not self._pools:
+            self.is_closed = True
+            await self._transport.aclose()
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send one request for the pool that BORROWER names."""
         response: httpx.Response = await self._transport.handle_async_request(request)
         return response
 
-    def certificate(self, host: str) -> Certificate | None:
-        """Return the certificate that the host showed last; None before the first TLS connection to it."""
-        return self._opened.certificates.get(host)
-
-    def open_cold(self) -> "ColdPool":
-        """Return a pool for one request over a connection of its own."""
-        return ColdPool(self._spec, self._context, clock=self._clock, certificates=self._opened.certificates)
-
-    async def aclose(self) -> None:
-        """Close the session with its connections."""
-        await self._transport.aclose()
-
     def _open_session(self) -> aiohttp.ClientSession:
-        self._connector = self._open_connector()
         return aiohttp.ClientSession(
-            connector=self._connector,
+            connector=self._open_connector(),
+            request_class=PooledRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"dialtone/{_version()}", "Accept-Encoding": "gzip, deflate"},
             timeout=aiohttp.ClientTimeout(total=None),
@@ -116,9 +138,9 @@ class Pool(httpx.AsyncBaseTransport):
         return [stopwatch.trace()] if stopwatch is not None else None
 
     def _open_connector(self) -> aiohttp.BaseConnector:
-        if self._spec.socket:
-            return UnixConnector(self._opened, limit=self._size, path=self._spec.socket)
-        return TCPConnector(self._opened, limit=self._size, context=self._context)
+        if self.socket:
+            return UnixConnector(self._opened, path=self.socket, idle=self._idle)
+        return TCPConnector(self._opened, context=self.context, idle=self._idle)
 
     async def _translated(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -132,24 +154,55 @@ class Pool(httpx.AsyncBaseTransport):
         raise failure
 
 
+class Pool(httpx.AsyncBaseTransport):
+    """The connections of one integration; no other uses them, though the session is shared."""
+
+    def __init__(self, session: Session, *, number: int, clock: Clock) -> None:
+        self.number = number
+        self.taken = 0
+        self.certificates: dict[str, Certificate] = {}
+        self._session = session
+        self._clock = clock
+        session.enter()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; raises what httpx and aiohttp raise, or a TransportFailure."""
+        token = BORROWER.set(self)
+        try:
+            return await self._session.send(request)
+        finally:
+            BORROWER.reset(token)
+
+    def certificate(self, host: str) -> Certificate | None:
+        """Return the certificate that the host showed last; None before the first TLS connection to it."""
+        return self.certificates.get(host)
+
+    def open_cold(self) -> "ColdPool":
+        """Return a pool for one request over a connection of its own."""
+        return ColdPool(self._session, certificates=self.certificates, clock=self._clock)
+
+    async def aclose(self) -> None:
+        """Let go of the session; what is idle then ends by itself, at the latest with the last pool's."""
+        await self._session.leave()
+
+
 class ColdPool(Pool):
     """Makes one request over a connection that is opened and closed for it alone, and times its phases.
 
     What it sees of the server's certificate goes into `certificates`.
     """
 
-    def __init__(
-        self,
-        spec: LineSpec,
-        context: ssl.SSLContext,
-        *,
-        clock: Clock,
-        certificates: MutableMapping[str, Certificate],
-    ) -> None:
-        super().__init__(spec, context, clock=clock)
-        self._size = 1
+    def __init__(self, session: Session, *, certificates: dict[str, Certificate], clock: Clock) -> None:
         self._stopwatch = Stopwatch(clock.monotonic)
-        self._opened = Opened(certificates, self._stopwatch)
+        own = Session(
+            session.context,
+            proxy=session.proxy,
+            socket=session.socket,
+            idle=None,
+            stopwatch=self._stopwatch,
+        )
+        super().__init__(own, number=0, clock=clock)
+        self.certificates = certificates
 
     def phases(self) -> Phases:
         """Return how long each phase took, once the answer is read whole."""

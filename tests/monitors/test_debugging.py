@@ -61,7 +61,7 @@ async def test_debugged_checks_are_cold_and_examined_and_all_others_are_not() ->
     await one.monitor.debug_integration_health("wiki")
     await one.monitor.check_integration_health("wiki")
 
-    assert one.framework.cold == [True, False, True, False]
+    assert one.framework.cold == [False, False, True, False]
     assert one.framework.examined == [False, False, True, False]
 
 
