@@ -65,6 +65,37 @@ def test_a_query_through_dialtone_reads_the_scrape_of_dialtone(site: Site) -> No
     eventually("Prometheus has scraped Dialtone", value)
 
 
+@pytest.mark.parametrize(
+    ("action", "params"),
+    [
+        ("query_range", {"query": "up", "start": "1700000000", "end": "1700000060", "step": "15s"}),
+        ("labels", {}),
+        ("label_values", {"name": "job"}),
+        ("series", {"match": ["up"]}),
+        ("metadata", {"metric": "up"}),
+        ("format_query", {"query": "sum(up)by(job)"}),
+        ("targets", {"state": "active"}),
+        ("rules", {}),
+        ("alerts", {}),
+        ("alertmanagers", {}),
+        ("flags", {}),
+        ("runtimeinfo", {}),
+        ("tsdb", {"limit": 5}),
+        ("buildinfo", {}),
+        ("ready", {}),
+        ("healthy", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_real_prometheus_answers_every_action(site: Site, action: str, params: dict[str, object]) -> None:
+    url = f"{site.url}/v2/integrations/prometheus-real/actions/{action}"
+
+    answer = httpx.post(url, json={"params": params}, timeout=10)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"] is not None
+
+
 def test_the_scrape_holds_health_and_calls(site: Site) -> None:
     eventually(
         "health is scraped",
