@@ -137,7 +137,7 @@ async def test_plain_text_becomes_jiras_document() -> None:
 async def test_trellos_answers(*, status: int, answer: object, kind: str, wait: float | None) -> None:
     content = {"text": answer} if isinstance(answer, str) else {"json": answer}
 
-    outcome, _ = await asked("trello", "cards.get", httpx.Response(status, **content))  # type: ignore[arg-type]  # by name
+    outcome, _ = await asked("trello", "cards.get", httpx.Response(status, **content))
 
     assert (outcome.kind, outcome.retry_after) == (kind, wait if wait is None else pytest.approx(wait))
 
