@@ -76,9 +76,11 @@ def params_of(action: Action, *, whole: bool) -> dict[str, object]:
 
 
 def examples(manifest: Manifest) -> Iterator[Example]:
-    """Each action with all inputs and with the required ones, and each check as it is sent."""
+    """Each action with all inputs and with the required ones, and each check as it is sent. Actions in code
+    are there by what their manifest describes, where it describes a request.
+    """
     for name, action in manifest.actions.items():
-        if not action.code:
+        if action.path or not action.code:
             yield _example(manifest, name, "all inputs", params_of(action, whole=True))
             yield _example(manifest, name, "required inputs", params_of(action, whole=False))
     for check in manifest.health:

@@ -1,6 +1,5 @@
 """SAP's writes: the token and cookies that they carry, and what becomes of a session that is over."""
 
-import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,16 +9,11 @@ from integrations.catalog.sap.actions import Session, cookies_of, service_of
 from integrations.credentials.secret import Secret
 from integrations.execution.outcome import FailureKind, Outcome
 from integrations.simulator.vendors.sap import TOKEN, end_session
-from tests.contract.checking import OperationChecker
-from tests.contract.examples import base_path, params_of, plan_of
-from tests.contract.folder import ContractsFolder, contracts_folder
-from tests.contract.locks import descriptions
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.framework import CATALOG, RecordingVendor, connection_for, framework_for
 from tests.fakes.simulated import Way, World
 
 SAP = CATALOG.manifest("sap")
-WRITES = [name for name, action in SAP.actions.items() if action.code]
 
 
 @pytest.fixture
@@ -161,22 +155,3 @@ def test_a_session_shows_neither_token_nor_cookies() -> None:
     session = Session(token=Secret("canary-token"), cookies={"a": Secret("canary-cookie")})
 
     assert "canary" not in repr(session)
-
-
-@pytest.mark.skipif(contracts_folder() is None, reason="the published contracts are not here")
-@pytest.mark.parametrize(
-    "name", [name for name in WRITES if SAP.actions[name].operation.startswith("partners:")]
-)
-def test_writes_are_what_saps_metadata_describes(name: str) -> None:
-    folder = contracts_folder()
-    assert folder is not None
-    action = SAP.actions[name]
-    described = descriptions(SAP, ContractsFolder(folder))["partners"]
-    operation = described.operations[action.operation.partition(":")[2]]
-    checker = OperationChecker(operation, described, prefix=SAP.contracts["partners"].prefix)
-
-    for whole in (True, False):
-        plan = plan_of(SAP, name)
-        request = plan.build(plan.check(params_of(action, whole=whole)))
-        assert checker.problems(request, base=base_path(SAP, action)) == []
-        assert re.search(r"\bsap-client\b", " ".join(request.headers)) is None
