@@ -77,7 +77,7 @@ def _shown(exchange: Exchange, kind: str, record: Record) -> Record:
     return {"attributes": {"type": kind, "url": url}, **record}
 
 
-def _batch(exchange: Exchange, kind: str, records: list[Record], start: int) -> Response:
+def _batch(exchange: Exchange, *, kind: str, records: list[Record], start: int) -> Response:
     shown = [_shown(exchange, kind, one) for one in records[start : start + BATCH]]
     done = start + BATCH >= len(records)
     body: Record = {"totalSize": len(records), "done": done, "records": shown}
@@ -102,12 +102,14 @@ def _query(exchange: Exchange) -> Response:
     if wanted := _IS.search(text):
         records = [one for one in records if one["Id"] == wanted[1]]
     most = _LIMIT.search(text)
-    return _batch(exchange, found[1], records[: int(most[1])] if most else records, 0)
+    shown = records[: int(most[1])] if most else records
+    return _batch(exchange, kind=found[1], records=shown, start=0)
 
 
 def _more(exchange: Exchange) -> Response:
     kind, _, start = exchange.text("locator").removeprefix("01g5g00000").rpartition("-")
-    return _batch(exchange, kind, _all(exchange, kind), int(start) if start.isdigit() else 0)
+    first = int(start) if start.isdigit() else 0
+    return _batch(exchange, kind=kind, records=_all(exchange, kind), start=first)
 
 
 def _find(exchange: Exchange) -> Record | None:
