@@ -10,6 +10,7 @@ from integrations.execution.outcome import FailureKind
 from integrations.simulator.accounts import Quota
 from integrations.simulator.messages import Request, Response, json_response
 from integrations.simulator.operations import Operation
+from integrations.simulator.vendors import github_checks as checks
 from integrations.simulator.vendors import github_shapes as shapes
 from integrations.simulator.vendors.generic import Exchange, GenericVendor, Refusal
 
@@ -269,6 +270,36 @@ def _latest_release(exchange: Exchange) -> Response:
     return json_response(shapes.release(exchange, 5))
 
 
+def _get_release(exchange: Exchange) -> Response:
+    return json_response({**shapes.release(exchange, 5), "tag_name": exchange.text("tag")})
+
+
+def _create_release(exchange: Exchange) -> Response:
+    made = {**shapes.release(exchange, 6), "tag_name": exchange.text("tag_name")}
+    return json_response(made, status=201, headers={"location": str(made["url"])})
+
+
+def _update_pull(exchange: Exchange) -> Response:
+    changed = {key: value for key, value in exchange.values.items() if key in {"title", "body", "state"}}
+    return json_response({**shapes.pull(exchange, exchange.integer("pull_number", 1)), **changed})
+
+
+def _installed(exchange: Exchange) -> Response:
+    names = ("shop", "payments")
+    return _page(exchange, names, lambda at, name: shapes.repository(at, "acme", name), within="repositories")
+
+
+def _three(
+    build: Callable[[Exchange, int], dict[str, object]], *, within: str = ""
+) -> Callable[[Exchange], Response]:
+    return lambda exchange: _page(exchange, range(1, 4), build, within=within)
+
+
+def _accepted(exchange: Exchange) -> Response:
+    del exchange
+    return json_response({}, status=202)
+
+
 def _missing() -> Response:
     return json_response({"message": "Not Found", "documentation_url": _DOCS, "status": "404"}, status=404)
 
@@ -339,6 +370,18 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
     "POST /repos/{}/{}/actions/runs/{}/rerun": _rerun,
     "GET /repos/{}/{}/releases": _list_releases,
     "GET /repos/{}/{}/releases/latest": _latest_release,
+    "GET /orgs/{}/repos": _repositories,
+    "GET /installation/repositories": _installed,
+    "POST /repos/{}/{}/statuses/{}": lambda exchange: json_response(checks.status(exchange, 1), status=201),
+    "GET /repos/{}/{}/commits/{}/check-runs": _three(checks.check_run, within="check_runs"),
+    "PATCH /repos/{}/{}/pulls/{}": _update_pull,
+    "GET /repos/{}/{}/pulls/{}/files": _three(checks.file),
+    "GET /repos/{}/{}/pulls/{}/reviews": _three(checks.review),
+    "POST /repos/{}/{}/pulls/{}/reviews": lambda exchange: json_response(checks.review(exchange, 4)),
+    "POST /repos/{}/{}/actions/runs/{}/cancel": _accepted,
+    "GET /repos/{}/{}/actions/runs/{}/jobs": _three(checks.job, within="jobs"),
+    "GET /repos/{}/{}/releases/tags/{}": _get_release,
+    "POST /repos/{}/{}/releases": _create_release,
     "GET /search/issues": _search_issues,
     "POST /repos/{}/{}/labels": _create_label,
     "GET /repos/{}/{}/labels/{}": _get_label,

@@ -279,7 +279,16 @@ def test_githubs_buckets_and_limits_are_those_it_documents() -> None:
     ("vendor", "unlike_their_method"),
     [
         # A second merge finds the pull request merged and is refused; a change says what holds afterwards.
-        ("github", {"pulls.merge": False, "issues.update": True}),
+        (
+            "github",
+            {
+                "pulls.merge": False,
+                "pulls.update": True,
+                "issues.update": True,
+                "issues.close": True,
+                "actions.cancel": True,
+            },
+        ),
         ("slack", {"chat.update": True, "files.getUploadURLExternal": True}),
         # The nonce that Discord enforces does not make `messages.upload` one: it has none.
         (

@@ -72,12 +72,14 @@ def contracts() -> dict[str, Answers]:
 async def test_an_answer_is_what_the_contract_describes(
     world: World, contracts: dict[str, Answers], vendor: str, action: str
 ) -> None:
-    integration = world.register(next(way for way in WAYS if way.vendor == vendor))
     declared = CATALOG.manifest(vendor).actions[action]
+    fitting = (way for way in WAYS if way.vendor == vendor and way.auth in (declared.auth or (way.auth,)))
+    integration = world.register(next(fitting))
 
     await world.call(integration, action)
 
-    (answer,) = world.answers
+    # A token may have been bought before.
+    answer = world.answers[-1]
     problems = contracts[vendor].problems(
         declared.method, declared.path, status=answer.status_code, body=answer.json()
     )
