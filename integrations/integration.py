@@ -166,17 +166,23 @@ class Integration:
             ) from None
 
     def _check_addresses(self) -> None:
-        """Refuse an address that is a secret and leads elsewhere; what is said never holds it."""
+        """Refuse an address that leads elsewhere; what is said never holds it, for it may be a secret.
+
+        One that is not configured is missed by its actions alone, when they are called.
+        """
         values = Values(self.config, clock=self.clock, secrets=self._secrets())
-        addresses = {action.base_url for action in self.manifest.actions.values() if self._fits(action)}
-        for address in sorted(one for one in addresses if "{secret." in one):
+        manifest = self.manifest
+        actions = filter(self._fits, manifest.actions.values())
+        addresses = {action.base_url or manifest.base_url for action in actions}
+        for address in map(Template, sorted(addresses)):
             try:
-                self.origins.check(httpx.URL(Template(address).fill(values)))
+                if filled := address.fill(values):
+                    self.origins.check(httpx.URL(filled))
             except (httpx.InvalidURL, ForeignHostError):
-                allowed = (*self.manifest.hosts, *self.manifest.host_suffixes)
+                allowed = (*manifest.hosts, *manifest.host_suffixes)
                 raise ConfigurationError(
                     self.id,
-                    key=address.strip("{}").replace("secret.", "secrets."),
+                    key=address.names[0].replace("secret.", "secrets.") if address.names else "vendor",
                     found="an address that leads elsewhere, or is none",
                     expected=f"an https address at {' or '.join(allowed)}",
                 ) from None

@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 
 from integrations.manifest import inputs, pointers
+from integrations.manifest.address_rules import address_problems
 from integrations.manifest.authentication_rules import authentication_problems, authentication_texts
 from integrations.manifest.canary_rules import canary_problems
 from integrations.manifest.constants import texts
@@ -31,7 +32,7 @@ def problems(manifest: Manifest, document: Document) -> list[Problem]:
     check.capabilities()
     check.health()
     check.webhooks()
-    return [*check.found, *canary_problems(manifest, document)]
+    return [*check.found, *address_problems(manifest, document), *canary_problems(manifest, document)]
 
 
 _SECRET = re.compile(r"\{secret\.([a-z0-9_]+)")

@@ -142,6 +142,9 @@ class RequestPlan:
     def _url(self, placed: _Placed) -> httpx.URL:
         path = self._path.fill(self._lookup(placed.path))
         address = self._address or self._base.fill(self._values).rstrip("/")
+        if not address:
+            missing = ", ".join(self._base.names)
+            raise InvalidParams(self.name, {"address": f"{missing} is not set, and says where to call"})
         query = [(name, template.fill(self._values)) for name, template in self._query.items()]
         return self._origins.check(_with_query(address + path, (*query, *placed.query)))
 
