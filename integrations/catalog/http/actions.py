@@ -31,7 +31,7 @@ def _request(config: Mapping[str, object]) -> httpx.Request:
     )
 
 
-@lru_cache(maxsize=2_048)
+@lru_cache(maxsize=16_384)
 def _url(text: str) -> httpx.URL:
     """The address, parsed: it is the same at each check, and parsing takes half of making a request."""
     return httpx.URL(text)
