@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import httpx
@@ -105,7 +106,11 @@ class ActionRun:
         self._credentials = credentials
         self._order = order
         self._outcomes: list[Outcome] = []
-        self._key = order.idempotency_key or str(uuid.uuid4())
+
+    @cached_property
+    def _key(self) -> str:
+        """The idempotency key, the same for all attempts; most actions send none."""
+        return self._order.idempotency_key or str(uuid.uuid4())
 
     async def data(self, params: Mapping[str, object]) -> Outcome:
         """Run an action that is all data; `params` are checked.

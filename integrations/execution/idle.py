@@ -40,6 +40,9 @@ class IdleConnections:
         """Take one that is idle from now on, and close what lies too long or is too many."""
         now = self._now()
         self._since[protocol] = now
+        # The last answer and its parser, 4 KB; aiohttp makes a parser for each answer. What comes without
+        # one is unasked for, and makes the connection unfit.
+        protocol._parser = None  # noqa: SLF001 - there is no other way to let go of it
         while self._since:
             longest = next(iter(self._since))
             if len(self._since) <= self._most and now - self._since[longest] <= KEEPALIVE:
@@ -52,11 +55,12 @@ class IdleConnections:
         self._since.pop(protocol, None)
 
     def drop_unfit(self, kept: deque[tuple[ResponseHandler, float]], method: str) -> None:
-        """Close those of a pool's idle connections, the oldest first, that are too old for a request."""
-        if method in _REPEATABLE:
-            return
-        now = self._now()
-        while kept and now - self._since.get(kept[0][0], now) > CAUTIOUS:
+        """Close those of a pool's idle connections, the oldest first, that are too old for a request, or on
+        which the server spoke unasked: that would be taken for the answer.
+        """
+        longest = KEEPALIVE if method in _REPEATABLE else CAUTIOUS
+        oldest = self._now() - longest
+        while kept and (kept[0][0].should_close or self._since.get(kept[0][0], oldest) < oldest):
             protocol, _ = kept.popleft()
             self.take(protocol)
             protocol.close()

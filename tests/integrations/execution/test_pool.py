@@ -13,11 +13,14 @@ import pytest
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.execution.executor import Executor
+from integrations.execution.idle import CAUTIOUS, KEEPALIVE, IdleConnections
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Outcome
 from integrations.execution.policy import Policy, RetryPolicy
 from integrations.execution.pool import Pools
+from integrations.execution.transport import HTTPTransport
 from integrations.signals import CallRecord
+from tests.fakes.clock import FakeClock
 from tests.fakes.execution import call, line_spec
 from tests.fakes.signals import RecordingSubscriber
 
@@ -145,6 +148,86 @@ async def test_a_socket_that_is_not_there_is_no_connection_and_nothing_sent(tmp_
     assert outcome.kind is K.CONNECTION
     assert "No such file" in outcome.detail
     await wired.executor.aclose()
+
+
+async def test_what_a_server_says_unasked_on_an_idle_connection_is_no_answer(wire: Opened) -> None:
+    wired = await wire(lambda *_: OK + b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n")
+    assert (await wired.get()).status == 200
+    await anyio.wait_all_tasks_blocked()
+    assert (await wired.get()).status == 200
+    assert wired.server.connections == 2
+
+
+async def test_a_write_goes_over_no_connection_that_was_idle_for_long(wire: Opened, tmp_path: Path) -> None:
+    clock = FakeClock()
+    wired = await wire(lambda *_: OK)
+    pool = HTTPTransport(Pools(clock).open(line_spec(socket=str(tmp_path / "s"))), clock=clock)
+    await send(pool, "GET")
+    clock.advance(CAUTIOUS + 1)
+    await send(pool, "GET")
+    assert wired.server.connections == 1, "what may be sent twice goes over it"
+    clock.advance(CAUTIOUS + 1)
+    await send(pool, "POST")
+    assert wired.server.connections == 2
+    await pool.aclose()
+
+
+async def test_pools_share_no_connection_though_they_share_a_session(wire: Opened, tmp_path: Path) -> None:
+    clock = SystemClock()
+    wired = await wire(lambda *_: OK)
+    pools, spec = Pools(clock), line_spec(socket=str(tmp_path / "s"))
+    one, other = (HTTPTransport(pools.open(spec), clock=clock) for _ in range(2))
+    for _ in range(2):
+        await send(one, "GET")
+        await send(other, "GET")
+    assert wired.server.connections == 2
+    await one.aclose()
+    await send(other, "GET")
+    assert wired.server.connections == 2, "another pool's end is nothing to this one"
+    await other.aclose()
+
+
+async def test_idle_connections_are_bounded_over_all_pools_and_the_oldest_go_first(
+    wire: Opened, tmp_path: Path
+) -> None:
+    clock = SystemClock()
+    wired = await wire(lambda *_: OK)
+    idle = IdleConnections(clock, most=2)
+    pools, spec = Pools(clock, idle=idle), line_spec(socket=str(tmp_path / "s"))
+    opened = [HTTPTransport(pools.open(spec), clock=clock) for _ in range(3)]
+    for pool in opened:
+        await send(pool, "GET")
+    assert (len(idle), wired.server.connections) == (2, 3)
+    await send(opened[2], "GET")
+    assert wired.server.connections == 3, "the newest is still there"
+    await send(opened[0], "GET")
+    assert wired.server.connections == 4, "the oldest was closed"
+    for pool in opened:
+        await pool.aclose()
+
+
+async def test_an_idle_connection_is_kept_longer_than_the_minute_between_two_checks(
+    wire: Opened, tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    idle = IdleConnections(clock)
+    await wire(lambda *_: OK)
+    pools, spec = Pools(clock, idle=idle), line_spec(socket=str(tmp_path / "s"))
+    one, other = (HTTPTransport(pools.open(spec), clock=clock) for _ in range(2))
+    await send(one, "GET")
+    clock.advance(62)
+    await send(other, "GET")
+    assert len(idle) == 2
+    clock.advance(KEEPALIVE - 60)
+    await send(other, "GET")
+    assert len(idle) == 1, "what is idle longer than that is closed"
+    await one.aclose()
+    await other.aclose()
+
+
+async def send(pool: HTTPTransport, method: str) -> None:
+    request = httpx.Request(method, "http://unix.example/x")
+    await pool.send(request, connect=2, timeout=2, max_body=99)
 
 
 async def test_a_redirect_is_an_answer_and_not_followed(wire: Opened) -> None:
