@@ -11,7 +11,7 @@ cut        the connection fails `before` the request could leave, or `after` it 
 
 import random
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Literal, Protocol
 
@@ -109,6 +109,7 @@ class Wire(Protocol):
         timeout: float,  # noqa: ASYNC109 - handed through to the socket
         max_body: int,
         certificate: bool = False,
+        heard: Callable[[int], None] | None = None,
     ) -> Reply:
         """Return the answer; TransportFailure when there is none."""
         ...
@@ -125,6 +126,7 @@ class Send(Protocol):
         timeout: float,
         max_body: int,
         certificate: bool = False,
+        heard: Callable[[int], None] | None = None,
     ) -> Coroutine[None, None, Reply]:
         """Send it."""
         ...
@@ -187,6 +189,7 @@ class Injector:
         timeout: float,  # noqa: ASYNC109 - handed through to the socket
         max_body: int,
         certificate: bool = False,
+        heard: Callable[[int], None] | None = None,
     ) -> Reply:
         began = self._clock.monotonic()
         delays = sum(self._delay(fault) for fault in struck if isinstance(fault, Latency))
@@ -195,7 +198,12 @@ class Injector:
         waited = self._clock.monotonic() - began
         if isinstance(struck[-1], Latency):
             reply = await send(
-                request, connect=connect, timeout=timeout, max_body=max_body, certificate=certificate
+                request,
+                connect=connect,
+                timeout=timeout,
+                max_body=max_body,
+                certificate=certificate,
+                heard=heard,
             )
         else:
             reply = _instead(struck[-1])

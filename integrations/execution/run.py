@@ -8,7 +8,7 @@ through is plain calls; only who must wait takes the asynchronous way.
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 import anyio
 import httpx
@@ -274,7 +274,9 @@ class Run:
             )
             self.attempts = (*self.attempts, replace(attempt, injected=True) if self.is_struck else attempt)
 
-    def _send(self, request: httpx.Request) -> Coroutine[None, None, Reply | None]:
+    def _send(
+        self, request: httpx.Request, *, heard: Callable[[int], None] | None = None
+    ) -> Coroutine[None, None, Reply | None]:
         """The sending itself; no timer on single reads, for they lie within the attempt's deadline."""
         line, policy = self.line, self.line.policy
         send = line.transport.send if line.injector is None else line.injector.sender(self, line.transport)
@@ -284,6 +286,7 @@ class Run:
             timeout=math.inf,
             max_body=policy.max_body,
             certificate=self.call.certificate,
+            heard=heard,
         )
 
     async def _send_within(self, request: httpx.Request, seconds: float) -> Reply | None:

@@ -3,6 +3,7 @@ after.
 """
 
 import math
+from collections.abc import Callable
 
 import httpx
 from httpx import URL
@@ -108,19 +109,14 @@ class TracedRun(Run):
 
     # The wire.
 
-    async def _send(self, request: httpx.Request) -> Reply | None:
+    async def _send(
+        self, request: httpx.Request, *, heard: Callable[[int], None] | None = None
+    ) -> Reply | None:
         self.note(Stage.ATTEMPT, f"attempt {len(self.attempts) + 1} sent", self._told_request(request))
         self._is_new = False
         token = OPENING.set(self._opening)
         try:
-            return await self.line.transport.send(
-                request,
-                connect=self.line.policy.connect,
-                timeout=math.inf,
-                max_body=self.line.policy.max_body,
-                certificate=self.call.certificate,
-                heard=self._heard,
-            )
+            return await super()._send(request, heard=heard or self._heard)
         finally:
             OPENING.reset(token)
 
@@ -152,7 +148,7 @@ class TracedRun(Run):
             facts.append(f"code {self.code}")
         if self.detail:
             facts.append(self.detail)
-        if getattr(last, "injected", False):
+        if last.injected:
             facts.append("the fault was injected")
         self.note(Stage.ATTEMPT, ended, "; ".join(facts))
         if self.stale and self.call.idempotent:

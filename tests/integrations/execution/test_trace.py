@@ -6,6 +6,7 @@ import anyio
 import httpx
 import pytest
 
+from integrations.execution.injection import Error, Injection
 from integrations.execution.outcome import Effect
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from integrations.execution.trace import MOST_EVENTS, Stage, Trace
@@ -211,6 +212,20 @@ async def test_a_broken_connection_ends_an_attempt_by_its_kind() -> None:
     trace = await traced(bench(httpx.ConnectError("no"), policy=Policy(retry=RetryPolicy(attempts=1))))
 
     assert "attempt: attempt 1 failed: connection" in told(trace)
+
+
+async def test_an_injected_fault_strikes_a_traced_call_too_and_is_told() -> None:
+    one = bench(policy=Policy(retry=RetryPolicy(attempts=1)))
+    injection = Injection(
+        actor="ann", reason="game day", since=0.0, expires_at=60.0, faults=(Error(status=503),)
+    )
+    one.executor.faults.begin("shop", injection, seconds=60.0)
+
+    trace = await traced(one)
+
+    told_of = detail(trace, Stage.ATTEMPT, "attempt 1 failed: server_error")
+    assert told_of.endswith("the fault was injected")
+    assert not one.vendor.requests
 
 
 async def test_a_traced_call_ends_as_one_without_a_trace() -> None:
