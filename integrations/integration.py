@@ -1,6 +1,6 @@
 """One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 import httpx
@@ -187,6 +187,10 @@ class Integration:
                     expected=f"an https address at {' or '.join(allowed)}",
                 ) from None
 
+    def missing_scopes(self, action: Action) -> tuple[str, ...]:
+        """The scopes that the credential lacks for an action, of those that its kind can do."""
+        return self.access.scopes.missing(action.scopes) if self._fits(action) else ()
+
     def _fits(self, action: Action) -> bool:
         return not action.auth or self.auth_name in action.auth
 
@@ -197,21 +201,18 @@ class Integration:
 
 
 def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:
-    """The kind that the connection names; else the only one, the one its secrets fit, or `none` where the
-    vendor has it.
-    """
+    """The kind that the connection names; else the only one, or the one its secrets fit."""
     kinds = manifest.auth
     name = connection.auth or _fitting(connection, manifest)
     if name in kinds:
         return name, kinds[name]
-    found = repr(connection.auth) if connection.auth else "nothing, and secrets that fit no single one"
     raise ConfigurationError(
         connection.id,
         key="auth",
-        found=found,
+        found=repr(name),
         expected=f"one of {', '.join(sorted(kinds))}",
         valid=kinds,
-        word=connection.auth,
+        word=name,
     )
 
 
@@ -220,14 +221,26 @@ def _fitting(connection: Connection, manifest: Manifest) -> str:
     kinds = manifest.auth
     if len(kinds) == 1:
         return next(iter(kinds))
-    given = {name for name in connection.secrets if any(name in kind.secrets for kind in kinds.values())}
+    known = {name for kind in kinds.values() for name in kind.secrets}
+    _check_names(connection, manifest, known)
+    given = connection.secrets.keys() & known
     fitting = [
         name
         for name, kind in kinds.items()
         if given <= kind.secrets.keys()
         and all(each in given for each, field in kind.secrets.items() if field.required)
     ]
-    return fitting[0] if len(fitting) == 1 else "none"
+    if len(fitting) == 1:
+        return fitting[0]
+    offered = "; or ".join(f"{name}: {', '.join(kinds[name].secrets) or 'nothing'}" for name in sorted(kinds))
+    raise ConfigurationError(
+        connection.id,
+        key="auth" if fitting else "secrets",
+        found=", ".join(sorted(given)) or "nothing",
+        expected=f"auth, one of {', '.join(sorted(fitting))}"
+        if fitting
+        else f"those of one kind ({offered})",
+    )
 
 
 def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:
@@ -248,17 +261,20 @@ def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:
 
 
 def _check_secrets(connection: Connection, manifest: Manifest, auth: Auth) -> None:
-    hooks = secret_names(manifest.webhooks) if manifest.webhooks is not None else []
-    known = [*auth.secrets, *hooks]
-    for name in connection.secrets:
-        if name not in known:
-            expected = f"one of {', '.join(sorted(known)) or 'none'}"
-            raise ConfigurationError(
-                connection.id, key=f"secrets.{name}", found="an unknown secret", expected=expected,
-                valid=known, word=name,
-            )  # fmt: skip
+    _check_names(connection, manifest, auth.secrets)
     for name, field in auth.secrets.items():
         _check_secret(connection, name, field)
+
+
+def _check_names(connection: Connection, manifest: Manifest, secrets: Collection[str]) -> None:
+    hooks = secret_names(manifest.webhooks) if manifest.webhooks is not None else []
+    known = sorted({*secrets, *hooks})
+    for name in connection.secrets:
+        if name not in known:
+            raise ConfigurationError(
+                connection.id, key=f"secrets.{name}", found="an unknown secret",
+                expected=f"one of {', '.join(known) or 'none'}", valid=known, word=name,
+            )  # fmt: skip
 
 
 def _check_secret(connection: Connection, name: str, field: SecretField) -> None:

@@ -354,7 +354,11 @@ async def test_an_unregistered_integration_is_gone() -> None:
     ("connection", "said"),
     [
         (Connection(id="x", vendor="githbu"), "x: vendor: found .githbu., .*; did you mean github"),
-        (Connection(id="x", vendor="github"), r"secrets\.token: found nothing, expected personal"),
+        (Connection(id="x", vendor="slack"), r"secrets\.token: found nothing, expected token of a Slack app"),
+        (
+            Connection(id="x", vendor="github"),
+            r"secrets: found nothing, expected those of one kind \(app: app_id, installation_id, private_key; or token: token\)",
+        ),
         (
             Connection(id="x", vendor="github", secrets={"tokken": Secret("ghp_1")}),
             r"secrets\.tokken: found an unknown secret, expected one of .*; did you mean token",
@@ -365,7 +369,7 @@ async def test_an_unregistered_integration_is_gone() -> None:
         ),
         (
             Connection(id="x", vendor="github", auth="tokn", secrets={"token": Secret("ghp_1")}),
-            "auth: found 'tokn', expected one of token; did you mean token",
+            "auth: found 'tokn', expected one of app, token; did you mean token",
         ),
         (Connection(id="x", vendor="http"), r"config\.url: found nothing, expected a URL such as https://shop"),
         (Connection(id="x", vendor="http", config={"url": "ftp://a"}), r"config\.url: found another value"),
