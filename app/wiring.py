@@ -288,8 +288,9 @@ class Dialtone:
         await self.framework.credentials.load()
         await self.framework.inbound.load()
         await self.monitor.load()
-        for connection in self.settings.integrations:
-            self.configured.open(connection)
+        with self.garbage.paused():
+            for connection in self.settings.integrations:
+                self.configured.open(connection)
         await self.analytics.start()
 
     def _tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:

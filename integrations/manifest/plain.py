@@ -4,6 +4,7 @@
 
 import math
 import re
+import sys
 import typing
 from collections.abc import Iterator
 
@@ -134,7 +135,8 @@ class _Reader:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
                 raise self._refuse(event, path, "a key that is no text", expected="text as key")
-            key = str(event.value)
+            # The same few keys stand in each of thousands of entries, and most are kept.
+            key = sys.intern(str(event.value))
             self._count(event, path, values=0, characters=len(key))
             here = (*path, key)
             if len(key_of(here)) > MAX_KEY:

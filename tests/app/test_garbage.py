@@ -79,3 +79,17 @@ def test_stopping_leaves_the_collector_as_it_was(clock: FakeClock) -> None:
     garbage.stop()
     assert (gc.get_threshold(), len(gc.callbacks)) == before
     assert gc.get_freeze_count() == 0
+
+
+def test_nothing_is_collected_while_it_is_paused_and_all_is_as_before_afterwards(clock: FakeClock) -> None:
+    garbage = GarbageCollection(clock)
+    with garbage.paused():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with garbage.paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
