@@ -80,7 +80,7 @@ def states_of(integration: Integration, now: float) -> Iterator[CredentialState]
     missing = {
         name: lacking
         for name, action in integration.manifest.actions.items()
-        if (lacking := access.scopes.missing(action.scopes))
+        if (lacking := integration.missing_scopes(action))
     }
     tokens = access.tokens
     if tokens is not None:

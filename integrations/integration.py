@@ -18,6 +18,7 @@ from integrations.manifest.authentication import Auth, SecretField
 from integrations.manifest.evidence import HealthCheck
 from integrations.manifest.fields import read_fields
 from integrations.manifest.hosts import ForeignHostError, Origins
+from integrations.manifest.inbound import KEYS_CAPABILITY
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Action, Manifest
 from integrations.manifest.templates import Template
@@ -101,7 +102,9 @@ class Integration:
     @property
     def line(self) -> LineSpec:
         """What the executor must know."""
+        webhooks = self.manifest.webhooks
         own = (CAPABILITY,) if self.access.tokens is not None else ()
+        own += (KEYS_CAPABILITY,) if webhooks is not None and webhooks.fetches else ()
         return LineSpec(
             integration=self.id,
             vendor=self.vendor,

@@ -124,7 +124,7 @@ def _action(integration: Integration, name: str, action: Action) -> ActionSummar
             for key, one in action.input.items()
         ),
         scopes=action.scopes,
-        missing_scopes=integration.access.scopes.missing(action.scopes),
+        missing_scopes=integration.missing_scopes(action),
         paged=bool(action.paginate),
         deprecated=next(
             (_deprecated(one) for one in integration.manifest.deprecations if name in one.actions), ""

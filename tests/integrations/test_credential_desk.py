@@ -105,3 +105,22 @@ async def test_an_unknown_integration_is_told() -> None:
 
     with pytest.raises(LookupError, match="there are none"):
         await desk(world).renew("v")
+
+
+async def test_what_only_another_kind_of_credential_can_do_lacks_no_scope() -> None:
+    alone = {"title": "me", "effect": "read", "path": "/me", "scopes": ["read", "list"]}
+    persons = {**alone, "auth": ["person"], "scopes": ["write"]}
+    world = TokenWorld(
+        TokenVendor(),
+        auth={"app": CLIENT, "person": BEARER},
+        actions={"me": alone, "theirs": persons},
+        capabilities={"read": ["me", "theirs"]},
+    )
+    world.vendor.extra["scope"] = "read"
+    world.open()
+
+    await world.framework.execute_integration("v", "me", {})
+
+    status = world.framework.get_integration_status("v")
+    assert standing(world)[0].missing == {"me": ("list",)}
+    assert {one.name: one.missing_scopes for one in status.actions} == {"me": ("list",), "theirs": ()}
