@@ -8,6 +8,11 @@ import msgspec
 
 from integrations.manifest.conditions import Condition
 
+KEYS_CAPABILITY = "webhook_keys"
+"""The capability of fetching keys and certificates, which has a circuit of its own: strangers can have some
+fetched.
+"""
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of a manifest."""
@@ -64,16 +69,19 @@ class Verification(_Part, frozen=True, kw_only=True):
 class WebhookField(_Part, frozen=True, kw_only=True):
     """Where an inbound webhook holds a fact: a `header`, a `pointer` into its body, the `first` of several
     pointers that leads to something, or all of them `joined` by `:`. `default` stands where nothing is
-    found.
+    found. With `list`, a pointer to a list, `pointer` starts at its items, and what they hold is joined; one
+    that is no list counts as its only item.
 
     A body is JSON, or a form: then the fields are a mapping, and a field `payload` that holds JSON is read
-    as such (Slack's interactivity, GitHub's form deliveries).
+    as such (Slack's interactivity, GitHub's form deliveries). XML is read as integrations/webhooks/
+    xml_bodies.py says.
     """
 
     header: str = ""
     pointer: str = ""
     first: tuple[str, ...] = ()
     joined: tuple[str, ...] = ()
+    list: str = ""
     default: str = ""
 
 
@@ -121,7 +129,8 @@ class Webhooks(_Part, frozen=True, kw_only=True):
     name (all others are `other`). `sent_at` is the vendor's own time; without it a signed timestamp is.
     `sequence` is a number that rises by one with each delivery, so that a gap is seen. `pins` maps pointers
     to what must stand there (`/TopicArn: "{config.topic_arn}"`; an empty config value pins nothing).
-    `headers` are kept with a delivery, beside those that other keys name. `accepted` is the answer to a good
+    `headers` are kept with a delivery, beside those that other keys name; `conceal` points to what is taken
+    out of its body before it is stored (through all items of lists, by field names alone). `accepted` is the answer to a good
     delivery where the vendor wants another than 202. `window` is how long a delivery must be known again, in
     seconds (30 days at most), `max_body` the largest body in bytes.
     """
@@ -135,7 +144,13 @@ class Webhooks(_Part, frozen=True, kw_only=True):
     sequence: WebhookField | None = None
     pins: dict[str, str] = {}
     headers: tuple[str, ...] = ()
+    conceal: tuple[str, ...] = ()
     accepted: Reply = Reply(status=202)
     window: float = 2592000.0
     handshakes: tuple[Handshake, ...] = ()
     max_body: int = 1048576
+
+    @property
+    def fetches(self) -> bool:
+        """Whether proofs are held against what is fetched."""
+        return any(one.hosts for one in (self.verify, *self.schemes.values()))

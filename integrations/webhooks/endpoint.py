@@ -8,6 +8,7 @@ import msgspec
 
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
+from integrations.errors import ConfigurationError
 from integrations.integration import Integration
 from integrations.manifest import pointers
 from integrations.manifest.evaluate import UNREADABLE, holds
@@ -45,7 +46,11 @@ class Verdict(NamedTuple):
 
 
 class Endpoint:
-    """Judges the deliveries of one integration. `url_keys` gives the keys its URL may hold now."""
+    """Judges the deliveries of one integration. `url_keys` gives the keys its URL may hold now.
+
+    Raises:
+        ConfigurationError: when its settings do not fit its vendor.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,13 @@ class Endpoint:
         self._fetch = fetch(self.scheme)
         self._trusted = TrustedKeys(self.scheme, fetch=self._fetch, clock=clock)
         self._pins = {pointer: Template(text).fill(values) for pointer, text in webhooks.pins.items()}
+        if self.scheme.kind == "sns" and not any(self._pins.values()):
+            raise ConfigurationError(
+                integration.id,
+                key="config",
+                found="a topic of anybody",
+                expected="your own in the config value that the manifest pins: each AWS account can sign",
+            )
         self.kept_headers = _kept(webhooks)
 
     async def judge(self, payload: InboundWebhook) -> Verdict:
@@ -87,7 +99,7 @@ class Endpoint:
             trusted = await self._trusted.trusted(view)
             proof = verify(self.scheme, payload, self._secrets(), view=view, trusted=trusted)
             if handshake is not None:
-                return _shaken(await shake(handshake, view, fetch=self._fetch))
+                return await self._confirmed(handshake, view)
         except BadSignatureError as error:
             # A URL whose key is wrong is no URL of ours: the answer is that of any other such address.
             status = 404 if self.scheme.kind == "key" else 401
@@ -98,19 +110,31 @@ class Endpoint:
             return Verdict("unverifiable", 503, detail=str(error))
         return self._accept(payload, view, proof)
 
+    async def _confirmed(self, handshake: Handshake, view: WebhookView) -> Verdict:
+        """Answer a proved handshake; what is confirmed by a call must be ours, as each delivery must."""
+        if handshake.fetch and (wrong := self._unpinned(view)) is not None:
+            return _foreign(wrong)
+        return _shaken(await shake(handshake, view, fetch=self._fetch))
+
+    def _unpinned(self, view: WebhookView) -> str | None:
+        """The first place that is not as the configuration pins it.
+
+        Raises:
+            msgspec.DecodeError: when the body must be read and cannot be.
+        """
+        return next((at for at, wanted in self._pins.items() if wanted and _at(view, at) != wanted), None)
+
     def _accept(self, payload: InboundWebhook, view: WebhookView, proof: Proof) -> Verdict:
         webhooks = self.webhooks
         try:
             event_type, webhook_id = word(webhooks.type, view), word(webhooks.id, view)
-            wrong = next(
-                (at for at, wanted in self._pins.items() if wanted and _at(view, at) != wanted), None
-            )
+            wrong = self._unpinned(view)
             lag = lag_of(webhooks.sent_at, view, proof.sent_at, now=payload.received_at)
             sequence = sequence_of(webhooks.sequence, view)
         except UNREADABLE:
             return Verdict("malformed", 400, detail="the body is neither JSON nor a form")
         if wrong is not None:
-            return Verdict("bad_signature", 401, detail=f"{wrong} is not what the configuration pins")
+            return _foreign(wrong)
         delivery_key, content_key = self._keys(payload, proof, webhook_id)
         return Verdict(
             "accepted",
@@ -164,6 +188,10 @@ class Endpoint:
 def _shaken(shaken: Shaken) -> Verdict:
     verdict = "malformed" if shaken.problem else "handshake"
     return Verdict(verdict, shaken.status, shaken.body, shaken.problem, headers=shaken.headers)
+
+
+def _foreign(place: str) -> Verdict:
+    return Verdict("bad_signature", 401, detail=f"{place} is not what the configuration pins")
 
 
 def _at(view: WebhookView, pointer: str) -> object:

@@ -1,5 +1,6 @@
 """Fetches what a proof is held against (key sets, certificates), and confirms subscriptions: through the
-executor, over https, and from the hosts that the manifest allows. Follows no redirect.
+executor, over https, and from the hosts that the manifest allows. Follows no redirect. These calls have a
+circuit of their own, because strangers name what is fetched.
 """
 
 import re
@@ -14,6 +15,7 @@ from integrations.execution.call import Call, Verdict
 from integrations.execution.outcome import Effect, FailureKind, Origin
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
+from integrations.manifest.inbound import KEYS_CAPABILITY
 from integrations.runs import Calls
 from integrations.webhooks.refusals import BadSignatureError, KeysUnavailableError
 
@@ -67,13 +69,14 @@ class VendorFetch:
         return Call(
             integration=self._integration.id,
             action=f"webhooks.{step}",
-            capability=self._integration.capabilities[0],
+            capability=KEYS_CAPABILITY,
             effect=Effect.READ,
             idempotent=True,
             prepare=lambda: request,
             classify=_classify,
             run_id=uuid.uuid4().hex,
             origin=Origin.CREDENTIAL,
+            bucket=KEYS_CAPABILITY,
             step=step,
             deadline=self._clock.monotonic() + SECONDS,
         )

@@ -57,6 +57,10 @@ class TrustedKeys:
         return Trusted()
 
     async def _key_set(self, kid: str) -> KeySet:
+        fresh = self._known(kid)
+        if fresh is not None:
+            # Whoever makes us fetch by an unknown id holds up nobody whose key is known.
+            return fresh
         async with self._lock:
             age = self._clock.monotonic() - self._fetched
             is_known = self._keys is not None and (not kid or any(key.kid == kid for key in self._keys.keys))
@@ -67,6 +71,12 @@ class TrustedKeys:
             if self._keys is None:
                 raise KeysUnavailableError("the vendor's key set could not be fetched")
             return self._keys
+
+    def _known(self, kid: str) -> KeySet | None:
+        """The key set, while it is new enough and holds the key."""
+        keys, age = self._keys, self._clock.monotonic() - self._fetched
+        is_known = keys is not None and (not kid or any(key.kid == kid for key in keys.keys))
+        return keys if is_known and age <= KEYS_SECONDS else None
 
     async def _renew(self, *, keeps: bool) -> None:
         self._tried = self._clock.monotonic()
@@ -85,14 +95,17 @@ class TrustedKeys:
         url = certificate_url(value)
         if not isinstance(value, dict):
             raise BadSignatureError("the body is no notification")
+        if known := self._kept(url):
+            return Notification(value, known)
         async with self._lock:
-            return Notification(value, await self._certificate(url))
+            return Notification(value, self._kept(url) or await self._certificate(url))
+
+    def _kept(self, url: str) -> bytes:
+        fetched, certificate = self._certificates.get(url, (float("-inf"), b""))
+        return certificate if self._clock.monotonic() - fetched <= CERTIFICATE_SECONDS else b""
 
     async def _certificate(self, url: str) -> bytes:
         now = self._clock.monotonic()
-        fetched, certificate = self._certificates.get(url, (float("-inf"), b""))
-        if now - fetched <= CERTIFICATE_SECONDS:
-            return certificate
         self._fetches = [at for at in self._fetches if now - at < AGAIN_SECONDS]
         if len(self._fetches) >= MAX_FETCHES:
             raise KeysUnavailableError("too many certificates were asked for")

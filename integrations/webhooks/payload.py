@@ -1,18 +1,23 @@
 """An inbound webhook as it came, how its body is read, and what is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Literal
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from integrations.manifest.evaluate import UNREADABLE
 from integrations.signals import WebhookReceipt
+from integrations.webhooks.xml_bodies import read_xml
 
 MAX_FIELDS = 1000
 """Fields a form may have, so that reading one takes no time to speak of."""
 
 _FORM = "application/x-www-form-urlencoded"
-_JSON_FIELD = "payload"
+_XML = ("text/xml", "application/xml")
+JSON_FIELD = "payload"
+"""The field of a form that may hold JSON."""
 
 
 class InboundWebhook(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,15 +58,22 @@ class WebhookView:
         self.body = payload.body
         self._value: object = msgspec.UNSET
 
+    @cached_property
+    def kind(self) -> Literal["json", "form", "xml"]:
+        """How the body is read: what its content type says, or JSON."""
+        told = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if told in _XML or told.endswith("+xml"):
+            return "xml"
+        return "form" if told == _FORM else "json"
+
     def json(self) -> object:
-        """The body as a value: JSON, or a form's fields; read once.
+        """The body as a value: JSON, a form's fields, or XML's elements (see xml_bodies.py); read once.
 
         Raises:
-            msgspec.DecodeError: when it is neither.
+            msgspec.DecodeError: when it is none of them.
         """
         if self._value is msgspec.UNSET:
-            kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-            self._value = _form(self.body) if kind == _FORM else msgspec.json.decode(self.body)
+            self._value = _READERS[self.kind](self.body)
         return self._value
 
     def text(self) -> str:
@@ -83,10 +95,17 @@ def form_fields(body: bytes) -> list[tuple[str, str]]:
 
 def _form(body: bytes) -> dict[str, object]:
     fields: dict[str, object] = dict(form_fields(body))
-    text = fields.get(_JSON_FIELD)
+    text = fields.get(JSON_FIELD)
     if isinstance(text, str) and text.startswith("{"):
         try:
-            fields[_JSON_FIELD] = msgspec.json.decode(text)
+            fields[JSON_FIELD] = msgspec.json.decode(text)
         except UNREADABLE:
             return fields
     return fields
+
+
+_READERS: Mapping[str, Callable[[bytes], object]] = {
+    "json": msgspec.json.decode,
+    "form": _form,
+    "xml": read_xml,
+}

@@ -1,6 +1,7 @@
 """Reads facts out of a delivery: its type, its id, when the vendor sent it, its number."""
 
 import datetime as dt
+import hashlib
 import math
 
 import msgspec
@@ -19,14 +20,35 @@ def word(field: WebhookField, view: WebhookView) -> str:
     Raises:
         msgspec.DecodeError: when the body must be read and cannot be.
     """
+    return _printable(_found(field, view) or field.default)[:MAX_WORD]
+
+
+def mark(field: WebhookField, view: WebhookView) -> str:
+    """The id that a field leads to. One of over 200 characters ends in the hash of all of it, so that two that
+    only begin alike are two.
+
+    Raises:
+        msgspec.DecodeError: when the body must be read and cannot be.
+    """
+    found = _found(field, view) or field.default
+    if len(found) <= MAX_WORD:
+        return _printable(found)
+    end = hashlib.sha256(found.encode(errors="surrogatepass")).hexdigest()
+    return f"{_printable(found[: MAX_WORD - len(end) - 1])}:{end}"
+
+
+def _found(field: WebhookField, view: WebhookView) -> str:
     if field.header:
-        found = view.headers.get(field.header.lower(), "")
-    elif field.joined:
-        found = ":".join(filter(None, (_text(view, pointer) for pointer in field.joined)))
-    else:
-        places = (field.pointer,) if field.pointer else field.first
-        found = next(filter(None, (_text(view, pointer) for pointer in places)), "")
-    return _printable(found or field.default)
+        return view.headers.get(field.header.lower(), "")
+    value = view.json() if field.pointer or field.first or field.joined else None
+    if field.list:
+        found = pointers.get(value, field.list)
+        items = found if isinstance(found, list) else [found]
+        return ":".join(filter(None, (_text(item, field.pointer) for item in items)))
+    if field.joined:
+        return ":".join(filter(None, (_text(value, pointer) for pointer in field.joined)))
+    places = (field.pointer,) if field.pointer else field.first
+    return next(filter(None, (_text(value, pointer) for pointer in places)), "")
 
 
 def sequence_of(field: WebhookField | None, view: WebhookView) -> int | None:
@@ -44,7 +66,7 @@ def lag_of(
 
 
 def _moment(moment: WebhookMoment, view: WebhookView) -> float | None:
-    text = view.headers.get(moment.header.lower(), "") if moment.header else _text(view, moment.pointer)
+    text = view.headers.get(moment.header.lower(), "") if moment.header else _text(view.json(), moment.pointer)
     if moment.unit == "iso":
         return _iso(text)
     try:
@@ -64,14 +86,14 @@ def _iso(text: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 
-def _text(view: WebhookView, pointer: str) -> str:
-    value = pointers.get(view.json(), pointer)
+def _text(within: object, pointer: str) -> str:
+    value = pointers.get(within, pointer)
     is_text = isinstance(value, (str, int, float)) and not isinstance(value, bool)
-    return str(value)[:MAX_WORD] if is_text else ""
+    return str(value) if is_text else ""
 
 
 def _printable(text: str) -> str:
     """As it may stand in a log line, a table and a page."""
     if text.isprintable():
-        return text[:MAX_WORD]
-    return "".join(one if one.isprintable() else "?" for one in text[:MAX_WORD])
+        return text
+    return "".join(one if one.isprintable() else "?" for one in text)

@@ -2,10 +2,13 @@
 
 SignatureVersion 1 is SHA-1, 2 is SHA-256 (Amazon SNS Developer Guide, "Verifying the signatures of Amazon
 SNS messages"). The certificate's URL comes from the message, so it is fetched only from the hosts that the
-manifest allows.
+manifest allows, and only from where Amazon keeps them: `sns.s3.amazonaws.com` is somebody's bucket, and the
+API of SNS answers what it is asked. A field that holds a line break could stand for those after it, so only
+`Message`, the first, may.
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -21,6 +24,11 @@ from integrations.webhooks.signed import canonical
 _CONFIRMS = frozenset({"SubscriptionConfirmation", "UnsubscribeConfirmation"})
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_TYPES = _CONFIRMS | {"Notification"}
+_CERTIFICATE = re.compile(
+    r"https://sns\.[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(\.cn)?"
+    r"/SimpleNotificationService-[0-9a-f]{1,64}\.pem"
+)
 _HASHES: Mapping[str, type[hashes.SHA1 | hashes.SHA256]] = {"1": hashes.SHA1, "2": hashes.SHA256}
 
 
@@ -38,8 +46,8 @@ def certificate_url(value: object) -> str:
         BadSignatureError: when it says nothing usable.
     """
     url = value.get("SigningCertURL") if isinstance(value, Mapping) else None
-    if not isinstance(url, str) or not url.endswith(".pem"):
-        raise BadSignatureError("the body names no certificate")
+    if not isinstance(url, str) or not _CERTIFICATE.fullmatch(url):
+        raise BadSignatureError("the body names no certificate of Amazon SNS")
     return url
 
 
@@ -65,7 +73,12 @@ def prove_notification(notification: Notification) -> tuple[bytes, float]:
 
 
 def _canonical(fields: Mapping[str, object]) -> bytes:
-    names = _CONFIRMATION if _text(fields, "Type") in _CONFIRMS else _NOTIFICATION
+    kind = _text(fields, "Type")
+    if kind not in _TYPES:
+        raise BadSignatureError("the body's Type is none of Amazon SNS")
+    names = _CONFIRMATION if kind in _CONFIRMS else _NOTIFICATION
+    if any("\n" in _text(fields, name) for name in names if name != "Message" and name in fields):
+        raise BadSignatureError("a field of the body holds a line break")
     lines = (
         f"{name}\n{_text(fields, name)}\n"
         for name in names

@@ -1,5 +1,6 @@
 """One integration's health: capabilities, the whole, pauses, reports, restarts, samples."""
 
+import msgspec
 import pytest
 
 from integrations.connection import CheckPolicy
@@ -247,6 +248,13 @@ CLOSED, OPEN, HALF_OPEN, FORCED = (
 def test_a_transition_says_of_health(moved: BreakerTransition, expected: Health | None) -> None:
     seen = observe_breaker(moved, at=1.0)
     assert (seen.state if seen else None) is expected
+
+
+@pytest.mark.parametrize("capability", ["credential", "webhook_keys"])
+def test_the_circuits_of_what_is_fetched_beside_the_calls_say_nothing(capability: str) -> None:
+    moved = msgspec.structs.replace(transition(CLOSED, OPEN, failures=5), capability=capability)
+
+    assert observe_breaker(moved, at=1.0) is None
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ class Vendor:
         self.clock = FakeClock(utc=NOW)
         self.vendor = RecordingVendor(*answers)
         publish = RecordingSubscriber()
-        executor = Executor(
-            clock=self.clock, publish=publish, transport=lambda _: httpx.MockTransport(self.vendor)
+        executor = self.executor = Executor(
+            clock=self.clock, publish=publish, transport=lambda _: httpx.MockTransport(self.answer)
         )
         manifest = msgspec.structs.replace(CATALOG.manifest("http"), webhooks=webhooks)
         connection = Connection(id="it", vendor="http", config={"url": "https://a.example"})
@@ -111,6 +111,9 @@ class Vendor:
         self.endpoint = Endpoint(
             integration, webhooks, clock=self.clock, fetch=lambda _: self.fetch, url_keys=lambda _: ()
         )
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        return self.vendor(request)
 
     async def judge(self, body: bytes = b'{"id": 7}', *, bearer: str = "", later: float = 0.0) -> Verdict:
         headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
