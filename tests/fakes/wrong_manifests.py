@@ -14,7 +14,6 @@ from integrations.execution.executor import Executor
 from integrations.execution.transport import Reply
 from integrations.framework import IntegrationFramework
 from integrations.manifest.answers import AnswerReader
-from integrations.manifest.hosts import ForeignHostError
 from integrations.manifest.loading import Catalog, load_manifest
 from integrations.manifest.schema import Manifest
 from integrations.manifest.source import SourceError
@@ -83,7 +82,7 @@ def try_one(vendor: str, rng: random.Random, tried: Tried) -> None:
 def _use(vendor: str, manifest: Manifest, rng: random.Random, tried: Tried) -> None:
     executor = Executor(clock=SystemClock(), publish=_ignore)
     framework = IntegrationFramework(
-        executor=executor, catalog=Catalog({vendor: manifest}, {}), clock=SystemClock(), publish=_ignore
+        executor=executor, catalog=Catalog({manifest.id: manifest}, {}), clock=SystemClock(), publish=_ignore
     )
     try:
         framework.register_integration(_connection(vendor, manifest, rng))
@@ -97,7 +96,7 @@ def _use(vendor: str, manifest: Manifest, rng: random.Random, tried: Tried) -> N
             plan = integration.plan(name)
             plan.build(plan.check(params))
             tried.built += 1
-        except (InvalidParams, UnknownAction, ForeignHostError):
+        except (InvalidParams, UnknownAction):
             tried.unbuilt += 1
     reader = AnswerReader(manifest, now=lambda: 1_800_000_000.0)
     for action in manifest.actions.values():
@@ -113,7 +112,7 @@ def _connection(vendor: str, manifest: Manifest, rng: random.Random) -> Connecti
     config: dict[str, object] = {"url": "https://a.invalid/", "base_url": "https://a.invalid"}
     return Connection(
         id="a",
-        vendor=vendor,
+        vendor=manifest.id,
         config={key: value for key, value in config.items() if key in manifest.config},
         auth=auth,
         secrets={name: Secret(TOKENS.get(vendor, "x")) for name in secrets},

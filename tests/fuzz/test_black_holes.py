@@ -1,17 +1,20 @@
 """A fifth of the vendors swallows everything and every exporter hangs: the others fare as before.
 
+Both are measured by turns in one Dialtone, so that what the machine does meanwhile falls on both. The first
+in a hundred is told but not judged: on a machine that others use it is theirs.
+
 Each kind has an address of its own on loopback, because checks of one host wait for one another.
 """
 
 import asyncio
 import socket
+import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
-import pytest
 from prometheus_client.registry import Collector
 
 from app.settings import load_settings
@@ -25,7 +28,20 @@ from tests.fuzz.conftest import Covered
 
 WELL, MUTE, FULL = 160, 20, 20
 HOSTS = {"well": "127.0.0.1", "mute": "127.0.0.2", "full": "127.0.0.3"}
-SECONDS, CALLS_EVERY, ATTEMPTS = 9.0, 0.02, 3
+TURNS, SECONDS, SETTLE, CALLS_EVERY = 3, 5.0, 1.0, 0.02
+LATER = 0.010
+"""By how much trouble may make those late who are well."""
+
+DISTURBED, PATIENCE = 0.005, 2
+"""Seconds by which an idle process may be woken late, and phases thrown away when it is later."""
+
+_SLEEPER = """
+import time
+while True:
+    due = time.monotonic() + 0.005
+    time.sleep(0.005)
+    print(time.monotonic() - due, flush=True)
+"""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -132,8 +148,8 @@ class Measured:
         self.lags = [one.lag for one in seen if one.integration.startswith("well") and one.ran]
 
 
-def p99(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99)]
+def percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[int(len(values) * percent / 100)]
 
 
 async def scrape(dialtone: Dialtone) -> None:
@@ -144,56 +160,133 @@ async def scrape(dialtone: Dialtone) -> None:
         await asyncio.sleep(1)
 
 
-async def hang_every_exporter(dialtone: Dialtone, gate: threading.Event, group: anyio.abc.TaskGroup) -> None:
-    """Block the storage's thread, analytics' own, and the rendering of metrics, until the gate opens."""
+@asynccontextmanager
+async def trouble(dialtone: Dialtone, vendor: Vendor, group: anyio.abc.TaskGroup) -> AsyncIterator[None]:
+    """While it lasts the vendor swallows everything, and the storage's thread, analytics' own and the
+    rendering of metrics are blocked.
+    """
+    gate = threading.Event()
+    write, process = dialtone.analytics._spool.write, dialtone.prometheus._process
 
     async def store() -> None:
         with suppress(StorageUnavailableError):
             await dialtone.storage._units.run(lambda _: gate.wait(60))
 
-    def stuck(*_: object) -> None:
+    def stuck(*given: object, **named: object) -> object:
         gate.wait(60)
+        return write(*given, **named)
 
     dialtone.analytics._spool.write = stuck
     dialtone.prometheus._process = Blocked(gate)
+    vendor.is_mute = True
     group.start_soon(store)
-    await asyncio.sleep(0.5)
+    try:
+        yield
+    finally:
+        gate.set()
+        vendor.is_mute = False
+        dialtone.analytics._spool.write, dialtone.prometheus._process = write, process
 
 
-async def measure(folder: Path) -> tuple[Measured, Measured]:
-    """How those who are well fare, as usual and in trouble."""
-    signals, gate = RecordingSubscriber(), threading.Event()
-    async with running(folder) as (dialtone, mute), anyio.create_task_group() as group:
+class Machine:
+    """How late a process that does nothing else wakes: what others take of the machine, and we do not."""
+
+    def __init__(self, lines: asyncio.StreamReader) -> None:
+        self._lines = lines
+        self._late: list[float] = []
+
+    async def listen(self) -> None:
+        async for line in self._lines:
+            self._late.append(float(line))
+
+    async def disturbance(self, phase: Measured) -> float:
+        """Seconds by which one in ten of its awakenings was late while a phase ran."""
+        self._late.clear()
+        await phase.run()
+        return percentile(self._late, 90)
+
+
+@asynccontextmanager
+async def watched_machine() -> AsyncIterator[Machine]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _SLEEPER, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    machine = Machine(process.stdout)
+    async with anyio.create_task_group() as group:
+        group.start_soon(machine.listen)
+        try:
+            yield machine
+        finally:
+            process.terminate()
+            await process.wait()
+            group.cancel_scope.cancel()
+
+
+async def undisturbed(machine: Machine, phase: Callable[[], Measured]) -> tuple[Measured, int]:
+    """A phase, measured anew while others take the machine; and how many were thrown away for that."""
+    for thrown in range(PATIENCE):
+        measured = phase()
+        if await machine.disturbance(measured) < DISTURBED:
+            return measured, thrown
+    await (measured := phase()).run()
+    return measured, PATIENCE
+
+
+async def measure(folder: Path) -> tuple[list[Measured], list[Measured], int]:
+    """How those who are well fare as usual and in trouble, by turns; and the phases thrown away."""
+    signals, thrown = RecordingSubscriber(), 0
+    usual: list[Measured] = []
+    troubled: list[Measured] = []
+    async with (
+        running(folder) as (dialtone, mute),
+        watched_machine() as machine,
+        anyio.create_task_group() as group,
+    ):
         dialtone.bus.subscribe("test", signals)
         group.start_soon(scrape, dialtone)
         await asyncio.sleep(4)
-        usual, troubled = Measured(dialtone, signals), Measured(dialtone, signals)
-        await usual.run()
-        mute.is_mute = True
-        await hang_every_exporter(dialtone, gate, group)
-        await troubled.run()
-        gate.set()
+        for _ in range(TURNS):
+            async with AsyncExitStack() as now:
+                for phases in (usual, troubled):
+                    if phases is troubled:
+                        await now.enter_async_context(trouble(dialtone, mute, group))
+                    await asyncio.sleep(SETTLE)
+                    one, away = await undisturbed(machine, lambda: Measured(dialtone, signals))
+                    phases.append(one)
+                    thrown += away
         group.cancel_scope.cancel()
     swallowed = [one for one in signals.of(CheckResult) if not one.integration.startswith("well")]
     timeouts = {one.integration.split("-")[0] for one in swallowed if one.kind is FailureKind.TIMEOUT}
     assert timeouts == {"mute", "full"}
-    assert usual.failed == troubled.failed == 0
-    assert len(troubled.lags) > WELL * 3
-    return usual, troubled
+    assert sum(one.failed for one in (*usual, *troubled)) == 0
+    return usual, troubled, thrown
+
+
+def told(name: str, usual: list[float], troubled: list[float]) -> tuple[str, float]:
+    """What is told of one figure, and by how much trouble makes its median or its p90 later."""
+    pairs = [(percentile(usual, at), percentile(troubled, at)) for at in (50, 90, 99)]
+    text = ", ".join(
+        f"p{at} {after * 1e3:.1f} ms (usually {before * 1e3:.1f})"
+        for at, (before, after) in zip((50, 90, 99), pairs, strict=True)
+    )
+    later = max(after - before for before, after in pairs[:2])
+    return f"{len(troubled)} {name} {text}", later
 
 
 async def test_those_who_are_well_are_watched_and_called_as_before(tmp_path: Path, covered: Covered) -> None:
-    # Other processes of the machine are in these figures too, so a bad one is measured again.
-    for attempt in range(ATTEMPTS):
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        usual, troubled = await measure(folder)
-        lags, calls = (p99(usual.lags), p99(troubled.lags)), (p99(usual.calls), p99(troubled.calls))
-        covered(
-            f"black holes: {MUTE + FULL} of {WELL + MUTE + FULL} vendors, exporters hung; p99 of "
-            f"{len(troubled.lags)} checks' lag {lags[1] * 1e3:.1f} ms (before {lags[0] * 1e3:.1f}), of "
-            f"{len(troubled.calls)} calls {calls[1] * 1e3:.1f} ms (before {calls[0] * 1e3:.1f})"
-        )
-        if lags[1] < lags[0] + 0.010 and calls[1] < calls[0] * 1.1 + 0.002:
-            return
-    pytest.fail(f"late each time: checks {lags}, calls {calls}")
+    usual, troubled, thrown = await measure(tmp_path)
+
+    checks, checks_later = told("checks' lag", *(_all(phases, "lags") for phases in (usual, troubled)))
+    calls, calls_later = told("calls", *(_all(phases, "calls") for phases in (usual, troubled)))
+    covered(
+        f"black holes: {MUTE + FULL} of {WELL + MUTE + FULL} vendors, exporters hung, {TURNS} turns; "
+        f"{checks}; {calls}; {thrown} phases thrown away because others took the machine"
+    )
+    assert len(_all(troubled, "lags")) > WELL * SECONDS * TURNS / 4
+    assert checks_later < LATER
+    assert calls_later < LATER
+
+
+def _all(phases: list[Measured], name: str) -> list[float]:
+    return [value for one in phases for value in getattr(one, name)]
