@@ -112,7 +112,6 @@ async def test_what_only_another_kind_of_credential_can_do_lacks_no_scope() -> N
     persons = {**alone, "auth": ["person"], "scopes": ["write"]}
     world = TokenWorld(
         TokenVendor(),
-        auth={"app": CLIENT, "person": BEARER},
         actions={"me": alone, "theirs": persons},
         capabilities={"read": ["me", "theirs"]},
     )
