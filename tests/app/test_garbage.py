@@ -1,12 +1,13 @@
 """The tamed garbage collector: what is set aside, when, and that all is as before afterwards."""
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from app.garbage import CLOSED, LONG, THRESHOLDS, GarbageCollection
+from app.garbage import CLOSED, LONG, SWITCH, THRESHOLDS, GarbageCollection
 from tests.fakes.clock import FakeClock
 
 
@@ -71,13 +72,18 @@ def test_rings_of_closed_integrations_are_freed_once_they_are_many(
     assert (gone() is None) is freed
 
 
+def test_threads_take_short_turns_from_the_start_on(garbage: GarbageCollection) -> None:
+    assert garbage is not None
+    assert sys.getswitchinterval() == pytest.approx(SWITCH)
+
+
 def test_stopping_leaves_the_collector_as_it_was(clock: FakeClock) -> None:
-    before = gc.get_threshold(), len(gc.callbacks)
+    before = gc.get_threshold(), len(gc.callbacks), sys.getswitchinterval()
     garbage = GarbageCollection(clock)
     garbage.stop()
     garbage.start()
     garbage.stop()
-    assert (gc.get_threshold(), len(gc.callbacks)) == before
+    assert (gc.get_threshold(), len(gc.callbacks), sys.getswitchinterval()) == before
     assert gc.get_freeze_count() == 0
 
 
