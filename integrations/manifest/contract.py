@@ -23,7 +23,7 @@ Place = Literal["path", "query", "header", "body", "variable", "file", "filename
 Scheme = Literal["none", "api_key", "basic", "bearer", "oauth2"]
 
 _FIELD = re.compile(r"\{([a-z0-9_.]+)(?:\|[a-z_]+)?\}")
-_OF_A_BODY = frozenset({"body", "file"})
+_OF_A_BODY = frozenset({"body", "file", "filename"})
 _GRAPHQL = {"Int": "integer", "Float": "number", "Boolean": "boolean", "String": "string", "ID": "string"}
 _AGREES: dict[str, frozenset[str]] = {
     "none": frozenset({"none"}),
@@ -216,19 +216,21 @@ def _request(action: Action, fact: Operation) -> Iterator[str]:
 
 
 def _inputs(action: Action, fact: Operation, *, headers: Collection[str]) -> Iterator[str]:
-    mapped = {wire_name(name, declared): (name, declared) for name, declared in action.input.items()}
-    constants = _constants(action)
+    mapped = [(wire_name(name, declared), name, declared) for name, declared in action.input.items()]
+    # Several inputs may fill one variable or part of a body; that one of them is there is enough.
+    sure = _constants(action) | {wire for wire, _, declared in mapped if _is_always_sent(declared)}
+    wires = {wire for wire, _, _ in mapped}
     for wire, parameter in fact.parameters.items():
         is_sent = parameter.place == "header" and wire.lower() in headers
-        if parameter.required and wire not in mapped and wire not in constants and not is_sent:
+        if parameter.required and wire not in wires | sure and not is_sent:
             yield f"the required {parameter.place} parameter {wire} is not mapped"
-    for wire, (name, declared) in mapped.items():
+    for wire, name, declared in mapped:
         known = fact.parameters.get(wire)
         if known is None:
             if not _may_be_unknown(declared.place, fact):
                 yield f"input {name} goes to {declared.place} {wire}, which {action.operation} does not know"
             continue
-        if wire in constants:
+        if wire in sure:
             known = msgspec.structs.replace(known, required=False)
         found = _mapped(declared, known, operation=action.operation, wire=wire)
         yield from (f"input {name} {text}" for text in found)
@@ -251,12 +253,16 @@ def _mapped(declared: Input, known: Parameter, *, operation: str, wire: str) -> 
         yield f"goes to {declared.place}, {operation} wants it in {known.place}"
     if known.type and not declared.to and not _takes(known.type, declared.type):
         yield f"is {declared.type}, {operation} wants {known.type} in {wire}"
-    if known.required and not declared.required and declared.default is msgspec.UNSET:
+    if known.required and not _is_always_sent(declared):
         yield f"is optional, {operation} requires {wire}"
 
 
+def _is_always_sent(declared: Input) -> bool:
+    return declared.required or declared.default is not msgspec.UNSET
+
+
 def _may_be_unknown(place: Place, fact: Operation) -> bool:
-    return place in (*fact.silent, "filename") or (fact.open and place in _OF_A_BODY)
+    return place == "filename" or place in fact.silent or (fact.open and place in _OF_A_BODY)
 
 
 def _takes(wanted: str, given: str) -> bool:

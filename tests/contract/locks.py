@@ -1,5 +1,6 @@
 """Derives contract.lock from the published contracts."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -61,15 +62,15 @@ def fact_of(manifest: Manifest, action: Action, description: Description, key: s
     if key not in description.operations:
         raise ContractError(f"{contract.source} has no operation {key}")
     operation = description.operations[key]
-    body = operation.body_of(action.body.kind if action.body is not None else "json")
+    bodies = _bodies(manifest, action.operation, operation)
     knows_null = contract.kind != "swagger"
     is_json = operation.answer is not None and action.answer == "json"
     return Operation(
         kind="contract",
         method=operation.method,
         path=contract.prefix + operation.path,
-        parameters=_parameters(operation, body),
-        open=body is not None and bool(fields_of(body)["open"]),
+        parameters=_parameters(operation, bodies),
+        open=any(body is not None and bool(fields_of(body)["open"]) for body in bodies),
         security=operation.security,
         statuses=operation.statuses,
         silent=operation.silent,
@@ -83,6 +84,13 @@ def _ways(manifest: Manifest, operation: str) -> list[tuple[str, ...]]:
     return [pointers.parse(one.items or one.output) for one in actions]
 
 
+def _bodies(manifest: Manifest, name: str, operation: DescribedOperation) -> list[Schema | None]:
+    """The body of each kind that the actions of an operation send."""
+    actions = [one for one in manifest.actions.values() if one.operation == name]
+    kinds = dict.fromkeys(one.body.kind if one.body is not None else "json" for one in actions)
+    return [operation.body_of(kind) for kind in kinds]
+
+
 def _by_hand(action: Action) -> dict[str, object]:
     """What an entry by hand looks like for an action, to be held against the vendor's page."""
     used = {
@@ -94,15 +102,16 @@ def _by_hand(action: Action) -> dict[str, object]:
     return {**msgspec.to_builtins(fact), "page": "https://", "date": ""}
 
 
-def _parameters(operation: DescribedOperation, body: Schema | None) -> dict[str, Parameter]:
+def _parameters(operation: DescribedOperation, bodies: Iterable[Schema | None]) -> dict[str, Parameter]:
     parameters = {
         name: Parameter(place=one.place, required=one.required) for name, one in operation.parameters.items()
     }
-    fields = fields_of(body)
-    for name in fields["properties"]:
+    described = [fields_of(body) for body in bodies]
+    for name in dict.fromkeys(name for fields in described for name in fields["properties"]):
         # A field that has the name of a path parameter says again what the path says.
         if name not in parameters or parameters[name].place != "path":
-            parameters[name] = Parameter(place="body", required=name in fields["required"])
+            required = all(name in fields["required"] for fields in described)
+            parameters[name] = Parameter(place="body", required=required)
     return parameters
 
 
