@@ -65,6 +65,41 @@ async def test_lines_that_open_after_loading_are_restored_too(clock: LoopClock) 
     assert (await after.executor.execute(call())).outcome.reason is RejectReason.OPEN_CIRCUIT
 
 
+async def test_a_restored_hold_ends_at_its_time_though_no_call_comes_by(clock: LoopClock) -> None:
+    store = MemoryStore()
+    before = Bench(clock, store=store)
+    before.executor.force_open("shop", actor="ann", reason="drill", expires_at=clock.time() + 60)
+    await before.executor.aclose()
+    after = Bench(clock, store=store)
+    await after.executor.load()
+    async with anyio.create_task_group() as group:
+        group.start_soon(after.executor.run)
+        await anyio.sleep(50)
+        held = after.executor.status("shop").breakers[0].state
+        await anyio.sleep(20)
+        freed = after.executor.status("shop").breakers[0].state
+        group.cancel_scope.cancel()
+    assert (held, freed) == (BreakerState.FORCED_OPEN, BreakerState.CLOSED)
+
+
+async def test_only_lines_that_changed_or_hold_something_with_an_end_are_looked_after(
+    clock: LoopClock,
+) -> None:
+    bench = Bench(clock, store=MemoryStore())
+    for name in ("quiet", "held"):
+        bench.executor.open_line(line_spec(integration=name))
+    bench.executor.force_open("held", actor="ann", reason="drill", expires_at=clock.time() + 60)
+    bench.executor.force_open("shop", actor="ann", reason="drill")
+    async with anyio.create_task_group() as group:
+        group.start_soon(bench.executor.run)
+        await anyio.sleep(2)
+        looked_after = [line.spec.integration for line in bench.executor._astir]
+        await anyio.sleep(70)
+        group.cancel_scope.cancel()
+    assert looked_after == ["held"]
+    assert not bench.executor._astir
+
+
 async def test_a_store_that_is_down_is_tried_again_and_counted(clock: LoopClock) -> None:
     store = MemoryStore()
     store.is_down = True
