@@ -133,8 +133,27 @@ class AnswerReader:
         return "; ".join(parts)
 
     def _message(self, reply: Reply, pointer: str) -> str:
-        """The answer's message; all of an answer that is nothing but a JSON text."""
-        return self._word(reply, pointer) or (self._word(reply, "", whole=True) if pointer else "")
+        """The answer's message, of a mapping its texts by their names; all of an answer that is nothing but a
+        JSON text.
+        """
+        if not pointer:
+            return ""
+        return (
+            self._word(reply, pointer)
+            or self._named_texts(reply, pointer)
+            or self._word(reply, "", whole=True)
+        )
+
+    def _named_texts(self, reply: Reply, pointer: str) -> str:
+        """What a mapping at a place says of each field (Jira's `errors`)."""
+        try:
+            value = pointers.get(reply.json(), pointer)
+        except UNREADABLE:
+            return ""
+        texts = value.items() if isinstance(value, dict) else ()
+        return _clean(
+            self._redact("; ".join(f"{name}: {text}" for name, text in texts if isinstance(text, str)))
+        )
 
     def _word(self, reply: Reply, pointer: str, *, whole: bool = False) -> str:
         """A short text out of the answer's JSON, or nothing."""

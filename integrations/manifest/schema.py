@@ -96,14 +96,16 @@ class Quota(_Part, frozen=True, kw_only=True):
 
 
 class Limit(_Part, frozen=True, kw_only=True):
-    """What the vendor's documentation allows: `rate` requests per `per` seconds, at most `burst` at once.
+    """What the vendor's documentation allows: `rate` requests per `per` seconds, at most `burst` at once, and
+    `concurrency` that are under way. 0 stands for what it does not limit.
 
-    `actions` are those it counts (empty: all); `scope` says what shares it.
+    `actions` are those it counts (empty: all); a `concurrency` is one of all actions. `scope` says what
+    shares it.
     """
 
     id: str
-    rate: float
-    per: float
+    rate: float = 0.0
+    per: float = 1.0
     burst: int = 0
     concurrency: int = 0
     scope: Literal["connection", "credential", "vendor"] = "connection"
@@ -143,7 +145,8 @@ class ErrorRule(_Part, frozen=True, kw_only=True):
 
 class Errors(_Part, frozen=True, kw_only=True):
     """A vendor's errors: rules in order, then plain HTTP. `code` and `message` are where its error bodies
-    hold them; a body that is nothing but a JSON text is a message too.
+    hold them; a body that is nothing but a JSON text is a message too, and so are a mapping's
+    texts, with their names.
     """
 
     rules: tuple[ErrorRule, ...] = ()

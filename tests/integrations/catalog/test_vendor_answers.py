@@ -262,6 +262,30 @@ async def test_githubs_used_stands_in_for_what_remains() -> None:
     assert seen.of(QuotaSample)[0].remaining == 4960.0
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "is_well"),
+    [(404, "Rate limiting is not enabled.", True), (404, "Not Found", False)],
+)
+async def test_a_github_server_that_limits_nobody_has_a_quota_all_the_same(
+    *, status: int, message: str, is_well: bool
+) -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(status, json={"message": message})))
+    framework.register_integration(
+        Connection(
+            id="it",
+            vendor="github",
+            auth="token",
+            secrets=SECRETS["github"],
+            config={"base_url": "https://github.example/api/v3"},
+        )
+    )
+    quota = next(check for check in framework.checks("it") if check.action == "rate_limit.get")
+
+    outcome = await framework.run_check(quota, timeout=5)
+
+    assert outcome.ok is is_well
+
+
 def test_githubs_buckets_and_limits_are_those_it_documents() -> None:
     """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api and its search page."""
     manifest = CATALOG.manifest("github")

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -10,7 +12,7 @@ NOW = 1_800_000_000.0
 ACTION = Action(title="a", effect=Effect.READ)
 
 
-def reader(**parts: object) -> AnswerReader:
+def reader(*, redact: Callable[[str], str] = str, **parts: object) -> AnswerReader:
     manifest = Manifest(
         manifest=1,
         id="x",
@@ -23,7 +25,7 @@ def reader(**parts: object) -> AnswerReader:
         capabilities={"read": ("a",)},
         **parts,
     )
-    return AnswerReader(manifest, now=lambda: NOW)
+    return AnswerReader(manifest, now=lambda: NOW, redact=redact)
 
 
 def errors(value: dict[str, object]) -> Errors:
@@ -222,6 +224,15 @@ def test_a_bucket_name_that_no_manifest_knows_becomes_no_label() -> None:
     quota = Quota(bucket="core", bucket_header="b", remaining=HeaderNumber(header="left"))
 
     assert reader(quota=(quota,)).verdict(reply(200, b="evil", left="1"), ACTION).readings[0].bucket == "core"
+
+
+def test_the_texts_of_a_mapping_are_the_message_without_secrets() -> None:
+    secret = "hush-hush-hush"
+    read = reader(errors=errors({"message": "/errors"}), redact=lambda text: text.replace(secret, "***"))
+
+    verdict = read.verdict(reply(400, {"errors": {"summary": "is needed", "n": 7, "key": secret}}), ACTION)
+
+    assert verdict.detail == "the vendor answered 400: summary: is needed; key: ***"
 
 
 @pytest.mark.parametrize(("named", "bucket"), [("messages", "messages"), ("", "other")])
