@@ -80,7 +80,7 @@ def test_quota_headers_are_read_in_the_vendors_unit(
     [
         ("issues.get", 404, {"errorMessages": ["It does not exist"]}, "not_found", "does not exist"),
         ("issues.create", 400, {"errorMessages": ["No project"]}, "client_error", "No project"),
-        ("issues.create", 400, {"errorMessages": [], "errors": {"a": "is needed"}}, "client_error", "a: is needed"),
+        ("issues.create", 400, {"errorMessages": [], "errors": {"a": "lacks"}}, "client_error", "a: lacks"),
         ("issues.get", 401, {"message": "Unauthorized; scope does not match"}, "forbidden", "read:jira-work"),
         ("issues.get", 401, {"code": 401, "message": "Unauthorized"}, "unauthorized", "Unauthorized"),
         ("issues.get", 403, {"errorMessages": ["Not yours"]}, "forbidden", "it needs read:jira-work"),
