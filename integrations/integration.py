@@ -103,7 +103,7 @@ class Integration:
     def line(self) -> LineSpec:
         """What the executor must know."""
         webhooks = self.manifest.webhooks
-        own = (CAPABILITY,) if self.access.tokens is not None else ()
+        own: tuple[str, ...] = (CAPABILITY,) if self.access.tokens is not None else ()
         own += (KEYS_CAPABILITY,) if webhooks is not None and webhooks.fetches else ()
         return LineSpec(
             integration=self.id,

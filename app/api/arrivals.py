@@ -102,6 +102,9 @@ class Arrivals:
             raise _RefusedError("unknown", HTTPStatus.NOT_FOUND) from error
         if self._active[integration_id] >= MAX_EACH:
             raise _RefusedError("busy", HTTPStatus.SERVICE_UNAVAILABLE)
+        if endpoint.is_closed(key):
+            # Of whoever has not the URL's key nothing is read, so that no answer tells that there is one.
+            return await self._judge(scope, integration_id, key=key, body=b"")
         self._active[integration_id] += 1
         reading = _Body(self, endpoint.webhooks.max_body)
         try:

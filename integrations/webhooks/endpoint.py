@@ -15,10 +15,12 @@ from integrations.manifest.evaluate import UNREADABLE, holds
 from integrations.manifest.inbound import Handshake, Verification, Webhooks
 from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
+from integrations.webhooks.carried import equal
+from integrations.webhooks.concealing import conceal
 from integrations.webhooks.fetching import Fetch
 from integrations.webhooks.keys import TrustedKeys
 from integrations.webhooks.payload import InboundWebhook, WebhookView
-from integrations.webhooks.reading import lag_of, sequence_of, word
+from integrations.webhooks.reading import lag_of, mark, sequence_of, word
 from integrations.webhooks.refusals import BadSignatureError, KeysUnavailableError, StaleError
 from integrations.webhooks.replies import Shaken, shake
 from integrations.webhooks.schemes import chosen_scheme
@@ -78,8 +80,16 @@ class Endpoint:
             )
         self.kept_headers = _kept(webhooks)
 
+    def is_closed(self, key: str) -> bool:
+        """Whether the URL lacks its key, so that it is none of ours whatever is asked of it."""
+        given = (secret.reveal() for secret in self._secrets()) if self.scheme.kind == "key" else ()
+        return self.scheme.kind == "key" and sum([equal(key, one) for one in given]) == 0
+
     async def judge(self, payload: InboundWebhook) -> Verdict:
         """Say what a delivery is and how it is answered; nothing is stored here."""
+        if self.is_closed(payload.key):
+            # The answer is that of any other address that is none of ours.
+            return Verdict("bad_signature", 404, detail="the key in the URL is wrong or absent")
         if len(payload.body) > self.webhooks.max_body:
             return Verdict("malformed", 413, detail=f"the body is over {self.webhooks.max_body} bytes")
         if url := self.integration.connection.webhooks.url:
@@ -92,6 +102,11 @@ class Endpoint:
             return _shaken(await shake(handshake, view, fetch=self._fetch))
         return await self._proved(payload, view, handshake)
 
+    def kept_body(self, payload: InboundWebhook) -> bytes:
+        """What is stored of an accepted delivery's body."""
+        places = self.webhooks.conceal
+        return conceal(WebhookView(payload), places) if places else payload.body
+
     async def _proved(
         self, payload: InboundWebhook, view: WebhookView, handshake: Handshake | None
     ) -> Verdict:
@@ -101,9 +116,7 @@ class Endpoint:
             if handshake is not None:
                 return await self._confirmed(handshake, view)
         except BadSignatureError as error:
-            # A URL whose key is wrong is no URL of ours: the answer is that of any other such address.
-            status = 404 if self.scheme.kind == "key" else 401
-            return Verdict("bad_signature", status, detail=str(error))
+            return Verdict("bad_signature", 401, detail=str(error))
         except StaleError as error:
             return Verdict("stale", 401, detail=str(error))
         except KeysUnavailableError as error:
@@ -127,15 +140,17 @@ class Endpoint:
     def _accept(self, payload: InboundWebhook, view: WebhookView, proof: Proof) -> Verdict:
         webhooks = self.webhooks
         try:
-            event_type, webhook_id = word(webhooks.type, view), word(webhooks.id, view)
+            event_type, webhook_id = word(webhooks.type, view), mark(webhooks.id, view)
             wrong = self._unpinned(view)
             lag = lag_of(webhooks.sent_at, view, proof.sent_at, now=payload.received_at)
             sequence = sequence_of(webhooks.sequence, view)
+            if webhooks.conceal:
+                view.json()
         except UNREADABLE:
-            return Verdict("malformed", 400, detail="the body is neither JSON nor a form")
+            return Verdict("malformed", 400, detail="the body cannot be read as its content type says")
         if wrong is not None:
             return _foreign(wrong)
-        delivery_key, content_key = self._keys(payload, proof, webhook_id)
+        delivery_key, content_key = _keys(payload, proof, webhook_id)
         return Verdict(
             "accepted",
             webhooks.accepted.status,
@@ -146,30 +161,6 @@ class Endpoint:
             lag=lag,
             sequence=sequence,
         )
-
-    def _keys(self, payload: InboundWebhook, proof: Proof, webhook_id: str) -> tuple[str, str | None]:
-        """What tells the delivery from all others: its id, and the hash of what is signed where the id is
-        not.
-
-        An id in a header that the signature does not cover can be changed by whoever replays a delivery, so
-        there what is signed must be new as well. Without an id the hash stands for it.
-        """
-        text = payload.body if proof.signed is None else proof.signed
-        content = "" if webhook_id and self._is_id_proved(proof) else hashlib.sha256(text).hexdigest()
-        return webhook_id or content, content if webhook_id and content else None
-
-    def _is_id_proved(self, proof: Proof) -> bool:
-        """Whether nobody but the vendor can have set the id; where the body is not bound either, no hash
-        would prove more.
-        """
-        field = self.webhooks.id
-        if proof.signed is None or not field.header:
-            return True
-        scheme = self.scheme
-        standard = scheme.kind == "standard_webhooks"
-        covered = "{id}" in scheme.payload or standard
-        named = scheme.id_header or ("webhook-id" if standard else "")
-        return covered and field.header.lower() == named.lower()
 
     def _handshake(self, method: str, view: WebhookView) -> Handshake | None:
         for one in self.webhooks.handshakes:
@@ -183,6 +174,18 @@ class Endpoint:
             return self._url_keys(self.integration.id)
         given, name = self.integration.connection.secrets, self.scheme.secret
         return [given[key] for key in (name, f"{name}_previous") if key in given]
+
+
+def _keys(payload: InboundWebhook, proof: Proof, webhook_id: str) -> tuple[str, str | None]:
+    """What tells a delivery from all others: its id, and the hash of what is signed.
+
+    Whoever replays one can change an id in a header, and which fields of the body are read (by its content
+    type); so what is signed must be new as well. Without an id the hash stands for it.
+    """
+    if proof.signed is None:
+        return webhook_id or hashlib.sha256(payload.body).hexdigest(), None
+    content = hashlib.sha256(proof.signed).hexdigest()
+    return webhook_id or content, content
 
 
 def _shaken(shaken: Shaken) -> Verdict:

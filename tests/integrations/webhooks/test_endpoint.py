@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from integrations.credentials.secret import Secret
 from integrations.manifest.conditions import Condition, HeaderCondition, JSONCondition
 from integrations.manifest.inbound import (
     Handshake,
@@ -51,6 +52,27 @@ async def test_a_fact_is_read_where_the_manifest_says(field: object, body: bytes
     verdict = await judged(reading(type=field), body, {"x-type": "of-header"})
 
     assert (verdict.verdict, verdict.event_type) == ("accepted", word)
+
+
+async def test_ids_that_only_begin_alike_are_two() -> None:
+    begin = "x" * 200
+    first, second = [
+        await judged(reading(id={"pointer": "/a"}), json.dumps({"a": begin + end}).encode()) for end in "12"
+    ]
+
+    assert len(first.webhook_id) == len(second.webhook_id) == 200
+    assert first.delivery_key != second.delivery_key
+
+
+async def test_what_the_items_of_a_list_hold_is_joined() -> None:
+    webhooks = reading(type={"list": "/events", "pointer": "/id"})
+    bodies = (
+        b'{"events": [{"id": "a"}, {"x": 1}, {"id": "b"}]}',
+        b'{"events": {"id": "c"}}',
+        b'{"events": []}',
+    )
+
+    assert [(await judged(webhooks, body)).event_type for body in bodies] == ["a:b", "c", ""]
 
 
 async def test_a_form_is_read_by_pointers_and_its_payload_as_json() -> None:
@@ -108,15 +130,33 @@ async def test_an_id_that_is_not_signed_does_not_make_a_signed_body_new() -> Non
     assert one.content_key == two.content_key == sha256(payload.body)
 
 
-async def test_an_id_that_is_signed_is_enough() -> None:
-    scheme = SIGNING["standard webhooks"]
+async def test_another_content_type_does_not_make_a_signed_body_new() -> None:
+    """The content type is not signed, and says how the id is read."""
+    github = SIGNING["github"]
     webhooks = Webhooks(
-        verify=scheme.verify, type=WebhookField(pointer="/type"), id=WebhookField(header="webhook-id")
+        verify=github.verify, type=WebhookField(default="push"), id=WebhookField(pointer="/id")
     )
+    endpoint = endpoint_for(github.verify, KEY, webhooks=webhooks)
+    payload = signed(github)
+    again = msgspec.structs.replace(payload, headers={**payload.headers, **FORM})
 
-    verdict = await endpoint_for(scheme.verify, scheme.secret, webhooks=webhooks).judge(signed(scheme))
+    first, second = await endpoint.judge(payload), await endpoint.judge(again)
 
-    assert (verdict.delivery_key, verdict.content_key) == ("msg-1", None)
+    assert (first.delivery_key, second.webhook_id) == ("ev-1", sha256(payload.body))
+    assert first.content_key == second.content_key == sha256(payload.body)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "OPTIONS", "PUT"])
+@pytest.mark.parametrize("key", ["", "wrong"])
+async def test_without_its_key_a_url_is_none_of_ours_whatever_is_asked(method: str, key: str) -> None:
+    scheme = Verification(kind="key")
+    endpoint = endpoint_for(scheme, url_keys=[Secret("right")])
+    huge = b"x" * (endpoint.webhooks.max_body + 1)
+
+    verdicts = [await endpoint.judge(delivery(body, method=method, key=key)) for body in (b"{}", huge)]
+
+    assert [(one.verdict, one.status) for one in verdicts] == [("bad_signature", 404)] * 2
+    assert (await endpoint.judge(delivery(key="right"))).verdict == "accepted"
 
 
 @pytest.mark.parametrize(
@@ -229,6 +269,8 @@ async def test_headers_that_prove_are_never_kept() -> None:
     [
         ({"type": {}}, "exactly one of header, pointer, first, joined"),
         ({"type": {"pointer": "/a", "header": "b"}}, "exactly one of header, pointer, first, joined"),
+        ({"type": {"list": "/a"}}, "a pointer beside it"),
+        ({"type": {"pointer": "/a", "list": "a"}}, "a JSON Pointer starts with /"),
         ({"type": {"pointer": "a"}}, "a JSON Pointer starts with /"),
         ({"sent_at": {"unit": "iso"}}, "exactly one of header, pointer"),
         ({"verify": {"kind": "hmac"}}, "the name of the secret"),
