@@ -28,6 +28,7 @@ class OAuth2Source:
         self._now = now
         self._hidden: set[str] = set()
         self._held: Token | None = None
+        self._first = self._asked = self._fill(auth.refresh_token)
 
     @property
     def url(self) -> httpx.URL:
@@ -45,9 +46,12 @@ class OAuth2Source:
         Raises:
             SigningError: when the private key cannot sign.
         """
-        self._hidden, self._held = set(), held
+        self._hidden, self._asked = set(), self._fill(self._auth.refresh_token)
+        # Another first refresh token comes from an operator, because those that followed the one before are
+        # spent or revoked.
+        self._held = held if self._asked == self._first else None
         headers = {"accept": "application/json"}
-        form = {**self._grant(held), **self._proof(headers)}
+        form = {**self._grant(), **self._proof(headers)}
         form |= {name: self._fill(text) for name, text in self._auth.parameters.items()}
         form["scope"] = self._fill(self._auth.scope)
         given = {name: text for name, text in form.items() if text}
@@ -71,19 +75,20 @@ class OAuth2Source:
         if self._auth.host_pointer:
             host = text_at(_found(answer, self._auth.host_pointer), "address of the API")
             token = replace(token, host=host)
+        self._first = self._asked
         return token
 
     def hidden(self) -> set[str]:
         """The assertion and the client's header of the last request."""
         return self._hidden
 
-    def _grant(self, held: Token | None) -> dict[str, str]:
+    def _grant(self) -> dict[str, str]:
         match self._auth.grant:
             case "client_credentials":
                 return {"grant_type": "client_credentials"}
             case "refresh_token":
-                renewed = held.refresh.reveal() if held is not None and held.refresh is not None else ""
-                given = renewed or self._fill(self._auth.refresh_token)
+                kept = self._kept()
+                given = kept.reveal() if kept is not None else self._asked
                 return {"grant_type": "refresh_token", "refresh_token": given}
             case "jwt_bearer":
                 issuer = self._fill(self._auth.issuer) or self._fill(self._auth.client_id)
@@ -131,7 +136,7 @@ class OAuth2Source:
         given = _found(answer, "/expires_in")
         try:
             seconds = float(given) if isinstance(given, (int, float, str)) else self._auth.life
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = self._auth.life
         return self._now() + seconds if 0 < seconds <= _LONGEST_LIFE else None
 

@@ -276,6 +276,38 @@ async def test_a_rotated_refresh_token_is_used_next_and_kept() -> None:
     assert world.store.rows["v"].refresh == "refresh-1"
 
 
+async def test_a_refresh_token_that_an_operator_put_in_place_of_a_spent_one_is_used() -> None:
+    file = ["first-refresh"]
+    given = Secret(file[0], origin="${file:/run/secrets/refresh}", read=lambda: file[0])
+    world = TokenWorld(TokenVendor(rotates=True), REFRESH)
+    world.open({**REFRESHING, "refresh_token": given})
+    await call(world)
+    world.vendor.revoke()
+    world.vendor.refresh = {"from-the-operator"}
+    await anyio.sleep(60)
+    spent = await call(world)
+    file[0] = "from-the-operator"
+    await anyio.sleep(60)
+
+    outcome = await call(world)
+    await anyio.sleep(60)
+    world.vendor.revoke()
+    later = await call(world)
+
+    assert (spent.kind, outcome.ok, later.ok) == (FailureKind.UNAUTHORIZED, True, True)
+    sent = [one["refresh_token"] for one in world.vendor.forms]
+    assert sent == ["first-refresh", "refresh-0", "from-the-operator", "refresh-1"]
+
+
+@pytest.mark.parametrize("life", [0, -1, "-3600", "soon", 1e308, 10**400, None, [], True])
+async def test_a_life_that_is_none_breaks_nothing(life: object) -> None:
+    world = TokenWorld(TokenVendor(life=None))
+    world.vendor.extra = {"expires_in": life}
+    world.open()
+
+    assert (await call(world)).ok
+
+
 async def test_what_was_bought_goes_on_after_a_restart() -> None:
     store, clock = MemoryCredentials(), LoopClock()
     vendor = TokenVendor(rotates=True)
