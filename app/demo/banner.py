@@ -14,7 +14,10 @@ _TRY = (
     ("dialtone status", "every integration, its health and why"),
     ("dialtone call github-prod repos.get owner=acme repo=shop", "a call through the executor"),
     ("dialtone query performance", "latency and errors, out of DuckDB"),
+    ("dialtone webhooks list github-prod", "what came in, proved genuine"),
+    ("dialtone credentials", "how tokens stand, and what ends soon"),
     ("dialtone pause legacy-erp --reason lunch", "stop its checks; resume starts them"),
+    ('dialtone fault jira-ops --error 503 --for 1m --reason "game day"', "make one misbehave on purpose"),
 )
 _FAULT = '{"kind": "reset", "vendor": "slack", "share": 0.5, "duration": 30}'
 

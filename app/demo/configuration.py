@@ -29,20 +29,28 @@ class Origins(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """One integration of the demo; `account` is the simulator's."""
+    """One integration of the demo: `account` is the simulator's, `webhook` what its vendor signs with."""
 
     id: str
     vendor: str
     account: str
     labels: tuple[str, str, str]
+    auth: str = "token"
+    webhook: str = ""
 
 
 _VENDORS = (
-    _Row("github-prod", "github", "prod", ("platform", "prod", "1")),
+    _Row("github-prod", "github", "prod", ("platform", "prod", "1"), webhook="webhook_secret"),
     _Row("github-ci", "github", "ci", ("platform", "ci", "3")),
     _Row("slack-prod", "slack", "prod", ("support", "prod", "2")),
     _Row("slack-alerts", "slack", "alerts", ("sre", "prod", "1")),
-    _Row("prometheus-main", "prometheus", "main", ("sre", "prod", "1")),
+    _Row("prometheus-main", "prometheus", "main", ("sre", "prod", "1"), auth="none"),
+    _Row("salesforce-crm", "salesforce", "crm", ("sales", "prod", "1"), auth="client_credentials"),
+    _Row("jira-ops", "jira", "ops", ("sre", "prod", "2"), webhook="webhook_secret"),
+    _Row("gitlab-shop", "gitlab", "shop", ("shop", "prod", "2"), webhook="webhook_secret"),
+    _Row("pagerduty", "pagerduty", "oncall", ("sre", "prod", "1"), webhook="webhook_secret"),
+    _Row("datadog-main", "datadog", "main", ("sre", "prod", "2"), auth="keys"),
+    _Row("discord-fans", "discord", "fans", ("support", "prod", "3"), auth="bot"),
 )
 _SITES = (
     _Row("shop-api", "http", "shop-api", ("shop", "prod", "1")),
@@ -55,14 +63,27 @@ CI_LIMIT = 240
 CI_WINDOW = 240.0
 """github-ci's quota, in requests and seconds: small enough to run low in a few minutes of the traffic."""
 
+CRM_TOKEN_LIFE = 180.0
+"""Seconds that salesforce-crm's access tokens are good, so that their renewal is seen."""
 
-def populate(simulator: Simulator) -> None:
-    """Make the accounts that the demo's integrations use."""
+GITLAB_DAYS = 6.0
+"""Days until gitlab-shop's access token ends, which is told."""
+
+_DAY = 86_400.0
+
+
+def populate(simulator: Simulator, *, now: float) -> None:
+    """Make the accounts that the demo's integrations use; `now` is UTC seconds."""
     for row in (*_VENDORS, *_SITES):
-        if row.account == "ci":
-            simulator.add_account(row.vendor, row.account, limit=CI_LIMIT, window=CI_WINDOW)
-        else:
-            simulator.add_account(row.vendor, row.account)
+        simulator.add_account(row.vendor, row.account)
+    simulator.add_account("github", "ci", limit=CI_LIMIT, window=CI_WINDOW)
+    simulator.add_account("salesforce", "crm", auth="client_credentials", token_life=CRM_TOKEN_LIFE)
+    simulator.add_account("gitlab", "shop", ends_at=now + GITLAB_DAYS * _DAY)
+
+
+def webhook_secrets() -> Mapping[str, str]:
+    """Return what the demo's vendors sign their webhooks with, by integration."""
+    return {row.id: f"simulated-{row.id}-{row.webhook}" for row in _VENDORS if row.webhook}
 
 
 def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) -> Path:
@@ -84,7 +105,7 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
             "urgent_interval": 10,
             "vendors": {
                 vendor: {"url": f"{origins.plain}{STATUS}/{vendor}/{kind}"}
-                for vendor, kind in (("github", "statuspage"), ("slack", "slack"))
+                for vendor, kind in (("github", "statuspage"), ("slack", "slack"), ("jira", "statuspage"))
             },
         },
         "integrations": [*vendors, *sites],
@@ -98,15 +119,21 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
 def _vendor(row: _Row, *, simulator: Simulator, origins: Origins, secrets: Path) -> dict[str, object]:
     given: dict[str, object] = {
         **_identity(row),
-        "config": {"base_url": simulator.base_url(row.vendor, origins.plain)},
+        "config": simulator.addresses(row.vendor, origins.plain),
     }
-    token = simulator.secrets(row.vendor, row.account).get("token")
-    if token is not None and row.vendor != "prometheus":
-        path = secrets / f"{row.id}-token"
-        path.write_text(token, encoding="utf-8")
+    if row.auth == "none":
+        return given
+    files = dict(simulator.secrets(row.vendor, row.account, auth=row.auth))
+    if row.webhook:
+        files[row.webhook] = webhook_secrets()[row.id]
+    for name, text in files.items():
+        path = secrets / f"{row.id}-{name}"
+        path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
-        given |= {"auth": "token", "secrets": {"token": f"${{file:secrets/{path.name}}}"}}
-    return given
+    return given | {
+        "auth": row.auth,
+        "secrets": {name: f"${{file:secrets/{row.id}-{name}}}" for name in files},
+    }
 
 
 def _site(row: _Row, simulator: Simulator, origins: Origins) -> dict[str, object]:

@@ -9,6 +9,13 @@ _ALWAYS = 10.0 * 365 * 86_400
 
 # Fault, start, duration, every and jitter; all in seconds.
 _TROUBLES = (
+    (
+        Fault(kind=FaultKind.ANNOUNCEMENT, vendor="jira", code="degraded", action="Create and edit"),
+        0,
+        90,
+        600,
+        60,
+    ),
     (Fault(kind=FaultKind.SERVER_ERROR, vendor="http", account="shop-api"), 10, 40, 200, 20),
     (
         Fault(kind=FaultKind.VENDOR_ERROR, vendor="http", account="legacy-erp", code="maintenance"),
@@ -40,7 +47,9 @@ _TROUBLES = (
         260,
         30,
     ),
+    (Fault(kind=FaultKind.SERVER_ERROR, vendor="salesforce", status=503), 180, 30, 480, 40),
     (Fault(kind=FaultKind.RESET, vendor="prometheus", share=0.5), 210, 20, 380, 30),
+    (Fault(kind=FaultKind.THROTTLED, vendor="datadog", retry_after=20), 240, 25, 450, 40),
     (Fault(kind=FaultKind.MALFORMED, vendor="prometheus", share=0.3), 260, 15, 500, 30),
     (Fault(kind=FaultKind.HANG, vendor="github", account="prod", share=0.1, seconds=12), 330, 30, 600, 60),
 )

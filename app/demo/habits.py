@@ -68,5 +68,45 @@ HABITS = (
         0.1,
     ),
     Habit("support-assistant", "github-prod", "search.issues", ({"q": "repo:acme/shop is:open"},), 0.1),
+    Habit(
+        "billing-agent",
+        "salesforce-crm",
+        "soql.query",
+        ({"q": "SELECT Id, Name FROM Account LIMIT 20"}, {"q": "SELECT Id, Name FROM Lead LIMIT 5"}),
+        0.5,
+    ),
+    Habit(
+        "billing-agent",
+        "salesforce-crm",
+        "records.create",
+        ({"type": "Task", "record": {"Subject": "Remind of invoice 4711"}},),
+        0.1,
+    ),
+    Habit(
+        "support-assistant",
+        "jira-ops",
+        "issues.create_text",
+        ({"project": "OPS", "type": "Bug", "summary": "Invoice shows the wrong VAT", "text": "Since noon."},),
+        0.2,
+    ),
+    Habit("support-assistant", "jira-ops", "issues.get", ({"issue": "OPS-42"},), 0.4),
+    Habit("deploy-bot", "gitlab-shop", "issues.list", ({"project": "278964", "state": "opened"},), 0.4),
+    Habit("deploy-bot", "gitlab-shop", "branches.list", ({"project": "278964"},), 0.2),
+    Habit("deploy-bot", "pagerduty", "incidents.list", ({"limit": 10},), 0.3),
+    Habit(
+        "deploy-bot",
+        "datadog-main",
+        "events.create",
+        ({"title": "Deployed shop 1.4.2", "text": "All went well.", "tags": ["env:prod"]},),
+        0.2,
+    ),
+    Habit("deploy-bot", "datadog-main", "monitors.list", ({},), 0.2),
+    Habit(
+        "support-assistant",
+        "discord-fans",
+        "messages.post",
+        ({"channel": "41771983423143937", "content": "The shop is open again"},),
+        0.2,
+    ),
 )
-"""About nine calls a second in all; github-ci's are its quota's undoing."""
+"""About twelve calls a second in all; github-ci's are its quota's undoing."""

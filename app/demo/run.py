@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import httpx
 from rich.console import Console
 
 from app import wiring
 from app.demo import banner, certificates, configuration
+from app.demo.deliveries import Deliveries
 from app.demo.faults import fault_schedule
 from app.demo.habits import HABITS
 from app.demo.traffic import Traffic
@@ -52,7 +54,7 @@ def run_demo(*, listen: str = DEFAULT_LISTEN, state_dir: Path | None = None, see
 def _run(folder: Path, *, listen: str, seed: int) -> None:
     clock = SystemClock()
     simulator = Simulator(Catalog.bundled(), clock=clock, faults=FaultBoard(clock=clock, seed=seed))
-    configuration.populate(simulator)
+    configuration.populate(simulator, now=clock.time())
     issued = certificates.issue(folder, days=CERTIFICATE_DAYS, now=clock.time())
     with loopback() as plain, loopback() as secure:
         origins = configuration.Origins(
@@ -71,16 +73,28 @@ def _run(folder: Path, *, listen: str, seed: int) -> None:
 async def _serve(
     settings: Settings, *, simulator: Simulator, origins: configuration.Origins, seed: int
 ) -> None:
+    answering = anyio.Event()
+
     async def traffic(dialtone: wiring.Dialtone) -> None:
         await Traffic(dialtone.framework, clock=dialtone.clock, habits=HABITS, seed=seed).run()
 
+    async def deliveries(dialtone: wiring.Dialtone) -> None:
+        await answering.wait()
+        listen = dialtone.settings.listen
+        async with httpx.AsyncClient(
+            base_url=f"http://{listen.host}:{listen.port}", trust_env=False
+        ) as client:
+            secrets = configuration.webhook_secrets()
+            await Deliveries(client, secrets=secrets, clock=dialtone.clock, seed=seed).run()
+
     def ready(dialtone: wiring.Dialtone) -> None:
+        answering.set()
         simulator.faults.follow(fault_schedule(seed))
         folder = str(origins.authority.parent)
         banner.show(Console(), settings=dialtone.settings, simulator=origins.plain, folder=folder)
 
     # The demo writes its file itself, so a SIGHUP means that its terminal was closed.
-    await wiring.serve(settings, ready=ready, companions=[traffic], reloads=False)
+    await wiring.serve(settings, ready=ready, companions=[traffic, deliveries], reloads=False)
 
 
 @contextlib.contextmanager

@@ -55,7 +55,8 @@ class Quota(msgspec.Struct, kw_only=True):
 
 class Account:
     """One customer of a simulated vendor, known by its secrets; `auth` is the only kind it may use (empty:
-    any of the manifest's).
+    any of the manifest's). `token_life` is the seconds that a sold access token is good, `ends_at` the UTC
+    second at which a vendor that tells such things says that the credential ends (None: never).
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Account:
             bucket: Quota(limit=limit, window=window) for bucket, (limit, window) in limits.items()
         }
         self.token_life = TOKEN_LIFE
+        self.ends_at: float | None = None
         self.refresh = ""
         self._tokens: dict[str, float] = {}
         self._kept: dict[str, list[dict[str, object]]] = {}

@@ -14,7 +14,7 @@ import msgspec
 from integrations.clock import Clock
 from integrations.manifest.contract import Lock
 from integrations.manifest.schema import Manifest
-from integrations.simulator.accounts import Account, secrets_for
+from integrations.simulator.accounts import TOKEN_LIFE, Account, secrets_for
 from integrations.simulator.control import CONTROL, Control
 from integrations.simulator.faults import FaultBoard, FaultKind
 from integrations.simulator.messages import (
@@ -80,11 +80,14 @@ class Simulator:
         auth: str = "",
         limit: int | None = None,
         window: float | None = None,
+        token_life: float = TOKEN_LIFE,
+        ends_at: float | None = None,
     ) -> Mapping[str, str]:
         """Make an account, or replace it, and return its secrets.
 
         `auth` is the only authentication kind it may use (empty: any of the manifest's); `limit` requests in
-        `window` seconds are its main quota.
+        `window` seconds are its main quota. Access tokens are sold for `token_life` seconds; `ends_at` is the
+        UTC second at which the credential itself is said to end (GitLab's double tells it).
 
         Raises:
             KeyError: for a vendor that the catalogue does not have.
@@ -95,6 +98,7 @@ class Simulator:
         limits[bucket] = (limit or limits[bucket][0], window or limits[bucket][1])
         secrets = secrets_for(mount.vendor.manifest, name)
         account = Account(name, secrets=secrets, limits=limits, auth=auth)
+        account.token_life, account.ends_at = token_life, ends_at
         mount.vendor.settle(account)
         mount.accounts[name] = account
         return secrets
@@ -107,13 +111,17 @@ class Simulator:
         """
         self._mounts[vendor].accounts[account].expire_tokens()
 
-    def secrets(self, vendor: str, account: str = MAIN) -> Mapping[str, str]:
-        """Return what a connection needs to be let in.
+    def secrets(self, vendor: str, account: str = MAIN, *, auth: str = "") -> Mapping[str, str]:
+        """Return what a connection needs to be let in, by the authentication kind `auth` (empty: by any).
 
         Raises:
-            KeyError: for an unknown vendor or account.
+            KeyError: for an unknown vendor, account or kind.
         """
-        return self._mounts[vendor].accounts[account].secrets
+        mount = self._mounts[vendor]
+        secrets = mount.accounts[account].secrets
+        if not auth:
+            return secrets
+        return {name: secrets[name] for name in mount.vendor.manifest.auth[auth].secrets}
 
     def base_url(self, vendor: str, origin: str) -> str:
         """Return what a connection's `config.base_url` must be; `origin` is the server's, without a path.

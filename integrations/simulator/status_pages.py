@@ -43,7 +43,7 @@ class Announced(NamedTuple):
     @property
     def title(self) -> str:
         """What the page calls it."""
-        return f"Simulated {self.indicator.value.replace('_', ' ')} of {self.component}"
+        return f"Trouble with {self.component} (simulated)"
 
 
 class StatusPages:

@@ -4,6 +4,7 @@ Errors and quota headers: docs.gitlab.com/api/rest/troubleshooting and
 docs.gitlab.com/administration/settings/user_and_ip_rate_limits.
 """
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 
 from integrations.execution.outcome import FailureKind
@@ -106,6 +107,23 @@ def _user(exchange: Exchange) -> Response:
     return json_response(_ME)
 
 
+def _token(exchange: Exchange) -> Response:
+    ends_at = exchange.account.ends_at
+    day = None if ends_at is None else dt.datetime.fromtimestamp(ends_at, dt.UTC).date().isoformat()
+    return json_response(
+        {
+            "id": 7,
+            "name": "dialtone",
+            "revoked": False,
+            "active": True,
+            "created_at": "2026-01-01T00:00:00.000Z",
+            "scopes": ["api"],
+            "user_id": _ME["id"],
+            "expires_at": day,
+        }
+    )
+
+
 def _issue(number: int, given: Mapping[str, object]) -> Thing:
     plain = {"description": "", "state": "opened", "labels": [], "assignees": [], "author": _ME}
     url = f"https://gitlab.example/shop/-/issues/{number}"
@@ -195,6 +213,7 @@ def _delete_branch(exchange: Exchange) -> Response:
 
 _IN = "/api/v4/projects/{}"
 _ANSWERS: Mapping[str, Callable[[Exchange], Response]] = {
+    "GET /api/v4/personal_access_tokens/self": _token,
     "GET /api/v4/user": _user,
     f"GET {_IN}/issues": _list_issues,
     f"POST {_IN}/issues": _create_issue,
