@@ -130,9 +130,9 @@ class Webhooks(_Part, frozen=True, kw_only=True):
     `sequence` is a number that rises by one with each delivery, so that a gap is seen. `pins` maps pointers
     to what must stand there (`/TopicArn: "{config.topic_arn}"`; an empty config value pins nothing).
     `headers` are kept with a delivery, beside those that other keys name; `conceal` points to what is taken
-    out of its body before it is stored (through all items of lists, by field names alone). `accepted` is the answer to a good
-    delivery where the vendor wants another than 202. `window` is how long a delivery must be known again, in
-    seconds (30 days at most), `max_body` the largest body in bytes.
+    out of its body before it is stored (through all items of lists, by field names alone). `accepted` is the
+    answer to a good delivery where the vendor wants another than 202. `window` is how long a delivery must be
+    known again, in seconds (30 days at most), `max_body` the largest body in bytes.
     """
 
     verify: Verification

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from integrations.manifest import pointers
-from integrations.manifest.inbound import Handshake, Reply, Verification, WebhookField, Webhooks
+from integrations.manifest.inbound import (
+    Handshake,
+    Reply,
+    Verification,
+    WebhookField,
+    WebhookMoment,
+    Webhooks,
+)
 from integrations.manifest.source import Path
 from integrations.manifest.templates import Template
 
@@ -26,11 +33,8 @@ def inbound_problems(webhooks: Webhooks) -> Iterator[Found]:
     if webhooks.sequence is not None:
         yield from _field(("sequence",), webhooks.sequence, required=True)
     if webhooks.sent_at is not None:
-        if bool(webhooks.sent_at.header) == bool(webhooks.sent_at.pointer):
-            yield ("sent_at",), "", "exactly one of header, pointer is to be set"
-        yield from _tried(("sent_at", "pointer"), pointers.parse, webhooks.sent_at.pointer)
-    for pointer in webhooks.pins:
-        yield from _tried(("pins", pointer), pointers.parse, pointer)
+        yield from _moment(webhooks.sent_at)
+    yield from _places(webhooks)
     yield from _verification(("verify",), webhooks.verify)
     for name, verify in webhooks.schemes.items():
         yield from _verification(("schemes", name), verify)
@@ -53,11 +57,28 @@ def templates(webhooks: Webhooks) -> Iterator[tuple[Path, str]]:
             yield (*path, key), getattr(verify, key)
 
 
+def _moment(moment: WebhookMoment) -> Iterator[Found]:
+    if bool(moment.header) == bool(moment.pointer):
+        yield ("sent_at",), "", "exactly one of header, pointer is to be set"
+    yield from _tried(("sent_at", "pointer"), pointers.parse, moment.pointer)
+
+
+def _places(webhooks: Webhooks) -> Iterator[Found]:
+    for pointer in webhooks.pins:
+        yield from _tried(("pins", pointer), pointers.parse, pointer)
+    for index, pointer in enumerate(webhooks.conceal):
+        yield from _tried(("conceal", index), pointers.parse, pointer)
+        if not pointer:
+            yield ("conceal", index), "the whole body", "a pointer to a place in it"
+
+
 def _field(path: Path, field: WebhookField, *, required: bool = False) -> Iterator[Found]:
     places = [field.header, field.pointer, field.first, field.joined]
     if sum(map(bool, places)) > 1 or (required and not any(places) and not field.default):
         yield path, "", "exactly one of header, pointer, first, joined is to be set"
-    for pointer in (field.pointer, *field.first, *field.joined):
+    if field.list and not field.pointer:
+        yield path, "list", "a pointer beside it, which starts at the list's items"
+    for pointer in (field.pointer, field.list, *field.first, *field.joined):
         yield from _tried(path, pointers.parse, pointer)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from integrations.manifest import pointers
+from integrations.manifest.evaluate import UNREADABLE
 from integrations.webhooks.payload import JSON_FIELD, WebhookView, form_fields
 from integrations.webhooks.xml_bodies import CONCEALED, conceal_xml
 
@@ -47,7 +48,10 @@ def _field(name: str, text: str, paths: set[tuple[str, ...]]) -> tuple[str, str]
     within = {path[1:] for path in paths if path[0] == name and len(path) > 1}
     if name != JSON_FIELD or not within or not text.startswith("{"):
         return name, text
-    return name, _written(msgspec.json.decode(text), within).decode()
+    try:
+        return name, _written(msgspec.json.decode(text), within).decode()
+    except UNREADABLE:
+        return name, CONCEALED
 
 
 def _written(value: object, paths: set[tuple[str, ...]]) -> bytes:

@@ -181,7 +181,7 @@ class WebhookIntake:
             delivery_key=verdict.delivery_key,
             content_key=verdict.content_key,
             headers=_kept(endpoint, payload.headers),
-            body=payload.body,
+            body=endpoint.kept_body(payload),
             handled=is_handled,
         )
         try:

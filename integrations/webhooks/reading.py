@@ -20,12 +20,12 @@ def word(field: WebhookField, view: WebhookView) -> str:
     Raises:
         msgspec.DecodeError: when the body must be read and cannot be.
     """
-    return _printable(_found(field, view) or field.default)[:MAX_WORD]
+    return _printable((_found(field, view) or field.default)[:MAX_WORD])
 
 
 def mark(field: WebhookField, view: WebhookView) -> str:
-    """The id that a field leads to. One of over 200 characters ends in the hash of all of it, so that two that
-    only begin alike are two.
+    """The id that a field leads to. One of over 200 characters ends in the hash of all of it, so that two
+    that only begin alike are two.
 
     Raises:
         msgspec.DecodeError: when the body must be read and cannot be.
@@ -66,7 +66,8 @@ def lag_of(
 
 
 def _moment(moment: WebhookMoment, view: WebhookView) -> float | None:
-    text = view.headers.get(moment.header.lower(), "") if moment.header else _text(view.json(), moment.pointer)
+    place = WebhookField(header=moment.header, pointer=moment.pointer)
+    text = _found(place, view)[:MAX_WORD]
     if moment.unit == "iso":
         return _iso(text)
     try:

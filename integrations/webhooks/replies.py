@@ -48,7 +48,7 @@ async def shake(handshake: Handshake, view: WebhookView, *, fetch: Fetch) -> Sha
             return Shaken(handshake.reply.status, body, headers)
         echo = pointers.get(view.json(), handshake.echo)
     except UNREADABLE:
-        return Shaken(400, problem="the body is neither JSON nor a form")
+        return Shaken(400, problem="the body cannot be read as its content type says")
     if not isinstance(echo, str):
         return Shaken(400, problem="the handshake lacks what is to be answered")
     return Shaken(handshake.reply.status, echo[:MAX_ECHO], headers)

@@ -80,7 +80,9 @@ class _Reader(_Path):
 
     def startElement(self, name: str, attrs: _Attributes) -> None:  # noqa: N802 - SAX's own name
         self.enter(name, attrs)
-        kept: dict[str, object] = {f"@{_local(key)}": text for key, text in attrs.items() if not _declares(key)}
+        kept: dict[str, object] = {
+            f"@{_local(key)}": text for key, text in attrs.items() if not _declares(key)
+        }
         self._open.append((kept, []))
 
     def characters(self, content: str) -> None:
