@@ -66,8 +66,9 @@ class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
         if not self.capabilities:
             raise ValueError(f"{self.integration}: a line needs at least one capability")
         for limit in self.limits:
-            if limit.rate <= 0 or limit.per <= 0:
-                raise ValueError(f"{self.integration}: limits.{limit.id}: rate and per must be above 0")
+            if limit.rate < 0 or limit.per <= 0 or not (limit.rate or limit.concurrency):
+                what = "rate and per must be above 0; without a rate there is a concurrency"
+                raise ValueError(f"{self.integration}: limits.{limit.id}: {what}")
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

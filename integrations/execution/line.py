@@ -306,7 +306,7 @@ class Line:
                 self._breakers[capability] = self._new_breaker(capability)
         for gone in set(self._breakers) - set(self.spec.capabilities):
             del self._breakers[gone]
-        self._allowances = [(limit, self._allowance(limit)) for limit in self.spec.limits]
+        self._allowances = [(limit, self._allowance(limit)) for limit in self.spec.limits if limit.rate]
 
     def _allowance(self, limit: Limit) -> Allowance:
         if limit.scope == "vendor":
@@ -375,7 +375,7 @@ class Line:
 
 
 def _concurrency(spec: LineSpec) -> int:
-    declared = [limit.concurrency for limit in spec.limits if limit.concurrency and not limit.actions]
+    declared = [limit.concurrency for limit in spec.limits if limit.concurrency]
     return min([spec.policy.concurrency, *declared])
 
 

@@ -94,7 +94,15 @@ class _Check:
             self._value(("config", name, "default"), field.default, partial(read_field, field=field))
         for name in manifest.auth:
             self._auth(name)
+        self._limits()
         self._named_actions()
+
+    def _limits(self) -> None:
+        for index, limit in enumerate(self._manifest.limits):
+            if not (limit.rate or limit.concurrency):
+                self._add(("limits", index), "neither rate nor concurrency", "what the vendor limits")
+            if limit.concurrency and limit.actions:
+                self._add(("limits", index, "actions"), "a concurrency of some actions", "one of all actions")
 
     def _named_actions(self) -> None:
         named = [(("limits", index), limit.actions) for index, limit in enumerate(self._manifest.limits)]

@@ -14,7 +14,7 @@ from integrations.manifest import inputs
 from integrations.manifest.contract import Lock, Operation, evidence
 from integrations.manifest.grades import assess
 from integrations.manifest.loading import Catalog
-from integrations.manifest.schema import Action, Input, Manifest
+from integrations.manifest.schema import Action, Input, Limit, Manifest
 
 NOTE = "<!-- Written by `make docs` from the vendor's manifest and lock. Change those, not this page. -->"
 FOLDER = Path("docs") / "vendors"
@@ -145,8 +145,7 @@ def _health(manifest: Manifest) -> Iterator[str]:
 
 def _limits(manifest: Manifest) -> Iterator[str]:
     rows = [
-        (f"`{one.id}`", f"{one.rate:g} in {one.per:g} s", one.scope, ", ".join(one.actions) or "all")
-        for one in manifest.limits
+        (f"`{one.id}`", _allowed(one), one.scope, ", ".join(one.actions) or "all") for one in manifest.limits
     ]
     yield from _section("Limits it documents", ("limit", "requests", "counted by", "actions"), rows)
     buckets = [name for one in manifest.quota for name in (one.bucket, *one.buckets)]
@@ -154,6 +153,12 @@ def _limits(manifest: Manifest) -> Iterator[str]:
         yield f"They tell what is left of: {', '.join(f'`{name}`' for name in dict.fromkeys(buckets))}."
         yield ""
     yield from (f"No {what.replace('_', ' ')}: {why}.\n" for what, why in sorted(manifest.absent.items()))
+
+
+def _allowed(limit: Limit) -> str:
+    rate = f"{limit.rate:g} in {limit.per:g} s" if limit.rate else ""
+    at_once = f"{limit.concurrency} at once" if limit.concurrency else ""
+    return ", ".join(filter(None, (rate, at_once)))
 
 
 def _webhooks(manifest: Manifest) -> Iterator[str]:

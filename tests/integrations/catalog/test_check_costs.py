@@ -13,6 +13,7 @@ CASES = [
     pytest.param(vendor, limit, auth, id=f"{vendor}-{limit.id}-{auth}")
     for vendor in CATALOG.vendors()
     for limit in CATALOG.manifest(vendor).limits
+    if limit.rate
     for auth in CATALOG.manifest(vendor).auth
 ]
 

@@ -516,8 +516,10 @@ async def test_an_unchanged_spec_changes_nothing_and_a_changed_policy_keeps_stat
     [
         {"capabilities": ()},
         {"limits": (Limit(id="l", rate=0, per=1),)},
+        {"limits": (Limit(id="l", rate=-1, per=1, concurrency=2),)},
+        {"limits": (Limit(id="l", rate=1, per=0),)},
     ],
-    ids=["no capability", "a rate of nothing"],
+    ids=["no capability", "a limit of nothing", "a rate below nothing", "a rate in no time"],
 )
 def test_a_line_that_could_not_work_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="shop"):
@@ -527,6 +529,14 @@ def test_a_line_that_could_not_work_is_refused(spec: dict[str, object]) -> None:
 async def test_a_declared_concurrency_lowers_the_lines_own(clock: LoopClock) -> None:
     bench = Bench(clock, limits=(Limit(id="l", rate=10, per=1, concurrency=2),))
     assert bench.executor.status("shop").concurrency == 2
+
+
+async def test_a_limit_of_concurrency_alone_paces_no_calls(clock: LoopClock) -> None:
+    bench = Bench(clock, limits=(Limit(id="l", concurrency=2),))
+    start = clock.monotonic()
+    await times(50, lambda: bench.executor.execute(call()))
+    assert bench.executor.status("shop").concurrency == 2
+    assert clock.monotonic() - start < 0.5
 
 
 async def test_samples_name_every_state(clock: LoopClock) -> None:

@@ -65,6 +65,11 @@ def test_a_manifest_that_agrees_with_itself_loads() -> None:
             "base_url: found 'config.bas_url', expected one of config.base_url, iso_time(), unix_time()",
         ),
         (lambda d: d.update(base_url="{config.base_url"), "base_url: a brace without its partner"),
+        (lambda d: d.update(limits=[{"id": "none"}]), "limits[0]: found neither rate nor concurrency"),
+        (
+            lambda d: d["limits"][0].update(concurrency=2),
+            "limits[0].actions: found a concurrency of some actions, expected one of all actions",
+        ),
         (lambda d: d.update(hosts=["{secret.token}"]), "hosts[0]: found 'secret.token'"),
         (lambda d: d.update(headers={"a": "{nope}"}), "headers.a: found 'nope'"),
         (
