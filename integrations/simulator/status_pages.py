@@ -43,7 +43,7 @@ class Announced(NamedTuple):
     @property
     def title(self) -> str:
         """What the page calls it."""
-        return f"Trouble with {self.component} (simulated)"
+        return f"Simulated {_COMPONENT[self.indicator].replace('_', ' ')} of {self.component}"
 
 
 class StatusPages:
