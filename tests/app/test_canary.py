@@ -1,6 +1,7 @@
 """A canary secret, given to every kind of credential and echoed by a hostile vendor, shows up nowhere."""
 
 import base64
+import hmac
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -27,7 +28,12 @@ CONFIG = """
 state_dir: {dir}/state
 defaults: {{check: {{interval: 1, retry_interval: 1}}, policy: {{retry: {{attempts: 2}}}}}}
 integrations:
-  - {{id: github, vendor: github, auth: token, secrets: {{token: "ghp_${{CANARY}}"}}}}
+  - {{id: github, vendor: github, auth: token,
+     secrets: {{token: "ghp_${{CANARY}}", webhook_secret: "${{CANARY}}"}}}}
+  - {{id: linear, vendor: linear, auth: app, secrets: {{client_id: app-1, client_secret: "${{CANARY}}"}},
+     config: {{base_url: "https://linear.invalid"}}}}
+  - {{id: refused, vendor: linear, auth: app, secrets: {{client_id: app-1, client_secret: "${{CANARY}}"}},
+     config: {{base_url: "https://refusing.invalid"}}}}
   - {{id: slack, vendor: slack, secrets: {{token: "xoxb-${{CANARY}}"}}}}
   - {{id: basic, vendor: http, auth: basic, secrets: {{username: user, password: "${{file:{dir}/secret}}"}},
      config: {{url: "https://vendor.invalid/basic"}}}}
@@ -73,25 +79,62 @@ class HostileVendors:
 
     def __init__(self) -> None:
         self._turn = 0
+        self.is_token_used = self.has_refused = False
 
     def __call__(self, _spec: LineSpec) -> httpx.AsyncBaseTransport:
         return httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self._turn += 1
+        if request.url.path == "/oauth/token":
+            return self._sell(request)
         sent = request.headers.get("authorization") or request.headers.get("x-api-key") or str(request.url)
+        self.is_token_used |= sent.endswith(f"{CANARY}-bought")
         return ECHOES[self._turn % len(ECHOES)](request, sent)
+
+    def _sell(self, request: httpx.Request) -> httpx.Response:
+        """A token that holds the canary; elsewhere a refusal that says all that was asked."""
+        if request.url.host == "refusing.invalid":
+            self.has_refused = True
+            return httpx.Response(400, json={"error": "no", "error_description": request.content.decode()})
+        return httpx.Response(
+            200, json={"access_token": f"{CANARY}-bought", "token_type": "Bearer", "expires_in": 3600}
+        )
+
+
+async def _deliver(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """Webhooks that are genuine, forged and garbage, and all that tells of them."""
+    body = b'{"action": "opened"}'
+    signature = "sha256=" + hmac.digest(CANARY.encode(), body, "sha256").hex()
+    head = {"content-type": "application/json", "x-github-event": "issues"}
+    answers = [
+        await client.post(
+            "/v2/webhooks/github",
+            content=content,
+            headers={**head, "x-github-delivery": str(number), "x-hub-signature-256": sign},
+        )
+        for number, (content, sign) in enumerate([(body, signature), (body, "sha256=00"), (b"{", signature)])
+    ]
+    listed = await client.get("/v2/webhooks")
+    paths = [f"/v2/webhooks/github/receipts/{one['id']}" for one in listed.json()["webhooks"]]
+    paths += ["/v2/webhooks/github/events", "/v2/webhooks/github/url"]
+    return [*answers, listed, *[await client.get(path) for path in paths]]
 
 
 @pytest.fixture
-async def dialtone(tmp_path: Path) -> AsyncIterator[Dialtone]:
+def vendors() -> HostileVendors:
+    return HostileVendors()
+
+
+@pytest.fixture
+async def dialtone(tmp_path: Path, vendors: HostileVendors) -> AsyncIterator[Dialtone]:
     (tmp_path / "secret").write_text(CANARY + "\n")
     config = tmp_path / "dialtone.yaml"
     config.write_text(CONFIG.format(dir=tmp_path, canary=CANARY))
     settings = load_settings(config, environment={"CANARY": CANARY})
     config.unlink()
     (tmp_path / "secret").unlink()
-    dialtone = Dialtone(settings, transport=HostileVendors())
+    dialtone = Dialtone(settings, transport=vendors)
     async with dialtone.running():
         yield dialtone
 
@@ -104,9 +147,10 @@ def _client(dialtone: Dialtone) -> httpx.AsyncClient:
 
 async def _provoke(client: httpx.AsyncClient) -> list[httpx.Response]:
     """Every route that says anything of integrations, with vendors failing in every way."""
-    answers = []
+    answers = await _deliver(client)
     calls = {"github": ("user.get", "issues.list"), "slack": ("auth.test", "chat.post_message"),
-             "basic": ("fetch",), "key": ("fetch",), "query": ("fetch",)}  # fmt: skip
+             "linear": ("viewer.get",), "refused": ("viewer.get",), "basic": ("fetch",), "key": ("fetch",),
+             "query": ("fetch",)}  # fmt: skip
     for integration, actions in calls.items():
         for action in actions * len(ECHOES):
             path = f"/v2/integrations/{integration}/actions/{action}"
@@ -136,7 +180,7 @@ def _holding(data: bytes) -> list[bytes]:
 
 
 async def test_a_canary_secret_shows_up_nowhere(
-    dialtone: Dialtone, capfd: pytest.CaptureFixture[str]
+    dialtone: Dialtone, vendors: HostileVendors, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logs = Logs(level="debug", style="json")
     logs.start()
@@ -148,7 +192,10 @@ async def test_a_canary_secret_shows_up_nowhere(
     assert "the log is on" in written.err
     assert _holding((written.out + written.err).encode()) == []
 
+    assert vendors.is_token_used
+    assert vendors.has_refused
     assert len(answers) > 60
+    assert [answer.status_code for answer in answers[:3]] == [202, 401, 401]
     assert [answer.status_code for answer in answers if answer.status_code == 500] == []
     leaks = {(str(answer.request.url.path), form) for answer in answers for form in _holding(answer.content)}
     data = {path for path, _ in leaks if "/actions/" in path}
@@ -172,7 +219,14 @@ async def test_neither_do_the_files_nor_any_repr_hold_it(dialtone: Dialtone) -> 
 
 
 async def test_no_trace_and_no_debug_answer_holds_it(dialtone: Dialtone) -> None:
-    calls = {"github": "user.get", "slack": "auth.test", "basic": "fetch", "key": "fetch", "query": "fetch"}
+    calls = {
+        "github": "user.get",
+        "linear": "viewer.get",
+        "slack": "auth.test",
+        "basic": "fetch",
+        "key": "fetch",
+        "query": "fetch",
+    }
     traces, debugged = [], []
     async with _client(dialtone) as client:
         for integration, action in calls.items():
