@@ -1,16 +1,11 @@
 """The one action of `docker` that data cannot say: what a container wrote comes in frames, not as JSON."""
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from integrations.actions import ActionContext, CodeAction
 from integrations.execution.outcome import Outcome
-from integrations.manifest import inputs
-from integrations.manifest.requests import USER_AGENT
-from integrations.manifest.templates import FUNCTIONS
 
 _HEADER = 8
 """Bytes before each frame: its stream, three zeros, its length (Engine API, ContainerAttach)."""
@@ -23,7 +18,7 @@ class Logs:
 
     async def run(self, context: ActionContext) -> Outcome:
         """Ask for it; the data are `stdout` and `stderr`. A container with a terminal has `stdout` only."""
-        answer = await context.send(_request(context), idempotent=True)
+        answer = await context.send(context.request(), idempotent=True)
         outcome = context.finish(answer)
         if not outcome.ok or answer.reply is None:
             return outcome
@@ -56,15 +51,6 @@ def _frames(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _is_framed(body: bytes) -> bool:
     return len(body) >= _HEADER and body[0] in _STREAMS and body[1:4] == b"\0\0\0"
-
-
-def _request(context: ActionContext) -> httpx.Request:
-    address = FUNCTIONS["http_origin"](str(context.config["base_url"])).rstrip("/")
-    version = quote(str(context.config["api_version"]), safe="")
-    name = quote(str(context.params["id"]), safe="")
-    query = {key: inputs.text(value) for key, value in context.params.items() if key != "id"}
-    url = httpx.URL(f"{address}/v{version}/containers/{name}/logs", params=query)
-    return httpx.Request("GET", url, headers={"user-agent": USER_AGENT})
 
 
 ACTIONS: Mapping[str, type[CodeAction]] = {"containers.logs": Logs}
