@@ -1,4 +1,4 @@
-"""Starting a build: with parameters it is another address, and the answer names only where it waits."""
+"""Starting a build: its parameters have names of their own, and the answer names only where it waits."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,12 @@ from integrations.actions import ActionContext, CodeAction
 from integrations.execution.outcome import Outcome
 from integrations.manifest import inputs
 from integrations.manifest.requests import USER_AGENT
-from integrations.manifest.templates import FUNCTIONS
 
 _WAITING = re.compile(r"/queue/item/(\d+)/?$")
 
 
 class Start:
     """Starts a build of a job, and says under which number it waits in the queue."""
-
-    step = "build"
 
     async def run(self, context: ActionContext) -> Outcome:
         """Start it; the data are `location` and `queue`, which `queue.get` takes."""
@@ -32,20 +29,16 @@ class Start:
         return msgspec.structs.replace(outcome, data=data)
 
     def _request(self, context: ActionContext) -> httpx.Request:
-        base = str(context.config["base_url"]).rstrip("/")
-        job = FUNCTIONS["jobs"](str(context.params["job"]))
-        return httpx.Request(
-            "POST",
-            f"{base}/job/{job}/{self.step}",
-            headers={"user-agent": USER_AGENT},
-            data=_form(context.params.get("parameters")),
-        )
+        return context.request()
 
 
 class StartWith(Start):
-    """Starts a build of a job that has parameters."""
+    """Starts a build of a job that has parameters, which are a form's fields."""
 
-    step = "buildWithParameters"
+    def _request(self, context: ActionContext) -> httpx.Request:
+        headers = {"user-agent": USER_AGENT}
+        form = _form(context.params.get("parameters"))
+        return httpx.Request("POST", context.request().url, headers=headers, data=form)
 
 
 def _form(parameters: object) -> dict[str, str] | None:
