@@ -58,6 +58,7 @@ class Draft:
         self._headers: dict[str, str] = {}
         self._rules: list[Rule] = []
         self._auth: tuple[str, dict[str, str]] = ("", {})
+        self._auth_from = ""
         self._labels: dict[str, str] = {}
         self._check: dict[str, object] = {}
         self._policy: dict[str, object] = {}
@@ -155,7 +156,7 @@ class Draft:
         if name.lower() == "authorization" and self._set_authorization(scheme.lower(), credentials.strip()):
             return
         if name.lower() == "x-api-key" and value and not self._auth[0]:
-            self._auth = "key", {"key": self.secret("key", value, holds=setting)}
+            self._set_auth("key", {"key": self.secret("key", value, holds=setting)}, setting=setting)
             return
         if value and secrets.is_secret_name(name):
             value = self._secret_header(name, value)
@@ -192,11 +193,18 @@ class Draft:
             "username": self.secret("username", user, holds=f"the user name in {setting}"),
             "password": self.secret("password", password, holds=f"the password in {setting}"),
         }
-        self._auth = "basic", pair
+        self._set_auth("basic", pair, setting=f"user and password in {setting}")
 
     def set_bearer(self, token: str, *, setting: str) -> None:
         """Take a bearer token."""
-        self._auth = "bearer", {"token": self.secret("token", token, holds=f"the token in {setting}")}
+        kept = {"token": self.secret("token", token, holds=f"the token in {setting}")}
+        self._set_auth("bearer", kept, setting=setting)
+
+    def _set_auth(self, kind: str, values: dict[str, str], *, setting: str) -> None:
+        """Take a credential; only one is sent, so a later one takes the place of the first."""
+        if self._auth_from and self._auth[1] != values:
+            self.leave(self._auth_from, why=f"only one credential is sent, and {setting} takes its place")
+        self._auth, self._auth_from = (kind, values), setting
 
     def expect(self, rule: Rule, *, setting: str) -> None:
         """Take a condition on the answer."""
@@ -273,8 +281,6 @@ class Draft:
         if is_dropped:
             self._report.names.release(self._id)
             return
-        for variable in self._variables:
-            self._report.need(variable)
         rules = self._rules or [ANY_STATUS]
         config = {"url": self._url} | self._config
         if self._headers:
@@ -291,6 +297,10 @@ class Draft:
             "network": self._network,
         }
         settings = {"id": self._id, "vendor": "http"} | {key: part for key, part in sections.items() if part}
+        written = msgspec.json.encode(settings).decode()
+        for variable in self._variables:
+            if f"${{{variable.name}}}" in written:
+                self._report.need(variable)
         source = shown(self._entry)
         self._report.add(Integration(source=source, settings=settings, comments=tuple(self._comments)))
 

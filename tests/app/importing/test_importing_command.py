@@ -134,3 +134,17 @@ def test_ids_are_valid_unique_and_stable(tmp_path: Path) -> None:
     assert all(0 < len(each) <= 63 and each.isascii() and each[0].isalnum() for each in first)
     again = json.loads(run("gatus", tmp_path / "file", "--json").stdout)["integrations"]
     assert [each["settings"]["id"] for each in again] == first
+
+
+def test_of_two_credentials_the_one_that_is_sent_is_kept_and_the_other_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        'endpoints: [{name: a, url: "https://ann:pa55@a.example/", '
+        'headers: {Authorization: "Bearer tok"}, conditions: ["[STATUS] == 200"]}]\n'
+    )
+
+    result = run("gatus", tmp_path / "config.yaml", "--json")
+
+    answer = json.loads(result.stdout)
+    assert [each["name"] for each in answer["variables"]] == ["A_TOKEN"]
+    assert [each["setting"] for each in answer["left_out"]] == ["user and password in url"]
+    assert "header Authorization" in answer["left_out"][0]["why"]
