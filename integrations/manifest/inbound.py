@@ -121,18 +121,26 @@ class Handshake(_Part, frozen=True, kw_only=True):
     verified: bool = True
 
 
+class Acceptance(_Part, frozen=True, kw_only=True):
+    """The answer to good deliveries of one sort, which the condition `when` tells by headers and body."""
+
+    when: Condition
+    reply: Reply
+
+
 class Webhooks(_Part, frozen=True, kw_only=True):
     """A vendor's inbound webhooks.
 
     `schemes` are further ways to verify, of which the operator chooses one by `webhooks.scheme`. `id` tells
     deliveries apart; without one, the hash of what is proved does. `types` are the event types that metrics
-    name (all others are `other`). `sent_at` is the vendor's own time; without it a signed timestamp is.
-    `sequence` is a number that rises by one with each delivery, so that a gap is seen. `pins` maps pointers
-    to what must stand there (`/TopicArn: "{config.topic_arn}"`; an empty config value pins nothing).
-    `headers` are kept with a delivery, beside those that other keys name; `conceal` points to what is taken
-    out of its body before it is stored (through all items of lists, by field names alone). `accepted` is the
-    answer to a good delivery where the vendor wants another than 202. `window` is how long a delivery must be
-    known again, in seconds (30 days at most), `max_body` the largest body in bytes.
+    name (all others are `other`). `sent_at` is the vendor's own time; where a delivery has none, a signed
+    timestamp is. `sequence` is a number that rises by one with each delivery, so that a gap is seen. `pins`
+    maps pointers to what must stand there (`/TopicArn: "{config.topic_arn}"`; an empty config value pins
+    nothing). `headers` are kept with a delivery, beside those that other keys name; `conceal` points to what
+    is taken out of its body before it is stored (through all items of lists, by field names alone).
+    `accepted` is the answer to a good delivery where the vendor wants another than 202, `accepted_when` to
+    those that it wants answered otherwise still (the first that holds counts). `window` is how long a
+    delivery must be known again, in seconds (30 days at most), `max_body` the largest body in bytes.
     """
 
     verify: Verification
@@ -146,6 +154,7 @@ class Webhooks(_Part, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
     conceal: tuple[str, ...] = ()
     accepted: Reply = Reply(status=202)
+    accepted_when: tuple[Acceptance, ...] = ()
     window: float = 2592000.0
     handshakes: tuple[Handshake, ...] = ()
     max_body: int = 1048576

@@ -23,6 +23,12 @@ UNSIGNED = frozenset({"token", "basic", "bearer", "key"})
 KEPT_SECONDS = 2_592_000.0
 """For so long every delivery is known again: 30 days."""
 
+MAX_TOLERANCE = 86_400.0
+"""A signed time that is a day off proves nothing that its signature would not."""
+
+MAX_BODY = 33_554_432
+"""No vendor's body may be larger, because each is read whole: 32 MiB."""
+
 _FIELDS = frozenset({"body", "timestamp", "id", "url", "form"})
 
 
@@ -41,8 +47,9 @@ def inbound_problems(webhooks: Webhooks) -> Iterator[Found]:
     for index, handshake in enumerate(webhooks.handshakes):
         yield from _handshake(("handshakes", index), handshake, webhooks)
     yield from _reply(("accepted",), webhooks.accepted)
-    if not 0 < webhooks.window <= KEPT_SECONDS:
-        yield ("window",), f"{webhooks.window:g}", f"at most {KEPT_SECONDS:g}: so long deliveries are kept"
+    for index, one in enumerate(webhooks.accepted_when):
+        yield from _reply(("accepted_when", index, "reply"), one.reply)
+    yield from _bounds(webhooks)
 
 
 def templates(webhooks: Webhooks) -> Iterator[tuple[Path, str]]:
@@ -55,6 +62,13 @@ def templates(webhooks: Webhooks) -> Iterator[tuple[Path, str]]:
     ):
         for key in ("jwks", "issuer", "audience"):
             yield (*path, key), getattr(verify, key)
+
+
+def _bounds(webhooks: Webhooks) -> Iterator[Found]:
+    if not 0 < webhooks.window <= KEPT_SECONDS:
+        yield ("window",), f"{webhooks.window:g}", f"at most {KEPT_SECONDS:g}: so long deliveries are kept"
+    if not 0 < webhooks.max_body <= MAX_BODY:
+        yield ("max_body",), f"{webhooks.max_body}", f"1 to {MAX_BODY} bytes"
 
 
 def _moment(moment: WebhookMoment) -> Iterator[Found]:
@@ -85,6 +99,8 @@ def _field(path: Path, field: WebhookField, *, required: bool = False) -> Iterat
 def _verification(path: Path, verify: Verification) -> Iterator[Found]:
     yield from _tried((*path, "timestamp_pointer"), pointers.parse, verify.timestamp_pointer)
     yield from _secret_and_header(path, verify)
+    if not 0 < verify.tolerance <= MAX_TOLERANCE:
+        yield (*path, "tolerance"), f"{verify.tolerance:g}", f"more than 0, at most {MAX_TOLERANCE:g} seconds"
     names = Template(verify.payload.replace("{{", "").replace("}}", "")).names
     if unknown := sorted(set(names) - _FIELDS):
         yield (*path, "payload"), unknown[0], f"fields of {', '.join(sorted(_FIELDS))}"

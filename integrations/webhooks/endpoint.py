@@ -22,7 +22,7 @@ from integrations.webhooks.keys import TrustedKeys
 from integrations.webhooks.payload import InboundWebhook, WebhookView
 from integrations.webhooks.reading import lag_of, mark, sequence_of, word
 from integrations.webhooks.refusals import BadSignatureError, KeysUnavailableError, StaleError
-from integrations.webhooks.replies import Shaken, shake
+from integrations.webhooks.replies import Shaken, body_of, shake
 from integrations.webhooks.schemes import chosen_scheme
 from integrations.webhooks.verify import Proof, verify
 
@@ -146,6 +146,9 @@ class Endpoint:
             sequence = sequence_of(webhooks.sequence, view)
             if webhooks.conceal:
                 view.json()
+            fitting = (one.reply for one in webhooks.accepted_when if holds(one.when, view))
+            reply = next(fitting, webhooks.accepted)
+            body, headers = body_of(reply)
         except UNREADABLE:
             return Verdict("malformed", 400, detail="the body cannot be read as its content type says")
         if wrong is not None:
@@ -153,7 +156,9 @@ class Endpoint:
         delivery_key, content_key = _keys(payload, proof, webhook_id)
         return Verdict(
             "accepted",
-            webhooks.accepted.status,
+            reply.status,
+            body,
+            headers=headers,
             event_type=event_type,
             webhook_id=webhook_id or delivery_key,
             delivery_key=delivery_key,

@@ -24,7 +24,6 @@ from integrations.webhooks.fetching import Fetch, VendorFetch
 from integrations.webhooks.observed import Observed
 from integrations.webhooks.pace import Pace
 from integrations.webhooks.payload import InboundWebhook, WebhookAnswer
-from integrations.webhooks.replies import body_of
 from integrations.webhooks.store import NewDelivery, URLKey, URLKeys, WebhookStore
 
 NOTES_A_SECOND = 10.0
@@ -198,8 +197,9 @@ class WebhookIntake:
         self._publish(receipt)
         if is_new and is_handled:
             self._arrived()
-        body, headers = body_of(endpoint.webhooks.accepted)
-        return WebhookAnswer(status=verdict.status, body=body, headers=headers, receipt=receipt)
+        return WebhookAnswer(
+            status=verdict.status, body=verdict.body, headers=verdict.headers, receipt=receipt
+        )
 
     async def _note(self, receipt: WebhookReceipt) -> None:
         """Store the receipt of what was not taken, as far as it goes: the answer does not depend on it."""

@@ -60,8 +60,11 @@ def sequence_of(field: WebhookField | None, view: WebhookView) -> int | None:
 def lag_of(
     moment: WebhookMoment | None, view: WebhookView, signed_at: float | None, *, now: float
 ) -> float | None:
-    """How many seconds after the vendor's own time a delivery came; 0 where the vendor's clock is ahead."""
-    sent_at = signed_at if moment is None else _moment(moment, view)
+    """How many seconds after the vendor's own time a delivery came, or after the signed one where it holds no
+    such time; 0 where the vendor's clock is ahead.
+    """
+    own = None if moment is None else _moment(moment, view)
+    sent_at = signed_at if own is None else own
     return None if sent_at is None else max(0.0, now - sent_at)
 
 

@@ -108,6 +108,28 @@ async def test_a_command_is_told_by_its_number_and_id() -> None:
     judged = await from_discord(COMMAND)
 
     assert (judged.event_type, judged.delivery_key) == ("2", "786008729715212338")
+    assert (judged.status, judged.body) == (202, "")
+    assert judged.lag == 0.0
+
+
+async def from_slack(sent: object) -> Verdict:
+    body = msgspec.json.encode(sent)
+    digest = hmac.new(b"signing", b"v0:" + STAMP.encode() + b":" + body, hashlib.sha256).hexdigest()
+    headers = {"x-slack-signature": f"v0={digest}", "x-slack-request-timestamp": STAMP}
+    return await endpoint_of("slack", signing_secret="signing").judge(delivery(body, headers))
+
+
+async def test_an_event_that_slack_tries_again_is_as_late_as_it_is() -> None:
+    event = {
+        "type": "event_callback",
+        "event_id": "Ev1",
+        "event_time": NOW - 60,
+        "event": {"type": "message"},
+    }
+
+    again, without = await from_slack(event), await from_slack({"type": "shortcut"})
+
+    assert (again.lag, without.lag) == (60.0, 0.0)
 
 
 async def test_an_old_delivery_of_discords_is_refused() -> None:
