@@ -234,7 +234,7 @@ def note_retry(run: Run, why_not: str, pause: float) -> None:
         return
     budget, asked = run.line.budget, run.retry_after
     named = f", {asked:.1f} s of it asked for by the vendor" if asked else ""
-    detail = f"in {pause:.2f} s{named}; {budget.tokens:.0f} of {budget.capacity:.0f} retry tokens left"
+    detail = f"in {pause:.3f} s{named}; {budget.tokens:.0f} of {budget.capacity:.0f} retry tokens left"
     run.note(Stage.RETRY, "tries again", detail, waited=pause)
 
 
