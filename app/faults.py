@@ -118,9 +118,14 @@ class FaultOrders:
             await self._operators.record(action)
             if integration in self._running:
                 self._end(integration, actor=actor, reason="replaced by another")
-            self._faults.begin(integration, injection, seconds=seconds)
             self._running[integration] = _Running(injection, self._clock.monotonic() + seconds)
             self._publish(action)
+            try:
+                self._faults.begin(integration, injection, seconds=seconds)
+            except LookupError:
+                # It is on record already, so its end has to be there as well.
+                self._end(integration, actor=DIALTONE, reason="the integration is gone")
+                raise
 
     async def end(self, integration: str, *, actor: str, reason: str) -> bool:
         """Inject nothing any longer; whether there was something."""

@@ -180,6 +180,19 @@ async def test_an_integration_that_is_gone_cannot_be_struck() -> None:
     assert day.orders.standing() == {}
 
 
+async def test_an_order_on_record_that_could_not_take_effect_has_its_end_there_too() -> None:
+    day = GameDay()
+
+    async with day.running():
+        with pytest.raises(LookupError):
+            await day.orders.begin("nobody", [Error()], actor="ann", reason="x", seconds=5)
+        await anyio.sleep(1.0)
+
+    assert day.told == [("fault_injected", "ann"), ("fault_ended", "dialtone")]
+    assert "the integration is gone" in day.record.actions[-1].reason
+    assert [one.action for one in day.published.signals] == ["fault_injected", "fault_ended"]
+
+
 async def test_ending_what_is_not_there_is_told_and_not_recorded() -> None:
     day = GameDay()
 
