@@ -59,6 +59,11 @@ class Canaried(Protocol):
         """Its vendor's manifest."""
         ...
 
+    @property
+    def auth_name(self) -> str:
+        """Which authentication kind it uses."""
+        ...
+
 
 class CanaryOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One canary that is asked for; durations are seconds."""
@@ -98,12 +103,23 @@ def ordered(integrations: Iterable[Canaried]) -> list[CanaryOrder]:
         )
         for one in integrations
         if one.connection.check.canary.enabled
-        for canary in one.manifest.canaries
+        for canary in fitting(one.manifest, one.auth_name)
     ]
 
 
-def check_canary(connection: Connection, manifest: Manifest) -> None:
-    """Refuse a canary that the vendor does not have, and settings that it does not take.
+def fitting(manifest: Manifest, auth: str) -> tuple[Canary, ...]:
+    """The canaries all of whose actions work with an authentication kind."""
+
+    def fits(step: CanaryStep) -> bool:
+        wanted = manifest.actions[step.action].auth
+        return not wanted or auth in wanted
+
+    return tuple(one for one in manifest.canaries if all(map(fits, (*one.steps, *one.cleanup))))
+
+
+def check_canary(connection: Connection, manifest: Manifest, *, auth: str) -> None:
+    """Refuse a canary that the vendor does not have for this authentication kind, and settings that it does
+    not take.
 
     Raises:
         ConfigurationError: naming the key.
@@ -111,10 +127,12 @@ def check_canary(connection: Connection, manifest: Manifest) -> None:
     policy = connection.check.canary
     if not policy.enabled:
         return
-    if not manifest.canaries:
-        expected = f"no canary: {manifest.vendor.name} has none"
+    canaries = fitting(manifest, auth)
+    if not canaries:
+        kind = f" with auth {auth}" if manifest.canaries else ""
+        expected = f"no canary: {manifest.vendor.name} has none{kind}"
         raise ConfigurationError(connection.id, key="check.canary.enabled", found="true", expected=expected)
-    known = {name: field for canary in manifest.canaries for name, field in canary.given.items()}
+    known = {name: field for canary in canaries for name, field in canary.given.items()}
     for name in policy.config:
         if name not in known:
             raise ConfigurationError(

@@ -135,7 +135,7 @@ class IntegrationFramework:
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
         check_fallback(connection, manifest)
-        check_canary(connection, manifest)
+        check_canary(connection, manifest, auth=integration.auth_name)
         return integration
 
     async def unregister_integration(self, integration_id: str) -> None:

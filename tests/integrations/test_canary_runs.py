@@ -13,9 +13,16 @@ from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.simulated import CATALOG, Way, World
 
 GIVEN = {
+    "alertmanager": {},
+    "datadog": {},
     "docker": {},
     "github": {"owner": "acme", "repo": "shop"},
     "gitlab": {"project": "278964"},
+    "grafana": {},
+    "opsgenie": {},
+    "pagerduty": {"service": "PIJ90N7", "from": "ada@shop.example"},
+    "salesforce": {},
+    "servicenow": {"table": "u_dialtone_canary"},
     "slack": {"channel": "C0GENERAL1"},
 }
 BIRDS = [vendor for vendor in CATALOG.vendors() if CATALOG.manifest(vendor).canaries and vendor in GIVEN]

@@ -149,7 +149,7 @@ def test_a_canary_that_cannot_run_is_refused_with_its_key(
     policy: CanaryPolicy, vendor: str, key: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        check_canary(connection(policy, vendor), CATALOG.manifest(vendor))
+        check_canary(connection(policy, vendor), CATALOG.manifest(vendor), auth="token")
 
     assert caught.value.key == key
 
@@ -157,6 +157,30 @@ def test_a_canary_that_cannot_run_is_refused_with_its_key(
 class Registered(msgspec.Struct, frozen=True):
     connection: Connection
     manifest: object
+    auth_name: str = "token"
+
+
+@pytest.mark.parametrize(
+    ("auth", "config", "capabilities"),
+    [("token", {"service": "PIJ90N7", "from": "a@x.example"}, ["write"]), ("events", {}, ["events"])],
+)
+def test_a_canary_needs_the_credential_and_the_settings_of_its_own_actions_only(
+    auth: str, config: dict[str, str], capabilities: list[str]
+) -> None:
+    manifest = CATALOG.manifest("pagerduty")
+    asked = connection(CanaryPolicy(enabled=True, config=config), "pagerduty")
+
+    check_canary(asked, manifest, auth=auth)
+    orders = ordered([Registered(asked, manifest, auth)])  # type: ignore[list-item] # the manifest is one
+
+    assert [order.canary.capability for order in orders] == capabilities
+
+
+def test_a_credential_that_no_canary_works_with_is_told() -> None:
+    asked = connection(CanaryPolicy(enabled=True), "datadog")
+
+    with pytest.raises(ConfigurationError, match="no canary: Datadog has none with auth api_key"):
+        check_canary(asked, CATALOG.manifest("datadog"), auth="api_key")
 
 
 def test_canaries_run_only_where_they_are_asked_for() -> None:
