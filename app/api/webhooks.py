@@ -8,8 +8,8 @@ from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, QueryParameter
 
-from app.api.access import ADMIN, OPERATE, READ, CallerHeader, GivenParts, caller_of
-from app.api.problems import AnyRequest, ProblemError, not_found
+from app.api.access import ADMIN, OPERATE, READ, CallerHeader, GivenParts, caller_of, find
+from app.api.problems import AnyRequest, ProblemError
 from app.api.reading import refuse_repeats, refuse_unknown
 from app.api.responses import CHANGING, problems
 from app.api.tokens import Caller, Scope
@@ -61,7 +61,7 @@ Since = Annotated[
 Before = Annotated[
     int | None,
     QueryParameter(
-        name="before", required=False, description="Only ids below: the last page's `next`.", ge=1
+        name="before", required=False, description="Only ids below: the last page's `next`.", ge=1, le=MAX_ID
     ),
 ]
 OrderBody = Annotated[
@@ -299,7 +299,13 @@ def _endpoint(parts: Parts, integration_id: str) -> Endpoint:
     try:
         return _desk(parts).inbound.endpoint(integration_id)
     except UnknownIntegration as error:
-        raise not_found("unknown-integration", error) from error
+        manifest = find(parts, integration_id).manifest
+        why = manifest.absent.get("webhooks", f"none of {manifest.vendor.name} are read here")
+        raise ProblemError(
+            "no-webhooks",
+            status=HTTPStatus.NOT_FOUND,
+            detail=f"{integration_id} takes no webhooks: {why}.",
+        ) from error
 
 
 def _require_handler(parts: Parts, integration_id: str) -> None:

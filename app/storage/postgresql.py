@@ -167,6 +167,7 @@ def _engine(url: sa.URL) -> sa.Engine:
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_pre_ping=True,
+            hide_parameters=True,  # An error would quote what was to be stored, and errors are logged.
             pool_timeout=5.0,
             connect_args={"connect_timeout": 5, "options": _SERVER_SETTINGS},
         )

@@ -94,7 +94,10 @@ def _connect(path: Path) -> sa.Connection:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
 
-    engine = sa.create_engine("sqlite+pysqlite://", creator=connect, poolclass=StaticPool)
+    # An error would quote what was to be stored, and errors are logged.
+    engine = sa.create_engine(
+        "sqlite+pysqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True
+    )
     sa.event.listen(engine, "begin", _begin)
     return engine.connect()
 

@@ -26,6 +26,8 @@ class WebhookReading:
 
     async def webhooks(self, wanted: Wanted) -> Sequence[StoredWebhook]:
         """Return what is wanted, newest first, or with `after` oldest first; without headers."""
+        if not _is_storable(wanted.integration, wanted.event_type):
+            return []
         order = _ROW.id.asc() if wanted.after is not None else _ROW.id.desc()
         query = sa.select(*_BRIEF).where(*_conditions(wanted)).order_by(order).limit(wanted.limit)
         rows = await self._units.run(lambda connection: connection.execute(query).mappings().all())
@@ -33,6 +35,8 @@ class WebhookReading:
 
     async def webhook(self, integration: str, number: int) -> tuple[StoredWebhook, bytes | None] | None:
         """Return one with its headers and its body, which is None when it is not kept any more."""
+        if not _is_storable(integration):
+            return None
         query = sa.select(*_BRIEF, _ROW.headers, _ROW.body).where(
             (_ROW.id == number) & (_ROW.integration == integration)
         )
@@ -100,6 +104,11 @@ class WebhookReading:
             return last, freed
 
         return await self._units.run(unit)
+
+
+def _is_storable(*words: str) -> bool:
+    """Whether rows can hold these words: only what is printable is stored, and PostgreSQL refuses NUL."""
+    return all(map(str.isprintable, words))
 
 
 def _with_body(row: sa.RowMapping) -> tuple[StoredWebhook, bytes | None]:

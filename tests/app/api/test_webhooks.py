@@ -215,6 +215,29 @@ def test_webhooks_are_listed_by_what_is_asked_for(server: WebhookServer) -> None
         assert client.get("/v2/webhooks", params={"verdict": "good"}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [("before", 10**30, 400), ("before", 2**63, 400), ("since", "inf", 200), ("since", "nan", 200)],
+)
+def test_a_number_that_storage_cannot_hold_breaks_nothing(
+    server: WebhookServer, name: str, value: object, status: int
+) -> None:
+    with server.client("read") as client:
+        answer = client.get("/v2/webhooks", params={name: str(value)})
+
+    assert answer.status_code == status, answer.text
+
+
+def test_a_word_that_nothing_stored_can_hold_finds_nothing(server: WebhookServer) -> None:
+    with server.client("operate") as client:
+        sent(client)
+        found = [client.get("/v2/webhooks", params={name: "a\0"}) for name in ("integration", "type")]
+        detail = client.get("/v2/webhooks/a%00/receipts/1")
+
+    assert [(one.status_code, one.json()["webhooks"]) for one in found] == [(200, [])] * 2
+    assert detail.status_code == 404
+
+
 def test_a_handler_gets_it_and_gets_it_again_on_request(server: WebhookServer) -> None:
     got: list[Delivery] = []
 
@@ -237,6 +260,15 @@ def test_a_handler_gets_it_and_gets_it_again_on_request(server: WebhookServer) -
     assert missing.status_code == 404
     assert dead.json() == {"replayed": 0}
     assert [one.action for one in server.dialtone.recorded] == ["webhook_replay", "webhook_replay"]
+
+
+def test_an_integration_whose_vendor_calls_nobody_is_told_so(server: WebhookServer) -> None:
+    with server.client("admin") as client:
+        none, unknown = (client.get(f"/v2/webhooks/{one}/url") for one in ("slack-prod", "slack-prd"))
+
+    assert (none.status_code, unknown.status_code) == (404, 404)
+    assert none.json()["detail"] == "slack-prod takes no webhooks: none of Slack are read here."
+    assert unknown.json()["detail"] == "there is no integration 'slack-prd'; did you mean slack-prod?"
 
 
 def test_the_url_holds_a_key_only_where_the_vendor_signs_nothing(server: WebhookServer) -> None:
