@@ -108,7 +108,8 @@ def url(session: Session, integration: str, *, rotate: bool, reason: str, as_jso
     if found is None:
         return
     session.console.print(Text(found.url))
-    proof = f"secrets.{found.secret} of the configuration" if found.secret else "nothing of the configuration"
+    own = "the key in this URL" if found.scheme == "key" else "keys that the vendor publishes"
+    proof = f"secrets.{found.secret} of the configuration" if found.secret else own
     session.console.print(Text(f"verified by {found.scheme}, with {proof}"))
 
 
