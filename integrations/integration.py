@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from functools import cached_property
 
 import httpx
+import msgspec
 
 from integrations.access import Access
 from integrations.clock import Clock
@@ -17,8 +18,9 @@ from integrations.manifest.answers import AnswerReader
 from integrations.manifest.authentication import Auth, SecretField
 from integrations.manifest.evidence import HealthCheck
 from integrations.manifest.fields import read_fields
+from integrations.manifest.given_webhooks import webhooks_in
 from integrations.manifest.hosts import ForeignHostError, Origins
-from integrations.manifest.inbound import KEYS_CAPABILITY
+from integrations.manifest.inbound import KEYS_CAPABILITY, Webhooks
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Action, Manifest
 from integrations.manifest.templates import Template
@@ -40,9 +42,9 @@ class Integration:
         self, connection: Connection, manifest: Manifest, *, clock: Clock, publish: Callable[[Signal], None]
     ) -> None:
         self.connection = connection
-        self.manifest = manifest
-        self.auth_name, self.auth = _auth(connection, manifest)
         self.config = _config(connection, manifest)
+        self.manifest = manifest = _with_webhooks(connection, manifest, webhooks_in(self.config))
+        self.auth_name, self.auth = _auth(connection, manifest)
         self.clock = clock
         self.publish = publish
         self._values = Values(self.config, clock=clock)
@@ -261,6 +263,19 @@ def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:
             word="" if is_known else name,
         )
     return values
+
+
+def _with_webhooks(connection: Connection, manifest: Manifest, given: Webhooks | None) -> Manifest:
+    """The manifest with the webhooks that an operator describes; their secrets are none that is sent."""
+    if given is None:
+        return manifest
+    sent = {name for auth in manifest.auth.values() for name in auth.secrets}
+    if taken := sorted(sent.intersection(secret_names(given))):
+        raise ConfigurationError(
+            connection.id, key="config.webhooks", found=f"the secret {taken[0]}, which requests send",
+            expected="a name of its own for the secret of webhooks, such as webhook_secret",
+        )  # fmt: skip
+    return msgspec.structs.replace(manifest, webhooks=given)
 
 
 def _check_secrets(connection: Connection, manifest: Manifest, auth: Auth) -> None:

@@ -57,7 +57,8 @@ def describe(manifest: Manifest) -> VendorBody:
         lifecycle=manifest.vendor.lifecycle,
         auth=tuple(manifest.auth),
         config=tuple(manifest.config),
-        webhooks=manifest.webhooks is not None,
+        webhooks=manifest.webhooks is not None
+        or any(field.type == "webhooks" for field in manifest.config.values()),
         actions=tuple(_action(manifest, name, one) for name, one in sorted(manifest.actions.items())),
     )
 

@@ -8,6 +8,8 @@ import msgspec
 
 from integrations.manifest import inputs
 from integrations.manifest.conditions import Condition, why_no_condition
+from integrations.manifest.given_webhooks import read_webhooks
+from integrations.manifest.inbound import Webhooks
 from integrations.manifest.schema import ConfigField
 from integrations.manifest.templates import fits_header
 
@@ -23,12 +25,14 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list, tuple),
     "headers": (dict,),
     "condition": (dict, Condition),
+    "webhooks": (dict, Webhooks),
 }
 _NAMES = {
     "string": "text", "url": "a URL", "endpoint": "a URL or unix:///PATH",
     "integer": "a whole number", "number": "a number",
     "boolean": "true or false", "object": "a mapping", "array": "a list",
     "headers": "a mapping of header names to text", "condition": "a condition",
+    "webhooks": "webhooks as a manifest has them (docs/webhooks.md)",
 }  # fmt: skip
 
 
@@ -51,6 +55,8 @@ def read_field(value: object, field: ConfigField) -> object:
             return msgspec.convert(value, Condition)
         except msgspec.ValidationError as error:
             raise ValueError(f"a condition: {why_no_condition(error)}") from error
+    if field.type == "webhooks" and isinstance(value, dict):
+        return read_webhooks(value)
     return value
 
 

@@ -52,12 +52,13 @@ class Contract(_Part, frozen=True, kw_only=True):
 class ConfigField(_Part, frozen=True, kw_only=True):
     """One value an operator gives for a connection. `type` url also checks scheme and host; endpoint is a url
     or unix:///PATH, a socket's path; headers is a mapping that can be sent; condition is one of
-    conditions.py's.
+    conditions.py's; webhooks is all that a manifest says under that key, from the operator.
     """
 
     type: Literal[
-        "string", "url", "endpoint", "integer", "number", "boolean", "object", "array", "headers", "condition"
-    ] = "string"
+        "string", "url", "endpoint", "integer", "number", "boolean", "object", "array", "headers",
+        "condition", "webhooks",
+    ] = "string"  # fmt: skip
     title: str
     required: bool = False
     default: JSON = msgspec.UNSET
