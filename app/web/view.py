@@ -22,6 +22,7 @@ from app.web.words import (
     until,
 )
 from integrations.connection import Labels
+from integrations.credentials.state import CredentialState
 from integrations.drift import DriftStatus
 from integrations.endings import Ending
 from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
@@ -30,6 +31,9 @@ from monitors.report import IntegrationHealth, IntegrationMetrics
 
 LOW_QUOTA = 0.2
 NOTABLE_ERRORS = 0.05
+NOTABLE_TRIP = 0.3
+"""How near to opening a closed breaker must be for the overview to draw it."""
+_QUIET = frozenset({"ok", "unused"})
 
 
 class Observed(NamedTuple):
@@ -41,6 +45,7 @@ class Observed(NamedTuple):
     line: LineStatus
     endings: tuple[Ending, ...] = ()
     drift: tuple[DriftStatus, ...] = ()
+    credentials: tuple[CredentialState, ...] = ()
 
 
 class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +59,11 @@ class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
     is_normal: bool
     counts: str
 
+    @property
+    def is_notable(self) -> bool:
+        """Whether somebody who looks at everything should see it."""
+        return not self.is_normal or (self.trip or 0.0) >= NOTABLE_TRIP
+
 
 class QuotaView(msgspec.Struct, frozen=True, kw_only=True):
     """A quota bucket in words; `left` is the share that remains, from 0 to 1."""
@@ -64,6 +74,18 @@ class QuotaView(msgspec.Struct, frozen=True, kw_only=True):
     left: float | None
     is_low: bool
     throttled: str
+
+
+class CredentialView(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential in words; `expires_at` is UTC seconds, None where no end is known."""
+
+    name: str
+    kind: str
+    words: str
+    expires_at: float | None
+    refreshed_at: float | None
+    missing: str
+    is_notable: bool
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +108,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     endings: tuple[Ending, ...] = ()
     drift: tuple[DriftStatus, ...] = ()
     fault: str = ""
+    credentials: tuple[CredentialView, ...] = ()
+
+    @property
+    def breakers_in_short(self) -> tuple[BreakerView, ...]:
+        """The breakers that are worth a line of their own on the first page."""
+        return tuple(one for one in self.breakers if one.is_notable)
+
+    @property
+    def calm_breakers(self) -> str:
+        """The others in one phrase; empty for none."""
+        calm = len(self.breakers) - len(self.breakers_in_short)
+        return f"{calm} closed" if calm else ""
+
+    @property
+    def credentials_in_short(self) -> tuple[CredentialView, ...]:
+        """The credentials that somebody should do something about."""
+        return tuple(one for one in self.credentials if one.is_notable)
 
     @property
     def is_failing(self) -> bool:
@@ -122,6 +161,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def observe(parts: Parts, integration: Registered) -> Observed:
     """Look at one integration."""
     integration_id = integration.connection.id
+    now = parts.clock.time()
     state = parts.framework.get_integration_status(integration_id)
     return Observed(
         integration,
@@ -130,6 +170,7 @@ def observe(parts: Parts, integration: Registered) -> Observed:
         state.line,
         state.endings,
         state.drift,
+        () if parts.credentials is None else tuple(parts.credentials.states_of(integration_id, now)),
     )
 
 
@@ -157,6 +198,7 @@ def card(seen: Observed, now: float) -> Card:
         endings=seen.endings,
         drift=seen.drift,
         fault=injection_words(seen.line.fault, now) if seen.line.fault else "",
+        credentials=tuple(map(_credential, seen.credentials)),
     )
 
 
@@ -233,6 +275,18 @@ def _counts(status: BreakerStatus) -> str:
     return (
         f"{share(status.failure_ratio)} of {plural(status.calls, 'call')} failed, opens at "
         f"{share(status.failure_threshold)}"
+    )
+
+
+def _credential(state: CredentialState) -> CredentialView:
+    return CredentialView(
+        name=state.credential,
+        kind=state.auth,
+        words=state.state.replace("_", " "),
+        expires_at=state.expires_at,
+        refreshed_at=state.refreshed_at,
+        missing=", ".join(state.missing),
+        is_notable=state.state not in _QUIET,
     )
 
 

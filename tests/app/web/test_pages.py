@@ -1,5 +1,6 @@
 """The pages: what they say, to whom, and what they never load."""
 
+import dataclasses
 import re
 from importlib.resources import files
 
@@ -8,8 +9,9 @@ from litestar.testing import TestClient
 
 from app.asgi import create_app
 from integrations.connection import Labels
+from integrations.credentials.state import CredentialState
 from integrations.execution.injection import Error, Faults, Injection
-from integrations.signals import Health, OperatorAction
+from integrations.signals import BreakerState, Health, OperatorAction
 from tests.fakes.parts import FakeDialtone, Line, calm, troubled
 
 LOCAL = "http://127.0.0.1:4350"
@@ -217,3 +219,53 @@ def test_an_injected_fault_is_told_at_the_top_and_at_its_integration():
     assert filtered.count(words) == 1
     assert detail.count(words) == 1
     assert "dialtone fault github-prod --stop" in detail
+
+
+class Desk:
+    """One credential that ends in six days, and one that is well."""
+
+    def states(self, now):
+        return self.states_of("slack-prod", now)
+
+    def states_of(self, integration_id, now):
+        same = {"integration": integration_id, "vendor": "slack", "auth": "token", "kind": "bearer"}
+        ends = CredentialState(**same, credential="bot-token", state="expiring", expires_at=now + 6 * 86_400)
+        lacking = CredentialState(
+            **same, credential="signing", state="ok", missing={"files:read": ("files.list",)}
+        )
+        return (ends, lacking)
+
+    async def renew(self, integration_id):
+        raise AssertionError(f"nobody asked to renew {integration_id}")
+
+
+def page_with_credentials(path: str) -> str:
+    parts = dataclasses.replace(FakeDialtone().parts(), credentials=Desk())
+    with TestClient(create_app(parts), base_url=LOCAL) as client:
+        return client.get(path).text
+
+
+def test_a_card_tells_of_a_credential_that_ends_soon_and_of_no_other():
+    text = page_with_credentials("/")
+
+    assert "Credential <b>bot-token</b>" in text
+    assert "expiring, ends" in text
+    assert "signing" not in text
+
+
+def test_one_integrations_page_tells_how_each_credential_stands():
+    text = page_with_credentials("/integrations/slack-prod")
+
+    assert '<th scope="row">bot-token</th>' in text
+    assert '<th scope="row">signing</th>' in text
+    assert "files:read" in text
+
+
+def test_a_card_counts_its_calm_breakers_and_shows_those_that_are_not():
+    text = page(FakeDialtone([Line("well", "http"), Line("ill", "http", breaker=BreakerState.OPEN)]))
+    well, ill = (text.split(f'id="card-{name}"')[1].split("</li>")[0] for name in ("well", "ill"))
+
+    assert "2 closed" in well
+    assert "Breaker <b>" not in well
+    assert "1 closed" in ill
+    assert "Breaker <b>read</b>" in ill
