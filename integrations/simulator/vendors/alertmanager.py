@@ -138,7 +138,7 @@ def _post_silence(exchange: Exchange) -> Response:
 
 def _silence(name: str, sent: Mapping[str, object], now: str) -> dict[str, object]:
     given = {"startsAt": now, "endsAt": "2099-01-01T00:00:00.000Z", "createdBy": "simulated", **sent}
-    return {"id": name, "updatedAt": now, **given}
+    return {"id": name, "updatedAt": now, "annotations": {}, **given}
 
 
 def _state(silence: Mapping[str, object], now: str) -> str:
