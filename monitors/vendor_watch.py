@@ -277,8 +277,16 @@ class VendorWatch:
         for depends_on, integrations in watched.groups.items():
             said = select(watched.reading, depends_on)
             before = watched.said.get(depends_on, Said())
+            if said.unknown and (depends_on not in watched.said or said.unknown != before.unknown):
+                log.warning(
+                    "status page has no such components; correct status_components",
+                    vendor=watched.page.vendor,
+                    unknown=said.unknown,
+                    integrations=integrations,
+                )
             watched.said[depends_on] = said
-            word = _word(said, watched.read_at)
+            # A page that knows none of the names says nothing of them, least of all that they are well.
+            word = None if len(said.unknown) == len(depends_on) > 0 else _word(said, watched.read_at)
             for integration in integrations:
                 self._hear(integration, word)
             if _is_change(before, said):

@@ -19,6 +19,9 @@ from integrations.status_pages.reading import PageReading, Trouble, UnreadablePa
 NEWS_SECONDS = 86_400.0
 """How long an update in AWS's RSS counts that nothing follows: resolutions are not always told."""
 
+MOST_LETTERS = 1 << 20
+"""How long a feed may be: longer ones would hold up the event loop while they are read."""
+
 _OF_STATUS: Mapping[str, Indicator] = MappingProxyType(
     {
         "0": Indicator.OPERATIONAL,
@@ -120,6 +123,8 @@ def _event(one: Mapping[str, object]) -> Trouble:
 
 def _items(body: str) -> Iterator[ET.Element]:
     """The items of a feed. A document type could hold entities that grow without end; no feed needs one."""
+    if len(body) > MOST_LETTERS:
+        raise UnreadablePageError(f"a feed has at most {MOST_LETTERS} letters; this has {len(body)}")
     if "<!DOCTYPE" in body or "<!ENTITY" in body:
         raise UnreadablePageError("a feed has no document type; this has one")
     try:

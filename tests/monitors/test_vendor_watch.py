@@ -6,6 +6,7 @@ from random import Random
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from integrations.execution.outcome import FailureKind
 from integrations.signals import Evidence, Health, HealthChange, Indicator, VendorNotice
@@ -287,3 +288,17 @@ async def test_no_word_adds_nothing_where_all_agree_that_all_is_well() -> None:
     world.judge(Health.UP)
     assert world.wiki.vendor_says is None
     assert world.wiki.health().reason == "It was asked."
+
+
+async def test_a_page_that_knows_none_of_the_names_does_not_say_that_they_are_well() -> None:
+    world = World()
+    world.pages = {PAGE: (Dependent(integration="wiki", components=("Renamed",)),)}
+    world.judge(Health.DOWN)
+
+    with capture_logs() as logs:
+        async with running(world, after=700):
+            known = world.wiki.vendor_says
+
+    assert known is None
+    told = [line for line in logs if "correct status_components" in line["event"]]
+    assert [line["unknown"] for line in told] == [("Renamed",)]

@@ -284,3 +284,11 @@ def test_a_kind_knows_where_its_data_is() -> None:
     assert address("statuspage", "https://s.example/") == "https://s.example/api/v2/summary.json"
     assert address("slack", "https://s.example") == "https://s.example/api/v2.0.0/current"
     assert address("aws", "https://s.example/events") == "https://s.example/events"
+
+
+@pytest.mark.parametrize("kind", ["azure", "aws"])
+def test_a_feed_that_would_hold_up_the_loop_is_not_read(kind: str) -> None:
+    feed = "<rss><channel>" + "<item><title>x</title></item>" * 40_000 + "</channel></rss>"
+
+    with pytest.raises(UnreadablePageError, match="at most"):
+        read_page(kind, feed.encode(), now=1.0)
