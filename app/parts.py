@@ -74,6 +74,16 @@ class IntegrationState(Protocol):
         """Where answers no longer fit the vendor's contract."""
         ...
 
+    @property
+    def granted(self) -> tuple[str, ...] | None:
+        """The scopes that its credential has; None while the vendor has not told."""
+        ...
+
+    @property
+    def missing_scopes(self) -> Mapping[str, tuple[str, ...]]:
+        """The scopes that its credential is known to lack, by action."""
+        ...
+
 
 class Framework(Protocol):
     """Makes calls. `integration` raises LookupError, naming the nearest id."""

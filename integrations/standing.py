@@ -76,6 +76,16 @@ class IntegrationStatus(msgspec.Struct, frozen=True, kw_only=True):
     endings: tuple[Ending, ...] = ()
     drift: tuple[DriftStatus, ...] = ()
 
+    @property
+    def granted(self) -> tuple[str, ...] | None:
+        """The scopes that the credential has; None while the vendor has not told."""
+        return self.auth.granted
+
+    @property
+    def missing_scopes(self) -> dict[str, tuple[str, ...]]:
+        """What the credential is known to lack, by action."""
+        return {one.name: one.missing_scopes for one in self.actions if one.missing_scopes}
+
 
 def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> IntegrationStatus:
     """Put an integration's status together."""

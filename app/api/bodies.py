@@ -79,17 +79,22 @@ class IntegrationList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that can be done through an integration."""
+    """One thing that can be done through an integration. `scopes` are the permissions it needs,
+    `missing_scopes` those that the credential is known to lack.
+    """
 
     name: str
     title: str
     effect: Effect
     capabilities: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
+    missing_scopes: tuple[str, ...] = ()
 
 
 class IntegrationDetail(msgspec.Struct, frozen=True, kw_only=True):
     """An integration, how it is, what it can do and under which limits its calls run now. `endings` are what
-    its vendor is about to end, `drift` is where answers no longer fit the vendor's contract.
+    its vendor is about to end, `drift` is where answers no longer fit the vendor's contract, `granted` the
+    scopes that its credential has (null while the vendor has not told).
     """
 
     integration: IntegrationSummary
@@ -97,6 +102,7 @@ class IntegrationDetail(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
     endings: tuple[Ending, ...] = ()
     drift: tuple[DriftStatus, ...] = ()
+    granted: tuple[str, ...] | None = None
 
 
 class IntegrationStatusBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -119,10 +119,11 @@ def get_integration(parts: GivenParts, integration_id: FromPath[str]) -> Integra
     state = parts.framework.get_integration_status(integration_id)
     return IntegrationDetail(
         integration=summarize(parts, integration),
-        actions=summarize_actions(integration.manifest),
+        actions=summarize_actions(integration.manifest, state.missing_scopes),
         line=state.line,
         endings=state.endings,
         drift=state.drift,
+        granted=state.granted,
     )
 
 

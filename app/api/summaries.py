@@ -1,5 +1,7 @@
 """An integration in short, put together from what the framework and the monitor say."""
 
+from collections.abc import Mapping
+
 from app.api.bodies import ActionSummary, IntegrationSummary
 from app.parts import Parts, Registered
 from integrations.manifest.schema import Manifest
@@ -38,14 +40,18 @@ def summarize(parts: Parts, integration: Registered) -> IntegrationSummary:
     )
 
 
-def summarize_actions(manifest: Manifest) -> tuple[ActionSummary, ...]:
-    """Return a manifest's actions, ordered by name."""
+def summarize_actions(
+    manifest: Manifest, missing: Mapping[str, tuple[str, ...]]
+) -> tuple[ActionSummary, ...]:
+    """Return a manifest's actions, ordered by name, each with the scopes it is missing."""
     return tuple(
         ActionSummary(
             name=name,
             title=action.title,
             effect=action.effect,
             capabilities=capabilities_of(manifest, name),
+            scopes=action.scopes,
+            missing_scopes=missing.get(name, ()),
         )
         for name, action in sorted(manifest.actions.items())
     )

@@ -109,11 +109,15 @@ def _show_one(session: Session, integration: str, *, as_json: bool) -> None:
 
 
 def _remarks(detail: IntegrationDetail) -> Iterator[str]:
-    """What the vendor is about to end, and where its answers no longer fit its contract."""
+    """What the vendor is about to end, what the credential lacks, and where answers fit no contract."""
     for one in detail.endings:
         what = one.action or "the API as a whole"
         day = f" ends on {exact(one.at)}" if one.at is not None else " is to end"
         yield f"! {what}{day}: {one.what}" + (f" ({one.url})" if one.url else "")
+    if detail.granted is not None:
+        yield f"  credential has the scopes {', '.join(detail.granted) or 'none'}"
+    for action in (one for one in detail.actions if one.missing_scopes):
+        yield f"! {action.name} is missing the scopes {', '.join(action.missing_scopes)}"
     for drift in detail.drift:
         place = drift.pointer or "its root"
         yield f"! answers of {drift.action} drifted at {place}: {drift.found} in place of {drift.expected}"

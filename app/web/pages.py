@@ -61,6 +61,7 @@ async def integration_page(
     now = parts.clock.time()
     integration = find(parts, integration_id)
     observed = observe(parts, integration)
+    state = parts.framework.get_integration_status(integration_id)
     changes = await parts.history.recent_changes(integration_id, RECENT)
     done = [one for one in await parts.operators.recent(OPERATIONS_READ) if one.integration == integration_id]
 
@@ -69,6 +70,8 @@ async def integration_page(
             "_detail.html" if fragment else "detail.html",
             card=card(observed, now),
             manifest=integration.manifest,
+            granted=state.granted,
+            missing=state.missing_scopes,
             policy=integration.connection.policy,
             changes=changes,
             done=done[:RECENT],

@@ -57,6 +57,8 @@ class LineOnly(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus
     endings: tuple[Ending, ...] = ()
     drift: tuple[DriftStatus, ...] = ()
+    granted: tuple[str, ...] | None = None
+    missing_scopes: Mapping[str, tuple[str, ...]] = {}
 
 
 def manifest(vendor: str) -> Manifest:
