@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.build import calls, checks, itself, limits, now
+from dashboards.build import calls, checks, itself, limits, now, vendors
 from dashboards.build.panels import SOURCE
 
 
@@ -80,5 +80,6 @@ def rows() -> Mapping[str, Sequence[Builder[models.Panel]]]:
         "Calls": calls.panels(),
         "Breakers and limits": limits.panels(),
         "Checks and certificates": checks.panels(),
+        "Vendors, credentials and webhooks": vendors.panels(),
         "Dialtone itself": itself.panels(),
     }
