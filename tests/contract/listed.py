@@ -50,7 +50,9 @@ def _request(request: Mapping[str, object]) -> DescribedOperation:
     # What stands before the first slash is the variable that holds the host.
     path = "/" + address.partition("/")[2] if not address.startswith("http") else _path(address)
     parameters = _placeholders(path)
-    for name, _value in parse_qsl(query, keep_blank_values=True):
+    # Those that are switched off are listed beside the address, and not in it.
+    named = [str(one["key"]) for one in request.get("queryParams") or ()]
+    for name in (*(name for name, _ in parse_qsl(query, keep_blank_values=True)), *named):
         parameters[name] = DescribedParameter("query", False, {})
     body = _body(str(request.get("rawModeData") or ""))
     return DescribedOperation(
