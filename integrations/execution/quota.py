@@ -49,6 +49,8 @@ class VendorQuota:
         self.reset_at: float | None = None
         self.throttled_until: float | None = None
         self._in_flight = 0.0
+        self._window = 0.0
+        self._assumed_end: float | None = None
         self.streak = 0
 
     def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
@@ -62,13 +64,21 @@ class VendorQuota:
                 self.throttled_until = None
         if self.remaining is None:
             return max(0.0, throttled)
-        if self.reset_at is not None and now >= self.reset_at:
-            # A full new window, as far as anyone knows; calls in flight may fall into it.
-            self.remaining = None if self.limit is None else self.limit - self._in_flight
-            self.reset_at = None
-        if self.remaining is None or self.remaining >= cost + ahead or self.reset_at is None:
+        ends = self._window_end(now)
+        if self.remaining is None or self.remaining >= cost + ahead or ends is None:
             return max(0.0, throttled)
-        return max(throttled, self.reset_at - now)
+        return max(throttled, ends - now)
+
+    def _window_end(self, now: float) -> float | None:
+        """When the window that holds `now` ends, as the vendor said or else as those before it did."""
+        ends = self._assumed_end if self.reset_at is None else self.reset_at
+        if ends is None or now < ends:
+            return ends
+        # A full new window, as far as anyone knows; calls in flight may fall into it.
+        self.remaining = None if self.limit is None else self.limit - self._in_flight
+        self.reset_at = None
+        self._assumed_end = now + self._window - (now - ends) % self._window if self._window else None
+        return self._assumed_end
 
     def draw(self, now: float, cost: float) -> float:
         """Count one call as on its way, if it may go; return the seconds to wait otherwise."""
@@ -84,12 +94,14 @@ class VendorQuota:
 
     def give_back(self, cost: float) -> None:
         """Undo `draw`."""
+        self._window_end(self._clock.monotonic())
         self._in_flight -= cost
         if self.remaining is not None:
             self.remaining += cost
 
     def settle(self, cost: float) -> None:
-        """Count one call as answered."""
+        """Count one call as answered; the vendor may have counted it in a window that has begun since."""
+        self._window_end(self._clock.monotonic())
         self._in_flight -= cost
 
     def learn(self, reading: QuotaReading) -> None:
@@ -106,7 +118,12 @@ class VendorQuota:
         if reading.remaining is not None:
             self.remaining = self._believed(reading.remaining, same=same)
         if reset_at is not None and not same:
-            self.reset_at = reset_at
+            self._set_reset(reset_at, now)
+
+    def _set_reset(self, at: float, now: float) -> None:
+        """Windows are as long as the longest that is known: what is left of one may be its whole."""
+        self.reset_at, self._assumed_end = at, None
+        self._window = max(self._window, at - now)
 
     def _believed(self, remaining: float, *, same: bool) -> float:
         if same and self.remaining is not None:
@@ -121,6 +138,8 @@ class VendorQuota:
         now = self._clock.monotonic()
         if seconds is not None and self.reset_at is not None:
             self.reset_at = now + seconds
+        elif seconds is not None and self._assumed_end is not None:
+            self._assumed_end = now + seconds
         if seconds is None:
             seconds = min(cap, base * 2.0 ** min(self.streak, 32))
             self.streak += 1
@@ -154,7 +173,8 @@ class VendorQuota:
         """Take up what was saved, its times moved from the wall clock."""
         now, utc = self._clock.monotonic(), self._clock.time()
         self.limit, self.remaining = saved.limit, saved.remaining
-        self.reset_at = None if saved.reset_at is None else now + (saved.reset_at - utc)
+        if saved.reset_at is not None:
+            self._set_reset(now + (saved.reset_at - utc), now)
         if saved.throttled_until is not None and saved.throttled_until > utc:
             self.throttled_until = now + (saved.throttled_until - utc)
 

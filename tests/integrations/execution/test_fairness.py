@@ -94,6 +94,32 @@ def test_lower_priorities_are_not_starved() -> None:
     assert Counter(order[:100])[LOW] == pytest.approx(100 / (PATIENCE + 2), abs=1)
 
 
+def test_who_comes_after_the_last_gave_up_has_not_been_passed_over_yet() -> None:
+    line = line_of(*[Turn("x", PAGE) for _ in range(2 * PATIENCE)])
+    patient, late = Turn("x", LOW), Turn("x", LOW)
+    line.join(patient)
+    for _ in range(PATIENCE):
+        line.serve(line.head())
+    line.leave(patient)
+    line.join(late)
+
+    assert served(line).index(late) == PATIENCE
+
+
+def test_the_model_counts_anew_when_the_last_of_a_priority_gave_up() -> None:
+    machine = FairnessMachine()
+    machine.bound = machine.line.bound = 3 * PATIENCE
+    for _ in range(2 * PATIENCE):
+        machine.join("a", PAGE, 1.0)
+    machine.join("a", LOW, 0.0)
+    for _ in range(PATIENCE):
+        machine._serve()
+    machine._leave(machine.turns["a", LOW][0])
+    machine.join("a", LOW, 0.0)
+    while machine.line.size:
+        machine._serve()
+
+
 def test_every_origin_has_a_priority_and_a_delivery_goes_before_a_batch() -> None:
     assert set(PRIORITY_OF) == set(Origin)
     order = [Origin.DELIVERY, Origin.CHECK, Origin.TRAFFIC, Origin.EXPORT]
@@ -207,10 +233,15 @@ class FairnessMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.line.size)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
-        turn = data.draw(st.sampled_from(self._all()))
+        self._leave(data.draw(st.sampled_from(self._all())))
+
+    def _leave(self, turn: Turn) -> None:
         self.line.leave(turn)
         self.line.leave(turn)
         self._strike([turn])
+        if not any(other.priority is turn.priority for other in self._all()):
+            # Who waited has gone; who comes next has not been passed over yet.
+            del self.without[turn.priority]
 
     @rule()
     def a_newcomer_is_served_within_a_round_of_the_callers(self) -> None:

@@ -66,6 +66,60 @@ def test_a_new_window_starts_full_less_what_is_in_flight() -> None:
     assert quota.status(0).remaining == 8
 
 
+def test_a_new_window_of_which_nothing_was_heard_gives_the_limit_once() -> None:
+    clock, quota = quota_with(10, 60, limit=10)
+    clock.advance(65)
+    waits = [quota.draw(clock.monotonic(), 1) for _ in range(11)]
+    assert waits == [0] * 10 + [55]
+    assert quota.status(0).reset_at is None
+    quota.settle(7)
+    clock.advance(55)
+    assert [quota.draw(clock.monotonic(), 1) for _ in range(8)] == [0] * 7 + [60]
+
+
+def test_a_call_that_ends_in_a_new_window_before_any_other_begins_is_counted_in_it() -> None:
+    clock, quota = quota_with(10, 60, limit=10)
+    assert quota.draw(clock.monotonic(), 9) == 0
+    clock.advance(60)
+    quota.settle(9)
+    assert quota.draw(clock.monotonic(), 2) == 60
+
+
+def test_calls_in_flight_that_are_the_whole_limit_let_no_other_into_the_new_window() -> None:
+    clock, quota = quota_with(10, 60, limit=10)
+    assert quota.draw(clock.monotonic(), 10) == 0
+    clock.advance(60)
+    assert quota.draw(clock.monotonic(), 1) == 60
+
+
+def test_an_answer_corrects_what_was_assumed_of_a_new_window() -> None:
+    clock, quota = quota_with(1, 60, limit=1)
+    clock.advance(60)
+    assert quota.draw(clock.monotonic(), 1) == 0
+    assert quota.wait(clock.monotonic(), 1) == 60
+    quota.settle(1)
+    quota.learn(reading(clock, 0, 20))
+    assert quota.wait(clock.monotonic(), 1) == 20
+
+
+def test_a_named_pause_wins_over_what_was_assumed_of_a_new_window() -> None:
+    clock, quota = quota_with(1, 60, limit=1)
+    clock.advance(60)
+    assert quota.draw(clock.monotonic(), 1) == 0
+    quota.settle(1)
+    quota.throttle(5, base=1, cap=20)
+    clock.advance(5)
+    assert quota.draw(clock.monotonic(), 1) == 0
+
+
+def test_a_new_window_after_a_restart_gives_the_limit_once() -> None:
+    clock, quota = quota_with(1, 60, limit=1)
+    restored = VendorQuota("core", clock)
+    restored.restore(quota.saved())
+    clock.advance(60)
+    assert [restored.draw(clock.monotonic(), 1) for _ in range(2)] == [0, 60]
+
+
 def test_an_answer_that_was_overtaken_gives_nothing_back() -> None:
     clock, quota = quota_with(5, 60)
     quota.learn(reading(clock, 9, 60.9))
@@ -293,6 +347,17 @@ class QuotaMachine(RuleBasedStateMachine):
     def draw(self) -> None:
         if self.quota.draw(self.clock.monotonic(), 1) == 0:
             self.flying += 1
+
+    @rule(calls=st.integers(2, 12))
+    def draw_many(self, calls: int) -> None:
+        for _ in range(calls):
+            self.draw()
+
+    @precondition(lambda self: self.flying)
+    @rule(heard=st.booleans())
+    def all_arrive(self, heard: bool) -> None:
+        while self.flying:
+            self.arrive(heard=heard)
 
     @precondition(lambda self: self.flying)
     @rule(heard=st.booleans())
