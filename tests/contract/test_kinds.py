@@ -259,6 +259,14 @@ def test_what_a_postman_collection_leaves_to_its_reader_is_a_placeholder() -> No
     assert set(described.operations["PATCH /sobjects/{TYPE}/{RECORD_ID}"].parameters) == {"TYPE", "RECORD_ID"}
 
 
+def test_parameters_that_a_postman_request_lists_and_switches_off_are_known() -> None:
+    listed = [{"key": "locator", "value": "", "enabled": False}]
+
+    described = read_postman([{"url": "{{_endpoint}}/results", "method": "GET", "queryParams": listed}])
+
+    assert described.operations["GET /results"].parameters["locator"].place == "query"
+
+
 def test_a_derived_list_knows_paths_and_is_silent_of_the_rest(folder: ContractsFolder) -> None:
     action = {"operation": "api:getOrg", "path": "/api/orgs/{org_id}",
               "input": {"org_id": {**KEY, "name": "orgID"},
