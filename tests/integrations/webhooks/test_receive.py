@@ -105,7 +105,7 @@ async def test_a_vendor_without_webhooks_takes_none() -> None:
         await received(slack({}), "web")
 
 
-async def test_without_a_secret_nothing_is_taken() -> None:
+async def test_without_a_secret_nothing_is_taken_and_the_vendor_is_to_come_again() -> None:
     made = framework_for(RecordingVendor(httpx.Response(200)))
     made.register_integration(
         Connection(id="slack-prod", vendor="slack", secrets={"token": Secret("xoxb-1")})
@@ -113,7 +113,8 @@ async def test_without_a_secret_nothing_is_taken() -> None:
 
     answer = await made.handle_webhook("slack-prod", slack({"event_id": "Ev1"}))
 
-    assert (answer.status, answer.receipt.detail) == (401, "no secret is configured")
+    assert (answer.status, answer.receipt.verdict) == (503, "unverifiable")
+    assert answer.receipt.detail == "no secret is configured: set signing_secret"
 
 
 @pytest.mark.parametrize(("key", "status"), [("new", 202), ("old", 202), ("older", 401)])
