@@ -18,6 +18,7 @@ from app.api import (
     vendors,
     webhooks,
 )
+from app.api.arrival_paths import describe_arrivals
 from app.api.arrivals import Arrivals
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
@@ -68,6 +69,7 @@ def create_app(
         logging_config=None,
     )
     close_requests(app)
+    describe_arrivals(app)
     gate = Gate(
         app.asgi_handler,
         tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),
