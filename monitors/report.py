@@ -45,13 +45,15 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 class VendorWord(msgspec.Struct, frozen=True, kw_only=True):
     """What a vendor's status page says of the components an integration depends on, as read at `read_at`.
 
-    `started_at` is when its trouble began, `announced_at` when it said so, by its own word; UTC seconds.
+    `name` is the vendor's for people. `started_at` is when its trouble began, `announced_at` when it said so,
+    by its own word; UTC seconds.
     `lag` is how long after our own detection it was announced, in seconds, below 0 when before; None while
     the integration is not in a bad state, or nothing was announced.
     """
 
     indicator: Indicator
     read_at: float
+    name: str = ""
     components: tuple[str, ...] = ()
     title: str = ""
     url: str = ""

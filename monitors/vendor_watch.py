@@ -286,7 +286,11 @@ class VendorWatch:
                 )
             watched.said[depends_on] = said
             # A page that knows none of the names says nothing of them, least of all that they are well.
-            word = None if len(said.unknown) == len(depends_on) > 0 else _word(said, watched.read_at)
+            word = (
+                None
+                if len(said.unknown) == len(depends_on) > 0
+                else _word(said, watched.read_at, watched.page.name)
+            )
             for integration in integrations:
                 self._hear(integration, word)
             if _is_change(before, said):
@@ -336,10 +340,11 @@ def _integrations(watched: _Watched) -> Iterable[str]:
     return (integration for group in watched.groups.values() for integration in group)
 
 
-def _word(said: Said, read_at: float) -> VendorWord:
+def _word(said: Said, read_at: float, name: str = "") -> VendorWord:
     return VendorWord(
         indicator=said.indicator,
         read_at=read_at,
+        name=name,
         components=said.components,
         title=said.title,
         url=said.url,

@@ -214,7 +214,12 @@ class WatchedIntegration:
         """A reason with what the vendor says of itself."""
         if self.vendor_says is None or self.pause:
             return reason
-        word = tell(self.vendor_says, vendor=self.vendor_name, state=state, bad_since=bad_since)
+        word = tell(
+            self.vendor_says,
+            vendor=self.vendor_says.name or self.vendor_name,
+            state=state,
+            bad_since=bad_since,
+        )
         return f"{reason} {word}" if word else reason
 
     def _changes(self, before: CapabilityHealth, after: CapabilityHealth, *, at: float) -> list[HealthChange]:

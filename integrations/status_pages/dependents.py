@@ -17,10 +17,12 @@ _AS_DECLARED = VendorPageSettings()
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A status page that is read: `url` is where its data is, `shown` the address for people. `components`
-    are all that anyone depends on, `network` says how requests leave the house.
+    are all that anyone depends on, `network` says how requests leave the house. `name` is the vendor's for
+    people.
     """
 
     vendor: str
+    name: str = ""
     kind: str
     url: str
     shown: str
@@ -72,15 +74,18 @@ def dependents(
         return {}
     found: dict[tuple[str, str, str], list[Dependent]] = {}
     networks: dict[str, NetworkPolicy] = {}
+    names: dict[str, str] = {}
     for one in integrations:
         vendor = one.connection.vendor
         place = _place(one, settings.vendors.get(vendor, _AS_DECLARED))
         if place is not None:
             networks.setdefault(vendor, one.connection.network)
+            names[vendor] = one.manifest.vendor.name
             found.setdefault((vendor, *place), []).append(_dependent(one))
     return {
         Page(
             vendor=vendor,
+            name=names[vendor],
             kind=kind,
             url=address(kind, url),
             shown=url,

@@ -20,7 +20,9 @@ from monitors.watched import WatchedIntegration
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.signals import RecordingSubscriber
 
-PAGE = Page(vendor="wikis", kind="statuspage", url="https://s.example/x", shown="https://s.example")
+PAGE = Page(
+    vendor="wikis", name="Wikis", kind="statuspage", url="https://s.example/x", shown="https://s.example"
+)
 WELL = PageReading(parts=(Part(name="API", indicator=Indicator.OPERATIONAL),))
 
 
@@ -73,7 +75,7 @@ class World:
         self.wiki = self.verdicts["wiki"] = WatchedIntegration(
             "wiki",
             vendor="wikis",
-            vendor_name="Wikis",
+            vendor_name="wiki.example",
             note=lambda _, changes: self.changes.extend(changes),
             at=self.clock.time(),
         )
@@ -237,7 +239,9 @@ async def test_a_reading_that_raises_stops_nothing() -> None:
 async def test_integrations_follow_the_configuration_without_a_new_reading() -> None:
     world = World()
     world.say(outage(world.clock.time()))
-    other = WatchedIntegration("docs", vendor="wikis", vendor_name="Wikis", note=lambda *_: None, at=0.0)
+    other = WatchedIntegration(
+        "docs", vendor="wikis", vendor_name="wiki.example", note=lambda *_: None, at=0.0
+    )
     world.verdicts["docs"] = other
     async with running(world, after=20):
         world.pages = {PAGE: (Dependent(integration="docs", components=()),)}
