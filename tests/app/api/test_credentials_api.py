@@ -27,14 +27,14 @@ TOKEN = CredentialState(
     credential="access_token",
     state="ok",
     renews=True,
-    expires_at=SystemClock.time() + 7_250.0,
-    refreshed_at=SystemClock.time() - 200.0,
+    expires_at=SystemClock.time() + 9_000.0,
+    refreshed_at=SystemClock.time() - 5_400.0,
     granted=("chat:write",),
     missing={"users.list": ("users:read",)},
 )
 KEY = CredentialState(
     integration="slack-prod", vendor="slack", auth="app", kind="oauth2", credential="key", state="expired",
-    expires_at=SystemClock.time() - 3 * 86_400 - 60,
+    expires_at=SystemClock.time() - 3.5 * 86_400,
 )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_the_command_shows_when_what_ends(dialtone: FakeDialtone, desk: Desk) ->
     first, second = result.stdout.splitlines()[1:]
     assert result.exit_code == 0
     assert [
-        word in first for word in ("access_token", f"in {span(7_240)}", f"{span(200)} ago", "users:read")
+        word in first for word in ("access_token", f"in {span(7_200)}", f"{span(3_600)} ago", "users:read")
     ] == [True] * 4
     assert [word in second for word in ("key", "expired", f"{span(3 * 86_400)} ago")] == [True] * 3
 
