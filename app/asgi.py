@@ -68,8 +68,7 @@ def create_app(
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )
-    close_requests(app)
-    describe_arrivals(app)
+    _complete_description(app)
     gate = Gate(
         app.asgi_handler,
         tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),
@@ -80,6 +79,11 @@ def create_app(
     if (desk := parts.webhooks) is not None:
         app.asgi_handler = Arrivals(gate, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
     return app
+
+
+def _complete_description(app: Litestar) -> None:
+    close_requests(app)
+    describe_arrivals(app)
 
 
 def _operations(parts: Parts) -> Operations:

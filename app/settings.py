@@ -19,6 +19,7 @@ from app.configuration.structure import (
     MetricsSettings,
     StorageSettings,
     TokenSettings,
+    WebhookKeeping,
 )
 from exporters.analytics.settings import AnalyticsSettings
 from integrations.connection import Connection, NetworkPolicy
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageSettings
     faults: FaultSettings = FaultSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
+    webhooks: WebhookKeeping = WebhookKeeping()
     integrations: tuple[Connection, ...]
     source: str
     sha256: str
@@ -172,6 +174,7 @@ class _Reading:
             storage=file.storage,
             faults=file.faults,
             status_pages=file.status_pages,
+            webhooks=file.webhooks,
             integrations=tuple(
                 msgspec.structs.replace(each, network=self._absolute(each.network)) for each in connections
             ),

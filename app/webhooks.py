@@ -1,26 +1,24 @@
 """What came in by webhook, as operators and developers see it: read, replayed, and forgotten in time."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 
+from app.configuration.structure import WebhookKeeping
 from app.storage.storage import Storage
 from app.storage.stored_webhook import StoredWebhook, Wanted
 from integrations.clock import Clock
-from integrations.manifest.inbound_rules import KEPT_SECONDS
 from integrations.samples import Sample
 from integrations.webhooks.inbound import Inbound
 
-KEEP_BYTES = 1 << 30
-"""What bodies may take on the whole; beyond, the oldest are forgotten."""
-
+DAY = 86_400.0
 TEND_SECONDS = 600.0
 MAX_REPLAYED = 1000
 
 
 class WebhookDesk:
-    """Inbound webhooks over what is stored of them. `keep_bytes` bounds the bodies."""
+    """Inbound webhooks over what is stored of them. `keeping` says, each time, what is kept."""
 
     def __init__(
         self,
@@ -28,13 +26,13 @@ class WebhookDesk:
         *,
         storage: Storage,
         clock: Clock,
-        keep_bytes: int = KEEP_BYTES,
+        keeping: Callable[[], WebhookKeeping] = WebhookKeeping,
     ) -> None:
         self.inbound = inbound
         self._rows = storage.webhooks
         self._reading = storage.webhook_reading
         self._clock = clock
-        self._keep_bytes = keep_bytes
+        self.keeping = keeping
         self._dropped_to = 0
         self.turned_away: Counter[str] = Counter()
 
@@ -48,10 +46,11 @@ class WebhookDesk:
 
     async def tend(self) -> None:
         """Forget deliveries that are too old, and the oldest bodies when they take too much."""
-        before = self._clock.time() - KEPT_SECONDS
+        keeping = self.keeping()
+        before = self._clock.time() - keeping.keep_days * DAY
         while await self._reading.trim(before=before):
             pass
-        excess = await self._reading.stored_bytes() - self._keep_bytes
+        excess = await self._reading.stored_bytes() - keeping.keep_bytes
         while excess > 0 and (
             dropped := await self._reading.drop_bodies(above=self._dropped_to, enough=excess)
         ):

@@ -15,6 +15,7 @@ from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
 from app.faults import FaultOrders
+from app.forgetting import forget_signals
 from app.garbage import GarbageCollection
 from app.live.view import LiveView
 from app.logs import Logs, SignalLog
@@ -48,8 +49,6 @@ from monitors.vendor_watch import VendorWatch
 
 VERSION = version("dialtone")
 START_SECONDS = 60
-LOG_DAYS = 90
-TRIM_EVERY = 3600.0
 
 log = structlog.get_logger("dialtone")
 
@@ -247,6 +246,7 @@ class Dialtone:
 
     def _join(self) -> None:
         """Connect who publishes with who listens, and who is asked with who asks."""
+        self.webhooks.keeping = lambda: self.settings.webhooks
         # First, because the monitor publishes in answer to a signal, which must not come before that signal.
         self.bus.subscribe("live", self.live)
         self.bus.subscribe("metrics", self.table)
@@ -308,14 +308,9 @@ class Dialtone:
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:
-        """Forget stored signals that are older than 90 days and that DuckDB has, or will never ask for."""
         signals, is_copied = self.storage.signals, self.settings.analytics.enabled
-        while True:
-            copied = await (self.analytics.copied() if is_copied else signals.end())
-            before = self.clock.time() - LOG_DAYS * 86_400
-            while copied is not None and await signals.trim(copied=copied, before=before):
-                pass
-            await self.clock.sleep(TRIM_EVERY)
+        copied = self.analytics.copied if is_copied else signals.end
+        await forget_signals(signals, copied=copied, clock=self.clock)
 
     async def _stop(self) -> None:
         """Let each part finish what it has, in the order of the data: checks, calls, rows, state."""

@@ -22,6 +22,7 @@ from integrations.manifest.source import Document, Problem
 MAX_INTEGRATIONS = 10_000
 MAX_NUMBER = 10**15
 
+_DAY = 86_400
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
@@ -69,6 +70,20 @@ def check(document: Document, folder: Path) -> Iterator[Problem]:
     for place in (("network",), *(("integrations", index, "network") for index in range(entries))):
         yield from _network(document, place, lambda ca_file: unusable(folder / ca_file))
     yield from fallbacks(document)
+    yield from _windows(document, entries)
+
+
+def _windows(document: Document, entries: int) -> Iterator[Problem]:
+    """Deliveries that an operator wants known again for longer than any is kept."""
+    days = value_at(document.value, ("webhooks", "keep_days"))
+    if not isinstance(days, int | float):
+        return
+    for index in range(entries):
+        path = ("integrations", index, "config", "webhooks", "window")
+        window = value_at(document.value, path)
+        if isinstance(window, int | float) and window > days * _DAY:
+            expected = f"at most {days * _DAY:.0f}: webhooks.keep_days forgets deliveries then"
+            yield document.problem(path, found=f"{window:.0f}", expected=expected)
 
 
 def _entries(document: Document) -> Iterator[Problem]:

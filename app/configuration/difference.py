@@ -21,6 +21,7 @@ OUTSIDE = (
     "storage",
     "faults",
     "status_pages",
+    "webhooks",
 )
 """What the file holds beside integrations and their defaults."""
 

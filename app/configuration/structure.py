@@ -8,10 +8,15 @@ from exporters.analytics.settings import AnalyticsSettings
 from integrations.connection import CheckPolicy, Fallback, Labels, NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
-from integrations.webhooks.policy import WebhookPolicy
 from integrations.status_pages.settings import StatusPageSettings
+from integrations.webhooks.policy import WebhookPolicy
 
 ScopeName = Literal["read", "operate", "admin"]
+
+MAX_KEEP_DAYS = 3660
+"""Ten years."""
+
+MAX_KEEP_BYTES = 1 << 40
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +61,26 @@ class StorageSettings(_Section, frozen=True, kw_only=True):
     key: Secret | None = None
 
 
+class WebhookKeeping(_Section, frozen=True, kw_only=True):
+    """How long inbound webhooks are kept and known again, and how many bytes their bodies take on the whole;
+    beyond, the oldest are forgotten.
+    """
+
+    keep_days: float = 30.0
+    keep_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        """Refuse what forgets a delivery while its vendor still repeats it, or never forgets.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        if not 1 <= self.keep_days <= MAX_KEEP_DAYS:
+            raise ValueError(f"webhooks.keep_days must be from 1 to {MAX_KEEP_DAYS}")
+        if not 0 <= self.keep_bytes <= MAX_KEEP_BYTES:
+            raise ValueError(f"webhooks.keep_bytes must be from 0 to {MAX_KEEP_BYTES}")
+
+
 class Defaults(_Section, frozen=True, kw_only=True):
     """What holds for every integration that does not say otherwise, key by key."""
 
@@ -94,5 +119,6 @@ class File(_Section, frozen=True, kw_only=True):
     storage: StorageSettings = StorageSettings()
     faults: FaultSettings = FaultSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
+    webhooks: WebhookKeeping = WebhookKeeping()
     defaults: Defaults = Defaults()
     integrations: list[object] = []

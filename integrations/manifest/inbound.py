@@ -140,7 +140,8 @@ class Webhooks(_Part, frozen=True, kw_only=True):
     is taken out of its body before it is stored (through all items of lists, by field names alone).
     `accepted` is the answer to a good delivery where the vendor wants another than 202, `accepted_when` to
     those that it wants answered otherwise still (the first that holds counts). `window` is how long a
-    delivery must be known again, in seconds (30 days at most), `max_body` the largest body in bytes.
+    delivery must be known again, in seconds (30 days at most; `webhooks.keep_days` of the configuration says
+    how long deliveries are kept), `max_body` the largest body in bytes.
     """
 
     verify: Verification

@@ -21,7 +21,7 @@ UNSIGNED = frozenset({"token", "basic", "bearer", "key"})
 """Kinds in which the request itself carries the secret, so that nothing binds it to the body."""
 
 KEPT_SECONDS = 2_592_000.0
-"""For so long every delivery is known again: 30 days."""
+"""The longest window: 30 days, which is how long deliveries are kept where nothing else is configured."""
 
 MAX_TOLERANCE = 86_400.0
 """A signed time that is a day off proves nothing that its signature would not."""

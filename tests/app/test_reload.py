@@ -354,3 +354,12 @@ async def test_a_thousand_changes_leave_the_event_loop_its_turns(tmp_path: Path)
         assert len(difference.changed) == 1000
         assert run.line("i999").policy.timeout == 6
         assert turns > 10
+
+
+async def test_what_is_kept_of_webhooks_follows_the_file(tmp_path: Path) -> None:
+    async with running(tmp_path, WEB, head="webhooks: {keep_days: 7}\n") as run:
+        before = run.dialtone.webhooks.keeping().keep_days
+        run.head = run.head.replace("keep_days: 7", "keep_days: 9")
+        await run.reload(WEB)
+
+        assert (before, run.dialtone.webhooks.keeping().keep_days) == (7, 9)

@@ -46,6 +46,12 @@ def test_an_empty_file_is_a_configuration(tmp_path: Path) -> None:
     assert settings.state_dir == tmp_path / "state"
 
 
+def test_how_long_and_how_much_of_webhooks_is_kept_is_read(tmp_path: Path) -> None:
+    settings = load(tmp_path, "webhooks: {keep_days: 7, keep_bytes: 1000000}\n")
+
+    assert (settings.webhooks.keep_days, settings.webhooks.keep_bytes) == (7, 1_000_000)
+
+
 def test_an_empty_section_is_the_same_as_none(tmp_path: Path) -> None:
     settings = load(
         tmp_path, "analytics:\ntokens:\nintegrations:\n  - {id: a, vendor: http, secrets: , policy: }\n"

@@ -5,6 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from app.configuration.structure import WebhookKeeping
 from app.storage.storage import Storage, open_storage
 from app.storage.stored_webhook import Wanted
 from app.webhooks import WebhookDesk
@@ -156,7 +157,7 @@ async def test_the_keys_of_urls_come_back_as_they_were(storage: Storage) -> None
     assert await keys.load_keys() == [key]
 
 
-def desk(storage: Storage, clock: FakeClock, *, keep_bytes: int = 1000) -> WebhookDesk:
+def desk(storage: Storage, clock: FakeClock, *, keep_bytes: int = 1000, keep_days: float = 30) -> WebhookDesk:
     persistence = Persistence(storage.webhooks, storage.webhook_queue, storage.webhooks)
     inbound = Inbound(
         persistence,
@@ -165,7 +166,12 @@ def desk(storage: Storage, clock: FakeClock, *, keep_bytes: int = 1000) -> Webho
         publish=lambda _: None,
         find=lambda _: None,
     )
-    return WebhookDesk(inbound, storage=storage, clock=clock, keep_bytes=keep_bytes)
+    return WebhookDesk(
+        inbound,
+        storage=storage,
+        clock=clock,
+        keeping=lambda: WebhookKeeping(keep_days=keep_days, keep_bytes=keep_bytes),
+    )
 
 
 async def test_old_deliveries_are_forgotten_but_not_those_that_wait(storage: Storage) -> None:
@@ -179,6 +185,15 @@ async def test_old_deliveries_are_forgotten_but_not_those_that_wait(storage: Sto
 
     left = await storage.webhook_reading.webhooks(Wanted())
     assert [one.webhook_id for one in left] == ["young", "waits"]
+
+
+async def test_deliveries_are_forgotten_after_as_many_days_as_are_configured(storage: Storage) -> None:
+    await storage.webhooks.accept(new("old"))
+    await storage.webhooks.accept(new("young", at=1.5 * 86_400.0))
+
+    await desk(storage, FakeClock(utc=3 * 86_400.0), keep_days=2).tend()
+
+    assert [one.webhook_id for one in await storage.webhook_reading.webhooks(Wanted())] == ["young"]
 
 
 @pytest.mark.parametrize(("keep_bytes", "kept"), [(40, 10), (39, 9), (12, 3), (0, 0)])
