@@ -271,15 +271,6 @@ def test_an_integration_whose_vendor_calls_nobody_is_told_so(server: WebhookServ
     assert unknown.json()["detail"] == "there is no integration 'slack-prd'; did you mean slack-prod?"
 
 
-def test_an_integration_whose_vendor_calls_nobody_is_told_so(server: WebhookServer) -> None:
-    with server.client("admin") as client:
-        none, unknown = (client.get(f"/v2/webhooks/{one}/url") for one in ("slack-prod", "slack-prd"))
-
-    assert (none.status_code, unknown.status_code) == (404, 404)
-    assert none.json()["detail"] == "slack-prod takes no webhooks: none of Slack are read here."
-    assert unknown.json()["detail"] == "there is no integration 'slack-prd'; did you mean slack-prod?"
-
-
 def test_the_url_holds_a_key_only_where_the_vendor_signs_nothing(server: WebhookServer) -> None:
     with server.client("admin") as client:
         shown = client.get("/v2/webhooks/gh/url").json()
