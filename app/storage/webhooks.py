@@ -133,6 +133,7 @@ class WebhookRows:
 def _insert(connection: sa.Connection, deliveries: Sequence[NewDelivery]) -> list[bool]:
     """Store the deliveries that are new, and the receipts of all."""
     signal_log.keep_order(connection)
+    _release(connection, deliveries)
     row = webhook_delivery.c
     statement = tables.insert_new(webhook_delivery, connection.dialect.name)
     stored = connection.execute(
@@ -152,6 +153,18 @@ def _insert(connection: sa.Connection, deliveries: Sequence[NewDelivery]) -> lis
         connection.execute(sa.insert(webhook_delivery), duplicates)
     signal_log.append(connection, receipts)
     return is_new
+
+
+def _release(connection: sa.Connection, deliveries: Sequence[NewDelivery]) -> None:
+    """Take the keys from those that came too long ago to make one of these a duplicate."""
+    row = webhook_delivery.c
+    for one in deliveries:
+        if one.window is not None:
+            same = (row.delivery_key == one.delivery_key) | (row.content_key == one.content_key)
+            is_old = (row.integration == one.receipt.integration) & (row.at < one.receipt.at - one.window)
+            connection.execute(
+                sa.update(webhook_delivery).where(is_old & same).values(delivery_key=None, content_key=None)
+            )
 
 
 def _delivery_row(delivery: NewDelivery) -> dict[str, object]:

@@ -11,6 +11,11 @@ from dashboards.build.queries import NONE_SEEN, otherwise, quantile, rate, selec
 
 def panels() -> Sequence[Builder[models.Panel]]:
     """Return the panels from left to right."""
+    return [*_said(), *_sent()]
+
+
+def _said() -> Sequence[Builder[models.Panel]]:
+    """Credentials, and what vendors announce."""
     days = f"({select('dialtone_credential_expiry_timestamp_seconds')} - time()) / 86400"
     said = select("dialtone_vendor_status", 'indicator!="operational"') + " == 1"
     return [
@@ -34,6 +39,12 @@ def panels() -> Sequence[Builder[models.Panel]]:
         )
         .mappings(words({NONE_SEEN: ("announces trouble", "text"), 1.0: ("announced", "yellow")}))
         .span(6),
+    ]
+
+
+def _sent() -> Sequence[Builder[models.Panel]]:
+    """What vendors send."""
+    return [
         stacked(
             graph(
                 "Inbound webhooks by verdict",

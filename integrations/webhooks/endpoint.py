@@ -13,6 +13,7 @@ from integrations.integration import Integration
 from integrations.manifest import pointers
 from integrations.manifest.evaluate import UNREADABLE, holds
 from integrations.manifest.inbound import Handshake, Verification, Webhooks
+from integrations.manifest.inbound_rules import KEPT_SECONDS
 from integrations.manifest.templates import Template
 from integrations.manifest.values import Values
 from integrations.webhooks.carried import equal
@@ -79,6 +80,7 @@ class Endpoint:
                 expected="your own in the config value that the manifest pins: each AWS account can sign",
             )
         self.kept_headers = _kept(webhooks)
+        self.window = webhooks.window if webhooks.window < KEPT_SECONDS else None
 
     def is_closed(self, key: str) -> bool:
         """Whether the URL lacks its key, so that it is none of ours whatever is asked of it."""

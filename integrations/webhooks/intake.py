@@ -182,6 +182,7 @@ class WebhookIntake:
             headers=_kept(endpoint, payload.headers),
             body=endpoint.kept_body(payload),
             handled=is_handled,
+            window=endpoint.window,
         )
         try:
             is_new = await self._store.accept(delivery)

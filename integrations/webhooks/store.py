@@ -18,7 +18,8 @@ class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """A verified delivery as it is stored, with the receipt that goes with it.
 
     `delivery_key` and `content_key` tell it from all others of its integration: a delivery that shares either
-    with one that is stored is a duplicate. `handled` says that a handler waits for it.
+    with one that is stored and no older than `window` seconds (None: however old) is a duplicate. `handled`
+    says that a handler waits for it.
     """
 
     receipt: WebhookReceipt
@@ -27,6 +28,7 @@ class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     body: bytes
     handled: bool = False
+    window: float | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

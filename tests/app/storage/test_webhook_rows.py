@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from app.configuration.structure import WebhookKeeping
@@ -52,6 +53,16 @@ async def test_a_delivery_is_new_once_by_either_of_its_keys(storage: Storage) ->
     stored = await storage.signals.signals_after(0, 100)
     verdicts = [signal.verdict for _, signal in stored if isinstance(signal, WebhookReceipt)]
     assert verdicts == ["accepted", "duplicate", "duplicate", "accepted", "accepted", "accepted"]
+
+
+async def test_a_delivery_is_new_again_once_its_window_is_over(storage: Storage) -> None:
+    def reminder(at: float) -> NewDelivery:
+        return msgspec.structs.replace(new("a", content="c", at=at), window=300.0)
+
+    seen = [await storage.webhooks.accept(reminder(at)) for at in (10.0, 300.0, 310.5, 400.0)]
+
+    assert seen == [True, False, True, False]
+    assert len(await storage.webhook_reading.webhooks(Wanted(verdict="accepted"))) == 2
 
 
 async def test_of_many_equal_ones_at_once_exactly_one_is_new(storage: Storage) -> None:
