@@ -267,4 +267,7 @@ _ANSWERS: Mapping[str, Callable[[Exchange], Response | None]] = {
     "jobs.succeeded": _with_job(lambda *_: text_response(_CSV, content_type="text/csv")),
     "jobs.failed": _with_job(lambda *_: text_response('"sf__Id","sf__Error"\n', content_type="text/csv")),
     "jobs.delete": _with_job(_drop),
+    "queries.create": _new_job,
+    "queries.get": _with_job(lambda _, job: json_response(job)),
+    "queries.results": _with_job(lambda *_: text_response(_CSV, content_type="text/csv")),
 }
