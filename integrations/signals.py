@@ -244,6 +244,44 @@ class WebhookReceipt(_Signal, frozen=True, kw_only=True, tag="webhook_receipt"):
     missing: int = 0
 
 
+class IncidentChange(_Signal, frozen=True, kw_only=True, tag="incident_change"):
+    """An incident was opened, worsened, eased, acknowledged, noted, reopened or resolved: `event` says which.
+
+    `opened_at` is when it was confirmed, `resolved_at` when it ended. Stored before it is published.
+    """
+
+    incident: str
+    integration: str
+    vendor: str
+    capability: str
+    event: str
+    state: Health
+    opened_at: float
+    reason: str = ""
+    actor: str = ""
+    parent: str = ""
+    resolved_at: float | None = None
+
+
+class DeliveryAttempt(_Signal, frozen=True, kw_only=True, tag="delivery_attempt"):
+    """One try to deliver a message to a receiver. `result` is delivered, failed (it is tried again), dead,
+    disabled or superseded. `status` is the answer's, `kind` why there was none or no good one. `lag` is the
+    time since the message was decided on. Stored before it is published.
+    """
+
+    message: str
+    receiver: str
+    format: str
+    type: str
+    attempt: int
+    result: str
+    status: int | None = None
+    kind: FailureKind | None = None
+    detail: str = ""
+    duration: float = 0.0
+    lag: float = 0.0
+
+
 class OperatorAction(_Signal, frozen=True, kw_only=True, tag="operator_action"):
     """What a person or program did: `action` such as `force_open`, `pause`; `expires_at` is UTC seconds."""
 
@@ -294,6 +332,8 @@ Signal = (
     | VendorNotice
     | ContractDrift
     | WebhookReceipt
+    | IncidentChange
+    | DeliveryAttempt
     | OperatorAction
     | ConfigChange
     | APIRequest

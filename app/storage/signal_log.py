@@ -1,5 +1,6 @@
-"""The log of stored signals: health changes, receipts of webhooks and operators' actions, appended in the
-transaction that makes them true, read by a cursor. Signals are numbered in the order of their commits.
+"""The log of stored signals: changes of health and of incidents, receipts of webhooks, attempts to deliver
+and operators' actions, appended in the transaction that makes them true, read by a cursor. Signals are
+numbered in the order of their commits.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,16 @@ import sqlalchemy as sa
 
 from app.storage.tables import signal_log
 from app.storage.units import Units
-from integrations.signals import HealthChange, OperatorAction, Signal, WebhookReceipt
+from integrations.signals import (
+    DeliveryAttempt,
+    HealthChange,
+    IncidentChange,
+    OperatorAction,
+    Signal,
+    WebhookReceipt,
+)
 
-StoredSignal = HealthChange | OperatorAction | WebhookReceipt
+StoredSignal = HealthChange | IncidentChange | OperatorAction | WebhookReceipt | DeliveryAttempt
 
 _APPEND_LOCK = 4350_0001
 
@@ -99,6 +107,6 @@ def _row(signal: StoredSignal) -> dict[str, object]:
     return {
         "at": signal.at,
         "kind": _kind(type(signal)),
-        "integration": signal.integration,
+        "integration": "" if isinstance(signal, DeliveryAttempt) else signal.integration,
         "body": msgspec.json.encode(signal),
     }

@@ -19,6 +19,8 @@ TABLES: Mapping[type[msgspec.Struct], str] = {
     signals.VendorNotice: "vendor_notices",
     signals.ContractDrift: "contract_drifts",
     signals.WebhookReceipt: "webhook_receipts",
+    signals.IncidentChange: "incident_changes",
+    signals.DeliveryAttempt: "delivery_attempts",
     signals.OperatorAction: "operator_actions",
     signals.ConfigChange: "config_changes",
     signals.APIRequest: "api_requests",
@@ -29,7 +31,13 @@ FIELDS: Mapping[str, str] = {"ts": "at", "quota_limit": "limit", "row_count": "r
 """Columns that are not named as their field, because SQL would ask for quotes at each use."""
 
 STORED: frozenset[type[msgspec.Struct]] = frozenset(
-    {signals.HealthChange, signals.OperatorAction, signals.WebhookReceipt}
+    {
+        signals.HealthChange,
+        signals.IncidentChange,
+        signals.DeliveryAttempt,
+        signals.OperatorAction,
+        signals.WebhookReceipt,
+    }
 )
 """Signals that are stored before they are published, and copied from there."""
 

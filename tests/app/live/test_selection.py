@@ -109,5 +109,5 @@ def test_failures_are_what_went_wrong_and_no_recovery(signal, failed):
 
 
 def test_every_kind_of_signal_can_be_named():
-    assert len(KINDS) == 13
+    assert len(KINDS) == 15
     assert "health_change" in KINDS

@@ -224,14 +224,14 @@ async def test_a_file_that_another_program_holds_keeps_rows_waiting_in_segments(
 async def test_a_newer_file_turns_analytics_off_with_a_reason(tmp_path: Path) -> None:
     pair = started(tmp_path)
     assert pair.writer.database is not None
-    pair.writer.database.connection.execute("INSERT INTO meta VALUES (7, TIMESTAMP '2030-01-01')")
+    pair.writer.database.connection.execute("INSERT INTO meta VALUES (7000, TIMESTAMP '2030-01-01')")
     pair.close()
     store = AnalyticsStore(tmp_path, clock=CLOCK, settings=SETTINGS)
 
     async with running(store):
         store.on_signal(call(1))
 
-        assert "schema version 7" in store.status().reason
+        assert "schema version 7000" in store.status().reason
         assert not store.status().ok
 
 

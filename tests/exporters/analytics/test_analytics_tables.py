@@ -29,6 +29,8 @@ TIMES = {
 } | {
     "started_at",
     "sunset_at",
+    "opened_at",
+    "resolved_at",
 }
 
 
