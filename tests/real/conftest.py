@@ -3,11 +3,14 @@
 import json
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
 from app.demo import certificates
 from tests.real.servers import answers, dialtone_command, eventually, free_port, program, running
@@ -68,7 +71,16 @@ integrations:
     config: {{url: "https://localhost:{tls}/", expect: {{certificate_days_left: 14}}}}
   - {{id: tls-untrusted, vendor: http, config: {{url: "https://localhost:{tls}/"}}}}
   - {{id: gone, vendor: http, config: {{url: "http://127.0.0.1:{closed}/"}}}}
+  - id: hooks
+    vendor: http
+    secrets: {{webhook_secret: {webhook_secret}}}
+    config:
+      url: http://127.0.0.1:{nginx}/health
+      webhooks: {{verify: {{kind: standard_webhooks, secret: webhook_secret}}, type: {{pointer: /type}}}}
 """
+
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"""The secret of Standard Webhooks' own examples."""
 
 
 class Site:
@@ -90,6 +102,19 @@ class Site:
         """State, reason and since of an integration, as the API tells them."""
         health: dict[str, object] = self.get(f"/v2/integrations/{integration}").json()["integration"]
         return health
+
+    def send_webhook(self) -> None:
+        """Send an event to `hooks`, as a vendor would, signed by the scheme's own library."""
+        number, body, now = f"msg_{uuid.uuid4().hex}", '{"type": "ping"}', datetime.now(UTC)
+        signature = Webhook(WEBHOOK_SECRET).sign(number, now, body)
+        headers = {"id": number, "timestamp": str(int(now.timestamp())), "signature": signature}
+        answer = httpx.post(
+            f"{self.url}/v2/webhooks/hooks",
+            content=body,
+            headers={f"webhook-{name}": value for name, value in headers.items()},
+            timeout=10,
+        )
+        assert answer.status_code == 202, answer.text
 
     def promql(self, query: str) -> list[dict[str, object]]:
         """The result of an instant query on the real Prometheus."""
@@ -137,6 +162,7 @@ class Site:
             closed=self.closed,
             tls=self.tls,
             authority=self.certificate.authority,
+            webhook_secret=WEBHOOK_SECRET,
         )
         (self.folder / "dialtone.yaml").write_text(text)
         return dialtone_command("serve", "--config", str(self.folder / "dialtone.yaml"))
