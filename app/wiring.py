@@ -2,14 +2,12 @@
 order.
 """
 
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
 import anyio
-import structlog
 
 from app.api.tokens import TokenTable
 from app.asgi import create_app
@@ -21,7 +19,6 @@ from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
 from app.reload import Reloader
-from app.server import HTTPServer, bind
 from app.settings import Settings
 from app.storage.lock import StateDirectory
 from app.storage.storage import open_storage
@@ -49,8 +46,6 @@ from monitors.vendor_watch import VendorWatch
 
 VERSION = version("dialtone")
 START_SECONDS = 60
-
-log = structlog.get_logger("dialtone")
 
 
 class Dialtone:
@@ -321,75 +316,3 @@ class Dialtone:
         await finish("analytics", self.analytics.aclose)
         await finish("tasks", self.supervisor.stop_all)
         await finish("storage", self.storage.aclose)
-
-
-Companion = Callable[[Dialtone], Coroutine[object, object, None]]
-
-
-async def serve(
-    settings: Settings,
-    *,
-    ready: Callable[[Dialtone], None] | None = None,
-    companions: Sequence[Companion] = (),
-    reloads: bool = True,
-) -> None:
-    """Run Dialtone and its HTTP server until SIGINT or SIGTERM, then drain and stop.
-
-    SIGHUP reloads the configuration, or stops too when `reloads` is false. `ready` is called once requests
-    are answered; `companions` run beside the server until it stops.
-
-    Raises:
-        ListenError: the address is taken.
-        StorageError, StateDirectoryLockedError, ConfigurationError: what is kept or configured is unusable.
-    """
-    logs = Logs(level=settings.log.level, style=settings.log.format)
-    dialtone = Dialtone(settings, logs=logs)
-    dialtone.table.add_source(logs)
-    sockets = [bind(settings.listen.host, settings.listen.port)]
-    logs.start()
-    try:
-        async with dialtone.running():
-            dialtone.garbage.start()
-            server = HTTPServer(dialtone.app, sockets, on_stop=dialtone.live.close)
-            heed = _signals(server, dialtone.reloader.reload_on_signal if reloads else None)
-            await _serve_http(dialtone, server, ready=ready, companions=(*companions, heed))
-    finally:
-        dialtone.garbage.stop()
-        log.info("stopped")
-        logs.stop()
-
-
-async def _serve_http(
-    dialtone: Dialtone,
-    server: HTTPServer,
-    *,
-    ready: Callable[[Dialtone], None] | None,
-    companions: Sequence[Companion],
-) -> None:
-    async with anyio.create_task_group() as group:
-        for companion in companions:
-            group.start_soon(companion, dialtone)
-        async with anyio.create_task_group() as serving:
-            serving.start_soon(server.serve)
-            await server.started()
-            listen = dialtone.settings.listen
-            log.info("listening", address=f"http://{listen.host}:{listen.port}", version=VERSION)
-            if ready is not None:
-                ready(dialtone)
-        group.cancel_scope.cancel()
-
-
-def _signals(server: HTTPServer, reload: Callable[[], Coroutine[object, object, None]] | None) -> Companion:
-    """What heeds the process's signals: SIGHUP reloads, where there is a `reload`; all else stops."""
-
-    async def heed(_: Dialtone) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
-            async with anyio.create_task_group() as group:
-                async for number in received:
-                    if number == signal.SIGHUP and reload is not None:
-                        group.start_soon(reload)
-                    else:
-                        log.info("stopping", signal=signal.Signals(number).name)
-                        server.stop()
-
-    return heed

@@ -39,8 +39,8 @@ def serve(config: Path) -> None:
     for warning in settings.warnings:
         click.echo(f"Warning: {warning}", err=True)
     from app.server import ListenError
+    from app.serving import serve as run
     from app.storage.errors import StorageError
-    from app.wiring import serve as run
 
     address = f"http://{settings.listen.host}:{settings.listen.port}"
     try:

@@ -10,15 +10,16 @@ import anyio
 import httpx
 from rich.console import Console
 
-from app import wiring
 from app.demo import banner, certificates, configuration
 from app.demo.deliveries import Deliveries
 from app.demo.faults import fault_schedule
 from app.demo.habits import HABITS
 from app.demo.traffic import Traffic
 from app.server import ListenError, bind
+from app.serving import serve
 from app.settings import Settings, SettingsError, load_settings
 from app.storage.errors import StateDirectoryError, StorageError
+from app.wiring import Dialtone
 from integrations.clock import SystemClock
 from integrations.errors import ConfigurationError
 from integrations.manifest.loading import Catalog
@@ -75,10 +76,10 @@ async def _serve(
 ) -> None:
     answering = anyio.Event()
 
-    async def traffic(dialtone: wiring.Dialtone) -> None:
+    async def traffic(dialtone: Dialtone) -> None:
         await Traffic(dialtone.framework, clock=dialtone.clock, habits=HABITS, seed=seed).run()
 
-    async def deliveries(dialtone: wiring.Dialtone) -> None:
+    async def deliveries(dialtone: Dialtone) -> None:
         await answering.wait()
         listen = dialtone.settings.listen
         async with httpx.AsyncClient(
@@ -87,14 +88,14 @@ async def _serve(
             secrets = configuration.webhook_secrets()
             await Deliveries(client, secrets=secrets, clock=dialtone.clock, seed=seed).run()
 
-    def ready(dialtone: wiring.Dialtone) -> None:
+    def ready(dialtone: Dialtone) -> None:
         answering.set()
         simulator.faults.follow(fault_schedule(seed))
         folder = str(origins.authority.parent)
         banner.show(Console(), settings=dialtone.settings, simulator=origins.plain, folder=folder)
 
     # The demo writes its file itself, so a SIGHUP means that its terminal was closed.
-    await wiring.serve(settings, ready=ready, companions=[traffic, deliveries], reloads=False)
+    await serve(settings, ready=ready, companions=[traffic, deliveries], reloads=False)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import signal
 import anyio
 import pytest
 
-from app.wiring import _signals
+from app.serving import _signals
 
 
 class Server:

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import anyio
 
+from app.serving import serve
 from app.settings import load_settings
-from app.wiring import serve
 from integrations.clock import SystemClock
 from integrations.manifest.loading import Catalog
 from integrations.simulator.server import loopback, serving

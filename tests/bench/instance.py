@@ -17,8 +17,9 @@ import anyio
 import msgspec
 
 from app.configuration.vendors import rules_of
+from app.serving import serve
 from app.settings import load_settings
-from app.wiring import Dialtone, serve
+from app.wiring import Dialtone
 from integrations.manifest.loading import Catalog
 from integrations.signals import CheckResult, Signal
 from tests.bench.machine import resident_bytes
