@@ -1,0 +1,1 @@
+"""What receivers are sent: one module a pipeline, each a pure function of a notification."""
