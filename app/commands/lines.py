@@ -16,8 +16,10 @@ from integrations.signals import (
     ConfigChange,
     ContractDrift,
     CredentialNotice,
+    DeliveryAttempt,
     Health,
     HealthChange,
+    IncidentChange,
     OperatorAction,
     QueryRun,
     QuotaSample,
@@ -60,6 +62,8 @@ def _sign(signal: Signal) -> tuple[str, str]:
             return _GOOD
         case HealthChange(after=Health.UP) | BreakerTransition(after=BreakerState.CLOSED):
             return _GOOD
+        case IncidentChange(event="resolved") | DeliveryAttempt(result="delivered"):
+            return _GOOD
         case _:
             return _PLAIN
 
@@ -99,6 +103,18 @@ def _quota(sample: QuotaSample) -> str:
 def _health(change: HealthChange) -> str:
     capability = f"{change.capability} " if change.capability else ""
     return _joined(f"{capability}{STATES[change.before]} → {STATES[change.after]}", change.reason)
+
+
+def _incident(change: IncidentChange) -> str:
+    what = f"incident {change.incident} {change.event.replace('_', ' ')}"
+    return _joined(f"{what}: {STATES[change.state].lower()}{_by(change.actor)}", change.reason)
+
+
+def _delivery(attempt: DeliveryAttempt) -> str:
+    answer = "" if attempt.status is None else f" ({attempt.status})"
+    words = f"{attempt.type} to {attempt.receiver} {attempt.result}{answer} in {latency(attempt.duration)}"
+    tries = f", attempt {attempt.attempt}" if attempt.attempt > 1 else ""
+    return _joined(words + tries, attempt.detail)
 
 
 def _operator(action: OperatorAction) -> str:
@@ -149,6 +165,8 @@ _WORDS: dict[type[Signal], Callable[..., str]] = {
     WebhookReceipt: lambda receipt: _joined(
         f"webhook {receipt.event_type} {receipt.verdict}", receipt.detail
     ),
+    IncidentChange: _incident,
+    DeliveryAttempt: _delivery,
     OperatorAction: _operator,
     ConfigChange: lambda change: (
         f"configuration with {plural(change.integrations, 'integration')} took effect: {change.source}"

@@ -14,8 +14,10 @@ from integrations.signals import (
     CheckResult,
     ContractDrift,
     CredentialNotice,
+    DeliveryAttempt,
     Health,
     HealthChange,
+    IncidentChange,
     Indicator,
     QueryRun,
     Signal,
@@ -28,6 +30,8 @@ KINDS: dict[str, type[Signal]] = {str(kind.__struct_config__.tag): kind for kind
 
 ANY: frozenset[str] = frozenset()
 _GOOD_WEBHOOKS = frozenset({"accepted", "duplicate", "handshake"})
+_WORSE = frozenset({"opened", "worsened", "reopened"})
+_UNDELIVERED = frozenset({"failed", "dead", "disabled"})
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,8 @@ _FAILURES: dict[type[Signal], Callable[..., bool]] = {
     VendorNotice: lambda notice: notice.indicator not in {Indicator.OPERATIONAL, Indicator.MAINTENANCE},
     ContractDrift: lambda _: True,
     WebhookReceipt: lambda receipt: receipt.verdict not in _GOOD_WEBHOOKS,
+    IncidentChange: lambda change: change.event in _WORSE,
+    DeliveryAttempt: lambda attempt: attempt.result in _UNDELIVERED,
     APIRequest: lambda request: request.status >= 400,
     QueryRun: lambda run: bool(run.error),
 }

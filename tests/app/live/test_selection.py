@@ -11,9 +11,11 @@ from integrations.signals import (
     CheckResult,
     ConfigChange,
     CredentialNotice,
+    DeliveryAttempt,
     Evidence,
     Health,
     HealthChange,
+    IncidentChange,
     QueryRun,
     QuotaSample,
     WebhookReceipt,
@@ -38,6 +40,18 @@ def health(after, **changes):
         reason="x",
         since=0.0,
         **changes,
+    )
+
+
+def incident(event):
+    return IncidentChange(
+        **LINE, incident="i-1", capability="", event=event, state=Health.DOWN, opened_at=1.0, reason="x"
+    )
+
+
+def delivery(result):
+    return DeliveryAttempt(
+        at=1, message="m", receiver="r", format="webhook", type="incident.opened", attempt=1, result=result
     )
 
 
@@ -98,6 +112,13 @@ def test_a_check_is_of_the_origin_check():
         pytest.param(CredentialNotice(**LINE, event="reread"), False, id="new credential"),
         pytest.param(WebhookReceipt(**LINE, event_type="", verdict="stale"), True, id="stale webhook"),
         pytest.param(WebhookReceipt(**LINE, event_type="", verdict="accepted"), False, id="webhook"),
+        pytest.param(incident("opened"), True, id="incident"),
+        pytest.param(incident("reopened"), True, id="incident again"),
+        pytest.param(incident("resolved"), False, id="end of an incident"),
+        pytest.param(incident("acknowledged"), False, id="somebody works on it"),
+        pytest.param(delivery("failed"), True, id="try that failed"),
+        pytest.param(delivery("dead"), True, id="dead letter"),
+        pytest.param(delivery("delivered"), False, id="delivery"),
         pytest.param(APIRequest(**REQUEST, status=404), True, id="refused request"),
         pytest.param(APIRequest(**REQUEST, status=200), False, id="request"),
         pytest.param(QueryRun(at=1, query="q", caller="", duration=1, rows=0, error="x"), True, id="query"),
