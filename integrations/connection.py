@@ -11,12 +11,13 @@ from integrations.webhooks.policy import WebhookPolicy
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who owns an integration and where it runs; label values of metrics, so they come from configuration
-    only.
+    only. `region` is where what it calls is.
     """
 
     team: str = ""
     environment: str = ""
     tier: str = ""
+    region: str = ""
 
 
 class CanaryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
