@@ -43,6 +43,11 @@ class Evidence(StrEnum):
     BREAKER = "breaker"
     REPORTED = "reported"
     OPERATOR = "operator"
+    QUOTA = "quota"
+    CREDENTIAL = "credential"
+    WEBHOOK = "webhook"
+    HEARTBEAT = "heartbeat"
+    VENDOR = "vendor"
 
 
 class Indicator(StrEnum):
@@ -158,10 +163,25 @@ class QuotaSample(_Signal, frozen=True, kw_only=True, tag="quota_sample"):
     throttled_until: float | None = None
 
 
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of evidence that a verdict rests on, or that was weighed with it.
+
+    `age` is how many seconds before the verdict it was seen, `says` the state it points to (None: none by
+    itself), `weight` its share of what confirms that state: with 1 in sum it is confirmed.
+    """
+
+    source: Evidence
+    text: str
+    age: float
+    weight: float = 0.0
+    says: Health | None = None
+
+
 class HealthChange(_Signal, frozen=True, kw_only=True, tag="health_change"):
     """A confirmed change of health; `capability` is empty for the integration as a whole.
 
-    `since` is when the first evidence of the new state was seen. Stored before it is published.
+    `since` is when the first evidence of the new state was seen, `grounds` all evidence there was. While a
+    capability is `flapping` it is held degraded. Stored before it is published.
     """
 
     integration: str
@@ -173,6 +193,8 @@ class HealthChange(_Signal, frozen=True, kw_only=True, tag="health_change"):
     reason: str
     since: float
     kind: FailureKind | None = None
+    flapping: bool = False
+    grounds: tuple[Ground, ...] = ()
 
 
 class CredentialNotice(_Signal, frozen=True, kw_only=True, tag="credential_notice"):

@@ -8,11 +8,12 @@ import pytest
 
 from exporters.analytics.tables import FIELDS, TABLES
 from integrations.execution.outcome import Attempt, Phases
-from integrations.signals import CallRecord, QuotaSample, Signal
+from integrations.signals import CallRecord, Evidence, Ground, Health, QuotaSample, Signal
 from tests.exporters.analytics.generated import (
     START,
     call,
     columns_of,
+    health_change,
     started,
 )
 
@@ -53,13 +54,26 @@ def test_every_field_of_a_signal_is_a_column(
     hints = get_type_hints(signal)
     for column, kind in columns.items():
         field = FIELDS.get(column, column)
-        if get_args(hints[field])[1:] == (...,) and column != "attempts":
+        if get_args(hints[field])[1:] == (...,) and column not in {"attempts", "grounds"}:
             assert kind == "VARCHAR[]", column
             continue
         given = (set(get_args(hints[field])) or {hints[field]}) - {type(None)}
         expected = next((KINDS[python] for python in given if python in KINDS), "VARCHAR")
-        if column not in {"attempts", "phases"}:
+        if column not in {"attempts", "phases", "grounds"}:
             assert kind == ("TIMESTAMP" if column in TIMES else NARROW.get(column, expected)), column
+
+
+def test_every_field_of_a_ground_is_in_the_list_of_grounds(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+    ground = Ground(source=Evidence.CHECK, text="it failed", age=15.0, weight=0.5, says=Health.DOWN)
+    change = health_change(1_800_000_000.0, Health.DEGRADED)
+    pair.load([msgspec.structs.replace(change, flapping=True, grounds=(ground,))])
+
+    ((is_flapping, found),) = pair.rows("SELECT flapping, grounds FROM health_changes")
+
+    pair.close()
+    assert is_flapping is True
+    assert found == [msgspec.to_builtins(ground)]
 
 
 def test_every_field_of_an_attempt_is_in_the_list_of_attempts(tmp_path: Path) -> None:
