@@ -11,6 +11,7 @@ from app.storage.credentials import CredentialRows
 from app.storage.errors import StorageError
 from app.storage.execution import ExecutionRows
 from app.storage.health import HealthRows
+from app.storage.outbox import OutboxRows
 from app.storage.postgresql import PostgreSQLUnits
 from app.storage.signal_log import OperatorActions, SignalLog
 from app.storage.thread import SQLiteUnits
@@ -36,6 +37,7 @@ class Storage:
         self.health = HealthRows(units)
         self.signals = SignalLog(units)
         self.operators = OperatorActions(units, self.signals)
+        self.outbox = OutboxRows(units)
         self.webhooks = WebhookRows(units)
         self.webhook_queue = WebhookQueueRows(units)
         self.webhook_reading = WebhookReading(units)

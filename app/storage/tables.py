@@ -8,6 +8,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = sa.MetaData()
 
+
+def _partial(name: str, where: str, *columns: str) -> sa.Index:
+    """An index over the rows that meet a condition, which a query must hold in the same words."""
+    only = sa.text(where)
+    return sa.Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
 execution_line = sa.Table(
     "execution_line",
     metadata,
@@ -72,6 +79,60 @@ webhook_delivery = sa.Table(
         postgresql_where=sa.text("due IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column(
+        "number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("receiver", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("supersedes", sa.Boolean, nullable=False),
+    sa.Column("is_paging", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("due_at", sa.Double, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_failed_at", sa.Double),
+    sa.Column("lease_until", sa.Double),
+    sa.Column("lease_owner", sa.Text, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("delivered_at", sa.Double),
+    sa.Column("finished_at", sa.Double),
+    sa.Column("fall_back_at", sa.Double),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Index("outbox_by_id", "id", unique=True),
+    _partial("outbox_due", "state = 'queued'", "receiver", "due_at", "number"),
+    _partial("outbox_sending", "state = 'sending'", "receiver"),
+    _partial(
+        "outbox_undone", "finished_at IS NULL", "receiver", "subject", "sequence", "number", "created_at"
+    ),
+    _partial("outbox_done", "finished_at IS NOT NULL", "finished_at"),
+    _partial("outbox_dead", "state = 'dead'", "receiver", "finished_at"),
+    _partial("outbox_fall_back", "fall_back_at IS NOT NULL", "fall_back_at"),
+    sqlite_autoincrement=True,
+)
+
+outbox_subject = sa.Table(
+    "outbox_subject",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Index("outbox_subject_by_age", "at"),
+)
+
+receiver_condition = sa.Table(
+    "receiver_condition",
+    metadata,
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
 webhook_key = sa.Table(
