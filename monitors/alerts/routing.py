@@ -21,7 +21,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One node of the tree, as it is configured. Durations are seconds; None takes the parent's.
 
     `matchers` must all hold. `mute_time_intervals` and `active_time_intervals` name time intervals; they are
-    not inherited.
+    not inherited. `escalation` names the chain of receivers that is taken up while nobody acknowledges.
     """
 
     receiver: str = ""
@@ -33,6 +33,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     proceed: bool = msgspec.field(default=False, name="continue")
     mute_time_intervals: tuple[str, ...] = ()
     active_time_intervals: tuple[str, ...] = ()
+    escalation: str | None = None
     routes: tuple["Route", ...] = ()
 
 
@@ -49,6 +50,7 @@ class Branch(NamedTuple):
     proceed: bool
     mute_time_intervals: tuple[str, ...]
     active_time_intervals: tuple[str, ...]
+    escalation: str
     children: tuple["Branch", ...]
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
@@ -103,6 +105,7 @@ class RoutingTree:
             proceed=False,
             mute_time_intervals=(),
             active_time_intervals=(),
+            escalation="",
             children=(),
         )
         self.root = _grown(root, parent=unset, place="route", depth=0)
@@ -145,6 +148,7 @@ def _grown(route: Route, *, parent: Branch, place: str, depth: int) -> Branch:
         proceed=route.proceed,
         mute_time_intervals=route.mute_time_intervals,
         active_time_intervals=route.active_time_intervals,
+        escalation=parent.escalation if route.escalation is None else route.escalation,
         children=(),
     )
     children = tuple(

@@ -1,0 +1,99 @@
+"""A group: the alerts that one receiver is told of together, and what it has been told of them."""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+import msgspec
+
+from monitors.alerts.alert import Alert
+from monitors.alerts.notification import Reason
+
+CRITICAL = "critical"
+"""The value of the label `severity` that pages."""
+
+
+class Notified(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receiver was told last: the entry of the notification log.
+
+    `firing` are the fingerprints it takes to be firing, `began_at` when it was told of the first of these.
+    `digested`: it heard of them in a digest only, and of their end it hears in one too.
+    """
+
+    at: float
+    began_at: float
+    reason: Reason
+    firing: tuple[str, ...] = ()
+    digested: bool = False
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """The alerts of one route with the same group labels, for one receiver.
+
+    `key` is Alertmanager's group key, `route` the branch's. `level` is the escalation level its receiver is
+    told at. `due_at` is when it must be looked at next (seconds of SteadyClock.now(), None: nothing waits).
+    `pending` is why the receiver is to be told, `pending_since` since when; `retry_at` is when what was held
+    back is looked at again. `sequence` counts the notifications so far.
+    """
+
+    key: str
+    route: str
+    receiver: str
+    labels: Mapping[str, str]
+    alerts: tuple[Alert, ...] = ()
+    level: int = 0
+    due_at: float | None = None
+    pending: Reason | None = None
+    pending_since: float | None = None
+    retry_at: float | None = None
+    sequence: int = 0
+    notified: Notified | None = None
+
+    @property
+    def id(self) -> "GroupID":
+        """What tells it from all others."""
+        return GroupID(self.key, self.receiver)
+
+    @property
+    def told(self) -> AbstractSet[str]:
+        """The fingerprints its receiver takes to be firing."""
+        return frozenset(self.notified.firing) if self.notified else frozenset()
+
+
+class GroupID(NamedTuple):
+    """The group key and the receiver."""
+
+    key: str
+    receiver: str
+
+
+class News(NamedTuple):
+    """What a receiver does not know yet, as fingerprints: alerts that fire and it was not told of, alerts
+    that it takes to be firing and ended, and those it knows of that go on.
+    """
+
+    new: AbstractSet[str]
+    ended: AbstractSet[str]
+    still: AbstractSet[str]
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why a notification is due; None when there is nothing new. Never a resolve for what was never
+        notified.
+        """
+        if self.new:
+            return Reason.NEW_ALERTS if self.still or self.ended else Reason.FIRST
+        if self.ended:
+            return Reason.SOME_RESOLVED if self.still else Reason.ALL_RESOLVED
+        return None
+
+
+def news(firing: Iterable[str], told: AbstractSet[str], *, muted: AbstractSet[str] = frozenset()) -> News:
+    """Compare what fires with what a receiver was told; new alerts that are muted are none."""
+    fires = frozenset(firing)
+    return News(new=fires - told - muted, ended=told - fires, still=told & fires)
+
+
+def is_critical(alerts: Iterable[Alert]) -> bool:
+    """Whether one of them that fires is of severity critical."""
+    return any(alert.is_firing and alert.labels.get("severity") == CRITICAL for alert in alerts)

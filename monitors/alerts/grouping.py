@@ -1,0 +1,247 @@
+"""Grouping: which alerts a receiver is told of together, and when it is due to be told.
+
+Times are Alertmanager's with two differences: a group whose alerts have all ended is due after group_wait,
+not after group_interval, and one that was quiet for longer than group_interval waits group_wait only.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from monitors.alerts.alert import Alert
+from monitors.alerts.escalation import Chains, Place
+from monitors.alerts.group import CRITICAL, Group, GroupID, News, news
+from monitors.alerts.notification import Reason
+from monitors.alerts.routing import Branch
+from monitors.alerts.settings import AlertSettings
+
+__all__ = ["Group", "GroupID", "Grouping"]
+
+RETENTION = 5 * 86_400.0
+"""How long a group is remembered after its last notification: as Alertmanager's notification log (120 h)."""
+
+ABOUT_RECEIVER = "receiver"
+"""The label of an alert about a receiver: that receiver is never told of it."""
+
+
+class Grouping:
+    """All groups that there are. `now` is always SteadyClock.now(), and so are the groups' times."""
+
+    def __init__(self, settings: AlertSettings) -> None:
+        self._groups: dict[GroupID, Group] = {}
+        self._alerts: dict[GroupID, dict[str, Alert]] = {}
+        self._of_key: defaultdict[str, set[GroupID]] = defaultdict(set)
+        self._holders: defaultdict[str, set[GroupID]] = defaultdict(set)
+        self._use(settings)
+
+    def configure(self, settings: AlertSettings, *, now: float) -> tuple[Group, ...]:
+        """Take another configuration: alerts that fire are routed anew. A group that no route makes any more
+        tells of the end of what it told of, and of nothing else. Returns the groups that changed.
+        """
+        firing = self.firing()
+        self._use(settings)
+        before = dict(self._groups)
+        for id_ in before:
+            self._replan(id_, now)
+        self.take(firing, now=now)
+        return tuple(group for id_, group in self._groups.items() if before.get(id_) != group)
+
+    def load(self, groups: Iterable[Group], *, now: float) -> None:
+        """Go on with stored groups; what was held back is looked at again at once."""
+        for group in groups:
+            self._put(replace(group, retry_at=None), {alert.fingerprint: alert for alert in group.alerts})
+        for id_ in self._groups:
+            self._replan(id_, now)
+
+    def take(self, alerts: Sequence[Alert], *, now: float) -> tuple[Group, ...]:
+        """Take alerts that began, changed or ended; return the groups that are different for it."""
+        touched: dict[GroupID, None] = {}
+        for alert in alerts:
+            fingerprint = alert.fingerprint
+            for id_ in self._destinations(alert, fingerprint):
+                self._alerts[id_][fingerprint] = alert
+                self._holders[fingerprint].add(id_)
+                touched[id_] = None
+        for id_ in touched:
+            self._replan(id_, now)
+        return tuple(self._groups[id_] for id_ in touched)
+
+    def due(self, now: float) -> tuple[Group, ...]:
+        """The groups that must be looked at now, longest due first, lower escalation levels first."""
+        due = [group for group in self._groups.values() if group.due_at is not None and group.due_at <= now]
+        return tuple(sorted(due, key=lambda group: (group.level, group.due_at)))
+
+    def due_at(self) -> float | None:
+        """When the next group is due; None while nothing waits."""
+        return min(
+            (group.due_at for group in self._groups.values() if group.due_at is not None), default=None
+        )
+
+    def settle(self, group: Group, *, now: float) -> Group:
+        """Put a group in the place of its older self after it was decided on; alerts that ended and are told
+        leave it. Returns it with its next due time.
+        """
+        alerts = self._alerts[group.id]
+        told = group.told
+        for fingerprint in [
+            each for each, alert in alerts.items() if not alert.is_firing and each not in told
+        ]:
+            self._drop(group.id, fingerprint)
+        self._groups[group.id] = group
+        for sibling in self._of_key[group.key]:
+            self._replan(sibling, now)
+        return self._groups[group.id]
+
+    def touch(self, *, now: float, incidents: Collection[str] | None = None) -> None:
+        """Look again at once at what was held back: something that may have held it is gone. `incidents`:
+        only groups with alerts of these.
+        """
+        for id_, group in list(self._groups.items()):
+            if group.retry_at is not None and (incidents is None or _tells_of(group, incidents)):
+                self._groups[id_] = replace(group, retry_at=None)
+                self._replan(id_, now)
+
+    def forget(self, *, now: float) -> tuple[GroupID, ...]:
+        """Leave groups behind that hold no alerts and were not notified of for five days; return them."""
+        old = [
+            id_
+            for id_, group in self._groups.items()
+            if not group.alerts
+            and not group.told
+            and (not group.notified or group.notified.at < now - RETENTION)
+        ]
+        for id_ in old:
+            del self._groups[id_], self._alerts[id_]
+            self._of_key[id_.key].discard(id_)
+            if not self._of_key[id_.key]:
+                del self._of_key[id_.key]
+        return tuple(old)
+
+    def firing(self) -> tuple[Alert, ...]:
+        """Every alert that fires, once."""
+        found = {
+            fingerprint: alert
+            for alerts in self._alerts.values()
+            for fingerprint, alert in alerts.items()
+            if alert.is_firing
+        }
+        return tuple(found.values())
+
+    def groups(self) -> tuple[Group, ...]:
+        """All of them."""
+        return tuple(self._groups.values())
+
+    def get(self, id_: GroupID) -> Group | None:
+        """One of them."""
+        return self._groups.get(id_)
+
+    def place(self, group: Group) -> Place | None:
+        """Where its receiver stands on its route; None when the configuration has no such place any more."""
+        return self._chains.find(group.route, group.receiver) if self._chains else None
+
+    def _use(self, settings: AlertSettings) -> None:
+        tree = settings.tree()
+        self._settings = settings
+        self._tree = tree
+        self._chains = Chains(tree, settings.escalations, stand_ins=settings.stand_ins()) if tree else None
+
+    def _destinations(self, alert: Alert, fingerprint: str) -> Iterable[GroupID]:
+        """The groups an alert goes to: made where it fires, and those that have it already."""
+        held = list(self._holders.get(fingerprint, ()))
+        if not alert.is_firing or self._tree is None or self._chains is None:
+            return held
+        made = [
+            self._group_for(place, alert)
+            for branch in self._tree.match(alert.labels)
+            for place in self._chains.places(branch, about=alert.labels.get(ABOUT_RECEIVER, ""))
+        ]
+        return dict.fromkeys(made + held)
+
+    def _group_for(self, place: Place, alert: Alert) -> GroupID:
+        branch: Branch = place.branch
+        id_ = GroupID(branch.group_key(alert.labels), place.receiver)
+        if id_ not in self._groups:
+            labels = branch.group_labels(alert.labels)
+            group = Group(
+                key=id_.key, route=branch.key, receiver=place.receiver, labels=labels, level=place.level
+            )
+            self._put(group, {})
+        return id_
+
+    def _put(self, group: Group, alerts: dict[str, Alert]) -> None:
+        self._groups[group.id] = group
+        self._alerts[group.id] = alerts
+        self._of_key[group.key].add(group.id)
+        for fingerprint in alerts:
+            self._holders[fingerprint].add(group.id)
+
+    def _drop(self, id_: GroupID, fingerprint: str) -> None:
+        del self._alerts[id_][fingerprint]
+        self._holders[fingerprint].discard(id_)
+        if not self._holders[fingerprint]:
+            del self._holders[fingerprint]
+
+    def _replan(self, id_: GroupID, now: float) -> None:
+        """Work out anew what waits in a group, and when it is due."""
+        group, alerts, told = self._groups[id_], self._alerts[id_], self._groups[id_].told
+        for fingerprint in [
+            each for each, alert in alerts.items() if not alert.is_firing and each not in told
+        ]:
+            self._drop(id_, fingerprint)
+        found = news([each for each, alert in alerts.items() if alert.is_firing], told)
+        place = self.place(group)
+        if place is None:
+            found = found._replace(new=frozenset())
+        since = group.pending_since
+        if found.reason is None:
+            since = None
+        elif since is None or found.reason is not group.pending:
+            since = now
+        group = replace(group, alerts=tuple(alerts.values()), pending=found.reason, pending_since=since)
+        self._groups[id_] = replace(group, due_at=self._due_at(group, found, place))
+
+    def _due_at(self, group: Group, found: News, place: Place | None) -> float | None:
+        moments = [
+            moment
+            for moment in (self._news_due(group, found, place), _repeat_due(group, found, place))
+            if moment is not None
+        ]
+        if not moments:
+            return None
+        return max(min(moments), group.retry_at or 0.0)
+
+    def _news_due(self, group: Group, found: News, place: Place | None) -> float | None:
+        reason, since = found.reason, group.pending_since
+        if reason is None or since is None:
+            return None
+        waited = since + self._wait(group, place)
+        if reason is Reason.FIRST and place and place.level:
+            return self._climbs_at(group, place)
+        if reason in {Reason.FIRST, Reason.ALL_RESOLVED} or group.notified is None or place is None:
+            return waited
+        return max(waited, group.notified.at + place.branch.group_interval)
+
+    def _climbs_at(self, group: Group, place: Place) -> float | None:
+        """When the next level is told: counted from the first notification of level 0."""
+        root = self._groups.get(GroupID(group.key, place.branch.receiver))
+        if root is None or root.notified is None or not root.told:
+            return None
+        return root.notified.began_at + place.after
+
+    def _wait(self, group: Group, place: Place | None) -> float:
+        if place is not None and place.branch.group_wait is not None:
+            return place.branch.group_wait
+        severities = {alert.labels.get("severity") for alert in group.alerts}
+        settings = self._settings
+        return settings.group_wait_critical if CRITICAL in severities else settings.group_wait
+
+
+def _repeat_due(group: Group, found: News, place: Place | None) -> float | None:
+    if not found.still or group.notified is None or place is None:
+        return None
+    return group.notified.at + place.branch.repeat_interval
+
+
+def _tells_of(group: Group, incidents: Collection[str]) -> bool:
+    return any(alert.incident in incidents for alert in group.alerts)
