@@ -18,7 +18,6 @@ from monitors.dependencies import Dependency
 from monitors.egress_settings import EgressSettings
 from monitors.heartbeat_settings import HeartbeatSettings
 from monitors.slo_settings import SLOSettings
-from monitors.alerts.rules import Rule
 
 DAY = 86_400.0
 MAX_LEVELS = 10
@@ -150,7 +149,6 @@ class AlertSettings(_Section, frozen=True, kw_only=True):
     maintenance: tuple[MaintenancePlan, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     storm: StormGuard = StormGuard()
-    rules: tuple[Rule, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     egress: EgressSettings = EgressSettings()
     slos: tuple[SLOSettings, ...] = ()
