@@ -1,7 +1,6 @@
 """IntegrationMonitor, the face of this package: watches integrations and knows how they are."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from random import Random
 
 import anyio
@@ -10,15 +9,14 @@ import msgspec
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.errors import UnknownIntegration
-from integrations.execution.outcome import Origin, Outcome, Source
+from integrations.execution.outcome import Outcome
 from integrations.samples import Sample
-from integrations.signals import BreakerTransition, CallRecord, Health, QuotaSample, Signal
-from monitors.breakers import observe_breaker
+from integrations.signals import Health, Signal
 from monitors.checks import Breakers, CheckRunner, Framework
 from monitors.cold import ColdTurns
-from monitors.debugging import IntegrationDebug, Looks
+from monitors.debugging import IntegrationDebug
 from monitors.faults import Faults
-from monitors.pace import Pace, PacedCheck, Stretch
+from monitors.pace import PacedCheck, Stretch
 from monitors.report import (
     CapabilityHealth,
     HealthStore,
@@ -30,8 +28,8 @@ from monitors.report import (
 from monitors.reported import observe_report
 from monitors.saving import HealthSaver
 from monitors.scheduler import Scheduler
+from monitors.subject import TELLING, Subject
 from monitors.timetable import Round, Timetable
-from monitors.traffic import Traffic
 from monitors.watched import WatchedIntegration
 
 CHECKS_AT_ONCE = 2
@@ -51,24 +49,6 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 DEFAULTS = MonitorSettings()
-
-
-@dataclass(kw_only=True, slots=True)
-class _Subject:
-    """All that belongs to one watched integration. `resume_at` is when its pause ends, by the monotonic
-    clock. `is_asked`: somebody wants all checks run now. `skipped` slots were told by no result yet.
-    """
-
-    connection: Connection
-    checks: Sequence[PacedCheck]
-    watched: WatchedIntegration
-    cold: ColdTurns
-    traffic: Traffic = field(default_factory=Traffic)
-    pace: Pace = field(default_factory=Pace)
-    looks: Looks = field(default_factory=Looks)
-    is_asked: bool = False
-    skipped: int = 0
-    resume_at: float | None = None
 
 
 class IntegrationMonitor:
@@ -104,7 +84,7 @@ class IntegrationMonitor:
             spread=settings.spread,
         )
         self._scheduler = Scheduler(clock=clock, timetable=self._timetable, work=self._run_round)
-        self._subjects: dict[str, _Subject] = {}
+        self._subjects: dict[str, Subject] = {}
         self._stored: dict[str, SavedHealth] = {}
 
     async def load(self) -> None:
@@ -168,23 +148,9 @@ class IntegrationMonitor:
         await self._saver.settle(integration_id)
 
     def on_signal(self, signal: Signal) -> None:
-        """Take what live traffic says: calls into the statistics, a breaker's opening as evidence."""
-        if type(signal) is CallRecord:
-            # An answer without a request of its own says nothing of the vendor as it is now.
-            if signal.source is Source.LIVE and (subject := self._subjects.get(signal.integration)):
-                subject.traffic.record(signal)
-                watched = subject.watched
-                if signal.origin is not Origin.TRAFFIC:
-                    return
-                subject.pace.take_call(signal.capability, signal.kind, now=self._clock.monotonic())
-                if watched.healed_by_calls and signal.kind is None:
-                    watched.succeed(signal.capability, at=self._clock.time())
-        elif type(signal) is QuotaSample and (subject := self._subjects.get(signal.integration)):
-            subject.pace.take_quota(signal)
-        elif type(signal) is BreakerTransition and (subject := self._subjects.get(signal.integration)):
-            seen = observe_breaker(signal, at=self._clock.time())
-            if seen:
-                subject.watched.observe(signal.capability, seen)
+        """Take what signals say: calls into the statistics, a breaker's opening as evidence."""
+        if isinstance(signal, TELLING) and (subject := self._subjects.get(signal.integration)):
+            subject.hear(signal, self._clock)
 
     async def check_integration_health(self, integration_id: str) -> IntegrationHealth:
         """Check all capabilities now and return the verdict; a round that runs already is joined, and a
@@ -275,7 +241,7 @@ class IntegrationMonitor:
         yield Sample("dialtone_check_errors_total", (), self._runner.errors + self._scheduler.errors)
         yield from self._saver.samples()
 
-    def _subject(self, connection: Connection, vendor: str) -> _Subject:
+    def _subject(self, connection: Connection, vendor: str) -> Subject:
         watched = WatchedIntegration(
             connection.id,
             vendor=connection.vendor,
@@ -284,20 +250,20 @@ class IntegrationMonitor:
             at=self._clock.time(),
             faults=self._faults,
         )
-        return _Subject(connection=connection, checks=(), watched=watched, cold=ColdTurns(connection.id))
+        return Subject(connection=connection, checks=(), watched=watched, cold=ColdTurns(connection.id))
 
-    def _subject_of(self, integration_id: str) -> _Subject:
+    def _subject_of(self, integration_id: str) -> Subject:
         try:
             return self._subjects[integration_id]
         except KeyError:
             raise UnknownIntegration(integration_id, known=self._subjects) from None
 
-    def _restore(self, subject: _Subject) -> None:
+    def _restore(self, subject: Subject) -> None:
         if saved := self._stored.pop(subject.connection.id, None):
             subject.watched.restore(saved, at=self._clock.time())
             self._switch(subject)
 
-    def _switch(self, subject: _Subject) -> None:
+    def _switch(self, subject: Subject) -> None:
         """Let the timetable follow the pause. The end of a pause is fixed on the monotonic clock, so that a
         jump of the wall clock ends none early.
         """
@@ -310,7 +276,7 @@ class IntegrationMonitor:
         else:
             self._scheduler.switch_on(subject.connection.id)
 
-    def _resume(self, subject: _Subject, *, reason: str) -> None:
+    def _resume(self, subject: Subject, *, reason: str) -> None:
         if subject.watched.pause:
             subject.watched.end_pause(at=self._clock.time(), reason=reason)
             self._switch(subject)
@@ -321,7 +287,7 @@ class IntegrationMonitor:
             if subject.resume_at is not None and subject.resume_at <= now and subject.watched.pause:
                 self._resume(subject, reason=f"The pause by {subject.watched.pause.actor} is over.")
 
-    def _stretch(self, subject: _Subject, check: PacedCheck) -> Stretch:
+    def _stretch(self, subject: Subject, check: PacedCheck) -> Stretch:
         policy, now = subject.connection.check, self._clock.monotonic()
         return subject.pace.stretch(
             check,
@@ -331,7 +297,7 @@ class IntegrationMonitor:
             ahead=self._clock.time() - now,
         )
 
-    def _foretell(self, subject: _Subject, health: CapabilityHealth, *, slot: float) -> CapabilityHealth:
+    def _foretell(self, subject: Subject, health: CapabilityHealth, *, slot: float) -> CapabilityHealth:
         """Put in when a capability is checked next, and why so late; `slot` is when the next round is due."""
         interval = subject.connection.check.interval
         coming = [
@@ -347,7 +313,7 @@ class IntegrationMonitor:
             health, next_check_at=health.next_check_at + due - slot, stretched=reason if due > slot else ""
         )
 
-    def _due(self, subject: _Subject) -> list[PacedCheck]:
+    def _due(self, subject: Subject) -> list[PacedCheck]:
         """The checks that run in the round that begins: all of them, unless one may wait."""
         if subject.is_asked:
             subject.is_asked = False
@@ -378,7 +344,7 @@ class IntegrationMonitor:
         subject.skipped = begun.skipped
         return subject.watched.is_unconfirmed
 
-    async def _run_lane(self, subject: _Subject, checks: Iterator[PacedCheck], begun: Round) -> None:
+    async def _run_lane(self, subject: Subject, checks: Iterator[PacedCheck], begun: Round) -> None:
         """Run checks until none is left. The skipped slots are told by the first result of a round only."""
         for check in checks:
             skipped, begun.skipped = begun.skipped, 0
