@@ -1,4 +1,4 @@
-"""What is rendered parses back to the table's values, whatever the labels hold."""
+"""What is rendered is prometheus-client's to the byte, and parses back to the table's values."""
 
 import math
 from itertools import accumulate
@@ -10,13 +10,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporters.catalogue import CATALOGUE
+from exporters.catalogue import CATALOGUE, Family
 from exporters.exposition import render
 from exporters.negotiation import Format
 from exporters.table import Buckets, MetricTable, Reading
 from integrations.execution.outcome import Attempt, FailureKind
 from integrations.samples import Sample
 from tests.fakes.calls import SampleList, call_record
+from tests.fakes.oracle import written_by_library
 
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -142,3 +143,42 @@ def test_families_stand_in_the_order_of_the_catalogue() -> None:
     body = render(list(table.read()), CollectorRegistry(), Format.TEXT, compress=False).decode()
     told = [line.split()[2] for line in body.splitlines() if line.startswith("# TYPE")]
     assert told == [name for name in CATALOGUE if name in set(told)]
+
+
+@pytest.mark.parametrize("wanted", Format)
+@given(happened=st.lists(calls, max_size=8), held=st.lists(samples(), max_size=12), limit=st.integers(1, 20))
+def test_every_byte_is_as_prometheus_client_writes_it(
+    wanted: Format, happened: list[object], held: list[Sample], limit: int
+) -> None:
+    table = MetricTable(series_limit=limit)
+    for record in happened:
+        table.on_signal(record)  # type: ignore[arg-type]  # hypothesis' builds is not typed
+    table.add_source(SampleList(*held))
+    readings = list(table.read())
+    ours = render(readings, CollectorRegistry(), wanted, compress=False)
+    assert ours == written_by_library(readings, wanted)
+
+
+@pytest.mark.parametrize("wanted", Format)
+@pytest.mark.parametrize("count", [0, 1, 999_999, 1_000_000, 1_234_567, 10**15, 10**17])
+@given(total=st.floats(min_value=0))
+def test_counts_of_any_size_are_written_as_prometheus_client_does(
+    wanted: Format, count: int, total: float
+) -> None:
+    family = next(row for row in CATALOGUE.values() if row.kind == "histogram" and row.labels)
+    counts = (count, *[0] * (len(family.buckets) - 1), 1)
+    labels = tuple(f"{label}%s%%\1" for label in family.labels)
+    readings = [Reading(family, labels, Buckets(counts, total, {}))]
+    ours = render(readings, CollectorRegistry(), wanted, compress=False)
+    assert ours == written_by_library(readings, wanted)
+
+
+@pytest.mark.parametrize("wanted", Format)
+@pytest.mark.parametrize("family", CATALOGUE.values(), ids=list(CATALOGUE))
+def test_every_family_is_written_as_prometheus_client_does(wanted: Format, family: Family) -> None:
+    value = Buckets(tuple(range(len(family.buckets) + 1)), 4.2, {}) if family.kind == "histogram" else 1e21
+    readings = [
+        Reading(family, tuple(f"{number}{label}" for label in family.labels), value) for number in range(2)
+    ]
+    ours = render(readings, CollectorRegistry(), wanted, compress=False)
+    assert ours == written_by_library(readings, wanted)
