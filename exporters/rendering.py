@@ -4,7 +4,7 @@ One template a family is filled by a single `%`; nothing is kept for a series. p
 heads, so that they cannot differ, and is the oracle of the tests for all else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 
@@ -28,6 +28,11 @@ END = b"# EOF\n"
 """The last line of OpenMetrics."""
 _EXPONENT = 1_000_000
 """From here on Go writes an exponent."""
+_LIBRARY_NUMBER: Callable[[float], str] = floatToGoString
+_LIBRARY_TEXT: Mapping[Format, Callable[[Collector], bytes]] = {
+    Format.TEXT: generate_latest,
+    Format.OPENMETRICS: generate_openmetrics,
+}
 _BEFORE, _AFTER = "\n1\n", "\n2\n"
 
 
@@ -45,7 +50,7 @@ def families(readings: Iterable[Reading], wanted: Format) -> Iterator[str]:
 
 def go_number(value: float) -> str:
     """A number as Go writes it."""
-    return repr(float(value)) if -_EXPONENT < value < _EXPONENT else str(floatToGoString(value))
+    return repr(float(value)) if -_EXPONENT < value < _EXPONENT else _LIBRARY_NUMBER(value)
 
 
 class _Escaped(dict[str, str]):
@@ -155,9 +160,7 @@ def _head(metric: Metric, wanted: Format) -> str:
 
 def library_text(collector: Collector, wanted: Format) -> bytes:
     """What prometheus-client writes of a collector, without the line that ends OpenMetrics."""
-    if wanted is Format.OPENMETRICS:
-        return bytes(generate_openmetrics(collector)).removesuffix(END)
-    return bytes(generate_latest(collector))
+    return _LIBRARY_TEXT[wanted](collector).removesuffix(END)
 
 
 class _One(Collector):
