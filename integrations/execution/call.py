@@ -9,6 +9,7 @@ import msgspec
 from integrations.connection import NetworkPolicy
 from integrations.credentials.identity import ClientIdentity
 from integrations.execution.fairness import PRIORITY_OF, Priority
+from integrations.execution.guard import Guard
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy
 from integrations.execution.trace import Trace
@@ -45,7 +46,8 @@ class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the executor must know of an integration to hold a line open to it.
 
     `socket` is a unix socket's path, `limits` are those that the vendor's documentation declares, `identity`
-    is the client certificate to show over TLS.
+    is the client certificate to show over TLS. `guard` says where connections may lead, for addresses that
+    are not the operator's own word; behind a proxy that is the proxy's to say.
     """
 
     integration: str
@@ -56,6 +58,7 @@ class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
     socket: str = ""
     limits: tuple[Limit, ...] = ()
     identity: ClientIdentity | None = None
+    guard: Guard | None = None
 
     def __post_init__(self) -> None:
         """Refuse a line that could not work.

@@ -393,7 +393,7 @@ class Executor:
 
 def _pool_of(spec: LineSpec) -> tuple[object, ...]:
     """What a pool is made from: when it changes, the line gets another pool."""
-    return spec.network, spec.socket, spec.identity, spec.policy.concurrency
+    return spec.network, spec.socket, spec.identity, spec.guard, spec.policy.concurrency
 
 
 def _system_random() -> random.Random:

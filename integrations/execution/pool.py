@@ -6,6 +6,7 @@ cancellation. HTTP/1.1 only; nothing is read from the environment; no cookies; n
 """
 
 import ssl
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
@@ -13,6 +14,7 @@ from itertools import count
 import aiohttp
 import anyio
 import httpx
+from aiohttp.abc import AbstractResolver
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.clock import Clock
@@ -27,20 +29,29 @@ from integrations.execution.connectors import (
     UnixConnector,
 )
 from integrations.execution.failure import translate
+from integrations.execution.guard import Guard
 from integrations.execution.idle import IdleConnections
 from integrations.execution.outcome import Phases
 
-_Route = tuple[str | None, str | None, str]
-"""What sessions differ in: the file of authorities, the proxy, the unix socket."""
+_Route = tuple[str | None, str | None, str, Guard | None]
+"""What sessions differ in: the file of authorities, the proxy, the unix socket, where they may lead."""
 
 
 class Pools:
     """Opens pools; one SSLContext a CA file, because making one takes 20 ms and 650 KiB, and one more a
-    client certificate. `idle` bounds the idle connections of them all.
+    client certificate. `idle` bounds the idle connections of them all, `resolver` makes what resolves names
+    for lines under a guard.
     """
 
-    def __init__(self, clock: Clock, *, idle: IdleConnections | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        idle: IdleConnections | None = None,
+        resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
+    ) -> None:
         self._clock = clock
+        self._resolver = resolver
         self._idle = IdleConnections(clock) if idle is None else idle
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._sessions: dict[_Route, Session] = {}
@@ -71,13 +82,19 @@ class Pools:
         if spec.identity is not None:
             context = _new_context(network.ca_file)
             spec.identity.load_into(context)
-            return Session(context, proxy=_proxy(spec), socket=spec.socket, idle=self._idle)
-        route = network.ca_file, network.proxy, spec.socket
+            return self._new_session(spec, context)
+        route = network.ca_file, network.proxy, spec.socket, spec.guard
         session = self._sessions.get(route)
         if session is None or session.is_closed:
-            context = self.context(network.ca_file)
-            session = Session(context, proxy=_proxy(spec), socket=spec.socket, idle=self._idle)
+            session = self._new_session(spec, self.context(network.ca_file))
             self._sessions[route] = session
+        return session
+
+    def _new_session(self, spec: LineSpec, context: ssl.SSLContext) -> "Session":
+        proxy = _proxy(spec)
+        session = Session(context, proxy=proxy, socket=spec.socket, idle=self._idle)
+        if spec.guard is not None and proxy is None:
+            session.keep_within(spec.guard, self._resolver)
         return session
 
 
@@ -100,9 +117,15 @@ class Session:
         self._idle = idle
         self._opened = Opened(stopwatch)
         self._pools = 0
+        self.guard: Guard | None = None
+        self.resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver
         self._transport = AiohttpTransport(
             verify=context, trust_env=False, proxy=proxy, client=self._open_session
         )
+
+    def keep_within(self, guard: Guard, resolver: Callable[[], AbstractResolver]) -> None:
+        """Connect only where the guard lets it; to be said before the first request."""
+        self.guard, self.resolver = guard, resolver
 
     def enter(self) -> None:
         """One more pool uses it."""
@@ -140,7 +163,13 @@ class Session:
     def _open_connector(self) -> aiohttp.BaseConnector:
         if self.socket:
             return UnixConnector(self._opened, path=self.socket, idle=self._idle)
-        return TCPConnector(self._opened, context=self.context, idle=self._idle)
+        return TCPConnector(
+            self._opened,
+            context=self.context,
+            idle=self._idle,
+            guard=self.guard,
+            resolver=self.resolver,
+        )
 
     async def _translated(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -201,6 +230,8 @@ class ColdPool(Pool):
             idle=None,
             stopwatch=self._stopwatch,
         )
+        if session.guard is not None:
+            own.keep_within(session.guard, session.resolver)
         super().__init__(own, number=0, clock=clock)
         self.certificates = certificates
 
