@@ -72,6 +72,11 @@ class DependencyGraph:
                 return group[0]
         return None
 
+    @property
+    def parents(self) -> Collection[str]:
+        """All that something depends on."""
+        return self._children.keys()
+
     def children(self, integration: str) -> Sequence[str]:
         """Those that depend on an integration directly."""
         return self._children.get(integration, ())

@@ -1,0 +1,56 @@
+"""Who may fail together: the watched integrations, the third parties behind them, and where they are."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from integrations.connection import Connection
+from integrations.manifest.schema import Manifest
+
+
+class Member(NamedTuple):
+    """One integration. `line` is the third party it calls: integrations of one line share its outages. `name`
+    is the third party's for people.
+    """
+
+    integration: str
+    vendor: str
+    line: str
+    name: str
+    region: str = ""
+
+
+class Watched(Protocol):
+    """What must be known of an integration."""
+
+    @property
+    def connection(self) -> Connection:
+        """As it is configured."""
+        ...
+
+    @property
+    def manifest(self) -> Manifest:
+        """Its vendor's manifest."""
+        ...
+
+    @property
+    def called(self) -> str:
+        """What people call its other end: the vendor's name, or the host of an address."""
+        ...
+
+
+def members(integrations: Iterable[Watched]) -> dict[str, Member]:
+    """All integrations that are checked, by id. Where the other end has a name of its own (the sites of
+    vendor `http`, servers of one's own), it is a third party of its own.
+    """
+    return {one.connection.id: _member(one) for one in integrations if one.connection.check.enabled}
+
+
+def _member(one: Watched) -> Member:
+    vendor = one.connection.vendor
+    return Member(
+        integration=one.connection.id,
+        vendor=vendor,
+        line=vendor if one.called == one.manifest.vendor.name else f"{vendor}/{one.called}",
+        name=one.called,
+        region=one.connection.labels.region,
+    )
