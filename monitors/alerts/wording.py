@@ -56,6 +56,7 @@ _WHY_NOW: Mapping[Reason, str] = MappingProxyType(
 _URL = "_url"
 _TITLE = 240
 _SENTENCE = 400
+_SHORT = 60
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -154,7 +155,8 @@ def subject_of(incident: Incident) -> str:
 def headline(incident: Incident) -> str:
     """What an incident is, in one sentence without a full stop."""
     if incident.resolved_at is None:
-        return plain(f"{subject_of(incident)} {_IS[incident.state]}", limit=_TITLE)
+        how = "goes up and down" if incident.flapping else _IS[incident.state]
+        return plain(f"{subject_of(incident)} {how}", limit=_TITLE)
     lasted = length(incident.resolved_at - incident.began_at)
     return plain(f"{subject_of(incident)} is well again after {lasted}", limit=_TITLE)
 
@@ -187,10 +189,11 @@ def impact(told: Impact | None) -> str:
 
 
 def _story(alert: Alert, incident: Incident | None, *, now: float) -> Story:
-    told = _of_incident(incident, now=now) if incident else _of_alert(alert, now=now)
-    lines = (*told, *_annotated(alert, has_advice=any(line.name == "What to do" for line in told)))
+    lines = [*(_of_incident(incident, now=now) if incident else _of_alert(alert, now=now))]
+    if alert.is_firing:
+        lines.append(Line("What to do", _advised(alert, incident)))
     return Story(
-        headline=headline(incident) if incident else _named(alert),
+        headline=_named(alert, incident),
         is_firing=alert.is_firing,
         severity=severity_of(alert.labels.get("severity", "")),
         lines=tuple(line for line in lines if line.text),
@@ -201,37 +204,36 @@ def _story(alert: Alert, incident: Incident | None, *, now: float) -> Story:
 
 def _of_incident(incident: Incident, *, now: float) -> Iterator[Line]:
     yield Line("What", plain(incident.reason, limit=_SENTENCE))
-    yield Line("Since", _since(incident, now=now))
+    yield Line("Since" if incident.is_open else "When", _since(incident, now=now))
     if incident.is_open:
         yield Line("How sure", _SURE.get(incident.evidence, f"By {incident.evidence}."))
     yield Line("Affected", impact(incident.impact))
-    yield Line("The vendor says", plain(incident.vendor_says, limit=_SENTENCE))
+    yield Line("Vendor", plain(incident.vendor_says, limit=_SENTENCE))
     if (taken := incident.acknowledgement) and incident.is_open:
         reason = f": {plain(taken.reason, limit=200)}" if taken.reason else ""
         yield Line("Taken by", f"{plain(taken.actor, limit=100)}, since {clock(taken.at)}{reason}")
-    if incident.is_open:
-        yield Line("What to do", advice(incident))
 
 
 def _of_alert(alert: Alert, *, now: float) -> Iterator[Line]:
     yield Line("What", plain(alert.annotations.get("description", ""), limit=_SENTENCE))
-    until = "" if alert.ends_at is None else f", until {clock(alert.ends_at)}"
-    ago = f", {length(now - alert.starts_at)} ago" if alert.ends_at is None else ""
-    yield Line("Since", f"{clock(alert.starts_at)}{until}{ago}")
+    if alert.ends_at is None:
+        yield Line("Since", f"{clock(alert.starts_at)}, {length(now - alert.starts_at)} ago")
+    else:
+        yield Line("When", f"{clock(alert.starts_at)}, until {clock(alert.ends_at)}")
 
 
-def _annotated(alert: Alert, *, has_advice: bool) -> Iterator[Line]:
-    """What whoever configured the rule says to do stands beside our own advice."""
-    action = plain(alert.annotations.get("action", ""), limit=_SENTENCE)
-    if action and alert.is_firing:
-        yield Line("Also" if has_advice else "What to do", action)
+def _advised(alert: Alert, incident: Incident | None) -> str:
+    """What whoever configured the rule says to do, else what we do."""
+    configured = alert.annotations.get("advice", "")
+    return plain(configured or (advice(incident) if incident else ""), limit=_SENTENCE)
 
 
 def _since(incident: Incident, *, now: float) -> str:
     if incident.resolved_at is not None:
         return f"{clock(incident.began_at)}, until {clock(incident.resolved_at)}"
     confirmed = f"; confirmed at {clock(incident.opened_at, day=False)}"
-    return f"{clock(incident.began_at)}, {length(now - incident.began_at)} ago{confirmed}"
+    again = f"; began again {incident.reopened} times since" if incident.reopened else ""
+    return f"{clock(incident.began_at)}, {length(now - incident.began_at)} ago{confirmed}{again}"
 
 
 def _steps(incident: Incident) -> Iterator[str]:
@@ -240,11 +242,15 @@ def _steps(incident: Incident) -> Iterator[str]:
         yield f"{clock(step.at)}: {plain(step.text, limit=300)}{by}"
 
 
-def _named(alert: Alert) -> str:
-    summary = alert.annotations.get("summary", "") or alert.labels.get("alertname", "An alert without a name")
+def _named(alert: Alert, incident: Incident | None) -> str:
+    """The rule's summary, which is configuration, while it fires; else what became of the incident."""
+    summary = alert.annotations.get("summary", "")
+    if incident is not None and (not summary or not alert.is_firing):
+        return headline(incident)
+    named = summary or alert.labels.get("alertname", "An alert without a name")
     if alert.ends_at is None:
-        return plain(summary, limit=_TITLE)
-    return plain(f"Over after {length(alert.ends_at - alert.starts_at)}: {summary}", limit=_TITLE)
+        return plain(named, limit=_TITLE)
+    return plain(f"Over after {length(alert.ends_at - alert.starts_at)}: {named}", limit=_TITLE)
 
 
 def _links(alert: Alert) -> Iterator[Link]:
@@ -283,12 +289,13 @@ def _summary(notification: Notification, stories: tuple[Story, ...]) -> str:
     if total == 1:
         return stories[0].headline
     firing = sum(story.is_firing for story in stories) + notification.truncated_alerts
-    of = ", ".join(f"{name} {value}" for name, value in notification.group_labels.items())
+    shared = notification.group_labels.items()
+    of = ", ".join(f"{name} {value}" for name, value in shared if name != "severity")
     about = f" of {of}" if of else ""
     if notification.status == "resolved":
         return plain(f"all {total} alerts{about} are over", limit=_TITLE)
     count = f"{total} alerts" if firing == total else f"{firing} of {total} alerts still fire"
-    headlines = [story.headline for story in stories if story.is_firing]
+    headlines = [plain(story.headline, limit=_SHORT) for story in stories if story.is_firing]
     return plain(f"{count}{about}: {and_more(headlines, limit=160)}", limit=_TITLE)
 
 

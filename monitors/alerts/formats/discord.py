@@ -29,7 +29,7 @@ FIRING, RESOLVED = 0x992D22, 0x2ECC71
 GIVE_UP_UPDATING = 3
 """From this try on a message is posted anew: the one to be changed may have been deleted."""
 
-_MARKS = re.compile(r"([\\*_~`|>#\[\]()<:@-])")
+_MARKS = re.compile(r"([\\*_~`|>#\[\]<@])")
 _ID = re.compile(r"\d{1,20}")
 _UNKNOWN_WEBHOOK = 10015
 _CHANGED = frozenset({Reason.SOME_RESOLVED, Reason.ALL_RESOLVED, Reason.CHANGED})
@@ -89,13 +89,12 @@ def _embeds(told: Notification, said: Brief) -> list[Embed]:
 
 
 def _told(told: Notification, said: Brief, *, count: int) -> list[Embed]:
-    embeds = [_embed(story, at=told.at) for story in said.stories[:count]]
+    home = {"author": {"name": link.text, "url": link.url} for link in said.links}
+    embeds = [_embed(story, at=told.at) | home for story in said.stories[:count]]
     notes = [said.why_now, untold(said, told=count, limit=1_500), said.explains]
-    rest = "\n".join(escaped(note) for note in notes if note)
-    rest += "".join(f"\n[{escaped(link.text)}]({link.url})" for link in said.links)
-    if rest:
+    if rest := "\n".join(escaped(note) for note in notes if note):
         colour = FIRING if said.is_firing else RESOLVED
-        embeds.append({"description": shortened(rest.strip(), LONGEST_DESCRIPTION), "color": colour})
+        embeds.append({"description": shortened(rest, LONGEST_DESCRIPTION), "color": colour})
     return embeds
 
 
@@ -107,10 +106,9 @@ def _embed(story: Story, *, at: float) -> Embed:
         "description": shortened("\n".join(lines), LONGEST_DESCRIPTION),
         "color": FIRING if story.is_firing else RESOLVED,
         "timestamp": rfc3339(at),
-        "footer": {"text": "Dialtone"},
     }
 
 
 def _size(embed: Embed) -> int:
-    """What Discord counts: titles, descriptions and footers."""
+    """What Discord counts: titles, descriptions and authors' names (and a little more: escapes)."""
     return len(msgspec.json.encode([embed.get("title", ""), embed.get("description", "")])) + len("Dialtone")

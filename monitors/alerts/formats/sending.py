@@ -73,7 +73,7 @@ def fitted(draw: Callable[[int], bytes], *, count: int, limit: int) -> bytes:
 def answered(reply: Reply) -> Mapping[str, object]:
     """The JSON object that was answered; empty for anything else."""
     try:
-        found = msgspec.json.decode(reply.body)
+        found = reply.json()
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return found if isinstance(found, dict) else {}

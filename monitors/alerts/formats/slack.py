@@ -69,7 +69,7 @@ class SlackFormat(Once):
     def read(self, reply: Reply) -> Heard:
         """An answer of the Web API says `ok`, and which message it made; a webhook's is one word."""
         if self._receiver.url is not None:
-            return Heard(is_gone=reply.status >= 400 and reply.body.strip().decode(errors="replace") in _GONE)
+            return Heard(is_gone=reply.status >= 400 and reply.text().strip() in _GONE)
         said = answered(reply)
         if said.get("ok") is True:
             return Heard(reference=_reference(said))
