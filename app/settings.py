@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.configuration.alerts import check_alerting, networked
 from app.configuration.checks import Listen, check, parse_listen, value_at
 from app.configuration.entries import Entry, connection, read_entries, secret_hook, without_empty_sections
 from app.configuration.references import References
@@ -29,6 +30,7 @@ from integrations.manifest.decoding import decode
 from integrations.manifest.plain import read_yaml
 from integrations.manifest.source import MAX_CHARACTERS, MAX_PROBLEMS, Document, Problem, SourceError, key_of
 from integrations.status_pages.settings import StatusPageSettings
+from monitors.alerts.settings import AlertSettings
 
 MAX_BYTES = 4 * MAX_CHARACTERS
 """Of a file: what its characters may take in UTF-8."""
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     faults: FaultSettings = FaultSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     webhooks: WebhookKeeping = WebhookKeeping()
+    alerts: AlertSettings = AlertSettings()
     integrations: tuple[Connection, ...]
     source: str
     sha256: str
@@ -101,6 +104,7 @@ class _Reading:
         entries = list(read_entries(self._document, has_good_defaults=not self._is_default_wrong()))
         self._add(self._own_problems(entries))
         self._add(check(self._document, self._folder))
+        self._add(check_alerting(self._document))
         self._add(self._vendor_problems(entries, validate))
         if file is None or self._problems or self._references.problems:
             return None
@@ -175,12 +179,23 @@ class _Reading:
             faults=file.faults,
             status_pages=file.status_pages,
             webhooks=file.webhooks,
+            alerts=self._alerts(file),
             integrations=tuple(
                 msgspec.structs.replace(each, network=self._absolute(each.network)) for each in connections
             ),
             source=str(self._path),
             sha256=sha256,
             warnings=tuple(map(self._literal_secret, self._references.literals)),
+        )
+
+    def _alerts(self, file: File) -> AlertSettings:
+        """With each receiver's network as it is to be used."""
+        receivers = networked(file.alerts.receivers, self._document, file.network)
+        return msgspec.structs.replace(
+            file.alerts,
+            receivers=tuple(
+                msgspec.structs.replace(each, network=self._absolute(each.network)) for each in receivers
+            ),
         )
 
     def _absolute(self, network: NetworkPolicy) -> NetworkPolicy:

@@ -67,7 +67,13 @@ def check(document: Document, folder: Path) -> Iterator[Problem]:
     yield from _ids(document)
     entries = len(_list(document, ("integrations",)))
     unusable = functools.cache(_unusable)
-    for place in (("network",), *(("integrations", index, "network") for index in range(entries))):
+    receivers = len(_list(document, ("alerts", "receivers")))
+    places = (
+        ("network",),
+        *(("integrations", index, "network") for index in range(entries)),
+        *(("alerts", "receivers", index, "network") for index in range(receivers)),
+    )
+    for place in places:
         yield from _network(document, place, lambda ca_file: unusable(folder / ca_file))
     yield from fallbacks(document)
     yield from _windows(document, entries)

@@ -22,6 +22,7 @@ OUTSIDE = (
     "faults",
     "status_pages",
     "webhooks",
+    "alerts",
 )
 """What the file holds beside integrations and their defaults."""
 

@@ -9,9 +9,11 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from app.configuration.checks import value_at
 from integrations.credentials.secret import Secret
 from integrations.manifest import source
 from integrations.manifest.source import Document, Problem, key_of
+from monitors.alerts.receivers import SECRET_URLS, secret_fields
 
 MAX_FILE_BYTES = 64 * 1024
 MAX_REFERENCES = 20_000
@@ -20,6 +22,9 @@ MAX_CHARACTERS = 16 * 1024 * 1024
 
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{))")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_RECEIVERS = ("alerts", "receivers")
+_OF_RECEIVERS = secret_fields()
+_URLS = frozenset({"url", "urls"})
 _FORMS = "${NAME}, ${NAME:-default}, ${file:/path}, or $$ for a dollar sign"
 
 
@@ -70,12 +75,19 @@ class References:
 
     def _secret(self, value: str, text: str, path: source.Path) -> Secret:
         names = _names(text)
-        if not names:
+        if not names and self._should_hide(path):
             self.literals.append(path)
         if not value and key_of(path) not in self.unresolved:
             found = f"{' '.join(names)}, which is empty" if names else "an empty text"
             self.problems.append(self._document.problem(path, found=found, expected="a secret"))
         return Secret(value, origin=" ".join(names), read=self._reader(text) if "${file:" in text else None)
+
+    def _should_hide(self, path: source.Path) -> bool:
+        """Whether a secret had better not stand in the file: the URL of most receivers is only an address."""
+        if path[:2] != _RECEIVERS or path[3] not in _URLS:
+            return True
+        receiver = value_at(self._document.value, path[:3])
+        return isinstance(receiver, dict) and receiver.get("type") in SECRET_URLS
 
     def _reader(self, text: str) -> Callable[[], str]:
         def read() -> str:
@@ -135,8 +147,10 @@ class References:
 
 
 def _is_secret(path: source.Path) -> bool:
-    return path in (("storage", "url"), ("storage", "key")) or (
-        len(path) == 4 and path[0] == "integrations" and path[2] == "secrets"
+    return (
+        path in (("storage", "url"), ("storage", "key"))
+        or (len(path) == 4 and path[0] == "integrations" and path[2] == "secrets")
+        or (len(path) >= 4 and path[:2] == _RECEIVERS and path[3] in _OF_RECEIVERS)
     )
 
 

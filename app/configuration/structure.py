@@ -10,6 +10,7 @@ from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
 from integrations.status_pages.settings import StatusPageSettings
 from integrations.webhooks.policy import WebhookPolicy
+from monitors.alerts.settings import AlertSettings
 
 ScopeName = Literal["read", "operate", "admin"]
 
@@ -120,5 +121,6 @@ class File(_Section, frozen=True, kw_only=True):
     faults: FaultSettings = FaultSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     webhooks: WebhookKeeping = WebhookKeeping()
+    alerts: AlertSettings = AlertSettings()
     defaults: Defaults = Defaults()
     integrations: list[object] = []
