@@ -61,6 +61,8 @@ class CredentialKeeper:
         self._store = store
         self._group: TaskGroup | None = None
         self._integrations: dict[str, Integration] = {}
+        # Of ten thousand integrations few buy tokens, and only those have to be looked at all the time.
+        self._buying: dict[str, TokenCredential] = {}
         self._flights: dict[str, _Flight] = {}
         self._saved: dict[str, SavedCredential] = {}
         self._unsaved: set[str] = set()
@@ -85,12 +87,15 @@ class CredentialKeeper:
         elif saved is not None and (saved.kind, saved.fingerprint) == access.identifies:
             access.restore(saved)
         self._integrations[integration.id] = integration
+        self._buying.pop(integration.id, None)
         if access.tokens is not None:
+            self._buying[integration.id] = access.tokens
             access.tokens.due = lambda: self._start(integration.id)
 
     def forget(self, integration_id: str) -> None:
         """Keep it no longer; what is stored stays, for when it comes back."""
         integration = self._integrations.pop(integration_id, None)
+        self._buying.pop(integration_id, None)
         self._unsaved.discard(integration_id)
         if integration is not None:
             self._saved[integration_id] = integration.access.saved()
@@ -176,10 +181,9 @@ class CredentialKeeper:
             log.exception("keeping credentials failed", error=type(error).__name__)
 
     async def _tend(self) -> None:
-        for integration in tuple(self._integrations.values()):
-            tokens = integration.access.tokens
-            if tokens is not None and tokens.is_due():
-                self._start(integration.id)
+        for name, tokens in tuple(self._buying.items()):
+            if tokens.is_due():
+                self._start(name)
         if self._clock.monotonic() - self._told_at >= TELL_EVERY:
             self._told_at = self._clock.monotonic()
             self._unsaved |= {one.id for one in self._integrations.values() if one.access.tell_ends()}

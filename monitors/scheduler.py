@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 
 import anyio
+import anyio.lowlevel
 import structlog
 from anyio import TaskHandle
 from anyio.abc import TaskGroup
@@ -43,7 +44,7 @@ class Scheduler:
                 while True:
                     for begun in self._timetable.take(self._clock.monotonic()):
                         self._launch(begun, group)
-                    await self._sleep()
+                    await self._rest()
             finally:
                 self._group = None
 
@@ -104,10 +105,13 @@ class Scheduler:
         if self._timetable.next_due() < self._alarm:
             self._wake.set()
 
-    async def _sleep(self) -> None:
-        """Wait for the next due time or a nudge; never shorter than a tick, so that due times gather."""
-        self._wake = anyio.Event()
+    async def _rest(self) -> None:
+        """Let others have the loop until the next due time or a nudge; if some are due yet, for one turn."""
         self._alarm = self._timetable.next_due()
-        wait = max(self._alarm - self._clock.monotonic(), SHORTEST_WAIT)
-        with anyio.move_on_after(wait):
+        wait = self._alarm - self._clock.monotonic()
+        if wait <= 0.0:
+            await anyio.lowlevel.checkpoint()
+            return
+        self._wake = anyio.Event()
+        with anyio.move_on_after(max(wait, SHORTEST_WAIT)):
             await self._wake.wait()

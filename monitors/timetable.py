@@ -4,16 +4,27 @@ Pure: it is told the time and never waits. The slots of an integration lie at UT
 interval, the phase is a hash of its id, so they are the same after a restart and never drift; a small jitter,
 fixed for each slot, keeps vendors from seeing a beat. UTC is read once: later jumps of the wall clock do not
 matter.
+
+Every due time is put off to the next of the beats, which all integrations share, so that rounds start some
+at once. A check that wakes the process for itself alone was measured to take twice the CPU of one in company.
 """
 
 import heapq
 from hashlib import blake2b
 from itertools import count
-from math import floor, inf
+from math import ceil, floor, inf
 from weakref import WeakValueDictionary
 
 JITTER_RATIO = 0.02
 JITTER_MAX = 1.0
+BEAT = 0.1
+"""Seconds between two beats."""
+
+BEAT_RATIO = 0.05
+"""Of an interval, what a beat takes at most."""
+
+AT_ONCE = 16
+"""Due times that are looked at before the event loop gets its turn."""
 
 
 class _Vendor:
@@ -63,7 +74,12 @@ class _Entry:
         """When a slot is due. The jitter is a hash of the slot (Knuth's multiplier), the same each time."""
         share = ((self.seed ^ slot) * 2654435761 >> 16 & 0xFFFF) / 0x10000
         jitter = share * min(self.interval * JITTER_RATIO, JITTER_MAX)
-        return self.base + (slot + self.phase) * self.interval + jitter
+        return self.on_beat(self.base + (slot + self.phase) * self.interval + jitter)
+
+    def on_beat(self, at: float) -> float:
+        """The first beat that is not before `at`."""
+        beat = min(BEAT, self.interval * BEAT_RATIO)
+        return self.base + ceil((at - self.base) / beat) * beat
 
     def latest_slot(self, now: float) -> int:
         """The last slot that is due by now."""
@@ -150,7 +166,7 @@ class Timetable:
         due = self._entries[key].due
         return None if due == inf else due
 
-    def take(self, now: float, *, limit: int = 256) -> list[Round]:
+    def take(self, now: float, *, limit: int = AT_ONCE) -> list[Round]:
         """The rounds that start now; at most `limit` due times are looked at."""
         rounds = self._take_waiting(now)
         for _ in range(limit):
@@ -186,7 +202,7 @@ class Timetable:
     def _plan(self, entry: _Entry, now: float) -> None:
         entry.is_on = True
         entry.slot = entry.latest_slot(now) + 1
-        soon = now + entry.phase * min(self._spread, entry.interval)
+        soon = entry.on_beat(now + entry.phase * min(self._spread, entry.interval))
         self._push(entry, min(soon, entry.slot_due(entry.slot)))
 
     def _push(self, entry: _Entry, due: float) -> None:

@@ -1,6 +1,6 @@
 """AnalyticsStore, the face of this package: takes signals, keeps them, answers questions.
 
-on_signal -> list -> (every 10 ms) spool thread -> segment -> (sealed within 1 s) writer thread -> hot.duckdb.
+on_signal -> list -> (in 10 ms) spool thread -> segment -> (sealed within 1 s) writer thread -> hot.duckdb.
 """
 
 from collections import Counter, deque
@@ -28,9 +28,12 @@ from integrations.signals import Signal
 log = structlog.get_logger("dialtone.analytics")
 
 TICK = 0.01
+"""Seconds that a signal waits at most for others before it is handed to the spool."""
+
 CLOSE_SECONDS = 10.0
 
-_LOAD_TICK = 0.1
+_LOAD_TICK = 0.25
+_SEAL_TICK = 0.1
 _COPY_SECONDS = 1.0
 _COPY_PAGE = 1_000
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
@@ -94,6 +97,7 @@ class AnalyticsStore:
         )
         self._buffer: list[Signal] = []
         self._handed: deque[list[Signal]] = deque()
+        self._stirred: anyio.Event | None = None
         self._swapped_at = clock.time()
         self._refused: Counter[tuple[str, str]] = Counter()
         self._restarts: Counter[str] = Counter()
@@ -108,6 +112,8 @@ class AnalyticsStore:
         """Take one signal; when the queue is full it is dropped and counted."""
         if len(self._buffer) < self._room:
             self._buffer.append(signal)
+            if self._stirred is not None:
+                self._stirred.set()
         elif self._settings.enabled and type(signal) not in self._skip:
             self._refused[TABLES[type(signal)], "closed" if self._state else "queue_full"] += 1
 
@@ -199,9 +205,21 @@ class AnalyticsStore:
     async def _spool_forever(self) -> None:
         await self._recover()
         while not self._state:
+            await self._until_stirred()
             await self._clock.sleep(TICK)
             if self._buffer or self._handed or self._spool.is_due():
                 await self._flush()
+
+    async def _until_stirred(self) -> None:
+        """Wait for a signal, but not so long that a segment stays open for longer than it may."""
+        if self._buffer or self._handed:
+            return
+        self._stirred = anyio.Event()
+        try:
+            with anyio.move_on_after(_SEAL_TICK):
+                await self._stirred.wait()
+        finally:
+            self._stirred = None
 
     async def _flush(self) -> None:
         # Handed on through a deque: a cancelled wait for the thread leaves the batch there for aclose.

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from monitors.scheduler import Scheduler
-from monitors.timetable import Round, Timetable
+from monitors.timetable import AT_ONCE, Round, Timetable
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 
 
@@ -207,3 +207,19 @@ async def test_ten_thousand_integrations_start_on_time() -> None:
     assert len(stage.starts) >= 20_000
     assert sorted(stage.lags)[len(stage.lags) * 99 // 100] < 0.25
     assert max(stage.most_running.values()) == 1
+
+
+async def test_others_have_the_loop_between_rounds_that_are_due_at_once() -> None:
+    stage = Stage(spread=0.0)
+    for number in range(100):
+        stage.add(f"wiki-{number}", vendor=f"vendor-{number}")
+    started: list[int] = []
+    async with stage.open():
+        while not stage.starts:
+            await anyio.lowlevel.checkpoint()
+        for _ in range(20):
+            started.append(len(stage.starts))
+            await anyio.lowlevel.checkpoint()
+    assert started[0] <= AT_ONCE
+    assert started[-1] == 100
+    assert max(stage.lags) < 0.01

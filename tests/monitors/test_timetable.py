@@ -1,10 +1,11 @@
 """The timetable: slots, phases, skipped slots, vendors' places. Time is just a number here."""
 
 import gc
+from itertools import pairwise
 
 import pytest
 
-from monitors.timetable import JITTER_MAX, Round, Timetable
+from monitors.timetable import AT_ONCE, BEAT, JITTER_MAX, Round, Timetable
 
 EPOCH = -1_800_000_000.0
 """UTC's zero on a monotonic clock that shows 0 at UTC 1,800,000,000."""
@@ -234,3 +235,31 @@ def test_ten_thousand_integrations_start_on_time() -> None:
     assert 20_000 <= len(line.starts) <= 31_000
     assert max(begun.lag for _, begun in line.starts) == pytest.approx(0.0, abs=0.01)
     assert line.table.skipped == 0
+
+
+def test_rounds_start_on_beats_that_all_integrations_share() -> None:
+    line = Timeline()
+    for number in range(1_000):
+        line.add(f"wiki-{number}", vendor=f"vendor-{number}")
+    line.play(70.0)
+    beats = {round((at - EPOCH) / BEAT, 3) for at, _ in line.starts}
+    assert all(beat == int(beat) for beat in beats)
+    assert len(beats) <= 70 / BEAT + 1
+
+
+def test_a_short_interval_has_its_own_closer_beats() -> None:
+    line = Timeline()
+    line.add("wiki", interval=0.5)
+    line.play(20.0, lasting=0.0)
+    starts = line.starts_of("wiki")[1:]
+    apart = [after - before for before, after in pairwise(starts)]
+    assert max(apart) - min(apart) <= 0.5 * 0.15
+    assert line.table.skipped == 0
+
+
+def test_of_many_that_are_due_at_once_a_few_start_at_a_time() -> None:
+    line = Timeline()
+    for number in range(AT_ONCE + 1):
+        line.add(f"wiki-{number}", vendor=f"vendor-{number}")
+    assert len(line.table.take(20.0)) == AT_ONCE
+    assert len(line.table.take(20.0)) == 1
