@@ -6,7 +6,7 @@ failure, never a reason to go on in clear (RFC 3207).
 """
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from email.message import EmailMessage
 from typing import Protocol
 
@@ -15,32 +15,18 @@ import anyio
 import msgspec
 from aiosmtplib.response import SMTPResponse
 
+from integrations.clock import Clock
 from integrations.execution.outcome import FailureKind
+from monitors.alerts.exchange import SHOWN_BODY, Exchange, Masking
 from monitors.alerts.formats.drawing import Letter
 from monitors.alerts.formats.mail import bare_addresses, compose
 from monitors.alerts.plain import plain
 from monitors.alerts.receivers import EmailReceiver
+from monitors.alerts.schedule import Sent
 
 _LONGEST = 200
 _CLOSING = 2.0
-_TAKEN = 250
-
-
-class Mailed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a mail. `kind` is None when the server took it for at least one address; `failure` may
-    then name addresses that it refused. `status` is the server's last reply code, where there was one: 4xx
-    is worth another try, 5xx is not. `reference` is its Message-ID.
-    """
-
-    reference: str = ""
-    kind: FailureKind | None = None
-    failure: str = ""
-    status: int | None = None
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether another try would fail in the same way."""
-        return self.kind is not None and self.status is not None and self.status >= 500
+_PERMANENT = 500
 
 
 class Connection(Protocol):
@@ -104,35 +90,70 @@ class Connections:
         return self._contexts[ca_file]
 
 
-class Mailer:
-    """Sends one mail a letter; `connect` makes connections. Never raises for what a server does."""
+class MailSender:
+    """Reaches one receiver by mail; `connect` makes connections. A Sender, as HTTPSender is."""
 
-    def __init__(self, connect: Callable[[EmailReceiver], Connection] | None = None) -> None:
-        self._connect = connect or Connections()
+    def __init__(
+        self,
+        receiver: EmailReceiver,
+        *,
+        clock: Clock,
+        connect: Callable[[EmailReceiver], Connection],
+    ) -> None:
+        self._receiver = receiver
+        self._clock = clock
+        self._connect = connect
 
-    async def send(self, receiver: EmailReceiver, letter: Letter) -> Mailed:
-        """Send a letter within the receiver's timeout, connection and all."""
-        mail = compose(receiver, letter)
-        reference = str(mail["Message-ID"])
+    async def send(self, letter: Letter) -> Sent:
+        """Try once, within the receiver's timeout, connection and all. Taken for one address is taken: the
+        others are named in `detail`.
+        """
+        began = self._clock.monotonic()
+        mail = compose(self._receiver, letter)
         try:
-            with anyio.fail_after(receiver.timeout):
-                refused, _ = await self._sent(receiver, mail)
+            with anyio.fail_after(self._receiver.timeout):
+                refused = await self._sent(mail)
         except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return _failed(error)
-        names = ", ".join(sorted(refused))
-        failure = plain(f"the server refused {names}", limit=_LONGEST) if refused else ""
-        return Mailed(reference=reference, failure=failure, status=_TAKEN)
+            sent = _failed(error)
+        else:
+            names = f"the mail server refused {', '.join(sorted(refused))}" if refused else ""
+            sent = Sent(reference=str(mail["Message-ID"]), detail=plain(names, limit=_LONGEST))
+        return msgspec.structs.replace(sent, duration=self._clock.monotonic() - began)
 
-    async def _sent(self, receiver: EmailReceiver, mail: EmailMessage) -> tuple[dict[str, SMTPResponse], str]:
-        sender, recipients = bare_addresses(receiver)
-        opened = self._connect(receiver)
+    async def converse(self, letter: Letter) -> tuple[Sent, tuple[Exchange, ...]]:
+        """Try once and show the mail, and what the server made of it."""
+        sent = await self.send(letter)
+        mask = Masking(self._receiver)
+        shown = Exchange(
+            method="SMTP",
+            url=f"smtp://{self._receiver.smarthost}",
+            headers={},
+            body=mask.text(compose(self._receiver, letter).as_string())[:SHOWN_BODY],
+            answer=mask.text(sent.detail) or "the mail server took it",
+            kind=sent.kind,
+            detail=mask.text(sent.detail),
+            duration=sent.duration,
+        )
+        return sent, (shown,)
+
+    def repeat_after(self, letter: Letter) -> float | None:  # noqa: ARG002 - another Sender looks at it
+        """Never."""
+        return None
+
+    async def aclose(self) -> None:
+        """Nothing is kept open."""
+
+    async def _sent(self, mail: EmailMessage) -> Collection[str]:
+        """Send, and return the addresses that were refused."""
+        sender, recipients = bare_addresses(self._receiver)
+        opened = self._connect(self._receiver)
         try:
             await opened.connect()
-            answer = await opened.send_message(mail, sender=sender, recipients=recipients)
+            refused, _ = await opened.send_message(mail, sender=sender, recipients=recipients)
             await _part(opened)
         finally:
             opened.close()
-        return answer
+        return refused
 
 
 async def _part(opened: Connection) -> None:
@@ -144,19 +165,15 @@ async def _part(opened: Connection) -> None:
             return
 
 
-def _failed(error: Exception) -> Mailed:
+def _failed(error: Exception) -> Sent:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        return _refused(error.recipients)
+        # It is worth another try while one of the addresses may be taken later.
+        first = min(error.recipients, key=lambda each: each.code)
+        kind = FailureKind.SERVER_ERROR if first.code < _PERMANENT else FailureKind.CLIENT_ERROR
+        return Sent(kind=kind, detail=_said(first.code, first.message))
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return Mailed(kind=_kind(error), failure=_said(error.code, error.message), status=error.code)
-    return Mailed(kind=_kind(error), failure=_told(error))
-
-
-def _refused(recipients: list[aiosmtplib.SMTPRecipientRefused]) -> Mailed:
-    """All addresses were refused: it is worth another try while one may be taken later."""
-    first = min(recipients, key=lambda each: each.code)
-    kind = FailureKind.SERVER_ERROR if first.code < 500 else FailureKind.CLIENT_ERROR
-    return Mailed(kind=kind, failure=_said(first.code, first.message), status=first.code)
+        return Sent(kind=_kind(error), detail=_said(error.code, error.message))
+    return Sent(kind=_kind(error), detail=_told(error))
 
 
 def _kind(error: Exception) -> FailureKind:
@@ -164,7 +181,7 @@ def _kind(error: Exception) -> FailureKind:
         case aiosmtplib.SMTPAuthenticationError():
             return FailureKind.UNAUTHORIZED
         case aiosmtplib.SMTPResponseException():
-            return FailureKind.SERVER_ERROR if error.code < 500 else FailureKind.CLIENT_ERROR
+            return FailureKind.SERVER_ERROR if error.code < _PERMANENT else FailureKind.CLIENT_ERROR
         case TimeoutError():
             return FailureKind.TIMEOUT
         case ssl.SSLError() | aiosmtplib.SMTPNotSupported():

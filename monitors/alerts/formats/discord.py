@@ -89,7 +89,9 @@ def _embeds(told: Notification, said: Brief) -> list[Embed]:
 
 
 def _told(told: Notification, said: Brief, *, count: int) -> list[Embed]:
-    home = {"author": {"name": link.text, "url": link.url} for link in said.links}
+    home: Embed = {}
+    if said.links:
+        home["author"] = {"name": said.links[0].text, "url": said.links[0].url}
     embeds = [_embed(story, at=told.at) | home for story in said.stories[:count]]
     notes = [said.why_now, untold(said, told=count, limit=1_500), said.explains]
     if rest := "\n".join(escaped(note) for note in notes if note):

@@ -6,8 +6,6 @@ A text's angle brackets become quotation marks: Opsgenie shows a message's HTML.
 
 import hashlib
 
-import msgspec
-
 from monitors.alerts.formats.drawing import Drawn, Letter
 from monitors.alerts.formats.sending import Once, below, dedup_key, is_taken, posted
 from monitors.alerts.formats.telling import as_text
@@ -59,15 +57,14 @@ class OpsgenieFormat(Once):
             "source": _SOURCE,
             "priority": _PRIORITIES[said.severity],
         }
-        return self._asked(self._receiver.url.reveal(), body, key=alias)
+        return self._asked(self._receiver.url.reveal(), body)
 
     def _act(self, action: str, *, alias: str, note: str) -> Drawn:
         url = below(self._receiver.url.reveal(), f"/{alias}/{action}", query="identifierType=alias")
-        return self._asked(url, {"source": _SOURCE, "note": note.translate(_QUOTES)}, key=alias)
+        return self._asked(url, {"source": _SOURCE, "note": note.translate(_QUOTES)})
 
-    def _asked(self, url: str, body: dict[str, object], *, key: str) -> Drawn:
-        headers = {"authorization": f"GenieKey {self._receiver.api_key.reveal()}"}
-        return msgspec.structs.replace(posted(url, body, headers=headers), idempotency=key)
+    def _asked(self, url: str, body: dict[str, object]) -> Drawn:
+        return posted(url, body, headers={"authorization": f"GenieKey {self._receiver.api_key.reveal()}"})
 
     def _tags(self, severity: str, integrations: list[str]) -> list[str]:
         wanted = dict.fromkeys([*self._receiver.tags, severity, *integrations])

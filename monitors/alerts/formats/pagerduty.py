@@ -41,7 +41,7 @@ class PagerDutyFormat(Once):
         return (self._trigger(told, key=key),)
 
     def _event(self, action: str, *, key: str) -> Drawn:
-        return self._enqueued(msgspec.json.encode(self._keys(action, key=key)), key=key)
+        return posted(self._receiver.url.reveal(), self._keys(action, key=key))
 
     def _trigger(self, told: Notification, *, key: str) -> Drawn:
         said = brief(told)
@@ -57,10 +57,7 @@ class PagerDutyFormat(Once):
                 | ({"client_url": told.external_url} if told.external_url else {})
             )
 
-        return self._enqueued(fitted(body, count=len(said.stories), limit=LARGEST), key=key)
-
-    def _enqueued(self, body: bytes, *, key: str) -> Drawn:
-        return msgspec.structs.replace(posted(self._receiver.url.reveal(), body), idempotency=key)
+        return posted(self._receiver.url.reveal(), fitted(body, count=len(said.stories), limit=LARGEST))
 
     def _keys(self, action: str, *, key: str) -> dict[str, object]:
         return {
