@@ -33,7 +33,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     `key` is Alertmanager's group key, `route` the branch's. `level` is the escalation level its receiver is
     told at. `due_at` is when it must be looked at next (seconds of SteadyClock.now(), None: nothing waits).
     `pending` is why the receiver is to be told, `pending_since` since when; `retry_at` is when what was held
-    back is looked at again. `sequence` counts the notifications so far.
+    back is looked at again. `sequence` counts the notifications so far, and `suppressed` says what was in the
+    way at the last look (`verdict cause fingerprint`).
     """
 
     key: str
@@ -48,6 +49,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float | None = None
     sequence: int = 0
     notified: Notified | None = None
+    suppressed: tuple[str, ...] = ()
 
     @property
     def id(self) -> "GroupID":
@@ -88,12 +90,11 @@ class News(NamedTuple):
         return None
 
 
-def news(firing: Iterable[str], told: AbstractSet[str], *, muted: AbstractSet[str] = frozenset()) -> News:
-    """Compare what fires with what a receiver was told; new alerts that are muted are none."""
-    fires = frozenset(firing)
-    return News(new=fires - told - muted, ended=told - fires, still=told & fires)
+def news(firing: AbstractSet[str], told: AbstractSet[str]) -> News:
+    """Compare what fires with what a receiver was told."""
+    return News(new=firing - told, ended=told - firing, still=told & firing)
 
 
 def is_critical(alerts: Iterable[Alert]) -> bool:
-    """Whether one of them that fires is of severity critical."""
-    return any(alert.is_firing and alert.labels.get("severity") == CRITICAL for alert in alerts)
+    """Whether one of them is of severity critical."""
+    return any(alert.labels.get("severity") == CRITICAL for alert in alerts)

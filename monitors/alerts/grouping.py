@@ -21,6 +21,8 @@ __all__ = ["Group", "GroupID", "Grouping"]
 RETENTION = 5 * 86_400.0
 """How long a group is remembered after its last notification: as Alertmanager's notification log (120 h)."""
 
+MOST_MISSED = 10_000
+
 ABOUT_RECEIVER = "receiver"
 """The label of an alert about a receiver: that receiver is never told of it."""
 
@@ -33,13 +35,14 @@ class Grouping:
         self._alerts: dict[GroupID, dict[str, Alert]] = {}
         self._of_key: defaultdict[str, set[GroupID]] = defaultdict(set)
         self._holders: defaultdict[str, set[GroupID]] = defaultdict(set)
+        self._missed: list[tuple[Group, Alert]] = []
         self._use(settings)
 
     def configure(self, settings: AlertSettings, *, now: float) -> tuple[Group, ...]:
         """Take another configuration: alerts that fire are routed anew. A group that no route makes any more
         tells of the end of what it told of, and of nothing else. Returns the groups that changed.
         """
-        firing = self.firing()
+        firing = tuple(self.firing().values())
         self._use(settings)
         before = dict(self._groups)
         for id_ in before:
@@ -73,7 +76,9 @@ class Grouping:
         return tuple(sorted(due, key=lambda group: (group.level, group.due_at)))
 
     def due_at(self) -> float | None:
-        """When the next group is due; None while nothing waits."""
+        """When the next group is due, 0 when something is to be told of already; None while nothing waits."""
+        if self._missed:
+            return 0.0
         return min(
             (group.due_at for group in self._groups.values() if group.due_at is not None), default=None
         )
@@ -82,13 +87,8 @@ class Grouping:
         """Put a group in the place of its older self after it was decided on; alerts that ended and are told
         leave it. Returns it with its next due time.
         """
-        alerts = self._alerts[group.id]
-        told = group.told
-        for fingerprint in [
-            each for each, alert in alerts.items() if not alert.is_firing and each not in told
-        ]:
-            self._drop(group.id, fingerprint)
         self._groups[group.id] = group
+        self._clear(group)
         for sibling in self._of_key[group.key]:
             self._replan(sibling, now)
         return self._groups[group.id]
@@ -118,15 +118,23 @@ class Grouping:
                 del self._of_key[id_.key]
         return tuple(old)
 
-    def firing(self) -> tuple[Alert, ...]:
-        """Every alert that fires, once."""
-        found = {
+    def firing(self) -> dict[str, Alert]:
+        """Every alert that fires, once, by its fingerprint."""
+        return {
             fingerprint: alert
             for alerts in self._alerts.values()
             for fingerprint, alert in alerts.items()
             if alert.is_firing
         }
-        return tuple(found.values())
+
+    def alerts(self, id_: GroupID) -> dict[str, Alert]:
+        """The alerts of a group by their fingerprints."""
+        return dict(self._alerts[id_])
+
+    def missed(self) -> tuple[tuple[Group, Alert], ...]:
+        """The alerts that ended before their receivers were told of them, since this was asked last."""
+        missed, self._missed = self._missed, []
+        return tuple(missed)
 
     def groups(self) -> tuple[Group, ...]:
         """All of them."""
@@ -176,20 +184,27 @@ class Grouping:
         for fingerprint in alerts:
             self._holders[fingerprint].add(group.id)
 
-    def _drop(self, id_: GroupID, fingerprint: str) -> None:
-        del self._alerts[id_][fingerprint]
+    def _clear(self, group: Group) -> list[Alert]:
+        """Take alerts out that ended, and that the receiver does not take to be firing; return them."""
+        told = group.told
+        over = [
+            each for each, alert in self._alerts[group.id].items() if not alert.is_firing and each not in told
+        ]
+        return [self._drop(group.id, fingerprint) for fingerprint in over]
+
+    def _drop(self, id_: GroupID, fingerprint: str) -> Alert:
+        alert = self._alerts[id_].pop(fingerprint)
         self._holders[fingerprint].discard(id_)
         if not self._holders[fingerprint]:
             del self._holders[fingerprint]
+        return alert
 
     def _replan(self, id_: GroupID, now: float) -> None:
         """Work out anew what waits in a group, and when it is due."""
-        group, alerts, told = self._groups[id_], self._alerts[id_], self._groups[id_].told
-        for fingerprint in [
-            each for each, alert in alerts.items() if not alert.is_firing and each not in told
-        ]:
-            self._drop(id_, fingerprint)
-        found = news([each for each, alert in alerts.items() if alert.is_firing], told)
+        group, alerts = self._groups[id_], self._alerts[id_]
+        self._missed += [(group, alert) for alert in self._clear(group)]
+        del self._missed[:-MOST_MISSED]
+        found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
         place = self.place(group)
         if place is None:
             found = found._replace(new=frozenset())
@@ -218,7 +233,7 @@ class Grouping:
         waited = since + self._wait(group, place)
         if reason is Reason.FIRST and place and place.level:
             return self._climbs_at(group, place)
-        if reason in {Reason.FIRST, Reason.ALL_RESOLVED} or group.notified is None or place is None:
+        if not found.still or group.notified is None or place is None:
             return waited
         return max(waited, group.notified.at + place.branch.group_interval)
 

@@ -1,0 +1,98 @@
+"""Inhibition: alerts that another alert, or a root cause, explains."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from monitors.alerts.alert import Alert
+from monitors.alerts.matchers import Matcher, all_match, parse_matcher
+from monitors.alerts.settings import InhibitRule
+from monitors.parent import Parent
+
+
+class Parents(Protocol):
+    """Knows the root causes there are."""
+
+    def parent_of(self, integration: str) -> Parent | None:
+        """What explains that this integration fails, now; None when nothing does."""
+        ...
+
+
+class NoParents:
+    """There are no root causes."""
+
+    def parent_of(self, integration: str) -> Parent | None:  # noqa: ARG002 - the Protocol's parameter
+        """None."""
+        return None
+
+
+class _Rule(NamedTuple):
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: tuple[str, ...]
+
+    def shared(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(labels.get(name, "") for name in self.equal)
+
+
+class InhibitRules:
+    """The configured rules, ready to be asked about the alerts that fire."""
+
+    def __init__(self, rules: Iterable[InhibitRule]) -> None:
+        self._rules = tuple(
+            _Rule(
+                tuple(map(parse_matcher, rule.source_matchers)),
+                tuple(map(parse_matcher, rule.target_matchers)),
+                rule.equal,
+            )
+            for rule in rules
+        )
+
+    def among(self, firing: Sequence[Alert]) -> "Inhibitors":
+        """Which alerts inhibit others, of those that fire."""
+        return Inhibitors(self._rules, firing)
+
+
+class Inhibitors:
+    """The alerts that inhibit others at one moment, by the labels they must share."""
+
+    def __init__(self, rules: Sequence[_Rule], firing: Sequence[Alert]) -> None:
+        self._sources: list[tuple[_Rule, dict[tuple[str, ...], list[Alert]]]] = []
+        for rule in rules:
+            found: defaultdict[tuple[str, ...], list[Alert]] = defaultdict(list)
+            for alert in firing:
+                if all_match(rule.source, alert.labels):
+                    found[rule.shared(alert.labels)].append(alert)
+            self._sources.append((rule, found))
+
+    def source_of(self, labels: Mapping[str, str]) -> Alert | None:
+        """The alert that inhibits one with these labels. One that could be source and target of a rule is
+        not inhibited by another such, so none inhibits itself.
+        """
+        for rule, found in self._sources:
+            candidates = found.get(rule.shared(labels), ())
+            if candidates and all_match(rule.target, labels):
+                is_two_sided = all_match(rule.source, labels)
+                for source in candidates:
+                    if not (is_two_sided and all_match(rule.target, source.labels)):
+                        return source
+        return None
+
+
+def explains(parent: Parent, alert: Alert) -> bool:
+    """Whether an alert is the one that tells of this root cause itself."""
+    if alert.labels.get("parent") == parent.key:
+        return True
+    return bool(parent.integration) and alert.labels.get("integration") == parent.integration
+
+
+def children_of(alerts: Iterable[Alert], *, firing: Iterable[Alert], parents: Parents) -> tuple[str, ...]:
+    """The integrations whose alerts are explained by the root causes that `alerts` tell of."""
+    told = tuple(alerts)
+    found: dict[str, None] = {}
+    for alert in firing:
+        integration = alert.labels.get("integration", "")
+        parent = parents.parent_of(integration) if integration else None
+        if parent and not explains(parent, alert) and any(explains(parent, each) for each in told):
+            found[integration] = None
+    return tuple(found)

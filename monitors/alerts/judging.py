@@ -1,0 +1,74 @@
+"""Judging: what is to become of one group that is due; a pure look at what it holds."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from monitors.alerts.alert import Alert
+from monitors.alerts.escalation import Place
+from monitors.alerts.group import Group, News
+from monitors.alerts.notification import Reason
+from monitors.alerts.suppression import Cause, Suppressors
+
+RESOLVES = frozenset({Reason.SOME_RESOLVED, Reason.ALL_RESOLVED})
+
+
+class Judgement(NamedTuple):
+    """What is to be done: a notification for a `reason`, or none. `firing` is what the receiver takes to be
+    firing once it has that notification, `told` the alerts that stand in it; `causes` say of the others why
+    they do not. All by fingerprint.
+    """
+
+    reason: Reason | None
+    firing: tuple[str, ...]
+    told: tuple[str, ...]
+    causes: Mapping[str, Cause]
+
+    @property
+    def retry_at(self) -> float | None:
+        """When what is suppressed is to be looked at again."""
+        return min((cause.until for cause in self.causes.values()), default=None)
+
+
+def judge(
+    group: Group,
+    alerts: Mapping[str, Alert],
+    place: Place | None,
+    *,
+    suppressors: Suppressors,
+    now: float,
+    was_acknowledged: bool,
+) -> Judgement:
+    """Judge a group. A recovery is told whatever suppresses its alert; what is new is not told while it is
+    suppressed, and what goes on is not told again while all of it is. `was_acknowledged`: the last look found
+    that somebody works on it.
+    """
+    known = group.told
+    firing = {each for each, alert in alerts.items() if alert.is_firing}
+    fresh = firing - known if place is not None else set()
+    causes = _causes(fresh, alerts, suppressors)
+    found = News(new=fresh - causes.keys(), ended=known - firing, still=known & firing)
+    reason = found.reason
+    if reason is None and found.still and _repeats(group, place, now):
+        again = _causes(found.still, alerts, suppressors)
+        causes |= again
+        if len(again) < len(found.still):
+            reason = Reason.REMINDER if was_acknowledged else Reason.REPEAT
+    if reason is Reason.FIRST and place and place.level:
+        reason = Reason.ESCALATION
+    after = sorted(found.still | found.new)
+    return Judgement(reason, tuple(after), (*after, *sorted(found.ended & alerts.keys())), causes)
+
+
+def _repeats(group: Group, place: Place | None, now: float) -> bool:
+    return (
+        place is not None
+        and group.notified is not None
+        and now >= group.notified.at + place.branch.repeat_interval
+    )
+
+
+def _causes(
+    fingerprints: Iterable[str], alerts: Mapping[str, Alert], suppressors: Suppressors
+) -> dict[str, Cause]:
+    found = {each: suppressors.cause(each, alerts[each]) for each in fingerprints}
+    return {each: cause for each, cause in found.items() if cause}
