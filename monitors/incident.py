@@ -17,7 +17,8 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened in an incident: `event` is opened, worsened, eased, evidence, vendor_notice,
-    acknowledged, note, notified, suppressed, reopened or resolved; `text` is one sentence for a person.
+    explained, flapping, steady, paused, acknowledged, unacknowledged, note, link, notified, suppressed,
+    reopened or resolved; `text` is one sentence for a person.
     """
 
     at: float
@@ -42,7 +43,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident. `capability` is empty for the integration as a whole; `began_at` is when the first
     evidence was seen, `opened_at` when it was confirmed. `parent` is the id of the incident that explains
-    this one (the egress, the vendor, a declared dependency). `version` rises with every change.
+    this one (the egress, the vendor, a declared dependency). While it is `flapping` it stays open, whatever
+    `state` is; `reopened` is how often it began again soon after its end. `version` rises with every change.
     """
 
     id: str
@@ -61,6 +63,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledgement: Acknowledgement | None = None
     timeline: tuple[TimelineEntry, ...] = ()
     impact: Impact | None = None
+    flapping: bool = False
+    reopened: int = 0
     version: int = 1
 
     @property

@@ -55,9 +55,10 @@ class IntegrationMonitor:
     """Checks integrations, judges their health from checks, breakers, reports and live calls, and tells.
 
     `framework` carries checks out, `executor` is told when one succeeds. Confirmed changes go to `store`
-    first and to `publish` then; while `faults` are injected they say so. Everything is called on the event
-    loop; methods that name an integration raise UnknownIntegration. Wire it so: `await load()`, `watch(…)`
-    for each integration, `run()` in a task, `await aclose()` after it, and subscribe it to the bus.
+    first and to `publish` then, through `saver` where it is shared with alerting; while `faults` are injected
+    they say so. Everything is called on the event loop; methods that name an integration raise
+    UnknownIntegration. Wire it so: `await load()`, `watch(…)` for each integration, `run()` in a task,
+    `await aclose()` after it, and subscribe it to the bus.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class IntegrationMonitor:
         random: Random | None = None,
         settings: MonitorSettings = DEFAULTS,
         faults: Faults | None = None,
+        saver: HealthSaver | None = None,
     ) -> None:
         self._clock = clock
         self._faults = faults
         self._store = store
         self._runner = CheckRunner(framework=framework, breakers=executor, clock=clock, publish=publish)
         jitter = random or Random()  # noqa: S311 - it spreads retries, it guards nothing
-        self._saver = HealthSaver(store=store, clock=clock, publish=publish, random=jitter)
+        self._saver = saver or HealthSaver(store=store, clock=clock, publish=publish, random=jitter)
         self._timetable = Timetable(
             epoch=clock.monotonic() - clock.time(),
             vendor_rounds=settings.vendor_rounds,

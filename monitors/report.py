@@ -8,6 +8,7 @@ import msgspec
 from integrations.execution.injection import Injection
 from integrations.execution.outcome import FailureKind
 from integrations.signals import Evidence, Health, HealthChange, Indicator
+from monitors.alerts.consequences import Consequences
 
 
 class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +124,10 @@ class SavedHealth(msgspec.Struct, frozen=True, kw_only=True):
 class HealthStore(Protocol):
     """Where confirmed health is kept; each call is one atomic unit."""
 
-    async def save_health(self, state: SavedHealth, changes: Sequence[HealthChange]) -> None:
-        """Replace the integration's state and append its changes."""
+    async def save_health(
+        self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
+    ) -> None:
+        """Replace the states of these integrations, append the changes, and store what follows from them."""
         ...
 
     async def load_health(self) -> Sequence[SavedHealth]:

@@ -6,24 +6,32 @@ import msgspec
 import sqlalchemy as sa
 
 from app.storage import signal_log, tables
+from app.storage.incidents import put_incidents, put_standing
 from app.storage.units import Units
 from integrations.signals import HealthChange
+from monitors.alerts.consequences import Consequences
 from monitors.report import SavedHealth
 
 
 class HealthRows:
-    """Keeps one row an integration in `health_state`, and every change in the signal log."""
+    """Keeps one row an integration in `health_state`, every change in the signal log, and what follows from
+    changes in the tables of incidents, alerts and groups.
+    """
 
     def __init__(self, units: Units) -> None:
         self._units = units
 
-    async def save_health(self, state: SavedHealth, changes: Sequence[HealthChange]) -> None:
-        """Replace the integration's state and append its changes, in one transaction."""
-        row = {"integration": state.integration, "body": msgspec.json.encode(state)}
+    async def save_health(
+        self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
+    ) -> None:
+        """Replace states, append changes, and store what follows from them, in one transaction."""
+        rows = [{"integration": each.integration, "body": msgspec.json.encode(each)} for each in states]
 
         def unit(connection: sa.Connection) -> None:
-            tables.replace(connection, tables.health_state, [row])
-            signal_log.append(connection, changes)
+            tables.replace(connection, tables.health_state, rows)
+            put_incidents(connection, consequences.incidents)
+            put_standing(connection, consequences.standing)
+            signal_log.append(connection, (*changes, *consequences.signals))
 
         await self._units.run(unit)
 

@@ -11,6 +11,7 @@ from app.storage.credentials import CredentialRows
 from app.storage.errors import StorageError
 from app.storage.execution import ExecutionRows
 from app.storage.health import HealthRows
+from app.storage.incidents import IncidentRows
 from app.storage.outbox import OutboxRows
 from app.storage.postgresql import PostgreSQLUnits
 from app.storage.signal_log import OperatorActions, SignalLog
@@ -35,6 +36,7 @@ class Storage:
         self.credentials = CredentialRows(units, vault)
         self.execution = ExecutionRows(units)
         self.health = HealthRows(units)
+        self.incidents = IncidentRows(units)
         self.signals = SignalLog(units)
         self.operators = OperatorActions(units, self.signals)
         self.outbox = OutboxRows(units)

@@ -144,6 +144,59 @@ webhook_key = sa.Table(
     sa.Column("previous_until", sa.Double, nullable=False),
 )
 
+incident = sa.Table(
+    "incident",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("integration", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.Double, nullable=False),
+    sa.Column("resolved_at", sa.Double),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("incident_by_time", "opened_at", "id"),
+    sa.Index("incident_by_integration", "integration", "opened_at"),
+    sa.Index(
+        "incident_open",
+        "opened_at",
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    ),
+)
+
+standing_alert = sa.Table(
+    "standing_alert",
+    metadata,
+    sa.Column("fingerprint", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+alert_group = sa.Table(
+    "alert_group",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+silence = sa.Table(
+    "silence",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+alert_decision = sa.Table(
+    "alert_decision",
+    metadata,
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("at", sa.Double, primary_key=True),
+    sa.Column("group_key", sa.Text, primary_key=True),
+    sa.Column("receiver", sa.Text, primary_key=True),
+    sa.Column("verdict", sa.Text, primary_key=True),
+    sa.Column("cause", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("alert_decision_by_time", "at"),
+)
+
 
 def replace(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, each in the place of an older one with the same primary key."""

@@ -2,6 +2,7 @@
 model.
 """
 
+import functools
 from collections.abc import Mapping
 
 import msgspec
@@ -12,7 +13,7 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 _SEPARATOR = b"\xff"
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One alert. `labels` are its identity and hold `alertname` and `severity`; label values come from
     configuration only. `ends_at` is None while it fires. `incident` is the id of the incident it tells of,
     empty for one that tells of Dialtone itself. Times are UTC seconds.
@@ -31,7 +32,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it has not ended."""
         return self.ends_at is None
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Its identity in 16 hex digits."""
         return fingerprint(self.labels)
@@ -41,8 +42,13 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     """FNV-1a of 64 bits over the sorted names and values, each followed by a byte 0xff: what Alertmanager
     calls a fingerprint (prometheus/common model.LabelSet.Fingerprint).
     """
+    return _hashed(tuple(sorted(labels.items())))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _hashed(labels: tuple[tuple[str, str], ...]) -> str:
     result = _OFFSET
-    for name, value in sorted(labels.items()):
+    for name, value in labels:
         for byte in name.encode() + _SEPARATOR + value.encode() + _SEPARATOR:
             result = (result ^ byte) * _PRIME & _MASK
     return f"{result:016x}"

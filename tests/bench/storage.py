@@ -13,12 +13,13 @@ import anyio
 from app.storage.storage import Storage, open_storage
 from integrations.clock import SystemClock
 from integrations.signals import Evidence, Health, HealthChange
+from monitors.alerts.consequences import NOTHING
 from monitors.report import SavedHealth
 
 SECONDS = 5.0
 
 
-def state(number: int) -> tuple[SavedHealth, list[HealthChange]]:
+def state(number: int) -> tuple[list[SavedHealth], list[HealthChange]]:
     """A confirmed change as the monitor stores it: two rows in two tables."""
     name = f"integration-{number % 200}"
     change = HealthChange(
@@ -32,7 +33,7 @@ def state(number: int) -> tuple[SavedHealth, list[HealthChange]]:
         reason="no answer within 10 s",
         since=float(number),
     )
-    return SavedHealth(integration=name, capabilities=(), state=Health.DOWN, since=float(number)), [change]
+    return [SavedHealth(integration=name, capabilities=(), state=Health.DOWN, since=float(number))], [change]
 
 
 async def measure(storage: Storage, callers: int) -> list[float]:
@@ -44,7 +45,7 @@ async def measure(storage: Storage, callers: int) -> list[float]:
         number = first
         while time.monotonic() < until:
             started = time.monotonic()
-            await storage.health.save_health(*state(number))
+            await storage.health.save_health(*state(number), NOTHING)
             waits.append(time.monotonic() - started)
             number += callers
 

@@ -11,6 +11,7 @@ from integrations.connection import CheckPolicy, Connection
 from integrations.examination import Examination
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Outcome
 from integrations.signals import CallRecord, HealthChange
+from monitors.alerts.consequences import Consequences
 from monitors.checks import Check
 from monitors.monitor import IntegrationMonitor, MonitorSettings
 from monitors.report import SavedHealth
@@ -90,16 +91,20 @@ class FakeStore:
     def __init__(self) -> None:
         self.states: dict[str, bytes] = {}
         self.changes: list[HealthChange] = []
+        self.consequences: list[Consequences] = []
         self.error: Exception | None = None
         self.saves = 0
 
-    async def save_health(self, state: SavedHealth, changes: Sequence[HealthChange]) -> None:
+    async def save_health(
+        self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
+    ) -> None:
         self.saves += 1
         await anyio.lowlevel.checkpoint()
         if self.error:
             raise self.error
-        self.states[state.integration] = msgspec.msgpack.encode(state)
+        self.states |= {state.integration: msgspec.msgpack.encode(state) for state in states}
         self.changes.extend(changes)
+        self.consequences.append(consequences)
 
     async def load_health(self) -> Sequence[SavedHealth]:
         return [msgspec.msgpack.decode(body, type=SavedHealth) for body in self.states.values()]

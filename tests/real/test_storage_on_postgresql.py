@@ -19,6 +19,7 @@ from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
 from integrations.execution.status import SavedLine, SavedQuota
 from integrations.signals import Evidence, Health, HealthChange, OperatorAction
+from monitors.alerts.consequences import NOTHING
 from monitors.report import SavedHealth
 
 pytest.importorskip("psycopg")
@@ -97,7 +98,7 @@ async def test_everything_comes_back_as_it_was(storage: Storage) -> None:
     health = SavedHealth(integration="a", capabilities=(), state=Health.DOWN, since=1.0)
     for _ in range(2):
         await storage.execution.save_lines([line, SavedLine(integration="b")])
-        await storage.health.save_health(health, [change(1.0), change(2.0)])
+        await storage.health.save_health([health], [change(1.0), change(2.0)], NOTHING)
     await storage.operators.record(action(3.0))
 
     assert list(await storage.execution.load_lines()) == [line, SavedLine(integration="b")]

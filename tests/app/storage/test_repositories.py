@@ -9,6 +9,7 @@ from integrations.credentials.secret import Secret
 from integrations.execution.outcome import FailureKind
 from integrations.execution.status import ExecutionStore, SavedBreaker, SavedLine, SavedQuota
 from integrations.signals import BreakerState, Evidence, Health, HealthChange, OperatorAction
+from monitors.alerts.consequences import NOTHING
 from monitors.report import CapabilityHealth, HealthStore, Pause, SavedHealth
 
 LINE = SavedLine(
@@ -88,7 +89,9 @@ async def test_saving_no_line_is_no_mistake(storage: Storage) -> None:
 
 async def test_health_and_its_changes_are_stored_together(storage: Storage) -> None:
     store: HealthStore = storage.health
-    await store.save_health(state("github-prod"), [change("github-prod", 1.0), change("github-prod", 2.0)])
+    await store.save_health(
+        [state("github-prod")], [change("github-prod", 1.0), change("github-prod", 2.0)], NOTHING
+    )
 
     assert list(await store.load_health()) == [state("github-prod")]
     assert [at.at for at in await storage.signals.recent_changes("github-prod", 10)] == [2.0, 1.0]
@@ -98,7 +101,9 @@ async def test_health_without_its_change_is_not_stored(storage: Storage) -> None
     broken = change("github-prod", float("nan"))  # NaN is NULL to SQLite, and the column refuses it.
 
     with pytest.raises(Exception, match="NOT NULL"):
-        await storage.health.save_health(state("github-prod"), [change("github-prod", 1.0), broken])
+        await storage.health.save_health(
+            [state("github-prod")], [change("github-prod", 1.0), broken], NOTHING
+        )
 
     assert list(await storage.health.load_health()) == []
     assert list(await storage.signals.signals_after(0, 10)) == []
@@ -106,16 +111,16 @@ async def test_health_without_its_change_is_not_stored(storage: Storage) -> None
 
 async def test_recent_changes_are_one_integrations_newest_first_up_to_the_limit(storage: Storage) -> None:
     for at in (1.0, 2.0, 3.0):
-        await storage.health.save_health(state("a"), [change("a", at)])
-        await storage.health.save_health(state("b"), [change("b", at)])
+        await storage.health.save_health([state("a")], [change("a", at)], NOTHING)
+        await storage.health.save_health([state("b")], [change("b", at)], NOTHING)
 
     assert [entry.at for entry in await storage.signals.recent_changes("a", 2)] == [3.0, 2.0]
 
 
 async def test_the_signal_log_is_read_in_order_by_a_cursor(storage: Storage) -> None:
-    await storage.health.save_health(state("a"), [change("a", 1.0)])
+    await storage.health.save_health([state("a")], [change("a", 1.0)], NOTHING)
     await storage.operators.record(action(2.0))
-    await storage.health.save_health(state("a"), [change("a", 3.0)])
+    await storage.health.save_health([state("a")], [change("a", 3.0)], NOTHING)
 
     first = await storage.signals.signals_after(0, 2)
     rest = await storage.signals.signals_after(first[-1][0], 2)
@@ -127,7 +132,7 @@ async def test_the_signal_log_is_read_in_order_by_a_cursor(storage: Storage) -> 
 async def test_recent_actions_are_newest_first(storage: Storage) -> None:
     await storage.operators.record(action(1.0))
     await storage.operators.record(action(2.0))
-    await storage.health.save_health(state("a"), [change("a", 3.0)])
+    await storage.health.save_health([state("a")], [change("a", 3.0)], NOTHING)
 
     assert list(await storage.operators.recent(10)) == [action(2.0), action(1.0)]
 
