@@ -37,11 +37,58 @@ class CanaryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("check.canary.interval must be at least 60 seconds")
 
 
+MOST_RESULTS = 60
+"""Results of checks that are remembered one by one."""
+
+
+class Failures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many failed ones `of` so many results, in a row or not; 0 is never."""
+
+    failed: int
+    of: int = 30
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot come true.
+
+        Raises:
+            ValueError: with what it must be.
+        """
+        if not 0 <= self.failed <= self.of <= MOST_RESULTS:
+            raise ValueError(f"failed must be at most of, and of at most {MOST_RESULTS}")
+
+
+class SlowPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When slow checks count: `percentile` of the last `of` successful ones is over `above` seconds, or
+    without that far over what is usual here.
+    """
+
+    enabled: bool = True
+    percentile: float = 75.0
+    above: float | None = None
+    of: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that make no sense.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        if not 0 < self.percentile <= 100:
+            raise ValueError("check.slow.percentile must be above 0 and at most 100")
+        if self.above is not None and self.above <= 0:
+            raise ValueError("check.slow.above must be above 0 seconds")
+        if not 1 <= self.of <= MOST_RESULTS:
+            raise ValueError(f"check.slow.of must be from 1 to {MOST_RESULTS}")
+
+
 class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When and how an integration is checked, and how many results confirm a change. Durations in seconds.
 
     `retry_interval` holds while a change is unconfirmed. `adaptive` lets a check wait up to five intervals
     where monitors/pace.py says it may. `canary` asks for a check that really writes, and takes it back.
+
+    `weigh_chance` asks for more than `fail_after` failures where some fail by chance. `down_after` and
+    `degraded_after` count failures that do not follow one another; `slow` is degraded, too.
     """
 
     enabled: bool = True
@@ -51,6 +98,10 @@ class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fail_after: int = 3
     recover_after: int = 2
     adaptive: bool = True
+    weigh_chance: bool = True
+    down_after: Failures = Failures(failed=0)
+    degraded_after: Failures = Failures(failed=5)
+    slow: SlowPolicy = SlowPolicy()
     canary: CanaryPolicy = CanaryPolicy()
 
     def __post_init__(self) -> None:

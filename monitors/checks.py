@@ -147,6 +147,7 @@ class CheckRunner:
             evidence=Evidence.CHECK,
             reason=explain(outcome, asked=check.asks),
             kind=outcome.kind,
+            duration=outcome.duration,
         )
 
     def _fail(self, check: Check, error: Exception) -> Observation:

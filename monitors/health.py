@@ -66,7 +66,8 @@ _VERBS = {Health.UP: "succeeded", Health.UNKNOWN: "could not tell"}
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of evidence: at `at` (UTC seconds) something made the vendor look like `state`.
 
-    `reason` is one sentence for a person. A hard one needs no confirmation.
+    `reason` is one sentence for a person. A hard one needs no confirmation. `duration` is how long it took
+    in seconds; one that `is_scheduled` is no repetition to confirm another, and was asked by nobody.
     """
 
     at: float
@@ -75,6 +76,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     kind: FailureKind | None = None
     is_hard: bool = False
+    duration: float | None = None
+    is_scheduled: bool = False
 
 
 def unjudged(capability: str, *, at: float, reason: str) -> CapabilityHealth:

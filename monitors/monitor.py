@@ -1,6 +1,7 @@
 """IntegrationMonitor, the face of this package: watches integrations and knows how they are."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from random import Random
 
 import anyio
@@ -11,7 +12,7 @@ from integrations.connection import Connection
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Outcome
 from integrations.samples import Sample
-from integrations.signals import Health, Signal
+from integrations.signals import Signal
 from monitors.checks import Breakers, CheckRunner, Framework
 from monitors.cold import ColdTurns
 from monitors.debugging import IntegrationDebug
@@ -105,10 +106,13 @@ class IntegrationMonitor:
             group.start_soon(self._scheduler.run)
             while True:
                 self._end_pauses()
+                self._look()
                 await self._clock.sleep(PAUSE_TICK)
 
     async def aclose(self) -> None:
-        """Store what waits after `run` was cancelled, once no call is in flight that may change it."""
+        """Store what is known after `run` was cancelled, once no call is in flight that may change it."""
+        for subject in tuple(self._subjects.values()):
+            subject.watched.keep()
         await self._saver.save_all()
 
     def watch(
@@ -127,6 +131,8 @@ class IntegrationMonitor:
         subject.connection, subject.checks = connection, tuple(checks)
         capabilities = [*(check.capability for check in checks), *also]
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
+        subject.watched.around.buckets = {check.capability: check.bucket for check in checks}
+        subject.watched.around.every = connection.webhooks.expect.every
         self._scheduler.add(
             connection.id,
             # The limit is for one other end: a thousand sites of vendor `http` share none.
@@ -275,8 +281,10 @@ class IntegrationMonitor:
             subject.resume_at = self._clock.monotonic() + pause.expires_at - self._clock.time()
         if pause or not (subject.connection.check.enabled and subject.checks):
             self._scheduler.switch_off(subject.connection.id)
+            subject.expect(now=self._clock.monotonic(), is_on=False)
         else:
             self._scheduler.switch_on(subject.connection.id)
+            subject.expect(now=self._clock.monotonic(), is_on=True)
 
     def _resume(self, subject: Subject, *, reason: str) -> None:
         if subject.watched.pause:
@@ -288,6 +296,10 @@ class IntegrationMonitor:
         for subject in tuple(self._subjects.values()):
             if subject.resume_at is not None and subject.resume_at <= now and subject.watched.pause:
                 self._resume(subject, reason=f"The pause by {subject.watched.pause.actor} is over.")
+
+    def _look(self) -> None:
+        for subject in tuple(self._subjects.values()):
+            subject.look(self._clock, partial(self._stretch, subject))
 
     def _stretch(self, subject: Subject, check: PacedCheck) -> Stretch:
         policy, now = subject.connection.check, self._clock.monotonic()
@@ -334,6 +346,7 @@ class IntegrationMonitor:
         subject = self._subjects.get(begun.key)
         if subject is None:
             return False
+        subject.begin_round(now=self._clock.monotonic())
         due = self._due(subject)
         begun.skipped, subject.skipped = begun.skipped + subject.skipped, 0
         checks = iter(due)
@@ -363,6 +376,5 @@ class IntegrationMonitor:
                 examination=looked.examination if looked else None,
             )
             if seen:
-                subject.cold.note(check.capability, failed=seen.state is not Health.UP)
-                subject.watched.observe(check.capability, seen)
+                subject.take(check, seen, now=self._clock.monotonic())
             subject.looks.end(looked, subject.watched, subject.connection.check)

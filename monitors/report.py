@@ -7,7 +7,7 @@ import msgspec
 
 from integrations.execution.injection import Injection
 from integrations.execution.outcome import FailureKind
-from integrations.signals import Evidence, Health, HealthChange, Indicator
+from integrations.signals import Evidence, Ground, Health, HealthChange, Indicator
 from monitors.alerts.consequences import Consequences
 
 
@@ -16,7 +16,8 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     `pending` is a state that evidence points to and that is not confirmed yet, after `pending_count` results
     since `pending_since`. `judged` turns true with the first confirmed verdict, whatever it is. `stretched`
-    says why the next check comes later than its interval would have it, and is empty when it does not.
+    says why the next check comes later than its interval would have it, and is empty when it does not. While
+    it is `flapping` it is held degraded, whatever the last checks said.
     """
 
     capability: str
@@ -36,6 +37,21 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """Who paused an integration's checks, why, and until when (UTC seconds; None: until resumed)."""
+    flapping: bool = False
+
+
+class CapabilityMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of one capability beside its verdict: `basis` is what its checks, its breaker and
+    reports say alone, `grounds` what the verdict rested on when it was made.
+    """
+
+    capability: str
+    basis: CapabilityHealth
+    results: Results = Results()
+    flapping: Flapping = Flapping()
+    concerns: tuple[Concern, ...] = ()
+    slowness: Baseline = Baseline()
+    grounds: tuple[Ground, ...] = ()
 
     actor: str
     reason: str
@@ -112,7 +128,9 @@ class IntegrationMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The confirmed state of an integration that survives a restart."""
+    """The confirmed state of an integration that survives a restart, with what is usual for its live calls by
+    capability.
+    """
 
     integration: str
     capabilities: tuple[CapabilityHealth, ...]
@@ -123,6 +141,8 @@ class SavedHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 class HealthStore(Protocol):
     """Where confirmed health is kept; each call is one atomic unit."""
+    memory: tuple[CapabilityMemory, ...] = ()
+    live: dict[str, LiveBaselines] = {}
 
     async def save_health(
         self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences

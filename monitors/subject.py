@@ -1,22 +1,46 @@
 """One watched integration with all that belongs to it, and what signals tell of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
+from zlib import crc32
+
+import msgspec
 
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.execution.outcome import Origin, Source
-from integrations.signals import BreakerTransition, CallRecord, QuotaSample
+from integrations.signals import (
+    BreakerTransition,
+    CallRecord,
+    CredentialNotice,
+    Health,
+    QuotaSample,
+    WebhookReceipt,
+)
 from monitors.breakers import observe_breaker
 from monitors.cold import ColdTurns
 from monitors.debugging import Looks
-from monitors.pace import Pace, PacedCheck
+from monitors.health import Observation
+from monitors.pace import Pace, PacedCheck, Stretch
 from monitors.traffic import Traffic
 from monitors.watched import WatchedIntegration
 
-Telling = CallRecord | QuotaSample | BreakerTransition
-TELLING = (CallRecord, QuotaSample, BreakerTransition)
+Telling = CallRecord | QuotaSample | BreakerTransition | CredentialNotice | WebhookReceipt
+TELLING = (CallRecord, QuotaSample, BreakerTransition, CredentialNotice, WebhookReceipt)
 """The signals that say something of an integration's health."""
+
+LOOK = 60.0
+"""Seconds between two looks at what only time shows."""
+
+KEEP = 15
+"""Looks after which what is remembered is stored, though it is no news."""
+
+MISSED = 3
+"""Intervals without an answer after which a capability's state is no longer known."""
+
+_SLOT = 0.9
+"""Of an interval, what must have passed for a round to be one of the timetable's; a retry comes earlier."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,16 +60,63 @@ class Subject:
     is_asked: bool = False
     skipped: int = 0
     resume_at: float | None = None
-    look_at: float = 0.0
+    look_at: float | None = None
+    looked: int = 0
+    is_slot: bool = False
+    _slot_at: float = -inf
+    _watched_since: float = inf
+    _heard: dict[str, float] = field(default_factory=dict)
 
     def hear(self, signal: Telling, clock: Clock) -> None:
         """Take what a signal says of this integration."""
         if type(signal) is CallRecord:
             self._call(signal, clock)
-        elif type(signal) is QuotaSample:
-            self.pace.take_quota(signal)
-        elif type(signal) is BreakerTransition and (seen := observe_breaker(signal, at=clock.time())):
-            self.watched.observe(signal.capability, seen)
+        elif type(signal) is BreakerTransition:
+            if seen := observe_breaker(signal, at=clock.time()):
+                self.watched.observe(signal.capability, seen)
+        elif not isinstance(signal, CallRecord | BreakerTransition):
+            self.watched.around.hear(signal)
+            if type(signal) is QuotaSample:
+                self.pace.take_quota(signal)
+
+    def begin_round(self, *, now: float) -> None:
+        """A round of checks begins: one of the timetable's, or a repetition."""
+        self.is_slot = not self.is_asked and now - self._slot_at >= _SLOT * self.connection.check.interval
+        if self.is_slot:
+            self._slot_at = now
+
+    def take(self, check: PacedCheck, seen: Observation, *, now: float) -> None:
+        """Take what a check found out."""
+        self._heard[check.capability] = now
+        self.cold.note(check.capability, failed=seen.state is not Health.UP)
+        self.watched.observe(check.capability, msgspec.structs.replace(seen, is_scheduled=self.is_slot))
+
+    def look(self, clock: Clock, stretch: Callable[[PacedCheck], Stretch]) -> None:
+        """Once a minute, weigh what only time shows; now and then, store what is remembered."""
+        now = clock.monotonic()
+        if self.look_at is None:
+            # Spread over the minute, by a hash, so that ten thousand integrations do not look at once.
+            self.look_at = now + crc32(self.connection.id.encode()) % 1_000 / 1_000 * LOOK
+        if now < self.look_at:
+            return
+        self.look_at, self.looked = now + LOOK, self.looked + 1
+        self.watched.look(at=clock.time(), overdue=self._overdue(now, stretch))
+        if self.looked % KEEP == 0:
+            self.watched.keep()
+
+    def expect(self, *, now: float, is_on: bool) -> None:
+        """From now on checks run, or do not."""
+        self._heard.clear()
+        self._watched_since = now if is_on else inf
+
+    def _overdue(self, now: float, stretch: Callable[[PacedCheck], Stretch]) -> dict[str, float]:
+        """For how long nothing was heard of each capability of which it is too long."""
+        policy, missing = self.connection.check, {}
+        for check in self.checks:
+            quiet = now - self._heard.get(check.capability, self._watched_since)
+            if quiet > MISSED * policy.interval * stretch(check).intervals + policy.timeout:
+                missing[check.capability] = quiet
+        return missing
 
     def _call(self, call: CallRecord, clock: Clock) -> None:
         # An answer without a request of its own says nothing of the vendor as it is now.
@@ -55,5 +126,7 @@ class Subject:
         if call.origin is not Origin.TRAFFIC:
             return
         self.pace.take_call(call.capability, call.kind, now=clock.monotonic())
-        if self.watched.healed_by_calls and call.kind is None:
-            self.watched.succeed(call.capability, at=clock.time())
+        watched = self.watched
+        watched.live(call.capability).record(call.kind, duration=call.duration, at=call.at)
+        if watched.healed_by_calls and call.kind is None:
+            watched.succeed(call.capability, at=clock.time())

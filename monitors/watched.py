@@ -1,18 +1,22 @@
 """The health of one watched integration: its capabilities, the whole, and a pause laid over both."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from integrations.connection import CheckPolicy
 from integrations.samples import Sample
-from integrations.signals import Evidence, Health, HealthChange
+from integrations.signals import Evidence, Ground, Health, HealthChange
 from monitors.advice import advise
+from monitors.concerns import Finding
 from monitors.faults import Faults, NoFaults, marked
-from monitors.health import BROKEN, Observation, judge, unjudged, worst
+from monitors.gauges import gauges
+from monitors.grounds import grounds
+from monitors.health import BROKEN, Observation, unjudged, worst
+from monitors.judged import Judged
+from monitors.live import ERRORS, LATENCY, LiveCalls
 from monitors.report import CapabilityHealth, IntegrationHealth, Pause, SavedHealth, VendorWord
+from monitors.surroundings import NO_DATA, QUOTA, SILENCE, WEBHOOKS, Surroundings, missing
 from monitors.vendor_words import lag, tell
 
 WHOLE = ""
@@ -51,12 +55,13 @@ class WatchedIntegration:
         self.since = at
         self.pause: Pause | None = None
         self.healed_by_calls: frozenset[str] = frozenset()
-        self.vendor_says: VendorWord | None = None
+        self.around = Surroundings(began=at)
         self._note = note
         self._faults = faults or NoFaults()
         self._policy = CheckPolicy()
         self._checked: frozenset[str] = frozenset()
-        self._capabilities: dict[str, CapabilityHealth] = {}
+        self._capabilities: dict[str, Judged] = {}
+        self._live: dict[str, LiveCalls] = {}
         self._samples: tuple[Sample, ...] | None = None
 
     def configure(self, policy: CheckPolicy, capabilities: Iterable[str], *, at: float) -> None:
@@ -65,18 +70,26 @@ class WatchedIntegration:
         self._policy = policy
         self._checked = frozenset(names) if policy.enabled else frozenset()
         reason = "No check has answered yet." if policy.enabled else "Checks are switched off."
-        fresh = partial(unjudged, at=at, reason=reason)
         known = self._capabilities
         self._capabilities = {
-            name: known[name] if name in known and _is_known(known[name]) else fresh(name) for name in names
-        } | {name: known[name] for name in known if known[name].evidence is not Evidence.CHECK}
+            name: known[name]
+            if name in known and _is_known(known[name].verdict)
+            else Judged(unjudged(name, at=at, reason=reason))
+            for name in names
+        } | {name: known[name] for name in known if known[name].rests_on_more}
         self._realign(at)
 
     def restore(self, saved: SavedHealth, *, at: float) -> None:
         """Go on from a stored state: nothing is announced again, since-times stay."""
+        memory = {each.capability: each for each in saved.memory}
         for capability in saved.capabilities:
-            if capability.capability in self._capabilities or capability.evidence is not Evidence.CHECK:
-                self._capabilities[capability.capability] = capability
+            judged = Judged(capability)
+            if capability.capability in memory:
+                judged.recall(memory[capability.capability])
+            if capability.capability in self._capabilities or judged.rests_on_more:
+                self._capabilities[capability.capability] = judged
+        for name, usual in saved.live.items():
+            self.live(name).baselines = usual
         self.state, self.since, self.pause = saved.state, saved.since, saved.pause
         self._realign(at)
 
@@ -84,29 +97,71 @@ class WatchedIntegration:
         """What must survive a restart."""
         return SavedHealth(
             integration=self.integration,
-            capabilities=tuple(self._capabilities.values()),
+            capabilities=self._verdicts(),
             state=self.state,
             since=self.since,
             pause=self.pause,
+            memory=tuple(judged.memory() for judged in self._capabilities.values()),
+            live={name: live.baselines for name, live in self._live.items()},
         )
 
     def observe(self, capability: str, seen: Observation) -> None:
         """Take one piece of evidence about one capability."""
         if self.pause:
             return
-        before = self._capabilities.get(capability)
-        if before is None:
-            before = unjudged(capability, at=seen.at, reason="No evidence yet.")
-        after = judge(
-            before, seen, fail_after=self._policy.fail_after, recover_after=self._policy.recover_after
+        judged = self._capabilities.get(capability) or _fresh(capability, at=seen.at)
+        before = judged.verdict
+        judged.observe(
+            seen,
+            self._policy,
+            support=self.around.support_of(seen, is_failing_live=ERRORS in judged.concerns),
         )
-        if after is before:
+        if judged.verdict is not before:
+            self._capabilities[capability] = judged
+            self._settle_one(judged, before, at=seen.at)
+
+    def weigh(self, capability: str, source: str, found: Finding | None, *, at: float) -> None:
+        """Take what one look by `source` found about a capability, or that it found nothing."""
+        judged = self._capabilities.get(capability)
+        if self.pause or (judged is None and found is None):
             return
-        self._capabilities[capability] = after
-        if after.state is not before.state or after.judged is not before.judged:
-            self._tell(self._changes(before, after, at=seen.at))
-        elif _is_news(before, after):
-            self._tell(())
+        judged = judged or _fresh(capability, at=at)
+        before = judged.verdict
+        if judged.weigh(source, found, at=at):
+            self._capabilities[capability] = judged
+            self._settle_one(judged, before, at=at)
+
+    def live(self, capability: str) -> LiveCalls:
+        """The live calls of a capability, to count one."""
+        live = self._live.get(capability)
+        if live is None:
+            live = self._live[capability] = LiveCalls()
+        return live
+
+    def look(self, *, at: float, overdue: Mapping[str, float]) -> None:
+        """Weigh what only time shows: live calls, quotas, webhooks that stay away. `overdue` says for how
+        many seconds nothing was heard of capabilities whose checks should have answered.
+        """
+        for name, live in self._live.items():
+            errors, latency = live.look(at=at)
+            self.weigh(name, ERRORS, errors, at=at)
+            self.weigh(name, LATENCY, latency, at=at)
+        for name in tuple(self._capabilities):
+            if self.around.knows_quota(name):
+                self.weigh(name, QUOTA, self.around.used_up(name, at=at), at=at)
+            is_missed = name in overdue and self._capabilities[name].basis.judged
+            self.weigh(name, NO_DATA, missing(overdue[name]) if is_missed else None, at=at)
+        was_silent = self.has_concern(WEBHOOKS, SILENCE)
+        self.weigh(WEBHOOKS, SILENCE, self.around.silence(at=at, was_silent=was_silent), at=at)
+
+    def has_concern(self, capability: str, source: str) -> bool:
+        """Whether there is a concern of this source, hard or soft."""
+        judged = self._capabilities.get(capability)
+        return judged is not None and source in judged.concerns
+
+    def keep(self) -> None:
+        """Have everything stored that is known, also what is no news."""
+        self._note(self.saved(), ())
 
     def report(self, seen: Observation) -> None:
         """Take evidence that names no capability: it counts against all."""
@@ -132,12 +187,17 @@ class WatchedIntegration:
         """Take the pause away; health is again what the capabilities say."""
         if self.pause:
             self.pause = None
-            deciding = worst(self._capabilities.values())
+            deciding = worst(self._verdicts())
             self._turn(deciding.state if deciding else Health.UNKNOWN, at=at, reason=reason)
 
     def hear(self, word: VendorWord | None) -> None:
         """Take what the vendor's status page says, to tell it with the verdict; it decides nothing."""
-        self.vendor_says = word
+        self.around.vendor_says = word
+
+    @property
+    def vendor_says(self) -> VendorWord | None:
+        """What the vendor's status page says."""
+        return self.around.vendor_says
 
     @property
     def bad_since(self) -> float | None:
@@ -152,16 +212,18 @@ class WatchedIntegration:
     @property
     def is_unconfirmed(self) -> bool:
         """Whether a checked capability has evidence that is not confirmed yet."""
-        return any(self._capabilities[name].pending for name in self._checked)
+        return any(self._capabilities[name].basis.pending for name in self._checked)
 
     def is_steady(self, capability: str) -> bool:
         """Whether a capability is confirmed to be up, and no change of any is waiting to be confirmed."""
-        health = self._capabilities.get(capability)
-        return health is not None and health.judged and health.state is Health.UP and not self.is_unconfirmed
+        judged = self._capabilities.get(capability)
+        if judged is None or self.is_unconfirmed:
+            return False
+        return judged.verdict.judged and judged.verdict.state is Health.UP
 
     def health(self, *, next_check_at: float | None = None) -> IntegrationHealth:
         """The verdict of now."""
-        deciding = worst(self._capabilities.values())
+        deciding = worst(self._verdicts())
         return IntegrationHealth(
             integration=self.integration,
             vendor=self.vendor,
@@ -171,40 +233,47 @@ class WatchedIntegration:
             advice=advise(deciding, vendor=self.vendor_name) if deciding and not self.pause else "",
             capabilities=tuple(
                 _due(capability, next_check_at if capability.capability in self._checked else None)
-                for capability in self._capabilities.values()
+                for capability in self._verdicts()
             ),
             pause=self.pause,
             fault=self._faults.current(self.integration),
             vendor_says=self._word(),
         )
 
+    def grounds(self, capability: str, *, at: float) -> tuple[Ground, ...]:
+        """All evidence on a capability at the UTC second `at`, the heaviest first."""
+        judged = self._capabilities.get(capability)
+        if judged is None:
+            return ()
+        live = self._live.get(capability)
+        return grounds(
+            judged,
+            self.around,
+            self._policy,
+            window=live.window if live else None,
+            vendor=self.vendor_name,
+            at=at,
+        )
+
     def capability(self, name: str) -> CapabilityHealth:
         """The confirmed health of one capability."""
         known = self._capabilities.get(name)
-        return known or unjudged(name, at=self.since, reason="No evidence yet.")
+        return known.verdict if known else unjudged(name, at=self.since, reason="No evidence yet.")
 
     def samples(self) -> Iterable[Sample]:
         """Health and its since-times, of the whole and of each capability; made anew after a change only."""
         if self._samples is None:
-            states = chain(
-                [(WHOLE, self.state, self.since)],
-                [(each.capability, each.state, each.since) for each in self._capabilities.values()],
-            )
-            self._samples = tuple(chain.from_iterable(self._sample(*state) for state in states))
+            told = [(each.capability, each.state, each.since) for each in self._verdicts()]
+            states = [(WHOLE, self.state, self.since), *told]
+            self._samples = tuple(gauges(self.integration, self.vendor, states))
         return self._samples
-
-    def _sample(self, capability: str, state: Health, since: float) -> Iterable[Sample]:
-        labels = (self.integration, self.vendor, capability)
-        for each in Health:
-            yield Sample("dialtone_health", (*labels, each.value), float(each is state))
-        yield Sample("dialtone_health_since_timestamp_seconds", labels, since)
 
     def _reason(self, deciding: CapabilityHealth | None) -> str:
         if self.pause:
             return f"Paused by {self.pause.actor}: {self.pause.reason}"
         if deciding:
             return deciding.reason
-        return next((capability.reason for capability in self._capabilities.values()), "Nothing is checked.")
+        return next((capability.reason for capability in self._verdicts()), "Nothing is checked.")
 
     def _word(self) -> VendorWord | None:
         word = self.vendor_says
@@ -227,7 +296,7 @@ class WatchedIntegration:
         changes = []
         if after.state is not before.state:
             changes.append(self._change(before.state, after, capability=after.capability, at=at))
-        deciding = worst(self._capabilities.values())
+        deciding = worst(self._verdicts())
         if deciding and deciding.state is not self.state:
             cause = msgspec.structs.replace(deciding, since=after.since)
             changes.append(self._change(self.state, cause, capability=WHOLE, at=at))
@@ -246,6 +315,8 @@ class WatchedIntegration:
             reason=marked(self._told(after), self._faults.current(self.integration)),
             since=min(after.since, at),
             kind=after.kind,
+            flapping=after.flapping,
+            grounds=self.grounds(after.capability, at=at),
         )
 
     def _told(self, after: CapabilityHealth) -> str:
@@ -272,7 +343,7 @@ class WatchedIntegration:
 
     def _realign(self, at: float) -> None:
         """After the configuration took a capability away, the whole may be better than it was."""
-        deciding = worst(self._capabilities.values())
+        deciding = worst(self._verdicts())
         state = deciding.state if deciding else Health.UNKNOWN
         if not self.pause and state is not self.state:
             self._turn(state, at=at, reason="What decided the health so far is no longer checked.")
@@ -286,9 +357,25 @@ class WatchedIntegration:
         self._samples = None
         self.healed_by_calls = frozenset(
             name
-            for name, capability in self._capabilities.items()
-            if name not in self._checked and capability.state is not Health.UP
+            for name, judged in self._capabilities.items()
+            if name not in self._checked and judged.basis.state is not Health.UP
         )
+
+    def _verdicts(self) -> tuple[CapabilityHealth, ...]:
+        return tuple(judged.verdict for judged in self._capabilities.values())
+
+    def _settle_one(self, judged: Judged, before: CapabilityHealth, *, at: float) -> None:
+        """Tell what one capability's evidence changed."""
+        after = judged.verdict
+        if after.state is not before.state or after.judged is not before.judged:
+            judged.grounds = self.grounds(after.capability, at=at)
+            self._tell(self._changes(before, after, at=at))
+        elif _is_news(before, after):
+            self._tell(())
+
+
+def _fresh(capability: str, *, at: float) -> Judged:
+    return Judged(unjudged(capability, at=at, reason="No evidence yet."))
 
 
 def _is_known(capability: CapabilityHealth) -> bool:

@@ -6,8 +6,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from integrations.connection import CheckPolicy
 from integrations.signals import Evidence, Health, HealthChange
+from monitors.concerns import Finding
 from monitors.health import BROKEN, Observation
-from monitors.report import Pause, SavedHealth
+from monitors.report import CapabilityHealth, Pause, SavedHealth
 from monitors.watched import WHOLE, WatchedIntegration
 
 CAPABILITIES = ("read", "write")
@@ -37,47 +38,88 @@ class HealthMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_000.0
+        self.followed = 0
         self.notes, self.twin_notes = _Notes(), _Notes()
         self.subject = watch(self.notes, at=self.now)
         self.twin = watch(self.twin_notes, at=self.now)
         self.shown = dict.fromkeys((*CAPABILITIES, WHOLE), Health.UNKNOWN)
         self.rows: dict[str, list[Health]] = {name: [] for name in CAPABILITIES}
+        self.standing: dict[str, set[Health]] = {name: set() for name in CAPABILITIES}
 
     def observe(self, capability: str, seen: Observation) -> list[HealthChange]:
-        told = len(self.notes.changes)
         self.subject.observe(capability, seen)
         self.twin.observe(capability, seen)
-        changes = self.notes.changes[told:]
+        return self.follow()
+
+    def follow(self) -> list[HealthChange]:
+        """The capabilities' changes since the last time; each must begin where the last one ended."""
+        changes, self.followed = self.notes.changes[self.followed :], len(self.notes.changes)
         for change in changes:
             assert change.before is self.shown[change.capability]
             self.shown[change.capability] = change.after
         return [change for change in changes if change.capability]
 
-    @rule(capability=st.sampled_from(CAPABILITIES), state=st.sampled_from(STATES))
-    def a_check_answers(self, capability: str, state: Health) -> None:
+    @rule(capability=st.sampled_from(CAPABILITIES), state=st.sampled_from(STATES), is_scheduled=st.booleans())
+    def a_check_answers(self, capability: str, state: Health, *, is_scheduled: bool) -> None:
         self.now += 15
-        before = self.shown[capability]
-        seen = Observation(at=self.now, state=state, evidence=Evidence.CHECK, reason=f"It looked {state}.")
+        seen = Observation(
+            at=self.now,
+            state=state,
+            evidence=Evidence.CHECK,
+            reason=f"It looked {state}.",
+            duration=0.1,
+            is_scheduled=is_scheduled,
+        )
+        before = self.basis(capability).state
         changes = self.observe(capability, seen)
         if self.subject.pause:
             assert changes == []
             return
         self.rows[capability].append(state)
+        after = self.basis(capability).state
+        if after is not before:
+            assert after is state
+            self.must_be_confirmed(before, after, self.rows[capability])
         for change in changes:
-            assert change.after is state
-            self.must_be_confirmed(change, before)
+            assert change.flapping or change.after in {after, *self.standing[capability], Health.DEGRADED}
 
-    def must_be_confirmed(self, change: HealthChange, before: Health) -> None:
-        row = self.rows[change.capability]
-        if change.after is Health.UP:
+    def must_be_confirmed(self, before: Health, after: Health, row: list[Health]) -> None:
+        """No state is taken for true that the last results do not bear out."""
+        if after is Health.UP:
             assert before is Health.UNKNOWN or row[-2:] == [Health.UP, Health.UP]
-        elif change.after in BROKEN and before in BROKEN:
-            assert row[-3:] == [change.after] * 3
-        elif change.after in BROKEN:
+        elif after in BROKEN and before in BROKEN:
+            assert row[-3:] == [after] * 3
+        elif after in BROKEN:
             assert len(row) >= 3
             assert set(row[-3:]) <= BROKEN
         else:
             assert row[-3:] == [Health.UNKNOWN] * 3
+
+    def basis(self, capability: str) -> CapabilityHealth:
+        (found,) = [each.basis for each in self.subject.saved().memory if each.capability == capability]
+        return found
+
+    @rule(
+        capability=st.sampled_from(CAPABILITIES),
+        state=st.sampled_from((Health.DEGRADED, Health.THROTTLED)),
+        is_found=st.booleans(),
+    )
+    def a_look_finds_something_or_nothing(self, capability: str, state: Health, *, is_found: bool) -> None:
+        self.now += 1
+        found = Finding(
+            source=state.value, evidence=Evidence.TRAFFIC, state=state, reason="It looked so.", confirm=2
+        )
+        for watched in (self.subject, self.twin):
+            watched.weigh(capability, state.value, found if is_found else None, at=self.now)
+        self.follow()
+        if not self.subject.pause and not is_found:
+            assert not self.subject.has_concern(capability, state.value)
+        self.standing[capability] = {
+            concern.finding.state
+            for each in self.subject.saved().memory
+            for concern in each.concerns
+            if each.capability == capability and concern.is_hard
+        }
 
     @rule(capability=st.sampled_from(CAPABILITIES), is_open=st.booleans())
     def the_breaker_moves(self, capability: str, is_open: bool) -> None:
@@ -114,7 +156,7 @@ class HealthMachine(RuleBasedStateMachine):
         pause = Pause(actor="ada", reason="vendor maintenance", since=self.now)
         self.subject.begin_pause(pause)
         self.twin.begin_pause(pause)
-        self.shown[WHOLE] = Health.PAUSED
+        self.follow()
         assert self.subject.state is Health.PAUSED
 
     @precondition(lambda self: self.subject.pause)
@@ -123,21 +165,32 @@ class HealthMachine(RuleBasedStateMachine):
         self.now += 1
         for watched in (self.subject, self.twin):
             watched.end_pause(at=self.now, reason="Resumed by ada: done")
-        self.shown[WHOLE] = self.subject.state
+        self.follow()
+
+    @rule()
+    def it_is_stopped_and_started(self) -> None:
+        told = len(self.notes.changes)
+        stored = msgspec.json.encode(self.subject.saved())
+        self.subject = watch(self.notes, at=self.now)
+        self.subject.restore(msgspec.json.decode(stored, type=SavedHealth), at=self.now)
+        assert len(self.notes.changes) == told
 
     @precondition(lambda self: self.notes.saved)
     @rule()
-    def it_is_restarted(self) -> None:
-        told = len(self.notes.changes)
-        stored = msgspec.msgpack.encode(self.notes.saved)
-        self.subject = watch(self.notes, at=self.now)
-        self.subject.restore(msgspec.msgpack.decode(stored, type=SavedHealth), at=self.now)
+    def it_is_killed_and_started(self) -> None:
+        """What was known is there again; how often checks fail by chance may be older."""
+        before, told = shown(self.subject), len(self.notes.changes)
+        stored = msgspec.json.decode(msgspec.json.encode(self.notes.saved), type=SavedHealth)
+        self.subject, self.twin = watch(self.notes, at=self.now), watch(self.twin_notes, at=self.now)
+        self.subject.restore(stored, at=self.now)
+        self.twin.restore(stored, at=self.now)
+        assert shown(self.subject) == before
         assert len(self.notes.changes) == told
 
     @invariant()
     def a_restart_changes_no_outcome(self) -> None:
-        assert self.notes.changes == self.twin_notes.changes
-        assert without_check_times(self.subject) == without_check_times(self.twin)
+        assert outcomes(self.notes) == outcomes(self.twin_notes)
+        assert shown(self.subject) == shown(self.twin)
 
     @invariant()
     def every_change_has_a_reason_and_began_before_it_was_confirmed(self) -> None:
@@ -154,11 +207,16 @@ class HealthMachine(RuleBasedStateMachine):
             assert capability.state is self.shown[capability.capability]
 
 
-def without_check_times(watched: WatchedIntegration) -> SavedHealth:
-    """What is saved, less when the last check was: that alone is no reason to write to the store."""
-    saved = watched.saved()
-    plain = tuple(msgspec.structs.replace(each, checked_at=None) for each in saved.capabilities)
-    return msgspec.structs.replace(saved, capabilities=plain)
+def shown(watched: WatchedIntegration) -> list[object]:
+    """What is told of health, less when the last check was: that alone is no reason to write to the store."""
+    health = watched.health()
+    plain = [msgspec.structs.replace(each, checked_at=None) for each in health.capabilities]
+    return [health.state, health.since, health.reason, *plain]
+
+
+def outcomes(notes: _Notes) -> list[HealthChange]:
+    """The changes, less the evidence beside: not all of it is kept over a restart."""
+    return [msgspec.structs.replace(change, grounds=()) for change in notes.changes]
 
 
 TestHealthMachine = HealthMachine.TestCase

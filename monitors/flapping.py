@@ -1,0 +1,52 @@
+"""Whether a capability flaps: its scheduled results change too often to tell how it is.
+
+Icinga's formula (lib/icinga/checkable-flapping.cpp): of the last 20 results each that differs from the one
+before weighs 0.8 + 0.02 x its place, the oldest being 0; the sum, as a share of 20, above 30 % begins
+flapping and at most 25 % ends it. Repetitions of a check within its confirmation do not count.
+
+A capability that failed five scheduled times in a row does not flap, whatever was before: a pattern of such
+rows changes with every fifth result, which is less than what ends flapping.
+"""
+
+import msgspec
+
+RESULTS = 20
+BEGINS = 30.0
+ENDS = 25.0
+STEADY = 5
+
+
+class Flapping(msgspec.Struct, frozen=True, kw_only=True):
+    """The last 20 scheduled results: `changes` has a bit for each that differed from the one before (the
+    newest is lowest), `failed` is how the last one went, `run` how many went so in a row. `since` is UTC
+    seconds, and None while nothing flaps.
+    """
+
+    changes: int = 0
+    failed: bool | None = None
+    run: int = 0
+    since: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the capability flaps."""
+        return self.since is not None
+
+    @property
+    def percent(self) -> float:
+        """How much it changes."""
+        weights = (0.8 + 0.02 * (RESULTS - 1 - bit) for bit in range(RESULTS) if self.changes >> bit & 1)
+        return 100 * sum(weights) / RESULTS
+
+    def taken(self, *, failed: bool, at: float) -> "Flapping":
+        """With one more scheduled result."""
+        is_change = self.failed is not None and failed is not self.failed
+        run = 1 if is_change else self.run + 1
+        if failed and run >= STEADY:
+            return Flapping(failed=failed, run=run)
+        after = Flapping(
+            changes=(self.changes << 1 | is_change) & ((1 << RESULTS) - 1), failed=failed, run=run
+        )
+        if after.percent > (ENDS if self.is_on else BEGINS):
+            return msgspec.structs.replace(after, since=at if self.since is None else self.since)
+        return after
