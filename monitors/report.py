@@ -9,6 +9,10 @@ from integrations.execution.injection import Injection
 from integrations.execution.outcome import FailureKind
 from integrations.signals import Evidence, Ground, Health, HealthChange, Indicator
 from monitors.alerts.consequences import Consequences
+from monitors.baseline import Baseline, LiveBaselines
+from monitors.concerns import Concern
+from monitors.flapping import Flapping
+from monitors.results import Results
 
 
 class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +37,6 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
     pending_count: int = 0
     pending_since: float | None = None
     judged: bool = False
-
-
-class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """Who paused an integration's checks, why, and until when (UTC seconds; None: until resumed)."""
     flapping: bool = False
 
 
@@ -52,6 +52,10 @@ class CapabilityMemory(msgspec.Struct, frozen=True, kw_only=True):
     concerns: tuple[Concern, ...] = ()
     slowness: Baseline = Baseline()
     grounds: tuple[Ground, ...] = ()
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Who paused an integration's checks, why, and until when (UTC seconds; None: until resumed)."""
 
     actor: str
     reason: str
@@ -137,12 +141,12 @@ class SavedHealth(msgspec.Struct, frozen=True, kw_only=True):
     state: Health
     since: float
     pause: Pause | None = None
+    memory: tuple[CapabilityMemory, ...] = ()
+    live: dict[str, LiveBaselines] = {}
 
 
 class HealthStore(Protocol):
     """Where confirmed health is kept; each call is one atomic unit."""
-    memory: tuple[CapabilityMemory, ...] = ()
-    live: dict[str, LiveBaselines] = {}
 
     async def save_health(
         self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
