@@ -176,6 +176,17 @@ _HEALTH_ROWS = (
     *_VENDORS_WORD,
     _counter("operator_actions", ("action",), "What people and programs did through the API."),
 )
+_EGRESS = (
+    _gauge(
+        "parents",
+        ("kind", "certainty"),
+        "Causes that explain why several integrations fail: uncertain, confirmed, or recovered.",
+    ),
+    _counter("parent_errors", (), "Fresh checks that could not be made, and parents that were not stored."),
+    _gauge("egress_up", (), "1 while our own way out works, by its canaries; absent without any."),
+    _gauge("egress_canary_up", ("target",), "1 when a canary on our way out was reached last, 0 when not."),
+    _gauge("egress_resolver_up", (), "1 when the configured name was resolved last, 0 when not."),
+)
 _WEBHOOKS = (
     _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
     _gauge(
@@ -247,6 +258,7 @@ SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Circuit breakers": _BREAKERS,
     "Limits": _LIMITS,
     "Checks and health": _HEALTH_ROWS,
+    "Is it us?": _EGRESS,
     "Inbound webhooks": _WEBHOOKS,
     "Dialtone itself": _ITSELF,
     "Analytics and storage": _STORES,

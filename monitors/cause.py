@@ -1,5 +1,6 @@
 """One cause under suspicion: its scope, its children, and how far its verdict has come."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ _LINES = {ParentKind.EGRESS: 3, ParentKind.MASS_FAILURE: 3, ParentKind.REGION: 2
 class Cause:
     """A suspected, confirmed or past cause. `began` is monotonic, the times in `parent` are UTC seconds.
 
-    `sample` are integrations asked afresh for the suspicion that have not answered yet; `releases` are the
-    children to be checked once more after it is over, with when (monotonic).
+    `sample` are integrations asked afresh that have not answered yet; `releases` are the children to be
+    checked once more after it is over at `over_at`, with when (monotonic).
     """
 
     def __init__(self, parent: Parent, *, key: str, began: float, in_scope: Callable[[Member], bool]) -> None:
@@ -36,6 +37,7 @@ class Cause:
         self.sample: set[str] = set()
         self.sampled_at = began
         self.releases: dict[str, float] = {}
+        self.over_at = math.inf
         self._asked: set[str] = set()
 
     @property
@@ -51,6 +53,10 @@ class Cause:
     def explains(self, integration: str) -> bool:
         """Whether it says anything of an integration now."""
         return integration in (self.releases if self.is_over else self.children)
+
+    def accounts_for(self, board: FailingBoard) -> set[str]:
+        """The children whose failing it explains or explained: of them no other cause is sought."""
+        return {name for name in self.children if (board.began(name) or 0.0) <= self.over_at}
 
     def adopt(self, integrations: Iterable[str]) -> bool:
         """Take further children; return whether any is new."""
@@ -88,8 +94,9 @@ class Cause:
         )
 
     def failing_share(self, board: FailingBoard) -> float:
-        """The share of its children that still fail."""
-        return sum(map(board.fails, self.children)) / len(self.children) if self.children else 0.0
+        """The share of its children that still fail, or have not answered since a restart."""
+        failing = sum(1 for name in self.children if name in self.sample or board.fails(name))
+        return failing / len(self.children) if self.children else 0.0
 
 
 class Share(NamedTuple):

@@ -80,11 +80,13 @@ class Causes:
             key = EVERYTHING if parent.kind is ParentKind.MASS_FAILURE else parent.key
             in_scope = scope_of(key, lambda name: self._graph().descendants(name))
             began = now.at - max(0.0, now.utc - parent.since)
-            self._causes[key] = Cause(parent, key=key, began=began, in_scope=in_scope)
+            cause = self._causes[key] = Cause(parent, key=key, began=began, in_scope=in_scope)
+            cause.sample = set(parent.children)
+            self.wanted |= dict.fromkeys(parent.children)
 
     def known(self) -> tuple[Parent, ...]:
-        """All causes, outermost first."""
-        return tuple(cause.parent for cause in self._ordered())
+        """All causes that still matter, outermost first."""
+        return tuple(cause.parent for cause in self._ordered() if cause.releases or not cause.is_over)
 
     def explaining(self, integration: str) -> Parent | None:
         """The outermost cause that explains an integration's failing now."""
@@ -126,9 +128,8 @@ class Causes:
         cause = self._causes.get(f"integration:{name}")
         return cause is not None and (not cause.is_over or child in cause.releases)
 
-    # Suspicion: from the outermost on, each finds only what no outer cause explains.
-
     def _suspicions(self, now: Now) -> Iterator[Suspicion]:
+        """From the outermost on: each finds only what no outer cause explains."""
         everything = of_everything(self._fresh(now), is_egress_down=self._evidence.egress.is_down)
         if everything is not None and self._is_new(everything, now):
             yield everything
@@ -153,10 +154,13 @@ class Causes:
 
     def _fresh(self, now: Now) -> list[Member]:
         """Those that have begun to fail within the window and that nothing explains."""
-        known = [cause for cause in self._causes.values() if cause.kind is not ParentKind.DEPENDENCY]
-        explained = {name for cause in known if not cause.is_over for name in cause.children}
+        explained = self._accounted(self._ordered())
         began = self._board.since(now.at - WINDOW)
         return [now.members[name] for name in began if name in now.members and name not in explained]
+
+    def _accounted(self, causes: Iterable[Cause]) -> set[str]:
+        known = [cause for cause in causes if cause.kind is not ParentKind.DEPENDENCY]
+        return {name for cause in known for name in cause.accounts_for(self._board)}
 
     def _down(self, now: Now) -> list[Member]:
         return [member for member in self._fresh(now) if self._board.is_down(member.integration)]
@@ -185,6 +189,8 @@ class Causes:
             integration=suspicion.integration,
         )
         cause = Cause(parent, key=suspicion.key, began=now.at, in_scope=suspicion.in_scope)
+        if before := self._causes.get(cause.key):
+            cause.adopt(before.releases)
         self._causes[cause.key] = cause
         self._grow(cause, now)
         if cause.kind is not ParentKind.DEPENDENCY:
@@ -199,13 +205,11 @@ class Causes:
         self.wanted |= dict.fromkeys(chosen)
         return set(chosen)
 
-    # What becomes of a cause.
-
     def _follow(self, cause: Cause, now: Now) -> bool:
         """Lead a cause on; return whether others are to hear of it."""
         if cause.is_over:
             cause.let_go(now.at - RELEASE_LIMIT)
-            if not cause.releases:
+            if not cause.releases and now.at - cause.over_at >= WINDOW:
                 del self._causes[cause.key]
             return False
         has_grown = self._grow(cause, now)
@@ -221,8 +225,9 @@ class Causes:
 
     def _grow(self, cause: Cause, now: Now) -> bool:
         """Adopt what fails since the cause began, in its scope, and explained by no outer cause."""
-        outer = [one for one in self._ordered() if _ORDER[one.kind] < _ORDER[cause.kind] and not one.is_over]
-        explained = {name for one in outer for name in one.children}
+        explained = self._accounted(
+            one for one in self._ordered() if one.is_over or _ORDER[one.kind] < _ORDER[cause.kind]
+        )
         found = [
             name
             for name in self._board.since(cause.began - WINDOW)
@@ -253,6 +258,7 @@ class Causes:
         cause.parent = msgspec.structs.replace(
             cause.parent, certainty=Certainty.RECOVERED, recovered_at=now.utc
         )
+        cause.over_at = now.at
         still = [name for name in cause.children if self._board.fails(name) or self._evidence.is_bad(name)]
         cause.releases = {name: now.at + self._random.uniform(0, SPREAD) for name in still}
         return True

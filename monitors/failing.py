@@ -33,6 +33,9 @@ class FailingBoard:
 
     def take(self, signal: Signal, *, now: float) -> str | None:
         """Take evidence; return the integration when it says anything."""
+        if type(signal) is HealthChange and signal.after is Health.PAUSED:
+            self.forget(signal.integration)
+            return None
         seen = _read(signal)
         if seen is None:
             return None

@@ -15,13 +15,12 @@ from anyio.abc import TaskGroup
 from integrations.clock import Clock
 from integrations.samples import Sample
 from integrations.signals import Signal, VendorNotice
-from monitors.alerts.alert import Alert
 from monitors.cause_evidence import CauseEvidence, Egress, NoEgress, Verdict
 from monitors.causes import Causes, Now
 from monitors.dependencies import DependencyGraph
 from monitors.failing import FailingBoard
 from monitors.members import Member
-from monitors.parent import Certainty, Parent, ParentKind, alert_of, labels_of
+from monitors.parent import Certainty, Parent, ParentKind
 
 TICK = 1.0
 SOONEST = 0.1
@@ -35,18 +34,6 @@ RECHECK_SECONDS = 30.0
 SAVE_SECONDS = 15.0
 
 log = structlog.get_logger("dialtone.parents")
-
-
-class AlertDesk(Protocol):
-    """Who takes alerts that are about no single integration."""
-
-    def raise_alert(self, alert: Alert, /) -> object:
-        """Let an alert fire, or renew it."""
-        ...
-
-    def end_alert(self, labels: Mapping[str, str], /) -> object:
-        """End the alert with these labels."""
-        ...
 
 
 class ParentStore(Protocol):
@@ -64,8 +51,10 @@ class ParentStore(Protocol):
 class Parents:
     """Knows the parents of failing integrations. Subscribe it to the bus, `await load()`, `run()` in a task.
 
-    `members` are all watched integrations, `recheck` checks one now, `desk` takes the parents' own alerts.
-    Called on the event loop; `parent_of` and `active` never wait.
+    `members` are all watched integrations, `recheck` checks one now. `tell` hears of each
+    change: of a confirmed parent after it is stored, of one that is over before it is forgotten, so that a
+    crash between them repeats a change and loses none. Called on the event loop; `parent_of` and `active`
+    never wait.
     """
 
     def __init__(
@@ -77,7 +66,7 @@ class Parents:
         clock: Clock,
         graph: Callable[[], DependencyGraph] | None = None,
         egress: Egress | None = None,
-        desk: AlertDesk | None = None,
+        tell: Callable[[Parent], None] = lambda _: None,
         store: ParentStore | None = None,
         random: Random | None = None,
     ) -> None:
@@ -85,7 +74,8 @@ class Parents:
         self._members = members
         self._recheck = recheck
         self._clock = clock
-        self._desk = desk
+        self._tell = tell
+        self._untold: dict[str, Parent] = {}
         self._store = store
         self._board = FailingBoard()
         self._causes = Causes(
@@ -107,6 +97,7 @@ class Parents:
         if self._store is not None:
             self._saved = tuple(await self._store.load_parents())
             self._causes.restore(self._saved, self._now())
+            self._untold = {parent.key: parent for parent in self._saved}
 
     async def run(self) -> None:
         """Look once a second, ask integrations afresh, and store parents, until cancelled."""
@@ -115,6 +106,7 @@ class Parents:
                 self.look()
                 self._start_checks(group)
                 await self._save()
+                self._tell_confirmed()
                 await self._clock.sleep(TICK)
 
     def on_signal(self, signal: Signal) -> None:
@@ -145,7 +137,12 @@ class Parents:
         now = self._now()
         self._is_dirty, self._looked_at = False, now.at
         for parent in self._causes.look(now):
-            self._tell(parent, now.utc)
+            _note(parent)
+            if parent.certainty is Certainty.CONFIRMED:
+                self._untold[parent.key] = parent
+            else:
+                self._untold.pop(parent.key, None)
+                self._tell(parent)
 
     def samples(self) -> Iterable[Sample]:
         """How many causes there are, by kind and certainty, and failed attempts to check and to store."""
@@ -165,20 +162,10 @@ class Parents:
                     self._board.forget(integration)
         return Now(at, self._clock.time(), self._known)
 
-    def _tell(self, parent: Parent, now: float) -> None:
-        log.info(
-            "parent",
-            key=parent.key,
-            certainty=parent.certainty.value,
-            reason=parent.reason,
-            children=len(parent.children),
-        )
-        if self._desk is None or parent.kind is ParentKind.DEPENDENCY:
-            return
-        if parent.certainty is Certainty.CONFIRMED:
-            self._desk.raise_alert(alert_of(parent, now=now))
-        elif parent.certainty is Certainty.RECOVERED and parent.confirmed_at is not None:
-            self._desk.end_alert(labels_of(parent))
+    def _tell_confirmed(self) -> None:
+        untold, self._untold = self._untold, {}
+        for parent in untold.values():
+            self._tell(parent)
 
     def _start_checks(self, group: TaskGroup) -> None:
         wanted = [*self._causes.wanted, *self._causes.due_releases(self._clock.monotonic())]
@@ -214,3 +201,13 @@ class Parents:
             log.warning("parents cannot be stored; it is tried again", error=type(error).__name__)
         else:
             self._saved = lasting
+
+
+def _note(parent: Parent) -> None:
+    log.info(
+        "parent",
+        key=parent.key,
+        certainty=parent.certainty.value,
+        reason=parent.reason,
+        children=len(parent.children),
+    )
