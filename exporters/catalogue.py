@@ -253,6 +253,21 @@ _STORES = (
     _counter("storage_commits", (), "Transactions committed."),
     _gauge("storage_commit_duration_seconds", (), "Time of the last commit."),
 )
+_EXPORTER = ("exporter",)
+_EXPORTERS = (
+    _counter("exporter_points", _EXPORTER, "Data points that an intake has taken, each counted once."),
+    _counter(
+        "exporter_points_dropped", (*_EXPORTER, "reason"), "Data points that a push exporter gave up, by why."
+    ),
+    _counter(
+        "exporter_requests",
+        (*_EXPORTER, "result"),
+        "Requests to an intake; result is taken, retry, split or refused.",
+    ),
+    _gauge("exporter_spool_bytes", _EXPORTER, "Bytes of requests that wait for an intake."),
+    _gauge("exporter_spool_batches", _EXPORTER, "Requests that wait for an intake."),
+    _gauge("exporter_oldest_age_seconds", _EXPORTER, "Age of the oldest data that waits for an intake."),
+)
 SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Calls": _CALLS,
     "Circuit breakers": _BREAKERS,
@@ -262,6 +277,7 @@ SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Inbound webhooks": _WEBHOOKS,
     "Dialtone itself": _ITSELF,
     "Analytics and storage": _STORES,
+    "Push exporters": _EXPORTERS,
 }
 CATALOGUE: Mapping[str, Family] = {row.name: row for rows in SECTIONS.values() for row in rows}
 

@@ -185,11 +185,12 @@ class Spool:
 
     def _drop(self, path: Path, reason: str) -> None:
         entry = self._entries.get(path)
-        self._count(reason, entry.points if entry else 0)
+        self.count(reason, entry.points if entry else 0)
         self._forget(path)
         path.unlink(missing_ok=True)
 
-    def _count(self, reason: str, points: int) -> None:
+    def count(self, reason: str, points: int) -> None:
+        """Count points that were given up."""
         self.dropped[reason] = self.dropped.get(reason, 0) + points
 
     def _read(self, path: Path) -> Batch | None:
@@ -202,7 +203,7 @@ class Spool:
             reason = str(error)
             path.rename(path.with_suffix(".bad"))
         entry = self._entries.get(path)
-        self._count("damaged", entry.points if entry else 0)
+        self.count("damaged", entry.points if entry else 0)
         log.error("a batch cannot be read and is left out", file=path.name, reason=reason)
         return None
 

@@ -1,0 +1,280 @@
+"""A push exporter: windows in, requests out; what an intake has not taken waits in the spool.
+
+Two tasks: one encodes windows and keeps them, so that the other may wait for an intake as long as it likes.
+Nobody waits for either: a window that cannot be kept is merged into the next.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+import structlog
+
+from exporters.spool import Batch, Kept, Spool
+from exporters.window import Window, merged
+from integrations.clock import Clock
+from integrations.samples import Sample
+
+SEND_TIMEOUT = 30.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 64.0
+LONGEST_ASKED = 3_600.0
+"""Seconds that an intake's Retry-After is honoured at most."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger("dialtone.exporters")
+
+
+class Address(NamedTuple):
+    """Where a batch goes, and with which headers beside its own: the key is among them."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+class Reply(NamedTuple):
+    """What came of one request: a status with headers and the beginning of the body, or why there is none."""
+
+    status: int | None
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    failure: str = ""
+
+
+class Action(StrEnum):
+    """What to do with a batch after a reply."""
+
+    TAKEN = "taken"
+    RETRY = "retry"
+    SPLIT = "split"
+    REFUSED = "refused"
+
+
+class Verdict(NamedTuple):
+    """What a reply means. `after` is how many seconds the intake asks to wait; `reason` is for a person."""
+
+    action: Action
+    reason: str = ""
+    after: float | None = None
+
+
+class Intake(Protocol):
+    """One vendor's way of taking windows. Pure: `encode` and `split` run on a thread."""
+
+    name: str
+    keep: float
+    """Seconds after which the intake refuses a point for its age."""
+
+    def encode(self, window: Window) -> Sequence[Batch]:
+        """The requests that carry a window, none of them over the intake's limits."""
+        ...
+
+    def split(self, batch: Batch) -> Sequence[Batch]:
+        """A batch the intake found too large, as smaller ones; none when it cannot be made smaller."""
+        ...
+
+    def address(self, batch: Batch) -> Address:
+        """Where a batch goes."""
+        ...
+
+    def judge(self, reply: Reply) -> Verdict:
+        """What a reply means."""
+        ...
+
+
+Send = Callable[[Address, Batch], Awaitable[Reply]]
+"""Makes one POST and never raises for what the network does."""
+
+
+class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exporter is. `oldest` is when the oldest waiting window ended (UTC seconds)."""
+
+    name: str
+    ok: bool
+    reason: str
+    batches: int
+    bytes: int
+    oldest: float | None
+    dropped: Mapping[str, int]
+
+
+class PushExporter:
+    """Keeps and sends the windows of one intake, from `run`; `finish` sends the rest."""
+
+    def __init__(
+        self, intake: Intake, *, spool: Spool, send: Send, clock: Clock, random: random.Random
+    ) -> None:
+        self._intake = intake
+        self._spool = spool
+        self._send = send
+        self._clock = clock
+        self._random = random
+        self._threads = anyio.CapacityLimiter(1)
+        self._pending: Window | None = None
+        self._wake_keeping = anyio.Event()
+        self._wake_sending = anyio.Event()
+        self._is_open = False
+        self._failed_in_a_row = 0
+        self._trouble = ""
+        self._requests: dict[str, int] = {}
+        self._exported = 0
+
+    @property
+    def name(self) -> str:
+        """The intake's."""
+        return self._intake.name
+
+    def take(self, window: Window) -> None:
+        """Take a window, without waiting."""
+        self._pending = window if self._pending is None else merged(self._pending, window)
+        self._wake_keeping.set()
+
+    async def run(self) -> None:
+        """Keep and send until cancelled."""
+        await self._open()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_forever)
+            group.start_soon(self._send_forever)
+
+    async def finish(self, *, within: float) -> None:
+        """Keep what is pending, and send what waits for at most so many seconds; the rest stays on disk."""
+        await self._open()
+        await self._keep()
+        with anyio.move_on_after(within):
+            while await self._send_first() is None:
+                pass
+
+    def status(self) -> ExporterStatus:
+        """How it is."""
+        return ExporterStatus(
+            name=self.name,
+            ok=not self._trouble,
+            reason=self._trouble,
+            batches=len(self._spool),
+            bytes=self._spool.bytes,
+            oldest=self._spool.oldest,
+            dropped=dict(self._spool.dropped),
+        )
+
+    def samples(self) -> Iterable[Sample]:
+        """What was exported and dropped, how requests ended, and what waits."""
+        yield Sample("dialtone_exporter_points_total", (self.name,), self._exported)
+        for reason, points in list(self._spool.dropped.items()):
+            yield Sample("dialtone_exporter_points_dropped_total", (self.name, reason), points)
+        for result, count in self._requests.items():
+            yield Sample("dialtone_exporter_requests_total", (self.name, result), count)
+        yield Sample("dialtone_exporter_spool_bytes", (self.name,), self._spool.bytes)
+        yield Sample("dialtone_exporter_spool_batches", (self.name,), len(self._spool))
+        oldest = self._spool.oldest
+        age = 0.0 if oldest is None else max(0.0, self._clock.time() - oldest)
+        yield Sample("dialtone_exporter_oldest_age_seconds", (self.name,), age)
+
+    async def _open(self) -> None:
+        if not self._is_open:
+            await self._on_thread(self._spool.open)
+            self._is_open = True
+
+    async def _keep_forever(self) -> None:
+        while True:
+            await self._wake_keeping.wait()
+            self._wake_keeping = anyio.Event()
+            while not await self._keep():
+                await self._clock.sleep(LONGEST_WAIT)
+
+    async def _keep(self) -> bool:
+        """Encode and keep what is pending; return whether it is safe now."""
+        window, self._pending = self._pending, None
+        if window is None:
+            return True
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._on_thread(lambda: self._spool.append(self._encoded(window)))
+        except OSError as error:
+            self._pending = window if self._pending is None else merged(window, self._pending)
+            self._tell(f"the spool cannot be written: {error.strerror or error}")
+            return False
+        self._wake_sending.set()
+        return True
+
+    def _encoded(self, window: Window) -> Sequence[Batch]:
+        """The window's requests; one that cannot be encoded is a fault of ours, and is counted as dropped."""
+        try:
+            return self._intake.encode(window)
+        except Exception:
+            log.exception("a window cannot be encoded and is left out", exporter=self.name)
+            self._spool.count("unencodable", len(window.points))
+            return ()
+
+    async def _send_forever(self) -> None:
+        while True:
+            wait = await self._send_first()
+            if wait is None:
+                continue
+            if wait > 0:
+                await self._clock.sleep(wait)
+                continue
+            await self._wake_sending.wait()
+            self._wake_sending = anyio.Event()
+
+    async def _send_first(self) -> float | None:
+        """Send the oldest batch. Returns None when the next may follow at once, 0 when nothing waits, else
+        the seconds to wait before the same one is tried again.
+        """
+        kept = await self._on_thread(self._spool.first)
+        if kept is None:
+            return 0.0
+        with anyio.move_on_after(SEND_TIMEOUT) as limit:
+            reply = await self._send(self._intake.address(kept.batch), kept.batch)
+        if limit.cancelled_caught:
+            reply = Reply(None, failure=f"no answer within {SEND_TIMEOUT:g} s")
+        verdict = self._intake.judge(reply)
+        self._requests[verdict.action.value] = self._requests.get(verdict.action.value, 0) + 1
+        return await self._settle(kept, verdict)
+
+    async def _settle(self, kept: Kept, verdict: Verdict) -> float | None:
+        if verdict.action is Action.RETRY:
+            self._failed_in_a_row += 1
+            self._tell(verdict.reason)
+            return self._back_off(verdict.after)
+        if verdict.action is Action.TAKEN:
+            self._recover()
+            self._exported += kept.batch.points
+            with anyio.CancelScope(shield=True):
+                await self._on_thread(lambda: self._spool.remove(kept))
+            return None
+        if verdict.action is Action.SPLIT and await self._split(kept):
+            return None
+        self._tell(verdict.reason)
+        reason = "too_large" if verdict.action is Action.SPLIT else "refused"
+        await self._on_thread(lambda: self._spool.drop(kept, reason))
+        return None
+
+    async def _split(self, kept: Kept) -> bool:
+        parts = await self._on_thread(lambda: self._intake.split(kept.batch))
+        if not parts:
+            return False
+        await self._on_thread(lambda: self._spool.replace(kept, parts))
+        return True
+
+    def _back_off(self, asked: float | None) -> float:
+        """Doubling from 1 s to 64 s, between half and all of it; at least what the intake asks for."""
+        doublings = min(self._failed_in_a_row - 1, 10)
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings) * self._random.uniform(0.5, 1.0)
+        return max(wait, min(asked or 0.0, LONGEST_ASKED))
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._trouble:
+            log.error("exporting fails", exporter=self.name, reason=reason)
+        self._trouble = reason
+
+    def _recover(self) -> None:
+        if self._trouble:
+            log.info("exporting works again", exporter=self.name, after_failures=self._failed_in_a_row)
+        self._trouble, self._failed_in_a_row = "", 0
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(work, limiter=self._threads)

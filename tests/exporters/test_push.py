@@ -1,0 +1,267 @@
+"""A push exporter against an intake that misbehaves: nothing is lost, and all is counted."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from exporters.catalogue import CATALOGUE
+from exporters.push import Action, Address, PushExporter, Reply, Verdict
+from exporters.spool import Batch, Spool
+from exporters.window import Point, Window
+from tests.fakes.clock import FakeClock
+
+CALLS = CATALOGUE["dialtone_calls_total"]
+START = FakeClock().time()
+
+
+def window(*integrations: str, at: float = START) -> Window:
+    points = tuple(Point(CALLS, (name, "github", "repos.get", "traffic", "ok"), 1.0) for name in integrations)
+    return Window(began=at - 10, ended=at, points=points)
+
+
+class LetterIntake:
+    """Takes one batch a window, whose body names the integrations; statuses mean what they usually do."""
+
+    name = "letters"
+    keep = 3_300.0
+
+    def encode(self, cut: Window) -> Sequence[Batch]:
+        names = [point.labels[0] for point in cut.points]
+        if "unencodable" in names:
+            raise ValueError("a fault of ours")
+        return [self.batch(names, cut.ended)]
+
+    def batch(self, names: Sequence[str], at: float) -> Batch:
+        return Batch(route="", body=",".join(names).encode(), headers={}, points=len(names), cut_at=at)
+
+    def split(self, batch: Batch) -> Sequence[Batch]:
+        names = batch.body.decode().split(",")
+        half = len(names) // 2
+        halves = (names[:half], names[half:]) if half else ()
+        return [self.batch(part, batch.cut_at) for part in halves]
+
+    def address(self, batch: Batch) -> Address:
+        return Address(f"https://intake.example.com/{batch.route}", {"api-key": "secret"})
+
+    def judge(self, reply: Reply) -> Verdict:
+        if reply.status is None:
+            return Verdict(Action.RETRY, reply.failure)
+        by_status = {202: Action.TAKEN, 413: Action.SPLIT, 429: Action.RETRY, 503: Action.RETRY}
+        after = reply.headers.get("retry-after")
+        action = by_status.get(reply.status, Action.REFUSED)
+        return Verdict(action, f"status {reply.status}", float(after) if after else None)
+
+
+class Wire:
+    """What was sent, and answers in turn; the last answer stands."""
+
+    def __init__(self, *answers: Reply | Callable[[Batch], Reply]) -> None:
+        self.sent: list[str] = []
+        self.taken: list[str] = []
+        self.heard = anyio.Event()
+        self._answers = list(answers) or [Reply(202)]
+
+    async def send(self, _address: Address, batch: Batch) -> Reply:
+        self.sent.append(batch.body.decode())
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        reply = answer(batch) if callable(answer) else answer
+        if reply.status == 202:
+            self.taken.append(batch.body.decode())
+        self.heard.set()
+        self.heard = anyio.Event()
+        return reply
+
+
+class SlowClock(FakeClock):
+    """Remembers how long was slept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await super().sleep(seconds)
+
+
+def made(
+    directory: Path, wire: Wire, *, clock: FakeClock | None = None, limit: int = 100_000
+) -> PushExporter:
+    clock = clock or FakeClock()
+    intake = LetterIntake()
+    spool = Spool(directory, limit=limit, keep=intake.keep, clock=clock)
+    return PushExporter(intake, spool=spool, send=wire.send, clock=clock, random=random.Random(1))
+
+
+@asynccontextmanager
+async def running(exporter: PushExporter) -> AsyncIterator[None]:
+    async with anyio.create_task_group() as group:
+        group.start_soon(exporter.run)
+        yield
+        group.cancel_scope.cancel()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not condition():
+            await anyio.sleep(0.001)  # noqa: ASYNC110  # The exporter's own tasks tell nobody.
+
+
+async def test_windows_are_sent_in_order(tmp_path: Path) -> None:
+    wire = Wire()
+    exporter = made(tmp_path, wire)
+    async with running(exporter):
+        for name in "abc":
+            exporter.take(window(name))
+            await until(lambda name=name: name in wire.taken)
+
+    assert wire.taken == ["a", "b", "c"]
+    assert exporter.status().ok
+    assert exporter.status().batches == 0
+
+
+async def test_an_intake_that_is_away_gets_everything_when_it_is_back(tmp_path: Path) -> None:
+    away = [Reply(None, failure="connection refused")] * 5 + [Reply(503)] * 5
+    clock = SlowClock()
+    wire = Wire(*away, Reply(202))
+    exporter = made(tmp_path, wire, clock=clock)
+    async with running(exporter):
+        for name in "abc":
+            exporter.take(window(name))
+        await until(lambda: "".join(sorted("".join(wire.taken).replace(",", ""))) == "abc")
+
+    assert len(clock.slept) == 10
+    assert all(later <= 64 for later in clock.slept)
+    assert clock.slept[0] <= 1 < clock.slept[3] < clock.slept[6]
+    assert exporter.status().dropped == {}
+
+
+async def test_the_intake_is_given_the_time_it_asks_for(tmp_path: Path) -> None:
+    clock = SlowClock()
+    wire = Wire(Reply(429, {"retry-after": "600"}), Reply(202))
+    exporter = made(tmp_path, wire, clock=clock)
+    async with running(exporter):
+        exporter.take(window("a"))
+        await until(lambda: wire.taken == ["a"])
+
+    assert clock.slept == [600.0]
+
+
+async def test_a_batch_that_is_too_large_is_halved_until_it_fits(tmp_path: Path) -> None:
+    def at_most_two(batch: Batch) -> Reply:
+        return Reply(202 if batch.points <= 2 else 413)
+
+    wire = Wire(at_most_two)
+    exporter = made(tmp_path, wire)
+    async with running(exporter):
+        exporter.take(window(*"abcdefg"))
+        exporter.take(window("h"))
+        await until(lambda: sum(map(len, wire.taken)) - "".join(wire.taken).count(",") >= 8)
+
+    assert sorted("".join(wire.taken).replace(",", "")) == list("abcdefgh")
+
+
+async def test_one_point_that_is_too_large_is_dropped_and_the_next_is_sent(tmp_path: Path) -> None:
+    wire = Wire(lambda batch: Reply(413 if b"huge" in batch.body else 202))
+    exporter = made(tmp_path, wire)
+    async with running(exporter):
+        exporter.take(window("huge"))
+        await until(lambda: bool(exporter.status().dropped))
+        exporter.take(window("b"))
+        await until(lambda: wire.taken == ["b"])
+
+    assert exporter.status().dropped == {"too_large": 1}
+
+
+async def test_a_refused_batch_is_dropped_told_and_counted(tmp_path: Path) -> None:
+    wire = Wire(Reply(403))
+    exporter = made(tmp_path, wire)
+    async with running(exporter):
+        exporter.take(window("a", "b"))
+        await until(lambda: bool(exporter.status().dropped))
+
+    assert exporter.status().dropped == {"refused": 2}
+    assert exporter.status().reason == "status 403"
+
+
+async def test_a_window_that_cannot_be_encoded_costs_only_itself(tmp_path: Path) -> None:
+    wire = Wire()
+    exporter = made(tmp_path, wire)
+    async with running(exporter):
+        exporter.take(window("unencodable"))
+        await until(lambda: bool(exporter.status().dropped))
+        exporter.take(window("b"))
+        await until(lambda: wire.taken == ["b"])
+
+    assert exporter.status().dropped == {"unencodable": 1}
+
+
+async def test_a_disk_that_refuses_makes_windows_grow_together(tmp_path: Path) -> None:
+    wire = Wire()
+    exporter = made(tmp_path, wire)
+    await exporter.finish(within=0)
+    blocked = tmp_path / "0000000000000001-0000.part"
+    blocked.mkdir()
+    exporter.take(window("a"))
+    await exporter.finish(within=1)
+    assert "cannot be written" in exporter.status().reason
+    exporter.take(window("b"))
+    blocked.rmdir()
+    await exporter.finish(within=1)
+
+    assert wire.taken == ["a,b"]
+
+
+async def test_what_was_not_sent_goes_out_after_a_restart(tmp_path: Path) -> None:
+    broken = Wire(Reply(503))
+    first = made(tmp_path, broken)
+    first.take(window("a"))
+    await first.finish(within=1)
+    assert broken.taken == []
+
+    wire = Wire()
+    await made(tmp_path, wire).finish(within=1)
+
+    assert wire.taken == ["a"]
+
+
+async def test_finishing_does_not_wait_for_an_intake_that_hangs(tmp_path: Path) -> None:
+    class Hanging(Wire):
+        async def send(self, _address: Address, _batch: Batch) -> Reply:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    exporter = made(tmp_path, Hanging())
+    exporter.take(window("a"))
+    with anyio.fail_after(5):
+        await exporter.finish(within=0.05)
+
+    assert exporter.status().batches == 1
+
+
+@pytest.mark.parametrize("status", [202, 403, 413, 429, 503])
+async def test_every_sample_has_a_row_in_the_catalogue(tmp_path: Path, status: int) -> None:
+    exporter = made(tmp_path, Wire(Reply(status)))
+    exporter.take(window("a"))
+    await exporter.finish(within=1)
+
+    for sample in exporter.samples():
+        assert len(CATALOGUE[sample.metric].labels) == len(sample.labels)
+
+
+async def test_no_key_is_in_the_spool(tmp_path: Path) -> None:
+    exporter = made(tmp_path, Wire(Reply(503)))
+    exporter.take(window("a"))
+    await exporter.finish(within=1)
+
+    assert all(b"secret" not in body for body in contents(tmp_path))
+
+
+def contents(directory: Path) -> list[bytes]:
+    bodies = [path.read_bytes() for path in directory.iterdir()]
+    assert bodies
+    return bodies
