@@ -107,8 +107,8 @@ async def running(exporter: PushExporter) -> AsyncIterator[None]:
 
 async def until(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(10):
-        while not condition():
-            await anyio.sleep(0.001)  # noqa: ASYNC110  # The exporter's own tasks tell nobody.
+        while not condition():  # noqa: ASYNC110 - the exporter's own tasks set no event
+            await anyio.sleep(0.001)
 
 
 async def test_windows_are_sent_in_order(tmp_path: Path) -> None:
