@@ -40,6 +40,11 @@ _SURE: Mapping[Evidence, str] = MappingProxyType(
         Evidence.BREAKER: "So many live calls failed that the circuit was opened.",
         Evidence.REPORTED: "Reported by a person or a program; no check has confirmed it yet.",
         Evidence.OPERATOR: "An operator set it so.",
+        Evidence.VENDOR: "The vendor says so itself; our own calls have not failed yet.",
+        Evidence.QUOTA: "The vendor's own count of what it still allows says so.",
+        Evidence.CREDENTIAL: "The credential says so: it was refused, or has ended.",
+        Evidence.WEBHOOK: "Webhooks that should have come have not.",
+        Evidence.HEARTBEAT: "A sign of life that should have come has not.",
     }
 )
 _WHY_NOW: Mapping[Reason, str] = MappingProxyType(
@@ -294,9 +299,10 @@ def _summary(notification: Notification, stories: tuple[Story, ...]) -> str:
     about = f" of {of}" if of else ""
     if notification.status == "resolved":
         return plain(f"all {total} alerts{about} are over", limit=_TITLE)
-    count = f"{total} alerts" if firing == total else f"{firing} of {total} alerts still fire"
+    count = f"{total} alerts{about}"
+    count = count if firing == total else f"{firing} of {count} still fire"
     headlines = [plain(story.headline, limit=_SHORT) for story in stories if story.is_firing]
-    return plain(f"{count}{about}: {and_more(headlines, limit=160)}", limit=_TITLE)
+    return plain(f"{count}: {and_more(headlines, limit=160)}", limit=_TITLE)
 
 
 def _why_now(notification: Notification) -> str:

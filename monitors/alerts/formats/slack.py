@@ -37,6 +37,7 @@ _MARKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "\u2217", "
 _WORD = re.compile(r"[a-z_]{1,60}")
 _REFUSED = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 _DENIED = frozenset({"missing_scope", "not_in_channel", "restricted_action", "no_permission"})
+_FOLDED = {"unfurl_links": False, "unfurl_media": False}
 _GONE = frozenset({"no_service", "no_team", "channel_is_archived"})
 
 
@@ -50,7 +51,7 @@ class SlackFormat(Once):
         """One request."""
         message = _message(brief(letter.notification))
         if self._receiver.url is not None:
-            return (posted(self._receiver.url.reveal(), message),)
+            return (posted(self._receiver.url.reveal(), {**message, **_FOLDED}),)
         method, where = self._method(letter)
         token = self._receiver.token.reveal() if self._receiver.token else ""
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json; charset=utf-8"}
@@ -61,9 +62,10 @@ class SlackFormat(Once):
         """A message is changed where it need not be noticed, and answered where it must be."""
         channel, _, ts = letter.reference.partition(":")
         if not ts or letter.notification.reason is Reason.FIRST or letter.attempt >= GIVE_UP_UPDATING:
-            return "chat.postMessage", {"channel": self._receiver.channel}
+            return "chat.postMessage", {"channel": self._receiver.channel, **_FOLDED}
         if letter.notification.reason in _NOTICED:
-            return "chat.postMessage", {"channel": channel, "thread_ts": ts, "reply_broadcast": True}
+            answer = {"channel": channel, "thread_ts": ts, "reply_broadcast": True}
+            return "chat.postMessage", {**answer, **_FOLDED}
         return "chat.update", {"channel": channel, "ts": ts}
 
     def read(self, reply: Reply) -> Heard:
@@ -93,8 +95,6 @@ def _message(said: Brief) -> dict[str, object]:
     return {
         "text": shortened(escaped(said.title), LONGEST_TEXT),
         "blocks": msgspec.Raw(told),
-        "unfurl_links": False,
-        "unfurl_media": False,
     }
 
 
