@@ -44,7 +44,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident. `capability` is empty for the integration as a whole; `began_at` is when the first
     evidence was seen, `opened_at` when it was confirmed. `parent` is the id of the incident that explains
     this one (the egress, the vendor, a declared dependency). While it is `flapping` it stays open, whatever
-    `state` is; `reopened` is how often it began again soon after its end. `version` rises with every change.
+    `state` is; `reopened` is how often it began again soon after its end. `is_root`: it is a root cause's own
+    incident, and `integration` is that cause's key. `version` rises with every change.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     impact: Impact | None = None
     flapping: bool = False
     reopened: int = 0
+    is_root: bool = False
     version: int = 1
 
     @property

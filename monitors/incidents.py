@@ -360,6 +360,7 @@ def _of_parent(parent: Parent, *, at: float, new_id: Callable[[], str]) -> Incid
         reason=parent.reason,
         began_at=min(parent.since, at),
         opened_at=at,
+        is_root=True,
     )
 
 

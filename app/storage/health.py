@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.storage import signal_log, tables
+from app.storage.alerts import put_groups
 from app.storage.incidents import put_incidents, put_standing
 from app.storage.units import Units
 from integrations.signals import HealthChange
@@ -31,6 +32,7 @@ class HealthRows:
             tables.replace(connection, tables.health_state, rows)
             put_incidents(connection, consequences.incidents)
             put_standing(connection, consequences.standing)
+            put_groups(connection, consequences.groups)
             signal_log.append(connection, (*changes, *consequences.signals))
 
         await self._units.run(unit)

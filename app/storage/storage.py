@@ -7,6 +7,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from app.storage import schema, sqlite
+from app.storage.alerts import AlertRows
 from app.storage.credentials import CredentialRows
 from app.storage.errors import StorageError
 from app.storage.execution import ExecutionRows
@@ -33,6 +34,7 @@ class Storage:
     def __init__(self, units: SQLiteUnits | PostgreSQLUnits, *, vault: Vault) -> None:
         self._units = units
         self._vault = vault
+        self.alerts = AlertRows(units)
         self.credentials = CredentialRows(units, vault)
         self.execution = ExecutionRows(units)
         self.health = HealthRows(units)

@@ -146,12 +146,14 @@ class AlertEngine:
 
     def take(self, changes: Sequence[HealthChange]) -> Consequences:
         """What confirmed changes of health lead to; the caller stores it with them."""
+        # Asked before anything moves, because the answer may tell of a parent that is over.
+        parents = {each.integration: self._parents.parent_of(each.integration) for each in changes}
         now = self._moment()
         moved: list[Moved] = []
         standing: list[Standing] = []
         for change in changes:
             if change.capability == WHOLE:
-                moved += self._take_whole(change)
+                moved += self._take_whole(change, parent=parents[change.integration])
         whole = [change.reason for change in changes if change.capability == WHOLE]
         for change in changes:
             if change.capability != WHOLE:
@@ -188,7 +190,6 @@ class AlertEngine:
         what follows from them, and then published.
         """
         self._saver.keep(self.take(changes), changes=changes)
-        self._wake.set()
 
     def raise_alert(self, alert: Alert, *, keep: float = 0.0) -> None:
         """Let an alert fire that no rule makes, or say something else of it; `keep` is for how many seconds
@@ -238,7 +239,8 @@ class AlertEngine:
         """Store what a person did to an incident through `incidents`, and what follows from it."""
         if moved is None:
             return
-        standing = self._book.settle_incident(moved.incident, now=self._moment())
+        current = self.incidents.of(moved.incident.integration) or moved.incident
+        standing = self._book.settle_incident(current, now=self._moment())
         self._keep(self._consequences([moved], standing))
         await self._saver.stored()
 
@@ -285,30 +287,27 @@ class AlertEngine:
 
     # Hidden.
 
-    def _take_whole(self, change: HealthChange) -> list[Moved]:
+    def _take_whole(self, change: HealthChange, *, parent: Parent | None) -> list[Moved]:
         before = self.incidents.of(change.integration)
         moved = self.incidents.take(change, impact=self.impact.of(change.integration))
         after = self.incidents.of(change.integration)
         if before is None and after is not None:
             self.impact.begin(change.integration, began_at=after.began_at, so_far=after.impact)
-            moved += self._explain(change.integration, at=change.at)
+            says = self._book.vendor_says(change.integration)
+            moved += self.incidents.hear_vendor(change.integration, says, at=change.at) if says else []
+            if parent is not None and parent.certainty is Certainty.CONFIRMED:
+                moved += self._explain(change.integration, parent, at=change.at)
         elif after is None:
             self.impact.end(change.integration)
         return moved
 
-    def _explain(self, integration: str, *, at: float) -> list[Moved]:
-        parent = self._parents.parent_of(integration)
-        if parent is None or parent.certainty is not Certainty.CONFIRMED:
-            return []
-        return self._explain_one(integration, parent, at=at)
-
     def _explain_children(self, parent: Parent, *, at: float) -> list[Moved]:
         moved = []
         for child in parent.children:
-            moved += self._explain_one(child, parent, at=at)
+            moved += self._explain(child, parent, at=at)
         return moved
 
-    def _explain_one(self, integration: str, parent: Parent, *, at: float) -> list[Moved]:
+    def _explain(self, integration: str, parent: Parent, *, at: float) -> list[Moved]:
         above = self.incidents.of(parent.integration or parent.key)
         if above is None:
             return []
@@ -329,12 +328,13 @@ class AlertEngine:
             alerts=alerts,
             groups=self._grouping.take(alerts, now=self._steady.now()) if alerts else (),
         )
+        if standing:
+            self._wake.set()
         return rows.newest()
 
     def _keep(self, consequences: Consequences) -> None:
         if consequences:
             self._saver.keep(consequences)
-            self._wake.set()
 
     def _live(self, incident: Incident) -> Incident:
         impact = self.impact.of(incident.integration) if incident.is_open else None

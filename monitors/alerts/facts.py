@@ -49,13 +49,15 @@ _RENEWED = frozenset(("reread", "refreshed"))
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What rules may know of an integration: its vendor, the vendor's name for people, the labels of its
-    configuration, and what to do now.
+    configuration, what to do now, and what the vendor's status page says of it now (one sentence, empty while
+    all is well).
     """
 
     vendor: str
     vendor_name: str
     labels: Mapping[str, str] = {}
     advice: str = ""
+    vendor_says: str = ""
 
 
 class Claim(NamedTuple):

@@ -21,6 +21,7 @@ class AlertBook:
 
     def __init__(self, rules: RuleBook, subjects: Subjects) -> None:
         self.standing = StandingAlerts()
+        self._subjects = subjects
         self._facts = FactReader(subjects)
         self._use(rules)
 
@@ -37,10 +38,17 @@ class AlertBook:
             changed += self.settle_incident(incident, now=now)
         return changed
 
+    def vendor_says(self, integration: str) -> str:
+        """What the vendor's status page says of an integration now; empty for nothing."""
+        subject = self._subjects(integration)
+        return subject.vendor_says if subject is not None else ""
+
     def settle_incident(self, incident: Incident, *, now: Moment) -> list[Standing]:
-        """Let the alerts of an incident be those that its state makes. While it flaps they stay as they
-        are.
+        """Let the alerts of an incident be those that its state makes. While it flaps they stay as they are;
+        a root cause's are told of by itself.
         """
+        if incident.is_root:
+            return []
         subject = f"health:{incident.integration}"
         rows = self.standing.of(subject)
         if incident.flapping and rows:
