@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrations.credentials.secret import Secret
@@ -50,6 +50,7 @@ class Seen(HTMLParser):
 
 
 @given(anything)
+@example(HOSTILE)
 def test_slack_finds_only_our_own_links_and_no_mention(text: str) -> None:
     (drawn,) = SLACK.draw(letter(hostile(text)))
     body = json.loads(drawn.body)
@@ -74,13 +75,14 @@ def test_what_others_wrote_is_not_marked_up_in_slack() -> None:
 
 
 @given(anything)
+@example(HOSTILE)
 def test_discord_s_marks_are_all_escaped_and_nobody_is_mentioned(text: str) -> None:
     (drawn,) = DISCORD.draw(letter(hostile(text)))
     body = json.loads(drawn.body)
 
     assert body["allowed_mentions"] == {"parse": []}
     for embed in body["embeds"]:
-        for line in embed.get("description", "").split("\n"):
+        for line in [embed.get("title", ""), *embed.get("description", "").split("\n")]:
             if re.fullmatch(r"\[[\w ]+\]\(" + OURS.pattern + r"\)", line):
                 continue
             told = re.sub(r"^\*\*[A-Z][a-z ]+:\*\* ", "", line)
@@ -93,6 +95,7 @@ def test_an_escaped_text_of_discord_is_read_as_it_was(text: str) -> None:
 
 
 @given(anything)
+@example(HOSTILE)
 def test_teams_gets_what_others_wrote_as_runs_of_plain_text_only(text: str) -> None:
     (drawn,) = TEAMS.draw(letter(hostile(text)))
     card = json.loads(drawn.body)["attachments"][0]["content"]
@@ -121,6 +124,7 @@ def test_a_mail_s_page_has_our_elements_and_our_links_only(text: str) -> None:
 
 
 @given(anything)
+@example(HOSTILE)
 def test_a_mail_s_headers_are_ours_whatever_is_said(text: str) -> None:
     mail = compose(MAIL, letter(hostile(text)))
 
