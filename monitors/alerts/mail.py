@@ -105,14 +105,13 @@ class MailSender:
         self._connect = connect
 
     async def send(self, letter: Letter) -> Sent:
-        """Try once, within the receiver's timeout, connection and all. Taken for one address is taken: the
-        others are named in `detail`.
+        """Try once, within the receiver's timeout, connection and all; the good-bye may take two seconds
+        more. Taken for one address is taken: the others are named in `detail`.
         """
         began = self._clock.monotonic()
         mail = compose(self._receiver, letter)
         try:
-            with anyio.fail_after(self._receiver.timeout):
-                refused = await self._sent(mail)
+            refused = await self._sent(mail)
         except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as error:
             sent = _failed(error)
         else:
@@ -148,8 +147,9 @@ class MailSender:
         sender, recipients = bare_addresses(self._receiver)
         opened = self._connect(self._receiver)
         try:
-            await opened.connect()
-            refused, _ = await opened.send_message(mail, sender=sender, recipients=recipients)
+            with anyio.fail_after(self._receiver.timeout):
+                await opened.connect()
+                refused, _ = await opened.send_message(mail, sender=sender, recipients=recipients)
             await _part(opened)
         finally:
             opened.close()
