@@ -29,18 +29,22 @@ class Spread(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One series in a window: a counter's rise, a gauge's last value, or a histogram's spread."""
+    """One series in a window: a counter's rise, a gauge's last value, or a histogram's spread. `total` is the
+    same since the counting began, for intakes that want it so.
+    """
 
     family: Family
     labels: tuple[str, ...]
     value: float | Spread
+    total: float | Spread
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened after `began`, up to `ended` (UTC seconds). Counters that did not rise and histograms
-    without a value have no point.
+    """What happened after `began`, up to `ended`; the counting began at `started` (all UTC seconds). Counters
+    that did not rise and histograms without a value have no point.
     """
 
+    started: float
     began: float
     ended: float
     points: tuple[Point, ...]
@@ -50,7 +54,7 @@ class Cutter:
     """Cuts windows from readings of the whole table. `began` is when the counting began, as UTC seconds."""
 
     def __init__(self, *, began: float) -> None:
-        self._ended = began
+        self._started = self._ended = began
         self._last: dict[Key, float | Spread] = {}
 
     def cut(self, readings: Iterable[Reading], *, at: float) -> Window:
@@ -61,13 +65,15 @@ class Cutter:
             key = (family.name, labels)
             now = Spread(value.counts, value.total) if isinstance(value, Buckets) else value
             if family.kind == "gauge":
-                points.append(Point(family, labels, now))
+                points.append(Point(family, labels, now, now))
                 continue
             seen[key] = now
             rise = _rise(self._last.get(key), now)
             if rise is not None:
-                points.append(Point(family, labels, rise))
-        window = Window(began=self._ended, ended=max(at, self._ended), points=tuple(points))
+                points.append(Point(family, labels, rise, now))
+        window = Window(
+            started=self._started, began=self._ended, ended=max(at, self._ended), points=tuple(points)
+        )
         self._last, self._ended = seen, window.ended
         return window
 
@@ -79,7 +85,9 @@ def merged(earlier: Window, later: Window) -> Window:
         key = (point.family.name, point.labels)
         before = points.get(key)
         points[key] = point if before is None else _sum(before, point)
-    return Window(began=earlier.began, ended=later.ended, points=tuple(points.values()))
+    return Window(
+        started=earlier.started, began=earlier.began, ended=later.ended, points=tuple(points.values())
+    )
 
 
 def labelled(point: Point) -> Mapping[str, str]:

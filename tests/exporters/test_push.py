@@ -19,8 +19,10 @@ START = FakeClock().time()
 
 
 def window(*integrations: str, at: float = START) -> Window:
-    points = tuple(Point(CALLS, (name, "github", "repos.get", "traffic", "ok"), 1.0) for name in integrations)
-    return Window(began=at - 10, ended=at, points=points)
+    points = tuple(
+        Point(CALLS, (name, "github", "repos.get", "traffic", "ok"), 1.0, 1.0) for name in integrations
+    )
+    return Window(started=0.0, began=at - 10, ended=at, points=points)
 
 
 class LetterIntake:

@@ -88,7 +88,7 @@ def test_a_wall_clock_that_jumps_back_makes_no_window_that_ends_before_it_begins
 
 def test_the_newest_gauge_counts_when_windows_are_merged() -> None:
     def gauge(value: float, at: float) -> Window:
-        return Window(began=at - 1, ended=at, points=(Point(DEPTH, ("spool",), value),))
+        return Window(started=0.0, began=at - 1, ended=at, points=(Point(DEPTH, ("spool",), value, value),))
 
     both = merged(gauge(3.0, 1.0), gauge(1.0, 2.0))
 
@@ -98,7 +98,7 @@ def test_the_newest_gauge_counts_when_windows_are_merged() -> None:
 
 def test_labels_without_a_value_are_left_out() -> None:
     health = CATALOGUE["dialtone_health"]
-    point = Point(health, ("github-prod", "github", "", "up"), 1.0)
+    point = Point(health, ("github-prod", "github", "", "up"), 1.0, 1.0)
 
     assert labelled(point) == {"integration": "github-prod", "vendor": "github", "state": "up"}
 
@@ -135,6 +135,7 @@ def test_merged_or_not_the_windows_add_up_to_the_table(
     for family, labels, value in table.read():
         if family.kind == "counter" and value:
             assert told[family.name, labels].value == pytest.approx(value)
+            assert told[family.name, labels].total == value
         elif isinstance(value, Buckets):
             spread = told[family.name, labels].value
             assert isinstance(spread, Spread)
@@ -142,11 +143,11 @@ def test_merged_or_not_the_windows_add_up_to_the_table(
 
 
 def one(point: Point) -> Window:
-    return Window(began=0.0, ended=0.0, points=(point,))
+    return Window(started=0.0, began=0.0, ended=0.0, points=(point,))
 
 
 def test_merging_many_windows_keeps_the_first_beginning_and_the_last_end() -> None:
-    windows = [Window(began=float(at), ended=float(at + 1), points=()) for at in range(4)]
+    windows = [Window(started=0.0, began=float(at), ended=float(at + 1), points=()) for at in range(4)]
 
     whole = reduce(merged, windows)
 
