@@ -268,11 +268,25 @@ _EXPORTERS = (
     _gauge("exporter_spool_batches", _EXPORTER, "Requests that wait for an intake."),
     _gauge("exporter_oldest_age_seconds", _EXPORTER, "Age of the oldest data that waits for an intake."),
 )
+_INCIDENTS = (
+    _gauge("incidents_open", ("state",), "Incidents that go on, by the state of what they are about."),
+    _counter(
+        "incident_changes",
+        ("integration", "vendor", "event"),
+        "Changes of incidents: opened, worsened, eased, acknowledged, reopened, resolved and others.",
+    ),
+    _gauge(
+        "alerts",
+        ("severity", "phase"),
+        "Alerts that stand: pending ones wait, ending ones ended just now and may begin again.",
+    ),
+)
 SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Calls": _CALLS,
     "Circuit breakers": _BREAKERS,
     "Limits": _LIMITS,
     "Checks and health": _HEALTH_ROWS,
+    "Incidents and alerts": _INCIDENTS,
     "Is it us?": _EGRESS,
     "Inbound webhooks": _WEBHOOKS,
     "Dialtone itself": _ITSELF,

@@ -23,6 +23,7 @@ from integrations.signals import (
     ContractDrift,
     CredentialNotice,
     HealthChange,
+    IncidentChange,
     OperatorAction,
     Signal,
     VendorNotice,
@@ -80,6 +81,7 @@ class MetricTable:
             CheckResult: self._check,
             BreakerTransition: self._transition,
             HealthChange: self._health,
+            IncidentChange: self._incident,
             CredentialNotice: self._credential,
             VendorNotice: self._vendor,
             ContractDrift: self._drift,
@@ -210,6 +212,10 @@ class MetricTable:
     def _health(self, change: HealthChange) -> None:
         names = (change.integration, change.vendor, change.capability, change.after.value)
         self._count("dialtone_health_changes_total", *names)
+
+    def _incident(self, change: IncidentChange) -> None:
+        names = (change.integration, change.vendor, change.event)
+        self._count("dialtone_incident_changes_total", *names)
 
     def _credential(self, notice: CredentialNotice) -> None:
         names = (notice.integration, notice.vendor, notice.event)

@@ -5,6 +5,7 @@ and, when a group is due, to what is decided on it.
 change. A group is looked at only when everything that made it due is stored.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from monitors.alerts.standing import Moment, Standing
 from monitors.alerts.steady import SteadyClock
 from monitors.impact import ImpactCounter
 from monitors.incident import Incident
-from monitors.incidents import Incidents, Moved
+from monitors.incidents import BAD, Incidents, Moved
 from monitors.parent import Certainty, Parent, ParentKind
 
 LONGEST_WAIT = 30.0
@@ -254,6 +255,10 @@ class AlertEngine:
                 await self._wake.wait()
             self._wake = anyio.Event()
 
+    def wake(self) -> None:
+        """Look at what is due: what held groups back has changed."""
+        self._wake.set()
+
     async def step(self) -> None:
         """Do all that is due now, and return when it is stored."""
         self._keep(self._consequences((), self._book.standing.pass_time(now=self._moment())))
@@ -273,17 +278,13 @@ class AlertEngine:
 
     def samples(self) -> Iterable[Sample]:
         """Open incidents by state, and alerts by severity and phase."""
-        states: dict[str, int] = {}
-        for incident in self.incidents.open():
-            states[incident.state.value] = states.get(incident.state.value, 0) + 1
+        states = Counter(dict.fromkeys(sorted(BAD), 0))
+        states.update(incident.state for incident in self.incidents.open())
         for state, count in states.items():
-            yield Sample("dialtone_incidents_open", (state,), count)
-        phases: dict[tuple[str, str], int] = {}
-        for row in self._book.standing:
-            key = (row.alert.labels.get("severity", ""), row.phase.value)
-            phases[key] = phases.get(key, 0) + 1
-        for key, count in phases.items():
-            yield Sample("dialtone_alerts", key, count)
+            yield Sample("dialtone_incidents_open", (state.value,), count)
+        phases = Counter((row.alert.labels.get("severity", ""), row.phase) for row in self._book.standing)
+        for (severity, phase), count in phases.items():
+            yield Sample("dialtone_alerts", (severity, phase.value), count)
 
     # Hidden.
 
