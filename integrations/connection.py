@@ -100,7 +100,7 @@ class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     adaptive: bool = True
     weigh_chance: bool = True
     down_after: Failures = Failures(failed=0)
-    degraded_after: Failures = Failures(failed=5)
+    degraded_after: Failures = Failures(failed=6)
     slow: SlowPolicy = SlowPolicy()
     canary: CanaryPolicy = CanaryPolicy()
 

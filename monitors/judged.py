@@ -95,6 +95,8 @@ class Judged:
             fail_after=self.patience(policy, support=support),
             recover_after=policy.recover_after,
         )
+        if self.basis.pending is None:
+            self._conclude(at=seen.at)
         if self.basis.state is Health.UP and before.state in BROKEN:
             self.results = self.results.without_failures()
             self.concerns.pop(CHECKS, None)
@@ -136,9 +138,9 @@ class Judged:
 
     def _count(self, seen: Observation, policy: CheckPolicy) -> None:
         """Remember how a check went, for chance, flapping and slowness."""
-        failed = seen.state in BROKEN
-        if seen.is_scheduled and (failed or seen.state is Health.UP):
-            self.flapping = self.flapping.taken(failed=failed, at=seen.at)
+        if seen.is_scheduled:
+            self._conclude(at=seen.at)
+            self.flapping = self.flapping.opened()
         if seen.state is not Health.UP:
             return
         if self.basis.state not in BROKEN:
@@ -148,6 +150,12 @@ class Judged:
         if seen.duration is not None:
             self._durations.append(seen.duration)
             self._concern(SLOW, self._slow(policy), at=seen.at)
+
+    def _conclude(self, *, at: float) -> None:
+        """The scheduled check that was made last led to the state that is confirmed now."""
+        failed = self.basis.state in BROKEN
+        if self.flapping.is_open and (failed or self.basis.state is Health.UP):
+            self.flapping = self.flapping.taken(failed=failed, at=at)
 
     def _concern(self, source: str, found: Finding | None, *, at: float) -> None:
         after = weigh(self.concerns.get(source), found, at=at)
