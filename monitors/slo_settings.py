@@ -1,5 +1,6 @@
 """What an operator may declare as a service level objective."""
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -46,3 +47,14 @@ class SLOSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("slos take either integrations or matchers, not both")
         for matcher in self.matchers:
             parse_matcher(matcher)
+
+    @property
+    def ratio(self) -> float:
+        """The objective as a ratio."""
+        return self.objective / 100
+
+    @property
+    def key(self) -> str:
+        """What its counts are stored under: one that counts something else begins anew."""
+        counted = f"{self.counted} {self.latency_below}"
+        return f"{self.name} {hashlib.sha256(counted.encode()).hexdigest()[:8]}"

@@ -12,10 +12,14 @@ from app.storage.credentials import CredentialRows
 from app.storage.errors import StorageError
 from app.storage.execution import ExecutionRows
 from app.storage.health import HealthRows
+from app.storage.heartbeats import HeartbeatRows
 from app.storage.incidents import IncidentRows
 from app.storage.outbox import OutboxRows
+from app.storage.outbox_keeping import OutboxKeepingRows
+from app.storage.parents import ParentRows
 from app.storage.postgresql import PostgreSQLUnits
 from app.storage.signal_log import OperatorActions, SignalLog
+from app.storage.slo import SLORows
 from app.storage.thread import SQLiteUnits
 from app.storage.vault import Vault
 from app.storage.webhook_queue import WebhookQueueRows
@@ -39,9 +43,13 @@ class Storage:
         self.execution = ExecutionRows(units)
         self.health = HealthRows(units)
         self.incidents = IncidentRows(units)
+        self.heartbeats = HeartbeatRows(units)
+        self.parents = ParentRows(units)
+        self.slo = SLORows(units)
         self.signals = SignalLog(units)
         self.operators = OperatorActions(units, self.signals)
         self.outbox = OutboxRows(units)
+        self.outbox_keeping = OutboxKeepingRows(units)
         self.webhooks = WebhookRows(units)
         self.webhook_queue = WebhookQueueRows(units)
         self.webhook_reading = WebhookReading(units)

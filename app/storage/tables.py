@@ -198,6 +198,40 @@ alert_decision = sa.Table(
 )
 
 
+parent_state = sa.Table(
+    "parent_state",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+slo_hour = sa.Table(
+    "slo_hour",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("good", sa.BigInteger, nullable=False),
+    sa.Column("bad", sa.BigInteger, nullable=False),
+    sa.Column("minutes", sa.LargeBinary, nullable=False),
+)
+
+heartbeat_state = sa.Table(
+    "heartbeat_state",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+heartbeat_key = sa.Table(
+    "heartbeat_key",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("current", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text),
+    sa.Column("previous_until", sa.Double, nullable=False),
+)
+
+
 def replace(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, each in the place of an older one with the same primary key."""
     if rows:

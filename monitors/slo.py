@@ -1,0 +1,224 @@
+"""Service level objectives: counts good and bad requests as they happen, and says how fast budgets are spent.
+
+Nothing here waits for DuckDB. Counts are kept in memory and stored once a minute; a crash loses the last
+minute of them at most.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import anyio
+import structlog
+
+from integrations.clock import Clock
+from integrations.samples import Sample
+from integrations.signals import Signal
+from monitors.alerts.alert import Alert
+from monitors.alerts.steady import SteadyClock
+from monitors.objective import Labels, Objective
+from monitors.slo_counts import Counts, SavedHour
+from monitors.slo_events import event_of
+from monitors.slo_report import ALERT, DAY, SEVERITIES, SLOStatus, alert_of, labels_of
+from monitors.slo_settings import SLOSettings
+
+TICK = 15.0
+"""Seconds between two evaluations, and after which a change of who is covered, or in maintenance, counts."""
+
+SAVE_EVERY = 60.0
+SAVE_SECONDS = 15.0
+SLICE = 0.002
+"""Seconds of evaluating after which the event loop gets its turn."""
+
+KEEP_FIRING = 60.0
+
+log = structlog.get_logger("dialtone.slo")
+
+
+class SLOStore(Protocol):
+    """Where counts are kept; each call is one atomic unit."""
+
+    async def save_hours(self, hours: Sequence[SavedHour], /, *, before: Mapping[str, int]) -> None:
+        """Replace these hours, and delete those of the keys in `before` that are older than the hour given;
+        keys that `before` lacks are deleted whole.
+        """
+        ...
+
+    async def load_hours(self) -> Sequence[SavedHour]:
+        """Return all that is stored."""
+        ...
+
+
+class AlertDesk(Protocol):
+    """Who takes alerts that no rule makes."""
+
+    def raise_alert(self, alert: Alert, /, *, keep: float) -> object:
+        """Let an alert fire, or say something else of it; it fires on for `keep` seconds after its end."""
+        ...
+
+    def end_alert(self, labels: Labels, /) -> object:
+        """End the alert with these labels; one that does not stand is none."""
+        ...
+
+
+class SLOWatch:
+    """Watches objectives. Subscribe it to the bus, `await load()`, `run()` in a task, `await aclose()` after.
+
+    `integrations` gives the labels of all watched integrations (with `integration` and `vendor`) by id;
+    `in_maintenance` tells of labels whether they are to be left out now. Called on the event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        integrations: Callable[[], Mapping[str, Labels]],
+        clock: Clock,
+        in_maintenance: Callable[[Labels], bool] = lambda _: False,
+        desk: AlertDesk | None = None,
+        store: SLOStore | None = None,
+        steady: SteadyClock | None = None,
+    ) -> None:
+        self._integrations = integrations
+        self._in_maintenance = in_maintenance
+        self._clock = clock
+        self._steady = steady or SteadyClock(clock)
+        self._desk = desk
+        self._store = store
+        self._tracked: dict[str, Objective] = {}
+        self._of: dict[str, tuple[Objective, ...]] = {}
+        self._saved_at = clock.monotonic()
+        self._errors = 0
+
+    def configure(self, slos: Sequence[SLOSettings]) -> None:
+        """Watch these from now on; counts of those that count the same as before are kept."""
+        before, self._tracked = self._tracked, {}
+        for slo in slos:
+            known = before.get(slo.key)
+            tracked = Objective(slo, known.counts if known else Counts(slo.key))
+            if known:
+                tracked.told, tracked.since = known.told, known.since
+                tracked.good, tracked.bad = known.good, known.bad
+            self._tracked[slo.key] = tracked
+        for key, gone in before.items():
+            if key not in self._tracked:
+                self._end(gone)
+        self._cover()
+
+    async def load(self, firing: Iterable[Alert] = ()) -> None:
+        """Read what is stored; `firing` are alerts of before a restart, of which those that no longer hold
+        are ended.
+        """
+        if self._store is not None:
+            for hour in await self._store.load_hours():
+                if tracked := self._tracked.get(hour.key):
+                    tracked.counts.restore(hour)
+        stale = [alert.labels for alert in firing if alert.labels.get("alertname") == ALERT]
+        wanted = [
+            labels_of(one.slo, severity, one.shared)
+            for one in self._tracked.values()
+            for severity in SEVERITIES
+        ]
+        for labels in stale:
+            owner = next((one for one in self._tracked.values() if one.slo.name == labels.get("slo")), None)
+            if owner is not None and dict(labels) in wanted:
+                owner.told = dict(labels)
+            elif self._desk is not None:
+                self._desk.end_alert(labels)
+
+    async def run(self) -> None:
+        """Evaluate and store, until cancelled."""
+        while True:
+            self._cover()
+            await self._evaluate()
+            if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
+                await self.save()
+            await self._clock.sleep(TICK)
+
+    async def aclose(self) -> None:
+        """Store what is not stored yet, after `run` was cancelled."""
+        await self.save()
+
+    def on_signal(self, signal: Signal) -> None:
+        """Count a live call or a check."""
+        event = event_of(signal) if self._of else None
+        if event is not None:
+            for tracked in self._of.get(event.integration, ()):
+                tracked.count(event, self._steady.now())
+
+    def statuses(self) -> list[SLOStatus]:
+        """How all objectives stand now."""
+        return [self._status(tracked) for tracked in self._tracked.values()]
+
+    def samples(self) -> Iterable[Sample]:
+        """Objectives, what was counted since the start, burn rates and what is left of budgets."""
+        for tracked in self._tracked.values():
+            told, name = tracked.status or self._status(tracked), tracked.slo.name
+            yield Sample("dialtone_slo_objective_ratio", (name,), tracked.slo.ratio)
+            yield Sample("dialtone_slo_events_total", (name, "good"), tracked.good)
+            yield Sample("dialtone_slo_events_total", (name, "bad"), tracked.bad)
+            yield Sample("dialtone_slo_budget_left_ratio", (name,), told.budget_left)
+            for burn in told.burns:
+                short, _, long = burn.windows.partition("/")
+                yield Sample("dialtone_slo_burn_rate", (name, short), burn.short)
+                yield Sample("dialtone_slo_burn_rate", (name, long), burn.long)
+        yield Sample("dialtone_slo_save_errors_total", (), self._errors)
+
+    async def save(self) -> None:
+        """Store the hours that have changed; what cannot be stored is tried again with the next."""
+        self._saved_at, now = self._clock.monotonic(), self._steady.now()
+        for tracked in self._tracked.values():
+            tracked.counts.forget(now, seconds=tracked.slo.window_days * DAY)
+        if self._store is None:
+            return
+        taken = {key: tracked.counts.take_unsaved() for key, tracked in self._tracked.items()}
+        before = {
+            key: int(now - tracked.slo.window_days * DAY) // 3_600 for key, tracked in self._tracked.items()
+        }
+        try:
+            with anyio.fail_after(SAVE_SECONDS):
+                await self._store.save_hours(
+                    [hour for each in taken.values() for hour in each], before=before
+                )
+        except Exception as error:  # noqa: BLE001 - the store is kept trying, whatever it raises
+            self._errors += 1
+            log.warning("counts of objectives cannot be stored yet", error=type(error).__name__)
+            for key, hours in taken.items():
+                if owner := self._tracked.get(key):
+                    owner.counts.put_back(hours)
+
+    def _cover(self) -> None:
+        """Find out whom each objective covers; who is in maintenance is not counted."""
+        labels = self._integrations() if self._tracked else {}
+        paused = [name for name, its in labels.items() if self._in_maintenance(its)]
+        counted: dict[str, list[Objective]] = {}
+        for tracked in self._tracked.values():
+            tracked.cover(labels, paused)
+            for name in set(tracked.integrations) - set(tracked.paused):
+                counted.setdefault(name, []).append(tracked)
+        self._of = {name: tuple(each) for name, each in counted.items()}
+
+    async def _evaluate(self) -> None:
+        began = self._clock.monotonic()
+        for tracked in tuple(self._tracked.values()):
+            self._judge(tracked)
+            if self._clock.monotonic() - began >= SLICE:
+                await anyio.lowlevel.checkpoint()
+                began = self._clock.monotonic()
+
+    def _judge(self, tracked: Objective) -> None:
+        told = self._status(tracked)
+        labels = labels_of(tracked.slo, told.severity, tracked.shared) if told.severity else None
+        if labels == tracked.told:
+            return
+        self._end(tracked)
+        tracked.told = labels
+        if labels is not None and self._desk is not None:
+            tracked.since = now = self._clock.time()
+            self._desk.raise_alert(alert_of(told, labels, since=now, now=now), keep=KEEP_FIRING)
+
+    def _end(self, tracked: Objective) -> None:
+        if tracked.told is not None and self._desk is not None:
+            self._desk.end_alert(tracked.told)
+        tracked.told = None
+
+    def _status(self, tracked: Objective) -> SLOStatus:
+        return tracked.judge(self._steady.now())
