@@ -10,6 +10,7 @@ from monitors.alerts.settings import Escalation
 class Place(NamedTuple):
     """A receiver's place on a branch: level 0 is the branch's own, told after the group's wait; the others
     are told `after` seconds from its first notification. In `quiet_hours` only critical alerts climb.
+    `about` names the receiver that this one stands in for, in alerts about it.
     """
 
     branch: Branch
@@ -17,6 +18,7 @@ class Place(NamedTuple):
     level: int = 0
     after: float = 0.0
     quiet_hours: tuple[str, ...] = ()
+    about: str = ""
 
 
 class Chains:
@@ -38,7 +40,7 @@ class Chains:
                 self._by_receiver.setdefault((branch.key, place.receiver), place)
         for branch in tree.branches():
             if branch.receiver in stand_ins:
-                place = Place(branch, stand_ins[branch.receiver])
+                place = self._stand_in(branch)
                 self._by_receiver.setdefault((branch.key, place.receiver), place)
 
     def places(self, branch: Branch, *, about: str = "") -> tuple[Place, ...]:
@@ -50,8 +52,11 @@ class Chains:
             return places
         others = tuple(place for place in places if place.receiver != about)
         if branch.receiver == about and about in self._stand_ins:
-            return (Place(branch, self._stand_ins[about]), *others)
+            return (self._stand_in(branch), *others)
         return others
+
+    def _stand_in(self, branch: Branch) -> Place:
+        return Place(branch, self._stand_ins[branch.receiver], about=branch.receiver)
 
     def find(self, route: str, receiver: str) -> Place | None:
         """The place of a receiver on the branch of this key; None when it has none any more."""

@@ -146,7 +146,10 @@ class Grouping:
 
     def place(self, group: Group) -> Place | None:
         """Where its receiver stands on its route; None when the configuration has no such place any more."""
-        return self._chains.find(group.route, group.receiver) if self._chains else None
+        place = self._chains.find(group.route, group.receiver) if self._chains else None
+        if place and place.about and not _is_about(group, place.about):
+            return None
+        return place
 
     def _use(self, settings: AlertSettings) -> None:
         tree = settings.tree()
@@ -205,6 +208,7 @@ class Grouping:
         self._missed += [(group, alert) for alert in self._clear(group)]
         del self._missed[:-MOST_MISSED]
         found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
+        group = replace(group, alerts=tuple(alerts.values()))
         place = self.place(group)
         if place is None:
             found = found._replace(new=frozenset())
@@ -213,7 +217,7 @@ class Grouping:
             since = None
         elif since is None or found.reason is not group.pending:
             since = now
-        group = replace(group, alerts=tuple(alerts.values()), pending=found.reason, pending_since=since)
+        group = replace(group, pending=found.reason, pending_since=since)
         self._groups[id_] = replace(group, due_at=self._due_at(group, found, place))
 
     def _due_at(self, group: Group, found: News, place: Place | None) -> float | None:
@@ -256,6 +260,10 @@ def _repeat_due(group: Group, found: News, place: Place | None) -> float | None:
     if not found.still or group.notified is None or place is None:
         return None
     return group.notified.at + place.branch.repeat_interval
+
+
+def _is_about(group: Group, receiver: str) -> bool:
+    return any(alert.labels.get(ABOUT_RECEIVER) == receiver for alert in group.alerts)
 
 
 def _tells_of(group: Group, incidents: Collection[str]) -> bool:

@@ -183,10 +183,12 @@ class Notifier:
 
     def _digest(self, this: Round, receiver: str, entries: Sequence[Waiting]) -> None:
         """Send what did not fit as one message; or wait until that may be."""
-        due = self._storm.digest_at(receiver, now=this.now)
+        since = min(entry.group.crowded_since or this.now for entry in entries)
+        due = self._storm.digest_at(receiver, since=since)
         if due > this.now:
             for entry in entries:
-                self._withhold(this, entry.group, dict.fromkeys(entry.told, _crowded(due)))
+                group = replace(entry.group, crowded_since=entry.group.crowded_since or this.now)
+                self._withhold(this, group, dict.fromkeys(entry.told, _crowded(due)))
             return
         alerts = self._digested(receiver)
         for entry in entries:
@@ -252,4 +254,4 @@ def _notified(
     began_at = before.began_at if before else now
     notified = Notified(at=now, began_at=began_at, reason=reason, firing=firing, digested=digested)
     sequence = group.sequence if digested else group.sequence + 1
-    return replace(group, notified=notified, sequence=sequence)
+    return replace(group, notified=notified, sequence=sequence, crowded_since=None)

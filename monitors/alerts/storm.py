@@ -15,7 +15,6 @@ class Storm:
     def __init__(self, guard: StormGuard) -> None:
         self.guard = guard
         self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._overflowing: dict[str, float] = {}
         self._digests: dict[str, float] = {}
 
     def admit(self, receiver: str, *, critical: bool, now: float) -> bool:
@@ -33,17 +32,15 @@ class Storm:
         sent = self._sent[receiver]
         return sent[len(sent) - self._limit(critical=critical)] + WINDOW
 
-    def digest_at(self, receiver: str, *, now: float) -> float:
-        """When what does not fit goes out together: a while after the first of it, and a minute after the
-        last digest.
+    def digest_at(self, receiver: str, *, since: float) -> float:
+        """When what does not fit goes out together: a while after the first of it, which waits since then,
+        and a minute after the last digest.
         """
-        first = self._overflowing.setdefault(receiver, now)
-        return max(first + DIGEST_WAIT, self._digests.get(receiver, first - WINDOW) + WINDOW)
+        return max(since + DIGEST_WAIT, self._digests.get(receiver, since - WINDOW) + WINDOW)
 
     def digested(self, receiver: str, *, now: float) -> None:
         """Note that a digest went out."""
         self._digests[receiver] = now
-        self._overflowing.pop(receiver, None)
 
     def restore(self, receiver: str, *, at: float, is_digest: bool) -> None:
         """Count what was sent before a restart."""
