@@ -25,7 +25,7 @@ def test_a_wrong_configuration_is_refused_with_its_place_soon_and_within_memory(
     authority.write_text("no certificate")
     clock = SystemClock()
     simulator = Simulator(Catalog.bundled(), clock=clock, faults=FaultBoard(clock=clock))
-    populate(simulator)
+    populate(simulator, now=clock.time())
     origins = Origins(plain="http://127.0.0.1:1", secure="https://127.0.0.1:2", authority=authority)
     write(tmp_path, listen="127.0.0.1:0", simulator=simulator, origins=origins)
 

@@ -9,7 +9,7 @@ from integrations.manifest.loading import Catalog
 from tests.fakes.wrong_manifests import Tried, try_one
 from tests.fuzz.conftest import Covered
 
-SECONDS, MOST, ENOUGH = 90.0, 15.0, 50
+SECONDS, MOST, ENOUGH = 90.0, 60.0, 50
 """Of all vendors together, and of one that has not yet been tried often enough."""
 
 VENDORS = Catalog.bundled().vendors()
