@@ -280,6 +280,15 @@ _INCIDENTS = (
         ("severity", "phase"),
         "Alerts that stand: pending ones wait, ending ones ended just now and may begin again.",
     ),
+    _gauge("alert_groups", (), "Groups of alerts of which something fires or is to be told."),
+    _gauge("alert_groups_waiting", (), "Groups with news that their receivers were not told of yet."),
+    _counter("notifications", ("receiver", "reason"), "Notifications put into the outbox, by why."),
+    _counter(
+        "notification_decisions",
+        ("receiver", "verdict"),
+        "Decisions on what was due: sent, digested, silenced, inhibited, acknowledged and others.",
+    ),
+    _gauge("silences", ("state",), "Silences, by state: pending, active, expired."),
 )
 SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Calls": _CALLS,

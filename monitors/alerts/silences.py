@@ -3,12 +3,14 @@ and a recovery is always told to whom was told of the failure.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
+from integrations.samples import Sample
 from monitors.alerts.alert import Alert
 from monitors.alerts.matchers import Matcher, all_match, written
 from monitors.alerts.steady import SteadyClock
@@ -185,14 +187,6 @@ class Silences:
             return SilenceState.EXPIRED
         return SilenceState.ACTIVE if self._clock.deadline(silence.starts_at) <= now else SilenceState.PENDING
 
-    def muting(self, labels: Mapping[str, str]) -> Silence | None:
-        """The active silence that mutes an alert with these labels: of several the one that ends last."""
-        return max(
-            (each for each in self.active() if all_match(each.matchers, labels)),
-            key=lambda each: each.ends_at,
-            default=None,
-        )
-
     def active(self) -> tuple[Silence, ...]:
         """Those that hold now."""
         return tuple(each for each in self._silences.values() if self.state(each) is SilenceState.ACTIVE)
@@ -201,6 +195,12 @@ class Silences:
         """Those that hold and end within a quarter of an hour."""
         now = self._clock.now()
         return tuple(each for each in self.active() if self._clock.deadline(each.ends_at) - now <= WARNING)
+
+    def samples(self) -> Iterable[Sample]:
+        """How many there are, by state."""
+        states = Counter(self.state(each) for each in self._silences.values())
+        for state in SilenceState:
+            yield Sample("dialtone_silences", (state.value,), states[state])
 
     def _known(self, silence: str) -> Silence:
         known = self._silences.get(silence)
