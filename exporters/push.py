@@ -37,11 +37,13 @@ class Address(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What came of one request: a status with headers and the beginning of the body, or why there is none."""
+    """What came of one request: a status with the beginning of the body, or why there is none.
+    `retry_after` is how many seconds the intake asks to wait.
+    """
 
     status: int | None
-    headers: Mapping[str, str] = {}
     body: bytes = b""
+    retry_after: float | None = None
     failure: str = ""
 
 
@@ -55,11 +57,14 @@ class Action(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """What a reply means. `after` is how many seconds the intake asks to wait; `reason` is for a person."""
+    """What a reply means. `after` is how many seconds the intake asks to wait; `reason` is for a person.
+    `lost` is how many points of a batch that was taken the intake left out.
+    """
 
     action: Action
     reason: str = ""
     after: float | None = None
+    lost: int = 0
 
 
 class Intake(Protocol):
@@ -241,8 +246,8 @@ class PushExporter:
             self._tell(verdict.reason)
             return self._back_off(verdict.after)
         if verdict.action is Action.TAKEN:
-            self._recover()
-            self._exported += kept.batch.points
+            self._recover(verdict)
+            self._exported += kept.batch.points - verdict.lost
             with anyio.CancelScope(shield=True):
                 await self._on_thread(lambda: self._spool.remove(kept))
             return None
@@ -271,10 +276,15 @@ class PushExporter:
             log.error("exporting fails", exporter=self.name, reason=reason)
         self._trouble = reason
 
-    def _recover(self) -> None:
+    def _recover(self, verdict: Verdict) -> None:
+        self._failed_in_a_row = 0
+        if verdict.lost:
+            self._spool.count("rejected", verdict.lost)
+            self._tell(verdict.reason)
+            return
         if self._trouble:
-            log.info("exporting works again", exporter=self.name, after_failures=self._failed_in_a_row)
-        self._trouble, self._failed_in_a_row = "", 0
+            log.info("exporting works again", exporter=self.name)
+        self._trouble = ""
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=self._threads)

@@ -53,9 +53,8 @@ class LetterIntake:
         if reply.status is None:
             return Verdict(Action.RETRY, reply.failure)
         by_status = {202: Action.TAKEN, 413: Action.SPLIT, 429: Action.RETRY, 503: Action.RETRY}
-        after = reply.headers.get("retry-after")
         action = by_status.get(reply.status, Action.REFUSED)
-        return Verdict(action, f"status {reply.status}", float(after) if after else None)
+        return Verdict(action, f"status {reply.status}", reply.retry_after)
 
 
 class Wire:
@@ -144,7 +143,7 @@ async def test_an_intake_that_is_away_gets_everything_when_it_is_back(tmp_path: 
 
 async def test_the_intake_is_given_the_time_it_asks_for(tmp_path: Path) -> None:
     clock = SlowClock()
-    wire = Wire(Reply(429, {"retry-after": "600"}), Reply(202))
+    wire = Wire(Reply(429, retry_after=600.0), Reply(202))
     exporter = made(tmp_path, wire, clock=clock)
     async with running(exporter):
         exporter.take(window("a"))
