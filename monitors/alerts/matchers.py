@@ -21,6 +21,9 @@ _MATCHER = re.compile(
     rf"\s*(?P<name>{_QUOTED}|[^\s\"'`{{}}=~!,\\]+)\s*(?P<operator>=~|!~|!=|=)\s*"
     rf"(?P<value>{_QUOTED}|[^\s\"'`{{}},\\]*)\s*"
 )
+_QUOTES = {'"': '\\"', "\\": "\\\\"} | {
+    chr(code): f"\\{letter}" for code, letter in enumerate("abtnvfr", start=7)
+}
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 
 
@@ -61,7 +64,8 @@ class Matcher(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return compile_pattern(self.value)
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{quote(self.value)}"
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{self.name}{self.operator}"{escaped}"'
 
 
 def compile_pattern(text: str) -> Pattern:
@@ -122,9 +126,19 @@ def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
 
 
 def quote(text: str) -> str:
-    """A text in double quotes, with what must be escaped escaped, as Go's strconv.Quote does for it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r") + '"'
+    """A text in double quotes, as Go's strconv.Quote writes it: what cannot be printed is escaped."""
+    return '"' + "".join(map(_quoted, text)) + '"'
+
+
+def _quoted(character: str) -> str:
+    if character in _QUOTES:
+        return _QUOTES[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x20 or code == 0x7F:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def written(matchers: Iterable[Matcher]) -> str:

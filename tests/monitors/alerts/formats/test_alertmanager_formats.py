@@ -10,6 +10,7 @@ from monitors.alerts.formats.alertmanager import AlertmanagerFormat
 from monitors.alerts.formats.alertmanager_webhook import AlertmanagerWebhookFormat, chosen
 from monitors.alerts.formats.grafana import GrafanaFormat
 from monitors.alerts.formats.moments import rfc3339
+from monitors.alerts.matchers import Matcher, parse_matcher, quote
 from monitors.alerts.notification import Notification, Reason
 from monitors.alerts.receivers import AlertmanagerReceiver, AlertmanagerWebhookReceiver, GrafanaReceiver
 from tests.fakes.notifications import BEGAN, ENDED, NOW, alert, crowd, letter, notification, reply, resolved
@@ -105,6 +106,28 @@ def test_a_receiver_s_name_is_quoted_as_alertmanager_quotes_it() -> None:
 def test_a_group_is_resolved_when_no_alert_that_is_sent_fires() -> None:
     assert drawn(resolved())["status"] == "resolved"
     assert drawn(resolved())["alerts"][0]["endsAt"] == rfc3339(ENDED)
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ('a"b\\', r'"a\"b\\"'),
+        ("\a\b\t\n\v\f\r", r'"\a\b\t\n\v\f\r"'),
+        ("\x00\x1f\x7f", r'"\x00\x1f\x7f"'),
+        ("\u2028\u00a0\U000e0001", r'"\u2028\u00a0\U000e0001"'),
+        ("é 東京 🔔", '"é 東京 🔔"'),
+    ],
+    ids=["quotes", "letters", "control", "unseen", "seen"],
+)
+def test_labels_in_a_group_s_key_are_quoted_as_go_quotes_them(text: str, quoted: str) -> None:
+    assert quote(text) == quoted
+
+
+@pytest.mark.parametrize("value", ['a"b\\c\nd', "tab\there", "é", ""])
+def test_a_matcher_in_a_group_s_key_is_read_as_it_was(value: str) -> None:
+    matcher = Matcher(name="note", operator="!=", value=value)
+
+    assert parse_matcher(str(matcher)) == matcher
 
 
 def test_configured_headers_are_sent() -> None:
