@@ -127,6 +127,9 @@ class _Lending(aiohttp.BaseConnector):
         self._give_back(protocol)
         super()._release(key, protocol, should_close=should_close)
         if self._dialtone_idle is not None and protocol.is_connected():
+            # The last answer and its parser, 4 KB; aiohttp makes a parser for each answer. What comes without
+            # one is unasked for, and makes the connection unfit.
+            protocol._parser = None  # noqa: SLF001 - there is no other way to let go of it
             self._dialtone_idle.keep(protocol)
 
     def _release_acquired(self, key: client_reqrep.ConnectionKey, proto: ResponseHandler) -> None:

@@ -17,6 +17,7 @@ is one. tests/integrations/execution/test_failure.py fails when either library g
 
 import errno
 import os
+import socket
 import ssl
 import zlib
 
@@ -44,6 +45,8 @@ _NO_HTTP: Fault = (_MALFORMED, True, "the answer is not valid HTTP")
 _BAD_TLS: Fault = (_TLS, False, "no TLS connection")
 _LATE: Fault = (_TIMEOUT, True, "no answer in time")
 _NO_CONNECTION: Fault = (_TIMEOUT, False, "no connection in time")
+_NO_NAME: Fault = (_DNS, False, "the name does not resolve")
+_BAD_CERTIFICATE: Fault = (_TLS, False, "the certificate is not valid")
 _BAD_PROXY: Fault = (_CONNECTION, False, "the proxy did not connect")
 
 FAULTS: dict[type[BaseException], Fault] = {
@@ -59,11 +62,11 @@ FAULTS: dict[type[BaseException], Fault] = {
     _client.UnixClientConnectorError: _REFUSED,
     aiohttp.ClientProxyConnectionError: _BAD_PROXY,
     aiohttp.ClientHttpProxyError: _BAD_PROXY,
-    aiohttp.ClientConnectorDNSError: (_DNS, False, "the name does not resolve"),
+    aiohttp.ClientConnectorDNSError: _NO_NAME,
     aiohttp.ClientSSLError: _BAD_TLS,
     aiohttp.ClientConnectorSSLError: _BAD_TLS,
     aiohttp.ServerFingerprintMismatch: _BAD_TLS,
-    aiohttp.ClientConnectorCertificateError: (_TLS, False, "the certificate is not valid"),
+    aiohttp.ClientConnectorCertificateError: _BAD_CERTIFICATE,
     aiohttp.ServerTimeoutError: _LATE,
     aiohttp.SocketTimeoutError: _LATE,
     aiohttp.ConnectionTimeoutError: _NO_CONNECTION,
@@ -137,6 +140,21 @@ def translate(error: Exception) -> TransportFailure:
     failure = _failure(_UNKNOWN, error)
     failure.known = False
     return failure
+
+
+def unconnected(error: Exception) -> TransportFailure:
+    """Return what an error means that a connection of our own making met before it was ready."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        fault, reason = _BAD_CERTIFICATE, error.verify_message
+    elif isinstance(error, ssl.SSLError):
+        fault, reason = _BAD_TLS, _system_words(error)
+    elif isinstance(error, socket.gaierror | UnicodeError):
+        # A name that cannot be written as punycode is one that nobody knows.
+        fault, reason = _NO_NAME, (error.strerror or "") if isinstance(error, OSError) else ""
+    else:
+        fault, reason = _REFUSED, _reason(error)
+    kind, sent, what = fault
+    return TransportFailure(kind, sent=sent, detail=f"{what}: {reason}" if reason else what)
 
 
 def _failure(fault: Fault, error: Exception) -> TransportFailure:

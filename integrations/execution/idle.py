@@ -2,6 +2,7 @@
 
 import resource
 from collections import OrderedDict, deque
+from typing import Protocol
 
 from aiohttp.client_proto import ResponseHandler
 
@@ -21,6 +22,19 @@ MOST = 20_000
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 
 
+class Kept(Protocol):
+    """A connection that may be kept. `should_close`: it is of no use any more."""
+
+    @property
+    def should_close(self) -> bool:
+        """Whether the server has closed it, or spoken unasked."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
 class IdleConnections:
     """The idle connections of all pools, the longest idle first; above `most`, those are closed.
 
@@ -31,18 +45,15 @@ class IdleConnections:
         self._now = clock.monotonic
         self._most = _half_of_descriptors() if most is None else most
         # Not a plain dict, whose first key takes ever longer to find when the first is what is taken out.
-        self._since: OrderedDict[ResponseHandler, float] = OrderedDict()
+        self._since: OrderedDict[Kept, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._since)
 
-    def keep(self, protocol: ResponseHandler) -> None:
+    def keep(self, connection: Kept) -> None:
         """Take one that is idle from now on, and close what lies too long or is too many."""
         now = self._now()
-        self._since[protocol] = now
-        # The last answer and its parser, 4 KB; aiohttp makes a parser for each answer. What comes without
-        # one is unasked for, and makes the connection unfit.
-        protocol._parser = None  # noqa: SLF001 - there is no other way to let go of it
+        self._since[connection] = now
         while self._since:
             longest = next(iter(self._since))
             if len(self._since) <= self._most and now - self._since[longest] <= KEEPALIVE:
@@ -50,17 +61,21 @@ class IdleConnections:
             del self._since[longest]
             longest.close()
 
-    def take(self, protocol: ResponseHandler) -> None:
-        """It is used again, if it was idle at all."""
-        self._since.pop(protocol, None)
+    def take(self, connection: Kept) -> None:
+        """It is used again, or is gone, if it was idle at all."""
+        self._since.pop(connection, None)
 
-    def drop_unfit(self, kept: deque[tuple[ResponseHandler, float]], method: str) -> None:
-        """Close those of a pool's idle connections, the oldest first, that are too old for a request, or on
-        which the server spoke unasked: that would be taken for the answer.
+    def is_fit(self, connection: Kept, method: str) -> bool:
+        """Whether an idle connection may carry such a request: it is not too old for it, and the server has
+        not spoken unasked, which would be taken for the answer.
         """
         longest = KEEPALIVE if method in _REPEATABLE else CAUTIOUS
-        oldest = self._now() - longest
-        while kept and (kept[0][0].should_close or self._since.get(kept[0][0], oldest) < oldest):
+        since = self._since.get(connection)
+        return not connection.should_close and since is not None and since >= self._now() - longest
+
+    def drop_unfit(self, kept: deque[tuple[ResponseHandler, float]], method: str) -> None:
+        """Close those of a pool's idle connections, the oldest first, that are not fit for a request."""
+        while kept and not self.is_fit(kept[0][0], method):
             protocol, _ = kept.popleft()
             self.take(protocol)
             protocol.close()

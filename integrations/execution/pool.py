@@ -7,8 +7,6 @@ cancellation. HTTP/1.1 only; nothing is read from the environment; no cookies; n
 
 import ssl
 from collections.abc import Callable
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 
 import aiohttp
@@ -28,10 +26,13 @@ from integrations.execution.connectors import (
     TCPConnector,
     UnixConnector,
 )
+from integrations.execution.dialing import Dialer
+from integrations.execution.direct import DirectPool
 from integrations.execution.failure import translate
 from integrations.execution.guard import Guard
 from integrations.execution.idle import IdleConnections
 from integrations.execution.outcome import Phases
+from integrations.execution.outgoing import user_agent
 
 _Route = tuple[str | None, str | None, str, Guard | None]
 """What sessions differ in: the file of authorities, the proxy, the unix socket, where they may lead."""
@@ -55,16 +56,32 @@ class Pools:
         self._idle = IdleConnections(clock) if idle is None else idle
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._sessions: dict[_Route, Session] = {}
+        self._dialers: dict[tuple[str | None, str], Dialer] = {}
         self._numbers = count(1)
 
-    def open(self, spec: LineSpec) -> httpx.AsyncBaseTransport:
-        """Return a pool for an integration, which lends as many connections as are asked for at once.
+    def open(self, spec: LineSpec) -> httpx.AsyncBaseTransport | DirectPool:
+        """Return a pool for an integration, which lends as many connections as are asked for at once: over
+        aiohttp through a proxy and under a guard, else of our own.
 
         Raises:
             ValueError: when the proxy's URL cannot be used.
             OSError: when the CA file cannot be read.
         """
+        if spec.network.proxy is None and spec.guard is None:
+            return DirectPool(self._dialer_for(spec), idle=self._idle, clock=self._clock)
         return Pool(self._session_for(spec), number=next(self._numbers), clock=self._clock)
+
+    def _dialer_for(self, spec: LineSpec) -> Dialer:
+        """The shared dialer, or one of its own for a line that shows a certificate."""
+        if spec.identity is not None:
+            context = _new_context(spec.network.ca_file)
+            spec.identity.load_into(context)
+            return Dialer(context, path=spec.socket, now=self._clock.monotonic)
+        route = spec.network.ca_file, spec.socket
+        if route not in self._dialers:
+            context = self.context(spec.network.ca_file)
+            self._dialers[route] = Dialer(context, path=spec.socket, now=self._clock.monotonic)
+        return self._dialers[route]
 
     def context(self, ca_file: str | None) -> ssl.SSLContext:
         """Return the TLS context that trusts the system's authorities and those in `ca_file`.
@@ -148,7 +165,7 @@ class Session:
             connector=self._open_connector(),
             request_class=PooledRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"dialtone/{_version()}", "Accept-Encoding": "gzip, deflate"},
+            headers={"User-Agent": user_agent().decode(), "Accept-Encoding": "gzip, deflate"},
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
             trust_env=False,
@@ -262,11 +279,3 @@ def _proxy(spec: LineSpec) -> httpx.Proxy | None:
         return httpx.Proxy(spec.network.proxy)
     except (ValueError, httpx.InvalidURL) as error:
         raise ValueError(f"{spec.integration}: network.proxy must be an http URL") from error
-
-
-@cache
-def _version() -> str:
-    try:
-        return version("dialtone")
-    except PackageNotFoundError:
-        return "0"

@@ -4,6 +4,7 @@ import codecs
 import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from functools import partial
 from math import inf
 from typing import Protocol, runtime_checkable
 
@@ -118,13 +119,48 @@ class Reply:
             return self.body.decode("utf-8", "replace")
 
 
-class HTTPTransport:
-    """Sends requests through any httpx transport: the pool, `httpx.MockTransport`, `httpx.ASGITransport`."""
+@runtime_checkable
+class Exchanging(Protocol):
+    """An inner transport that sends and reads without httpx; one with connections of its own, too."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, *, clock: Clock) -> None:
+    @property
+    def taken(self) -> int:
+        """Connections that are lent out now."""
+        ...
+
+    def certificate(self, host: str) -> Certificate | None:
+        """Return the certificate that the host showed last, if any."""
+        ...
+
+    async def exchange(
+        self,
+        request: httpx.Request,
+        *,
+        connect: float,
+        read: float | None,
+        max_body: int,
+        heard: Callable[[int], None] | None,
+    ) -> Reply:
+        """Send a request, also a cold one, and read the answer whole."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class HTTPTransport:
+    """Sends requests through a pool, or any httpx transport: `httpx.MockTransport`, `httpx.ASGITransport`."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport | Exchanging, *, clock: Clock) -> None:
         self.inner = inner
         self.in_flight = 0
-        self._pool = inner if isinstance(inner, Pooled) else None
+        self._lending = inner if isinstance(inner, Exchanging | Pooled) else None
+        self._exchange: _Exchange = (
+            partial(self._exchange_by_httpx, inner)
+            if isinstance(inner, httpx.AsyncBaseTransport)
+            else inner.exchange
+        )
         self._now: Callable[[], float] = clock.monotonic
         self._clock = clock
 
@@ -150,17 +186,11 @@ class HTTPTransport:
             TransportFailure: when there is no usable answer.
         """
         read = None if timeout == inf else timeout
-        request.extensions["timeout"] = {"connect": connect, "pool": connect, "read": read, "write": read}
         self.in_flight += 1
         try:
-            if self._pool is not None and COLD in request.extensions:
-                reply = await self._exchange_cold(self._pool, request, max_body)
-            elif heard is None:
-                reply = await self._exchange(self.inner, request, max_body)
-            else:
-                reply = await self._exchange(_Listened(self.inner, heard), request, max_body)
-            if certificate and self._pool is not None and request.url.scheme == "https":
-                self._show(reply, self._pool.certificate(request.url.raw_host.decode("ascii")))
+            reply = await self._exchange(request, connect=connect, read=read, max_body=max_body, heard=heard)
+            if certificate:
+                self._show(reply, request)
             return reply  # noqa: TRY300 - an else after a failure that is raised below would read worse
         except Exception as error:  # noqa: BLE001 - the edge: whatever the wire raises becomes one failure
             failure = translate(error)
@@ -169,15 +199,33 @@ class HTTPTransport:
         # Raised outside the handler, so that no message that quotes the URL hangs on to it as context.
         raise failure
 
-    def _show(self, reply: Reply, certificate: Certificate | None) -> None:
-        reply.certificate = certificate
+    async def _exchange_by_httpx(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        request: httpx.Request,
+        *,
+        connect: float,
+        read: float | None,
+        max_body: int,
+        heard: Callable[[int], None] | None,
+    ) -> Reply:
+        request.extensions["timeout"] = {"connect": connect, "pool": connect, "read": read, "write": read}
+        if COLD in request.extensions and isinstance(inner, Pooled):
+            return await self._read_cold(inner, request, max_body)
+        return await self._read(inner if heard is None else _Listened(inner, heard), request, max_body)
+
+    def _show(self, reply: Reply, request: httpx.Request) -> None:
+        lending = self._lending
+        if lending is None or request.url.scheme != "https":
+            return
+        reply.certificate = certificate = lending.certificate(request.url.raw_host.decode("ascii"))
         if certificate is not None:
             reply.certificate_days_left = certificate.days_left(self._clock.time())
 
-    async def _exchange_cold(self, pool: Pooled, request: httpx.Request, max_body: int) -> Reply:
+    async def _read_cold(self, pool: Pooled, request: httpx.Request, max_body: int) -> Reply:
         cold = pool.open_cold()
         try:
-            reply = await self._exchange(cold, request, max_body)
+            reply = await self._read(cold, request, max_body)
             reply.phases = phases = cold.phases()
             # As on a connection that stood already, so that no condition on latency fails every tenth time.
             reply.duration = (phases.first_byte or 0.0) + (phases.transfer or 0.0)
@@ -185,7 +233,7 @@ class HTTPTransport:
         finally:
             await cold.aclose()
 
-    async def _exchange(self, inner: "_Sends", request: httpx.Request, max_body: int) -> Reply:
+    async def _read(self, inner: "_Sends", request: httpx.Request, max_body: int) -> Reply:
         began = self._now()
         response = await inner.handle_async_request(request)
         headers = _headers(response)
@@ -204,7 +252,8 @@ class HTTPTransport:
     @property
     def orphans(self) -> int:
         """Connections that are taken by no request: a leak, if it stays above 0."""
-        return max(0, self._pool.taken - self.in_flight) if self._pool is not None else 0
+        lending = self._lending
+        return max(0, lending.taken - self.in_flight) if lending is not None else 0
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -222,6 +271,22 @@ class _Listened:
         response = await self._inner.handle_async_request(request)
         self._heard(response.status_code)
         return response
+
+
+class _Exchange(Protocol):
+    """What sends one request and reads the answer."""
+
+    async def __call__(
+        self,
+        request: httpx.Request,
+        *,
+        connect: float,
+        read: float | None,
+        max_body: int,
+        heard: Callable[[int], None] | None,
+    ) -> Reply:
+        """Do so."""
+        ...
 
 
 class _Sends(Protocol):

@@ -11,6 +11,7 @@ import pytest
 from integrations.clock import SystemClock
 from integrations.execution.cold import COLD, Stopwatch
 from integrations.execution.failure import TransportFailure
+from integrations.execution.guard import Guard
 from integrations.execution.outcome import FailureKind, Phases
 from integrations.execution.pool import Pools
 from integrations.execution.transport import HTTPTransport, Reply
@@ -48,8 +49,8 @@ class Server:
 Opened = Callable[[Server], Awaitable[HTTPTransport]]
 
 
-@pytest.fixture
-async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
+@pytest.fixture(params=[None, Guard()], ids=["ours", "aiohttp's"])
+async def opened(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     transports: list[HTTPTransport] = []
     listening: list[asyncio.Server] = []
 
@@ -57,7 +58,9 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
         path = tmp_path / "s"
         listening.append(await asyncio.start_unix_server(server.serve, path))
         clock = SystemClock()
-        transports.append(HTTPTransport(Pools(clock).open(line_spec(socket=str(path))), clock=clock))
+        transports.append(
+            HTTPTransport(Pools(clock).open(line_spec(socket=str(path), guard=request.param)), clock=clock)
+        )
         return transports[-1]
 
     yield open_transport

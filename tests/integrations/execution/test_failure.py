@@ -13,7 +13,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from httpx_aiohttp.transport import map_aiohttp_exceptions
 from yarl import URL
 
-from integrations.execution.failure import FAULTS, TransportFailure, translate
+from integrations.execution.failure import FAULTS, TransportFailure, translate, unconnected
 from integrations.execution.outcome import FailureKind as K
 
 KEY = ConnectionKey("shop.example", 443, True, True, None, None, None)
@@ -135,3 +135,35 @@ def test_a_failure_stays_itself() -> None:
 )
 def test_the_systems_errors_are_told_in_words_for_a_person(error: OSError, told: str) -> None:
     assert translate(error).detail.endswith(f": {told}")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "detail"),
+    [
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            K.DNS,
+            "the name does not resolve: Name or service not known",
+        ),
+        (UnicodeError("label too long"), K.DNS, "the name does not resolve"),
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "x"),
+            K.CONNECTION,
+            "could not connect: Connection refused",
+        ),
+        (OSError("Multiple exceptions: [Errno 111] 192.0.2.1"), K.CONNECTION, "could not connect: OSError"),
+        (_ssl_error("WRONG_VERSION_NUMBER"), K.TLS, "no TLS connection: wrong version number"),
+    ],
+    ids=["no name", "no such name", "refused", "several addresses", "no TLS"],
+)
+def test_what_a_connection_met_before_it_was_ready_is_told_and_nothing_was_sent(
+    error: Exception, kind: K, detail: str
+) -> None:
+    failure = unconnected(error)
+    assert (failure.kind, failure.sent, failure.detail) == (kind, False, detail)
+
+
+def test_a_certificate_that_is_not_valid_is_told_in_the_words_of_tls() -> None:
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_message = "certificate has expired"
+    assert unconnected(error).detail == "the certificate is not valid: certificate has expired"

@@ -12,7 +12,9 @@ import pytest
 
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
+from integrations.execution.call import LineSpec
 from integrations.execution.executor import Executor
+from integrations.execution.guard import Guard
 from integrations.execution.idle import CAUTIOUS, KEEPALIVE, IdleConnections
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Outcome
@@ -26,6 +28,16 @@ from tests.fakes.signals import RecordingSubscriber
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 Answer = Callable[[int, int], bytes | None]
+
+
+Lead = Callable[[Path], LineSpec]
+
+
+@pytest.fixture(params=[None, Guard()], ids=["ours", "aiohttp's"])
+def lead(request: pytest.FixtureRequest) -> Lead:
+    """A line to a unix socket, by our own client, or by aiohttp's, which lines under a guard take."""
+    policy = Policy(retry=RetryPolicy(attempts=1))
+    return lambda path: line_spec(policy, socket=str(path), guard=request.param)
 
 
 class Server:
@@ -60,12 +72,11 @@ class Server:
 class Wire:
     """An executor whose line leads to the server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, lead: Lead) -> None:
         self.server = server
         self.signals = RecordingSubscriber()
         self.executor = Executor(clock=SystemClock(), publish=self.signals)
-        policy = Policy(retry=RetryPolicy(attempts=1))
-        self.executor.open_line(line_spec(policy, socket=str(server.path)))
+        self.executor.open_line(lead(server.path))
 
     async def get(self, **fields: object) -> Outcome:
         prepare = lambda: httpx.Request("GET", "http://unix.example/x")  # noqa: E731 - one line is enough
@@ -84,19 +95,19 @@ Opened = Callable[[Answer], Awaitable[Wire]]
 
 
 @pytest.fixture
-async def wire(tmp_path: Path) -> AsyncIterator[Opened]:
-    async with contexts(tmp_path / "s") as opened:
+async def wire(tmp_path: Path, lead: Lead) -> AsyncIterator[Opened]:
+    async with contexts(tmp_path / "s", lead) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def contexts(path: Path) -> AsyncIterator[Opened]:
+async def contexts(path: Path, lead: Lead) -> AsyncIterator[Opened]:
     closing: list[Wire] = []
 
     async def open_wire(answer: Answer) -> Wire:
         server = Server(path, answer)
         listening = await asyncio.start_unix_server(server.serve, path)
-        wire = Wire(server)
+        wire = Wire(server, lead)
         wire.listening = listening
         closing.append(wire)
         return wire
@@ -142,8 +153,10 @@ async def test_a_new_connection_that_is_cut_is_a_failure_and_not_tried_again_uns
     assert (outcome.kind, len(outcome.attempts), len(wired.server.requests)) == (K.CONNECTION, 1, 1)
 
 
-async def test_a_socket_that_is_not_there_is_no_connection_and_nothing_sent(tmp_path: Path) -> None:
-    wired = Wire(Server(tmp_path / "none", lambda *_: OK))
+async def test_a_socket_that_is_not_there_is_no_connection_and_nothing_sent(
+    tmp_path: Path, lead: Lead
+) -> None:
+    wired = Wire(Server(tmp_path / "none", lambda *_: OK), lead)
     outcome = await wired.post()
     assert outcome.kind is K.CONNECTION
     assert "No such file" in outcome.detail
@@ -158,10 +171,12 @@ async def test_what_a_server_says_unasked_on_an_idle_connection_is_no_answer(wir
     assert wired.server.connections == 2
 
 
-async def test_a_write_goes_over_no_connection_that_was_idle_for_long(wire: Opened, tmp_path: Path) -> None:
+async def test_a_write_goes_over_no_connection_that_was_idle_for_long(
+    wire: Opened, tmp_path: Path, lead: Lead
+) -> None:
     clock = FakeClock()
     wired = await wire(lambda *_: OK)
-    pool = HTTPTransport(Pools(clock).open(line_spec(socket=str(tmp_path / "s"))), clock=clock)
+    pool = HTTPTransport(Pools(clock).open(lead(tmp_path / "s")), clock=clock)
     await send(pool, "GET")
     clock.advance(CAUTIOUS + 1)
     await send(pool, "GET")
@@ -172,10 +187,12 @@ async def test_a_write_goes_over_no_connection_that_was_idle_for_long(wire: Open
     await pool.aclose()
 
 
-async def test_pools_share_no_connection_though_they_share_a_session(wire: Opened, tmp_path: Path) -> None:
+async def test_pools_share_no_connection_though_they_share_a_session(
+    wire: Opened, tmp_path: Path, lead: Lead
+) -> None:
     clock = SystemClock()
     wired = await wire(lambda *_: OK)
-    pools, spec = Pools(clock), line_spec(socket=str(tmp_path / "s"))
+    pools, spec = Pools(clock), lead(tmp_path / "s")
     one, other = (HTTPTransport(pools.open(spec), clock=clock) for _ in range(2))
     for _ in range(2):
         await send(one, "GET")
@@ -188,12 +205,12 @@ async def test_pools_share_no_connection_though_they_share_a_session(wire: Opene
 
 
 async def test_idle_connections_are_bounded_over_all_pools_and_the_oldest_go_first(
-    wire: Opened, tmp_path: Path
+    wire: Opened, tmp_path: Path, lead: Lead
 ) -> None:
     clock = SystemClock()
     wired = await wire(lambda *_: OK)
     idle = IdleConnections(clock, most=2)
-    pools, spec = Pools(clock, idle=idle), line_spec(socket=str(tmp_path / "s"))
+    pools, spec = Pools(clock, idle=idle), lead(tmp_path / "s")
     opened = [HTTPTransport(pools.open(spec), clock=clock) for _ in range(3)]
     for pool in opened:
         await send(pool, "GET")
@@ -207,12 +224,12 @@ async def test_idle_connections_are_bounded_over_all_pools_and_the_oldest_go_fir
 
 
 async def test_an_idle_connection_is_kept_longer_than_the_minute_between_two_checks(
-    wire: Opened, tmp_path: Path
+    wire: Opened, tmp_path: Path, lead: Lead
 ) -> None:
     clock = FakeClock()
     idle = IdleConnections(clock)
     await wire(lambda *_: OK)
-    pools, spec = Pools(clock, idle=idle), line_spec(socket=str(tmp_path / "s"))
+    pools, spec = Pools(clock, idle=idle), lead(tmp_path / "s")
     one, other = (HTTPTransport(pools.open(spec), clock=clock) for _ in range(2))
     await send(one, "GET")
     clock.advance(62)

@@ -1,0 +1,215 @@
+"""One answer as it comes: parsed by llhttp, unpacked and capped piece by piece."""
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+
+import httptools
+
+from integrations.execution.failure import TransportFailure, translate
+from integrations.execution.inflate import Inflater
+from integrations.execution.outcome import FailureKind
+
+FRAMES = 64 * 1024
+"""What may come that is no body, at once: a head with those before it, or the frames of a chunked body."""
+
+FRAME_RATIO = 16
+"""Bytes on the wire for a byte of body; one in chunks of a byte each takes six."""
+
+_SWITCHING = 101
+
+
+class Incoming:
+    """The answer to one request. `over` is done when it is whole, or will never be: then `failure` says why.
+
+    `headers` have lower-case names, repeated ones joined by ", ". `heard` is told the status once the head is
+    there. Answers before the answer (100 to 199) are passed over. `has_begun`: a byte of it has come.
+    `is_reusable`: its connection may carry the next one.
+    """
+
+    __slots__ = (
+        "_cap",
+        "_frames",
+        "_heard",
+        "_inflater",
+        "_is_head",
+        "_is_interim",
+        "_parser",
+        "_pieces",
+        "_size",
+        "failure",
+        "has_begun",
+        "headers",
+        "is_over",
+        "is_reusable",
+        "over",
+        "status",
+        "version",
+    )
+
+    def __init__(
+        self, *, max_body: int, is_head: bool, heard: Callable[[int], None] | None, over: asyncio.Future[None]
+    ) -> None:
+        self.over = over
+        self.failure: TransportFailure | None = None
+        self.headers: dict[str, str] = {}
+        self.status = 0
+        self.version = ""
+        self.has_begun = self.is_over = self.is_reusable = False
+        self._is_head = is_head
+        self._is_interim = False
+        self._heard = heard
+        self._inflater: Inflater | None = None
+        self._cap = max_body
+        self._size = self._frames = 0
+        self._pieces: list[bytes] = []
+        self._parser: httptools.HttpResponseParser | None = _parser(self)
+
+    def body(self) -> bytes:
+        """What came, decoded."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def take(self, data: bytes) -> None:
+        """Take what came over the connection."""
+        self.has_begun = True
+        parser = self._parser
+        if parser is None:
+            self.is_reusable = False
+            return
+        self._frames += len(data)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.is_reusable = False
+        except httptools.HttpParserError as error:
+            self.is_reusable = False
+            self._fail(_no_http(type(error).__name__))
+        if self._frames > FRAMES:
+            self._fail(_no_http(f"more than {FRAMES} bytes of it are no body"))
+
+    def end(self, error: Exception | None) -> None:
+        """The connection is gone, which is how some answers end."""
+        if self._ends_with_its_connection() and error is None:
+            self._complete()
+        else:
+            self._fail(translate(error if error is not None else EOFError()))
+
+    # What llhttp calls.
+
+    def on_message_begin(self) -> None:
+        """Something begins; behind the end it was never asked for."""
+        if self.is_over:
+            self.is_reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field; trailers are of no use to anybody."""
+        if self.status:
+            return
+        named, text, headers = _named(name), value.decode("latin-1"), self.headers
+        headers[named] = f"{headers[named]}, {text}" if named in headers else text
+
+    def on_headers_complete(self) -> None:
+        """Take the head."""
+        parser = self._parser
+        if parser is None:
+            return
+        status = parser.get_status_code()
+        if 100 <= status < 200 and status != _SWITCHING:
+            self._is_interim, self.headers = True, {}
+            return
+        self.status, self.version = status, f"HTTP/{parser.get_http_version()}"
+        self._frames = 0
+        if self._heard is not None:
+            self._heard(status)
+        self._unpack_as(self.headers.get("content-encoding", "").strip().lower())
+        if self._is_head:
+            self._complete()
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body; the cap holds while unpacking, so that no gzip bomb is unpacked whole."""
+        if self.is_over:
+            self.is_reusable = False
+            return
+        self._frames = max(self._frames - len(data) * FRAME_RATIO, -FRAMES)
+        if self._inflater is None:
+            self._has_room_for(data)
+            return
+        try:
+            for piece in self._inflater.pieces(data):
+                if not self._has_room_for(piece):
+                    break
+        except zlib.error as error:
+            self._fail(translate(error))
+
+    def on_message_complete(self) -> None:
+        """It is whole, or was one of those before it."""
+        if self._is_interim:
+            self._is_interim = False
+        else:
+            self._complete()
+
+    def _unpack_as(self, coding: str) -> None:
+        if coding in {"", "identity"}:
+            return
+        try:
+            self._inflater = Inflater(coding)
+        except zlib.error as error:
+            self._fail(translate(error))
+
+    def _has_room_for(self, piece: bytes) -> bool:
+        """Take a piece, if the cap allows it."""
+        self._size += len(piece)
+        if self._size <= self._cap:
+            self._pieces.append(piece)
+            return True
+        detail = f"the body is over {self._cap} bytes"
+        failure = TransportFailure(FailureKind.TOO_LARGE, sent=True, detail=detail)
+        failure.status = self.status
+        self._fail(failure)
+        return False
+
+    def _ends_with_its_connection(self) -> bool:
+        """RFC 9112, 6.3: a body of no stated length lasts until the connection is closed."""
+        headers = self.headers
+        return bool(self.status) and not ("content-length" in headers or "transfer-encoding" in headers)
+
+    def _complete(self) -> None:
+        if self.is_over:
+            return
+        if self._inflater is not None and not self._inflater.is_whole:
+            self._fail(translate(zlib.error("the compressed body ends early")))
+            return
+        self.is_reusable = self._parser is not None and self._parser.should_keep_alive()
+        self._settle()
+
+    def _fail(self, failure: TransportFailure) -> None:
+        if not self.is_over:
+            self.failure = failure
+            self._settle()
+
+    def _settle(self) -> None:
+        # The parser holds this answer, and this answer the parser: let go, or the collector has to.
+        self.is_over, self._parser = True, None
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+def _parser(incoming: Incoming) -> httptools.HttpResponseParser:
+    """A parser that forgives what browsers forgive, as aiohttp's does."""
+    parser = httptools.HttpResponseParser(incoming)
+    parser.set_dangerous_leniencies(
+        lenient_headers=True,
+        lenient_optional_cr_before_lf=True,
+        lenient_spaces_after_chunk_size=True,
+    )
+    return parser
+
+
+def _no_http(why: str) -> TransportFailure:
+    return TransportFailure(FailureKind.MALFORMED, sent=True, detail=f"the answer is not valid HTTP: {why}")
+
+
+@lru_cache(maxsize=1024)
+def _named(name: bytes) -> str:
+    return name.decode("latin-1").lower()

@@ -1,0 +1,70 @@
+"""One connection of HTTP/1.1, over which one request goes after the other."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from integrations.execution.incoming import Incoming
+
+
+class Wire(asyncio.Protocol):
+    """A connection that stands. `should_close`: no further request may go over it. `lost` is told once when
+    it is gone.
+    """
+
+    __slots__ = ("_incoming", "_transport", "hear", "lost", "should_close")
+
+    def __init__(self) -> None:
+        self.should_close = True
+        self.hear: Callable[[], None] | None = None
+        self.lost: Callable[[Wire], None] | None = None
+        self._incoming: Incoming | None = None
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def security(self) -> ssl.SSLObject | None:
+        """The TLS of the connection, if it has any."""
+        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+
+    def ask(self, request: bytes, incoming: Incoming) -> None:
+        """Send a request; the answer goes to `incoming`."""
+        self._incoming = incoming
+        if self._transport is None:
+            incoming.end(None)
+        else:
+            self._transport.write(request)
+
+    def rest(self) -> None:
+        """The answer is whole; whatever comes now was not asked for."""
+        self._incoming = None
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            # The server has answered before it had heard all, and the rest is still on its way out.
+            self.close()
+
+    def close(self) -> None:
+        """Close it now. Closing the polite way, TLS waits half a minute for the other end."""
+        self.should_close = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It stands."""
+        if isinstance(transport, asyncio.Transport):
+            self._transport, self.should_close = transport, False
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what came; when nothing was asked, nobody can tell what it answers."""
+        if self.hear is not None:
+            self.hear()
+        if self._incoming is None:
+            self.close()
+        else:
+            self._incoming.take(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self.should_close, self._transport = True, None
+        if self._incoming is not None and not self._incoming.is_over:
+            self._incoming.end(exc)
+        if self.lost is not None:
+            self.lost(self)
