@@ -213,6 +213,36 @@ _WEBHOOKS = (
     _counter("webhook_dead_letters", _ONE, "Webhooks whose handler failed at every attempt."),
     _gauge("webhook_stored_bytes", (), "Bodies of webhooks that are kept."),
 )
+_DELIVERY = ("receiver", "format")
+_DELIVERIES = (
+    _counter(
+        "delivery_attempts",
+        (*_DELIVERY, "result"),
+        "Tries to deliver a message: delivered, failed (it is tried again), dead or disabled.",
+    ),
+    _histogram(
+        "delivery_lag_seconds",
+        _DELIVERY,
+        "Time from the decision to tell a receiver until it took the message.",
+        buckets=AGE_SECONDS,
+    ),
+    _histogram(
+        "detection_to_delivery_seconds",
+        ("receiver",),
+        "Time from the beginning of an alert until a receiver first took a message of it.",
+        buckets=AGE_SECONDS,
+    ),
+    _gauge("outbox_messages", ("receiver",), "Messages that wait for a receiver, those being sent included."),
+    _gauge("outbox_oldest_seconds", ("receiver",), "Age of the oldest message that waits for a receiver."),
+    _gauge("outbox_dead_letters", ("receiver",), "Messages that were given up and can be replayed."),
+    _counter("outbox_copies", (), "Messages that were given to a receiver's fallback too."),
+    _gauge("receiver_failures", ("receiver",), "Failed tries since a receiver last took a message."),
+    _gauge("receiver_disabled", ("receiver",), "1 while a receiver is sent nothing more, else 0."),
+    _counter("relay_errors", ("cause",), "Errors of the relay: storage (it is tried again) or format."),
+    _counter(
+        "watchdog_beats", ("result",), "Beats sent to the outgoing heartbeat: sent, failed or withheld."
+    ),
+)
 _ITSELF = (
     _gauge("build_info", ("version",), "1, with the version that runs."),
     _gauge("config_loaded_timestamp_seconds", (), "When the running configuration took effect."),
@@ -298,6 +328,7 @@ SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Incidents and alerts": _INCIDENTS,
     "Is it us?": _EGRESS,
     "Inbound webhooks": _WEBHOOKS,
+    "Deliveries": _DELIVERIES,
     "Dialtone itself": _ITSELF,
     "Analytics and storage": _STORES,
     "Push exporters": _EXPORTERS,

@@ -22,6 +22,7 @@ from integrations.signals import (
     CheckResult,
     ContractDrift,
     CredentialNotice,
+    DeliveryAttempt,
     HealthChange,
     IncidentChange,
     OperatorAction,
@@ -86,6 +87,7 @@ class MetricTable:
             VendorNotice: self._vendor,
             ContractDrift: self._drift,
             WebhookReceipt: self._webhook,
+            DeliveryAttempt: self._delivery,
             OperatorAction: self._operator,
             APIRequest: self._request,
         }
@@ -233,6 +235,15 @@ class MetricTable:
         self._count("dialtone_webhooks_received_total", *names)
         if receipt.lag is not None and receipt.verdict == "accepted":
             self._histograms["dialtone_webhook_lag_seconds"].cell(receipt.integration).observe(receipt.lag)
+
+    def _delivery(self, attempt: DeliveryAttempt) -> None:
+        names = (attempt.receiver, attempt.format)
+        self._count("dialtone_delivery_attempts_total", *names, attempt.result)
+        if attempt.result == "delivered":
+            self._histograms["dialtone_delivery_lag_seconds"].cell(*names).observe(attempt.lag)
+        if attempt.since_detection is not None:
+            known = self._histograms["dialtone_detection_to_delivery_seconds"]
+            known.cell(attempt.receiver).observe(attempt.since_detection)
 
     def _operator(self, action: OperatorAction) -> None:
         self._count("dialtone_operator_actions_total", action.action)

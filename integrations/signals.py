@@ -288,7 +288,8 @@ class IncidentChange(_Signal, frozen=True, kw_only=True, tag="incident_change"):
 class DeliveryAttempt(_Signal, frozen=True, kw_only=True, tag="delivery_attempt"):
     """One try to deliver a message to a receiver. `result` is delivered, failed (it is tried again), dead,
     disabled or superseded. `status` is the answer's, `kind` why there was none or no good one. `lag` is the
-    time since the message was decided on. Stored before it is published.
+    time since the message was decided on, `since_detection` that since the newest alert in it began, told of
+    a delivered message that is the first to tell of it. Stored before it is published.
     """
 
     message: str
@@ -302,6 +303,7 @@ class DeliveryAttempt(_Signal, frozen=True, kw_only=True, tag="delivery_attempt"
     detail: str = ""
     duration: float = 0.0
     lag: float = 0.0
+    since_detection: float | None = None
 
 
 class OperatorAction(_Signal, frozen=True, kw_only=True, tag="operator_action"):

@@ -14,7 +14,7 @@ from app.storage import signal_log, tables
 from app.storage.outbox_rows import BEHIND, delivery_of, row_of
 from app.storage.tables import outbox, outbox_subject, receiver_condition
 from app.storage.units import Units
-from monitors.alerts.outbox import Delivery, DeliveryState, Finished, Message
+from monitors.alerts.outbox import Crowd, Delivery, DeliveryState, Finished, Message
 
 _ROW = outbox.c
 _UNDONE = sa.text("finished_at IS NULL")
@@ -55,7 +55,7 @@ _CANDIDATES = sa.text(
     " (SELECT inner_row.number FROM outbox AS inner_row WHERE inner_row.receiver = waiting.receiver"
     " AND inner_row.state = 'queued' AND inner_row.due_at <= :now"
     " ORDER BY inner_row.due_at, inner_row.number LIMIT :at_once)"
-    " ORDER BY found.is_paging DESC, found.due_at, found.number"
+    " ORDER BY found.is_paging DESC, found.number"
 )
 
 _NEXT_DUE = sa.text(
@@ -96,12 +96,12 @@ class OutboxRows:
         """Put messages into the outbox, as a unit of their own."""
         await self._units.run(lambda connection: insert(connection, messages))
 
-    async def claim(self, *, now: float, lease: float, limit: int, at_once: int) -> Sequence[Delivery]:
+    async def claim(self, *, now: float, lease: float, limit: int, crowd: Crowd) -> Sequence[Delivery]:
         """Mark due deliveries as sending; see Outbox."""
 
         def unit(connection: sa.Connection) -> Sequence[Delivery]:
             _release(connection, now=now, owner=self._owner)
-            numbers = _chosen(connection, now=now, limit=limit, at_once=at_once)
+            numbers = _chosen(connection, now=now, limit=limit, crowd=crowd)
             return _take(connection, numbers, until=now + lease, owner=self._owner) if numbers else []
 
         return await self._units.run(unit)
@@ -175,15 +175,18 @@ def _release(connection: sa.Connection, *, now: float, owner: str) -> None:
     )
 
 
-def _chosen(connection: sa.Connection, *, now: float, limit: int, at_once: int) -> list[int]:
+def _chosen(connection: sa.Connection, *, now: float, limit: int, crowd: Crowd) -> list[int]:
     """The numbers of the rows to claim."""
     busy = sa.select(_ROW.receiver, sa.func.count()).where(_SENDING).group_by(_ROW.receiver)
     taken: dict[str, int] = dict(connection.execute(busy).all())
     numbers: list[int] = []
-    for number, receiver in connection.execute(_CANDIDATES, {"now": now, "at_once": at_once}):
+    failing_room = crowd.failing_room
+    for number, receiver in connection.execute(_CANDIDATES, {"now": now, "at_once": crowd.at_once}):
         if len(numbers) == limit:
             break
-        if taken.get(receiver, 0) < at_once:
+        fails = receiver in crowd.failing
+        if taken.get(receiver, 0) < (1 if fails else crowd.at_once) and (not fails or failing_room > 0):
+            failing_room -= fails
             taken[receiver] = taken.get(receiver, 0) + 1
             numbers.append(number)
     return numbers

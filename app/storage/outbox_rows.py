@@ -9,7 +9,9 @@ BEHIND = "behind"
 
 
 def row_of(message: Message) -> dict[str, object]:
-    """The columns of a new message; whether it must wait for others is found when it is inserted."""
+    """The columns of a new message, which is due at once whatever the clock says; whether it must wait for
+    others is found when it is inserted.
+    """
     return {
         "id": message.id,
         "receiver": message.receiver,
@@ -19,7 +21,7 @@ def row_of(message: Message) -> dict[str, object]:
         "created_at": message.created_at,
         "supersedes": message.supersedes,
         "is_paging": message.is_paging,
-        "due_at": message.created_at,
+        "due_at": 0.0,
         "attempts": 0,
         "first_failed_at": None,
         "lease_until": None,

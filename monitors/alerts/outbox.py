@@ -10,7 +10,7 @@ after at most three days.
 
 import secrets
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -56,9 +56,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way. `due_at` is when it may be tried next, `lease_until` until when the relay that
-    claimed it may work on it, `delivered_at` when it was first taken (it may be repeated then), `finished_at`
-    when it came to its end; UTC seconds.
+    """A message on its way. `due_at` is when it may be tried next and `lease_until` until when the relay that
+    claimed it may work on it, as SteadyClock counts; `delivered_at` is when it was first taken (it may be
+    repeated then), `finished_at` when it came to its end, by the wall clock.
     """
 
     message: Message
@@ -113,13 +113,23 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     dead: int = 0
 
 
+class Crowd(msgspec.Struct, frozen=True, kw_only=True):
+    """How many may be on their way: `at_once` to one receiver, one to each of those that are `failing`, and
+    of these no more than `failing_room` new ones together.
+    """
+
+    at_once: int
+    failing: frozenset[str] = frozenset()
+    failing_room: int = 0
+
+
 class Outbox(Protocol):
     """Where messages wait; each call is one atomic unit, and returns after its commit."""
 
-    async def claim(self, *, now: float, lease: float, limit: int, at_once: int) -> Sequence[Delivery]:
+    async def claim(self, *, now: float, lease: float, limit: int, crowd: Crowd) -> Sequence[Delivery]:
         """Mark up to `limit` due deliveries as sending until `now + lease`, paging ones first, then the
-        oldest, at most `at_once` per receiver counting those that are being sent, and of each (receiver,
-        subject) only the first that is not done. Their `vendor_reference` is the subject's.
+        oldest, as many as `crowd` lets, counting those that are being sent, and of each (receiver, subject)
+        only the first that is not done. Their `vendor_reference` is the subject's.
         """
         ...
 
@@ -141,8 +151,8 @@ class Outbox(Protocol):
 class OutboxKeeping(Protocol):
     """What the relay keeps beside the messages."""
 
-    async def conditions(self) -> Mapping[str, Condition]:
-        """How each receiver does, as it was stored last."""
+    async def rouse(self, now: float) -> Sequence[Condition]:
+        """Make all that waits due at `now` or before, and return how each receiver does."""
         ...
 
     async def backlog(self) -> Sequence[Backlog]:

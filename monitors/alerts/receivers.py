@@ -12,6 +12,7 @@ import msgspec
 
 from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret
+from monitors.alerts.signing import check_signing_secrets
 
 LONGEST_TIMEOUT = 30.0
 MAX_ALLOWED_NETWORKS = 64
@@ -70,6 +71,9 @@ class WebhookReceiver(_Receiver, frozen=True, kw_only=True, tag="webhook"):
     signing_secrets: tuple[Secret, ...] = ()
     headers: Mapping[str, Secret] = {}
 
+    def _check(self) -> None:
+        check_signing_secrets(self.signing_secrets)
+
 
 class CloudEventsReceiver(_Receiver, frozen=True, kw_only=True, tag="cloudevents"):
     """CloudEvents 1.0 over HTTP, structured or binary; `source` is the context attribute."""
@@ -79,6 +83,9 @@ class CloudEventsReceiver(_Receiver, frozen=True, kw_only=True, tag="cloudevents
     source: str = "/dialtone"
     signing_secrets: tuple[Secret, ...] = ()
     headers: Mapping[str, Secret] = {}
+
+    def _check(self) -> None:
+        check_signing_secrets(self.signing_secrets)
 
 
 class AlertmanagerWebhookReceiver(_Receiver, frozen=True, kw_only=True, tag="alertmanager_webhook"):

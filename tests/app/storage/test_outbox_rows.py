@@ -16,6 +16,7 @@ from integrations.signals import DeliveryAttempt
 from monitors.alerts.outbox import (
     FALL_BACK_SECONDS,
     Condition,
+    Crowd,
     Delivery,
     DeliveryState,
     Finished,
@@ -41,7 +42,7 @@ def box(storage: Storage) -> OutboxRows:
 
 
 async def claim(box: Outbox, *, now: float = 200.0, limit: int = 99, at_once: int = 4) -> Sequence[Delivery]:
-    return await box.claim(now=now, lease=25.0, limit=limit, at_once=at_once)
+    return await box.claim(now=now, lease=25.0, limit=limit, crowd=Crowd(at_once=at_once))
 
 
 def ids(deliveries: Sequence[Delivery]) -> list[str]:
@@ -125,18 +126,39 @@ async def test_a_receiver_with_some_in_flight_gets_only_the_rest(box: OutboxRows
 
 
 async def test_paging_messages_go_first_and_then_the_oldest(box: OutboxRows) -> None:
-    await box.enqueue([message("new", subject="n", created_at=120.0)])
     await box.enqueue([message("old", subject="o", created_at=110.0)])
+    await box.enqueue([message("new", subject="n", created_at=120.0)])
     await box.enqueue([message("page", subject="p", created_at=130.0, is_paging=True)])
 
     assert ids(await claim(box, limit=2)) == ["page", "old"]
 
 
 async def test_what_is_not_due_is_left(box: OutboxRows) -> None:
-    await box.enqueue([message("m1", created_at=300.0)])
+    await box.enqueue([message("m1")])
+    (first,) = await claim(box)
+    await finish(box, again(first, at=300.0))
 
     assert await claim(box, now=299.9) == []
     assert await box.next_due() == 300.0
+
+
+async def test_a_new_message_is_due_at_once_whatever_its_clock_says(box: OutboxRows) -> None:
+    await box.enqueue([message("m1", created_at=99_999.0)])
+
+    assert ids(await claim(box, now=200.0)) == ["m1"]
+
+
+async def test_failing_receivers_get_one_at_a_time_and_no_more_places_than_theirs(box: OutboxRows) -> None:
+    names = [f"bad{number}" for number in range(4)]
+    await box.enqueue(
+        [message(f"{name}-{turn}", receiver=name, subject=str(turn)) for name in names for turn in (1, 2)]
+    )
+    await box.enqueue([message("good", receiver="good")])
+
+    crowd = Crowd(at_once=4, failing=frozenset(names), failing_room=3)
+    claimed = await box.claim(now=200.0, lease=25.0, limit=99, crowd=crowd)
+
+    assert ids(claimed) == ["bad0-1", "bad1-1", "bad2-1", "good"]
 
 
 async def test_a_newer_message_supersedes_those_that_wait(box: OutboxRows, storage: Storage) -> None:
@@ -237,11 +259,13 @@ async def test_attempts_are_in_the_log_of_signals(box: OutboxRows, storage: Stor
 
 async def test_the_next_moment_is_the_earliest_of_all_receivers_or_a_leases_end(box: OutboxRows) -> None:
     assert await box.next_due() is None
-    await box.enqueue([message("m1", created_at=400.0), message("m2", receiver="a", created_at=300.0)])
-    await box.enqueue([message("m3", receiver="z", created_at=350.0)])
+    await box.enqueue([message("m1"), message("m2", receiver="a"), message("m3", receiver="z")])
+    first, second, third = await claim(box)
+    await finish(box, again(first, at=400.0), again(second, at=300.0), again(third, at=350.0))
     assert await box.next_due() == 300.0
 
-    await box.enqueue([message("m4", receiver="q", created_at=100.0)])
+    await box.enqueue([message("m4", receiver="q")])
+    assert await box.next_due() == 0.0
     await claim(box, now=200.0)
 
     assert await box.next_due() == 225.0
