@@ -73,7 +73,8 @@ def test_breaker_throttling_and_forced_states_survive(tmp_path: Path, vendor: in
     with running(command, log=tmp_path / "first.log") as process, ThreadPoolExecutor(8) as pool:
         eventually("ready", lambda: answers(f"{url}/readyz"))
         list(pool.map(lambda _: _call(url, "failing"), range(30)))
-        assert _call(url, "throttled").status_code == 429
+        # The first check may have met the vendor's 429 before this call: then it is refused here.
+        assert _call(url, "throttled").status_code in {429, 503}
         forced = httpx.post(
             f"{url}/v2/integrations/healthy/breaker/force_open", json={"reason": "maintenance"}, timeout=5
         )
