@@ -7,13 +7,19 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from app.api import (
+    alertmanager,
+    alerts,
     analytics,
     configuration,
     credentials,
+    explanation,
     faults,
+    incidents,
     integrations,
     operators,
     probes,
+    receivers,
+    silences,
     stream,
     vendors,
     webhooks,
@@ -46,7 +52,13 @@ def create_app(
     app = Litestar(
         route_handlers=[
             integrations.router,
+            explanation.router,
             operators.router,
+            incidents.router,
+            alerts.router,
+            silences.router,
+            receivers.router,
+            alertmanager.router,
             faults.router,
             configuration.router,
             credentials.router,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.configuration.difference import ReloadReport
+from app.desks.alerting import AlertingDesks
 from app.live.view import LiveView
 from app.webhooks import WebhookDesk
 from integrations.clock import Clock
@@ -19,6 +20,7 @@ from integrations.execution.status import LineStatus
 from integrations.manifest.schema import Manifest
 from integrations.signals import HealthChange, OperatorAction, Signal
 from monitors.debugging import IntegrationDebug
+from monitors.explain import Decisions, Verdicts
 from monitors.report import IntegrationHealth, IntegrationMetrics
 from monitors.vendor_watch import VendorStatus
 
@@ -354,6 +356,7 @@ class Parts:
     framework: Framework
     monitor: Monitor
     pausing: Pausing
+    explaining: Verdicts
     breakers: BreakerControl
     catalog: Catalog
     operators: OperatorLog
@@ -362,6 +365,7 @@ class Parts:
     metrics: MetricsExporter
     analytics: Analytics | None
     reloading: Reloading
+    alerting: AlertingDesks
     clock: Clock
     publish: Callable[[Signal], None]
     version: str
@@ -372,3 +376,4 @@ class Parts:
     webhooks: WebhookDesk | None = None
     faults: FaultDesk | None = None
     credentials: CredentialDesk | None = None
+    decisions: Decisions | None = None

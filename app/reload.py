@@ -1,6 +1,6 @@
 """Takes up a changed configuration file while everything runs: read and checked whole, then applied."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from integrations.errors import ConfigurationError
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
 from integrations.signals import ConfigChange, OperatorAction, Signal
+from monitors.alerts.settings import AlertSettings
 
 RELOAD_SECONDS = 60.0
 MOST_TOLD = 50
@@ -39,8 +40,8 @@ log = structlog.get_logger("dialtone.configuration")
 class Reloader:
     """Holds the settings in effect, and replaces them by what their file says now.
 
-    One reload at a time; each ends within a minute. A file with a problem changes nothing. What is unchanged
-    is not touched.
+    `adopt` lets alerting go on under other settings. One reload at a time; each ends within a minute. A file
+    with a problem changes nothing. What is unchanged is not touched.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Reloader:
         *,
         integrations: ConfiguredIntegrations,
         tokens: TokenTable,
+        adopt: Callable[[AlertSettings], Awaitable[None]],
         operators: OperatorLog,
         catalog: Catalog,
         clock: Clock,
@@ -59,6 +61,7 @@ class Reloader:
         self.settings = settings
         self._integrations = integrations
         self._tokens = tokens
+        self._adopt = adopt
         self._operators = operators
         self._catalog = catalog
         self._clock = clock
@@ -169,6 +172,7 @@ class Reloader:
         is_news = new.sha256 != self.settings.sha256 or not difference.is_empty
         self.settings = in_effect(self.settings, new, difference)
         self._tokens.adopt(self.settings.tokens)
+        await self._adopt(self.settings.alerts)
         if self._logs is not None:
             self._logs.set_level(self.settings.log.level)
         if is_news:

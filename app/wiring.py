@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from random import Random
 
 import anyio
 
+from app.alerting import Alerting
 from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
@@ -40,8 +42,10 @@ from integrations.samples import Sample
 from integrations.status_pages.dependents import dependents
 from integrations.status_pages.fetch import StatusPageFetcher
 from integrations.webhooks.inbound import Persistence
+from monitors.alerts.told import IncidentDecisions
 from monitors.canaries import CanaryWatch
 from monitors.monitor import IntegrationMonitor
+from monitors.saving import HealthSaver
 from monitors.vendor_watch import VendorWatch
 
 VERSION = version("dialtone")
@@ -78,7 +82,9 @@ class Dialtone:
         self.catalog = Catalog.bundled()
         self.framework = self._framework()
         self.webhooks = WebhookDesk(self.framework.inbound, storage=self.storage, clock=self.clock)
+        self.saver = self._saver()
         self.monitor = self._monitor()
+        self.alerting = self._alerting(settings)
         self.vendor_watch = self._vendor_watch()
         self.canaries = self._canary_watch()
         self.table = MetricTable()
@@ -166,6 +172,30 @@ class Dialtone:
             publish=self.bus.publish,
             store=self.storage.health,
             faults=self.executor.faults,
+            saver=self.saver,
+        )
+
+    def _saver(self) -> HealthSaver:
+        return HealthSaver(
+            store=self.storage.health,
+            flushes=self.storage.alerts,
+            clock=self.clock,
+            publish=self.bus.publish,
+            random=Random(),  # noqa: S311 - it spreads retries, it guards nothing
+        )
+
+    def _alerting(self, settings: Settings) -> Alerting:
+        return Alerting(
+            settings.alerts,
+            storage=self.storage,
+            framework=self.framework,
+            monitor=self.monitor,
+            executor=self.executor,
+            saver=self.saver,
+            clock=self.clock,
+            publish=self.bus.publish,
+            network=lambda: self.settings.network,
+            own_port=settings.listen.port,
         )
 
     def _fault_orders(self) -> FaultOrders:
@@ -199,6 +229,7 @@ class Dialtone:
             settings,
             integrations=configured,
             tokens=self.tokens,
+            adopt=self.alerting.adopt,
             operators=self.storage.operators,
             catalog=self.catalog,
             clock=self.clock,
@@ -211,12 +242,14 @@ class Dialtone:
     def _forget(self, integrations: Collection[str]) -> None:
         self.table.remove_integrations(integrations)
         self.garbage.integrations_closed(len(integrations))
+        self.alerting.forget(integrations)
 
     def _parts(self) -> Parts:
         return Parts(
             framework=self.framework,
             monitor=self.monitor,
             pausing=self.monitor,
+            explaining=self.monitor,
             breakers=self.executor,
             catalog=self.catalog,
             operators=self.storage.operators,
@@ -229,6 +262,7 @@ class Dialtone:
             version=VERSION,
             tokens=self.settings.tokens,
             reloading=self.reloader,
+            alerting=self.alerting.desks,
             public_metrics=lambda: self.settings.metrics.public,
             live=self.live,
             credentials=CredentialDesk(
@@ -237,6 +271,7 @@ class Dialtone:
             webhooks=self.webhooks,
             vendor_status=self.vendor_watch.status,
             faults=self.faults,
+            decisions=IncidentDecisions(self.alerting.incidents, self.storage.alerts),
         )
 
     def _join(self) -> None:
@@ -246,6 +281,7 @@ class Dialtone:
         self.bus.subscribe("live", self.live)
         self.bus.subscribe("metrics", self.table)
         self.bus.subscribe("monitor", self.monitor)
+        self.bus.subscribe("alerts", self.alerting)
         self.bus.subscribe("analytics", self.analytics)
         self.bus.subscribe("log", SignalLog())
         for source in (
@@ -254,6 +290,7 @@ class Dialtone:
             self.executor,
             self.framework,
             self.monitor,
+            self.alerting,
             self.vendor_watch,
             self.canaries,
             self.analytics,
@@ -282,10 +319,12 @@ class Dialtone:
         await self.executor.load()
         await self.framework.credentials.load()
         await self.framework.inbound.load()
+        await self.alerting.load()
         await self.monitor.load()
         with self.garbage.paused():
             for connection in self.settings.integrations:
                 self.configured.open(connection)
+        self.alerting.begin()
         await self.analytics.start()
 
     def _tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -300,6 +339,7 @@ class Dialtone:
         yield "faults", self.faults.run
         yield "status-pages", self.vendor_watch.run
         yield "canaries", self.canaries.run
+        yield from self.alerting.tasks()
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:
@@ -311,6 +351,7 @@ class Dialtone:
         """Let each part finish what it has, in the order of the data: checks, calls, rows, state."""
         finish = self.supervisor.finish
         await finish("checks", partial(self.supervisor.stop, "monitor"))
+        await finish("deliveries", self.alerting.drain)
         await finish("executor", self.executor.aclose)
         await finish("monitor", self.monitor.aclose)
         await finish("analytics", self.analytics.aclose)

@@ -7,6 +7,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 
+from app.api.alert_bodies import ExpireRequest, PreviewRequest, RouteRequest, SilenceRequest
 from app.api.bodies import (
     ActionRequest,
     BreakerRequest,
@@ -15,6 +16,8 @@ from app.api.bodies import (
     ReloadRequest,
     ResumeRequest,
 )
+from app.api.incident_bodies import AcknowledgeRequest, IncidentOrder, NoteRequest
+from app.api.receiver_bodies import EnableRequest, ReplayRequest
 from app.api.webhook_bodies import WebhookOrder
 from integrations.execution.injection import Fault
 
@@ -26,6 +29,15 @@ _CLOSED = (
     ReloadRequest,
     ResumeRequest,
     WebhookOrder,
+    AcknowledgeRequest,
+    IncidentOrder,
+    NoteRequest,
+    SilenceRequest,
+    ExpireRequest,
+    PreviewRequest,
+    RouteRequest,
+    ReplayRequest,
+    EnableRequest,
 )
 """The bodies of requests."""
 
@@ -51,6 +63,13 @@ def openapi_config(version: str) -> OpenAPIConfig:
         tags=[
             Tag(name="Integrations", description="Which there are, how they are, and calls through them."),
             Tag(name="Operations", description="Breakers, pause and resume; each with actor and reason."),
+            Tag(name="Incidents", description="What is wrong, since when and why; who works on it."),
+            Tag(name="Alerts", description="What people are told, silences, maintenance, routes."),
+            Tag(name="Receivers", description="Who is told, whether it arrives, sending again."),
+            Tag(
+                name="Alertmanager",
+                description="Alertmanager's API (version 2), for amtool and others; errors are plain texts.",
+            ),
             Tag(name="Configuration", description="Taking up the configuration file as it is now."),
             Tag(name="Webhooks", description="What vendors send: read, and handed to its handler again."),
             Tag(name="Analytics", description="Named queries over everything that happened."),

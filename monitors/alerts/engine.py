@@ -251,7 +251,7 @@ class AlertEngine:
         """Let time pass: alerts fire and end, due groups are decided on; until cancelled."""
         while True:
             await self.step()
-            with anyio.move_on_after(self._patience()):
+            with anyio.move_on_after(self.patience()):
                 await self._wake.wait()
             self._wake = anyio.Event()
 
@@ -275,6 +275,14 @@ class AlertEngine:
         await self._saver.stored()
         if flush.messages:
             self._sent()
+
+    def patience(self) -> float:
+        """How many seconds from now nothing is due; half a minute at most."""
+        due = self._book.standing.next_due()
+        waits = [LONGEST_WAIT] if due is None else [LONGEST_WAIT, due - self._clock.monotonic() + 0.001]
+        if self._notifier is not None and (flush := self._notifier.due_at()) is not None:
+            waits.append(flush - self._steady.now())
+        return max(0.0, min(waits))
 
     def samples(self) -> Iterable[Sample]:
         """Open incidents by state, and alerts by severity and phase."""
@@ -343,11 +351,3 @@ class AlertEngine:
 
     def _moment(self) -> Moment:
         return Moment(self._clock.time(), self._clock.monotonic())
-
-    def _patience(self) -> float:
-        """How long nothing is due."""
-        due = self._book.standing.next_due()
-        waits = [LONGEST_WAIT] if due is None else [LONGEST_WAIT, due - self._clock.monotonic() + 0.001]
-        if self._notifier is not None and (flush := self._notifier.due_at()) is not None:
-            waits.append(flush - self._steady.now())
-        return max(0.0, min(waits))

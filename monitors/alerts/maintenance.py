@@ -40,6 +40,10 @@ class Maintenance:
             None,
         )
 
+    def holds(self, name: str) -> bool:
+        """Whether the configured plan of this name holds now."""
+        return self._calendar.holds(name, self._clock.wall(self._clock.now()))
+
     def plan(self, labels: Mapping[str, str]) -> MaintenancePlan | None:
         """The configured plan that holds now for these labels."""
         at = self._clock.wall(self._clock.now())

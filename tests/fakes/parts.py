@@ -25,10 +25,15 @@ from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
 from integrations.manifest.authentication import BearerAuth
 from integrations.manifest.schema import Action, Input, Manifest, Vendor
 from integrations.signals import BreakerState, Evidence, Health, HealthChange, OperatorAction
+from monitors.alerts.decisions import Decision
 from monitors.debugging import IntegrationDebug
+from monitors.explain import Explanation
 from monitors.report import CapabilityHealth, IntegrationHealth, IntegrationMetrics, MinuteStats, Pause
+from tests.fakes.alerting import settings as alert_settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.debugging import DEBUGGED, TRACE
+from tests.fakes.desks import FakeAlerting
+from tests.fakes.explaining import DECISION, explained
 from tests.fakes.signals import RecordingSubscriber
 from tests.fakes.webhooks import empty_desk
 
@@ -212,6 +217,7 @@ class FakeDialtone:
         self.reloads: list[tuple[str, bool]] = []
         self.allows_faults = True
         self.faulty = {name: FaultyLine() for name in self.lines}
+        self.alerting = FakeAlerting(self.clock, log=self, settings=alert_settings())
         self.faults = FaultOrders(
             faults=Faults(self.faulty, clock=self.clock),
             operators=self,
@@ -225,6 +231,7 @@ class FakeDialtone:
             framework=self,
             monitor=self,
             pausing=self,
+            explaining=self,
             breakers=self,
             catalog=self,
             operators=self,
@@ -233,6 +240,7 @@ class FakeDialtone:
             metrics=self,
             analytics=self,
             reloading=self,
+            alerting=self.alerting.desks,
             clock=self.clock,
             publish=self.published,
             version="0.1.0",
@@ -240,6 +248,7 @@ class FakeDialtone:
             public_metrics=lambda: public_metrics,
             faults=self.faults,
             webhooks=empty_desk(self.clock),
+            decisions=self,
         )
 
     # Framework
@@ -392,6 +401,9 @@ class FakeDialtone:
     async def check_integration_health(self, integration_id: str) -> IntegrationHealth:
         return self.health(integration_id)
 
+    def explain(self, integration_id: str) -> Explanation:
+        return explained(self.health(integration_id))
+
     async def debug_integration_health(self, integration_id: str) -> IntegrationDebug:
         return IntegrationDebug(health=self.health(integration_id), checks=(DEBUGGED,))
 
@@ -456,6 +468,9 @@ class FakeDialtone:
             kind=line.kind,
         )
         return [change][:limit]
+
+    async def decisions_of(self, integration: str, /, *, limit: int) -> Sequence[Decision]:
+        return [DECISION][:limit] if self.lines[integration].state is Health.DOWN else []
 
     def healthy(self) -> str | None:
         return self.storage_problem
