@@ -6,6 +6,7 @@ from app.commands import exits, local
 from app.commands.call import call, query
 from app.commands.check import check
 from app.commands.credentials import credentials
+from app.commands.explain import explain
 from app.commands.fault import fault
 from app.commands.importing import import_
 from app.commands.new import new
@@ -49,6 +50,7 @@ for command in (
     call,
     trace,
     check,
+    explain,
     query,
     watch,
     pause,

@@ -16,6 +16,7 @@ from integrations.signals import Signal
 from monitors.checks import Breakers, CheckRunner, Framework
 from monitors.cold import ColdTurns
 from monitors.debugging import IntegrationDebug
+from monitors.explain import Explanation, explain
 from monitors.faults import Faults
 from monitors.pace import PacedCheck, Stretch
 from monitors.report import (
@@ -191,6 +192,11 @@ class IntegrationMonitor:
         health = subject.watched.health(next_check_at=due + ahead)
         foretold = tuple(self._foretell(subject, each, slot=due) for each in health.capabilities)
         return msgspec.structs.replace(health, capabilities=foretold)
+
+    def explain(self, integration_id: str) -> Explanation:
+        """Why it is as it is: the verdict of now with all its evidence."""
+        watched = self._subject_of(integration_id).watched
+        return explain(watched, self.health(integration_id), at=self._clock.time())
 
     def watched(self, integration_id: str) -> WatchedIntegration | None:
         """What is known of an integration, for those who have more evidence; None when it is not watched."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 from integrations.signals import CredentialNotice, Evidence, Health, Indicator, QuotaSample, WebhookReceipt
 from monitors.concerns import Finding
-from monitors.health import Observation
 from monitors.report import VendorWord
 
 NO_DATA = "no data"
@@ -66,10 +65,10 @@ class Surroundings:
         if self.is_refused and state is Health.UNAUTHORIZED:
             yield Evidence.CREDENTIAL
 
-    def support_of(self, seen: Observation, *, is_failing_live: bool) -> int:
-        """How much else speaks for a failure that was seen, live calls that fail among it."""
-        live = is_failing_live and seen.state is Health.DOWN
-        return live + sum(1 for _ in self.support(seen.state))
+    def support_of(self, state: Health, *, is_failing_live: bool) -> int:
+        """How much else speaks for a check that looks like `state`, live calls that fail among it."""
+        live = is_failing_live and state is Health.DOWN
+        return live + sum(1 for _ in self.support(state))
 
     def used_up(self, capability: str, *, at: float) -> Finding | None:
         """Whether the quota that a capability draws on is used up for a minute or longer."""

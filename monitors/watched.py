@@ -58,7 +58,7 @@ class WatchedIntegration:
         self.around = Surroundings(began=at)
         self._note = note
         self._faults = faults or NoFaults()
-        self._policy = CheckPolicy()
+        self.policy = CheckPolicy()
         self._checked: frozenset[str] = frozenset()
         self._capabilities: dict[str, Judged] = {}
         self._live: dict[str, LiveCalls] = {}
@@ -67,7 +67,7 @@ class WatchedIntegration:
     def configure(self, policy: CheckPolicy, capabilities: Iterable[str], *, at: float) -> None:
         """Set what is checked and how it is confirmed; what is known of capabilities that stay is kept."""
         names = tuple(dict.fromkeys(capabilities))
-        self._policy = policy
+        self.policy = policy
         self._checked = frozenset(names) if policy.enabled else frozenset()
         reason = "No check has answered yet." if policy.enabled else "Checks are switched off."
         known = self._capabilities
@@ -113,8 +113,8 @@ class WatchedIntegration:
         before = judged.verdict
         judged.observe(
             seen,
-            self._policy,
-            support=self.around.support_of(seen, is_failing_live=ERRORS in judged.concerns),
+            self.policy,
+            support=self.around.support_of(seen.state, is_failing_live=ERRORS in judged.concerns),
         )
         if judged.verdict is not before:
             self._capabilities[capability] = judged
@@ -249,11 +249,15 @@ class WatchedIntegration:
         return grounds(
             judged,
             self.around,
-            self._policy,
+            self.policy,
             window=live.window if live else None,
             vendor=self.vendor_name,
             at=at,
         )
+
+    def judged(self, name: str) -> Judged:
+        """All that is known of a capability; KeyError for one of which nothing is."""
+        return self._capabilities[name]
 
     def capability(self, name: str) -> CapabilityHealth:
         """The confirmed health of one capability."""

@@ -69,6 +69,7 @@ async def integration_page(
         return drawing.draw(
             "_detail.html" if fragment else "detail.html",
             card=card(observed, now),
+            explained=parts.explaining.explain(integration_id),
             manifest=integration.manifest,
             granted=state.granted,
             missing=state.missing_scopes,
