@@ -184,17 +184,24 @@ def _kind(error: Exception) -> FailureKind:
             return FailureKind.SERVER_ERROR if error.code < _PERMANENT else FailureKind.CLIENT_ERROR
         case TimeoutError():
             return FailureKind.TIMEOUT
-        case ssl.SSLError() | aiosmtplib.SMTPNotSupported():
+        case ssl.SSLError():
             return FailureKind.TLS
-    if isinstance(error.__cause__, ssl.SSLError):
-        return FailureKind.TLS
-    return FailureKind.CONNECTION
+    if _lacks(error):
+        return FailureKind.TLS if "STARTTLS" in str(error) else FailureKind.UNAUTHORIZED
+    return FailureKind.TLS if isinstance(error.__cause__, ssl.SSLError) else FailureKind.CONNECTION
+
+
+def _lacks(error: Exception) -> bool:
+    """Whether the server lacks what the receiver asks for: aiosmtplib tells STARTTLS and AUTH that are not
+    offered by its bare exception, and by SMTPNotSupported what else is not.
+    """
+    return type(error) is aiosmtplib.SMTPException or isinstance(error, aiosmtplib.SMTPNotSupported)
 
 
 def _told(error: Exception) -> str:
     """The error's kind; its text may hold what was sent, but for what aiosmtplib found missing."""
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
-        return plain(f"the server does not offer what tls or username ask for: {error}", limit=_LONGEST)
+    if _lacks(error):
+        return plain(f"the mail server lacks what tls or username ask for: {error}", limit=_LONGEST)
     if isinstance(error, TimeoutError):
         return "the mail server did not answer in time"
     return f"the mail server could not be reached ({type(error.__cause__ or error).__name__})"

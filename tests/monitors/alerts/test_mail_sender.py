@@ -101,7 +101,8 @@ def refused(*codes: int) -> aiosmtplib.SMTPRecipientsRefused:
         ({"connect": OSError("no route")}, FailureKind.CONNECTION, "could not be reached"),
         ({"connect": aiosmtplib.SMTPConnectError("x")}, FailureKind.CONNECTION, "could not be reached"),
         ({"connect": ssl.SSLError("bad certificate")}, FailureKind.TLS, "could not be reached"),
-        ({"connect": aiosmtplib.SMTPNotSupported("no STARTTLS")}, FailureKind.TLS, "no STARTTLS"),
+        ({"connect": aiosmtplib.SMTPException("no STARTTLS")}, FailureKind.TLS, "no STARTTLS"),
+        ({"connect": aiosmtplib.SMTPException("no AUTH")}, FailureKind.UNAUTHORIZED, "no AUTH"),
         ({"connect": aiosmtplib.SMTPConnectTimeoutError("x")}, FailureKind.TIMEOUT, "in time"),
         ({"connect": 60.0}, FailureKind.TIMEOUT, "in time"),
         ({"send": 60.0}, FailureKind.TIMEOUT, "in time"),
@@ -113,8 +114,8 @@ def refused(*codes: int) -> aiosmtplib.SMTPRecipientsRefused:
         ({"send": aiosmtplib.SMTPServerDisconnected("x")}, FailureKind.CONNECTION, "could not be reached"),
     ],
     ids=[
-        "no route", "no connection", "certificate", "no starttls", "slow to connect", "hangs", "hangs later",
-        "wrong password", "full", "refused", "nobody there", "one later", "cut",
+        "no route", "no connection", "certificate", "no starttls", "no login", "slow to connect", "hangs",
+        "hangs later", "wrong password", "full", "refused", "nobody there", "one later", "cut",
     ],
 )  # fmt: skip
 async def test_what_goes_wrong_is_a_value_with_one_sentence(
