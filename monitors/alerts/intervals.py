@@ -24,7 +24,8 @@ class TimeRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class TimeInterval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A stretch of time: all parts that are given must hold. Ranges are inclusive and written `from:to`.
+    """A stretch of time: all parts that are given must hold. Ranges are inclusive and written `from:to`;
+    those of weekdays may reach into the next week.
 
     `weekdays` are names (`monday:friday`), `days_of_month` count from 1, or from -1 at the month's end,
     `months` are names or numbers. `location` is an IANA zone; without one times are UTC.
@@ -111,9 +112,7 @@ def _read(interval: TimeInterval) -> _Read:
     return _Read(
         zone=zone,
         minutes=tuple(map(_minutes, interval.times)),
-        weekdays=tuple(
-            _range("weekdays", text, names=_WEEKDAYS, low=0, high=6) for text in interval.weekdays
-        ),
+        weekdays=tuple(part for text in interval.weekdays for part in _weekdays(text)),
         days=tuple(_days(text) for text in interval.days_of_month),
         months=tuple(_range("months", text, names=_MONTHS, low=1, high=12) for text in interval.months),
         years=tuple(_range("years", text, names={}, low=1, high=9999) for text in interval.years),
@@ -138,6 +137,12 @@ def _minute(text: str) -> int:
     return minute
 
 
+def _weekdays(text: str) -> tuple[tuple[int, int], ...]:
+    """A week has no first day here: `saturday:monday` goes on into the next one."""
+    first, last = _ends("weekdays", text, names=_WEEKDAYS)
+    return ((first, last),) if first <= last else ((first, 6), (0, last))
+
+
 def _days(text: str) -> tuple[int, int]:
     low, high = _range("days_of_month", text, names={}, low=-31, high=31)
     if low == 0 or high == 0 or ((low > 0) == (high > 0) and low > high) or low < 0 < high:
@@ -146,13 +151,17 @@ def _days(text: str) -> tuple[int, int]:
 
 
 def _range(part: str, text: str, *, names: dict[str, int], low: int, high: int) -> tuple[int, int]:
-    first, _, last = text.strip().lower().partition(":")
-    start = _number(part, first, names)
-    end = _number(part, last, names) if last else start
+    start, end = _ends(part, text, names=names)
     is_ordered = start <= end or part == "days_of_month"
     if not (low <= start <= high and low <= end <= high and is_ordered):
         raise IntervalError(f"{part}: found {text!r}, expected a range that begins before it ends")
     return start, end
+
+
+def _ends(part: str, text: str, *, names: dict[str, int]) -> tuple[int, int]:
+    first, _, last = text.strip().lower().partition(":")
+    start = _number(part, first, names)
+    return start, _number(part, last, names) if last else start
 
 
 def _number(part: str, text: str, names: dict[str, int]) -> int:

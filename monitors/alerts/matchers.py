@@ -7,12 +7,13 @@ whole value. Names may be any UTF-8 text in quotes, as since Alertmanager 0.27.
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 import re2
 
 Operator = Literal["=", "!=", "=~", "!~"]
+_OPERATORS = get_args(Operator)
 
 MAX_TEXT = 4096
 
@@ -143,7 +144,9 @@ def _quoted(character: str) -> str:
 
 def written(matchers: Iterable[Matcher]) -> str:
     """Matchers as Alertmanager writes them, sorted: `{severity="critical",team=~"a|b"}`."""
-    ordered = sorted(matchers, key=lambda matcher: (matcher.name, matcher.value, matcher.operator))
+    ordered = sorted(
+        matchers, key=lambda matcher: (matcher.name, matcher.value, _OPERATORS.index(matcher.operator))
+    )
     return "{" + ",".join(map(str, ordered)) + "}"
 
 
