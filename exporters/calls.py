@@ -74,8 +74,8 @@ class CallRecorder:
             bucket = bisect_left(self._duration_bounds, duration)
             cell.counts[bucket] += 1
             cell.total += duration
-            if record.sampled:
-                cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, duration, record.at)
+            if record.sampled or cell.fresh is not None:
+                _detail(cell, bucket, record)
             for attempt in attempts:
                 line.attempts[attempt.kind].value += 1
             if len(attempts) > 1:
@@ -104,3 +104,10 @@ class CallRecorder:
         if not self._duration.is_overflow(line.duration):
             self._lines[key] = line
         return line
+
+
+def _detail(cell: Distribution, bucket: int, record: CallRecord) -> None:
+    """What only some want of a call: its trace, and its very duration."""
+    cell.keep(record.duration)
+    if record.sampled:
+        cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, record.duration, record.at)

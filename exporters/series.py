@@ -5,7 +5,10 @@ from collections.abc import Callable, Collection
 from typing import Generic, NamedTuple, TypeVar
 
 from exporters.catalogue import Family
+from exporters.native import Native, NativeHistogram
 
+MOST_FRESH = 256
+"""Values that wait for a reader before they are sorted in without one."""
 OVERFLOW = "overflow"
 """The label value of the one series that takes what a full family refuses."""
 
@@ -29,20 +32,49 @@ class TraceExemplar(NamedTuple):
 
 
 class Distribution:
-    """The value of one histogram: `counts` for each bound and one for what is above the last."""
+    """The value of one histogram: `counts` for each bound and one for what is above the last.
 
-    __slots__ = ("bounds", "counts", "exemplars", "total")
+    Where native buckets are wanted, `fresh` holds values that are not in them yet: sorting them in is left to
+    who reads, so that who counts does not pay for it.
+    """
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
+    __slots__ = ("_native", "bounds", "counts", "exemplars", "fresh", "total")
+
+    def __init__(self, bounds: tuple[float, ...], *, native: bool = False) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
         self.exemplars: dict[int, TraceExemplar] = {}
+        self.fresh: list[float] | None = [] if native else None
+        self._native = NativeHistogram() if native else None
 
     def observe(self, value: float) -> None:
         """Count one value; a bound belongs to the bucket below it."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+        if self.fresh is not None:
+            self.keep(value)
+
+    def keep(self, value: float) -> None:
+        """Put a value that is counted already aside for the native buckets."""
+        if self.fresh is not None:
+            self.fresh.append(value)
+            if len(self.fresh) >= MOST_FRESH:
+                self._sort_in()
+
+    def native(self, *, cut: bool) -> Native | None:
+        """The native buckets of now, where they are wanted; `cut` begins a new window for the least and the
+        greatest value.
+        """
+        if self._native is None:
+            return None
+        self._sort_in()
+        return self._native.copy(cut=cut)
+
+    def _sort_in(self) -> None:
+        if self._native is not None and self.fresh:
+            self._native.add(self.fresh)
+            self.fresh.clear()
 
 
 Cell = TypeVar("Cell", bound=Number | Distribution)

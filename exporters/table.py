@@ -12,6 +12,7 @@ import structlog
 
 from exporters.calls import CallRecorder
 from exporters.catalogue import CATALOGUE, Family
+from exporters.native import Native
 from exporters.series import Distribution, Number, Series, TraceExemplar, writable
 from integrations.execution.outcome import FailureKind, Phases
 from integrations.samples import Sample, Sampled
@@ -41,11 +42,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Buckets(NamedTuple):
-    """A histogram's value, copied: how many values fell into each bucket (not cumulated), and their sum."""
+    """A histogram's value, copied: how many values fell into each bucket (not cumulated), their sum, and its
+    native buckets where the table keeps them.
+    """
 
     counts: tuple[int, ...]
     total: float
     exemplars: dict[int, TraceExemplar]
+    native: Native | None = None
 
 
 class Reading(NamedTuple):
@@ -59,7 +63,7 @@ class Reading(NamedTuple):
 class MetricTable:
     """Counts signals, and asks for samples when read. `series_limit` holds for each family."""
 
-    def __init__(self, *, series_limit: int = SERIES_LIMIT) -> None:
+    def __init__(self, *, series_limit: int = SERIES_LIMIT, native: bool = False) -> None:
         self._limit = series_limit
         self._numbers = {
             row.name: Series(row, Number, limit=series_limit)
@@ -67,7 +71,7 @@ class MetricTable:
             if row.kind != "histogram"
         }
         self._histograms = {
-            row.name: Series(row, _distribution(row), limit=series_limit)
+            row.name: Series(row, _distribution(row, native=native), limit=series_limit)
             for row in CATALOGUE.values()
             if row.kind == "histogram"
         }
@@ -119,8 +123,9 @@ class MetricTable:
         for series in self._families():
             series.remove("integration", integrations)
 
-    def read(self) -> Iterator[Reading]:
-        """Yield every series, each once, as it is when it is reached; between two the loop may run.
+    def read(self, *, cut: bool = False) -> Iterator[Reading]:
+        """Yield every series, each once, as it is when it is reached; between two the loop may run. `cut` is
+        for who cuts windows: the least and the greatest values of native histograms are since the last cut.
 
         A sample that does not fit the catalogue, or repeats a series, is left out, counted, and logged the
         first time.
@@ -130,7 +135,7 @@ class MetricTable:
                 yield Reading(counter.family, labels, number.value)
         for histogram in self._histograms.values():
             for labels, cell in list(histogram.cells.items()):
-                value = Buckets(tuple(cell.counts), cell.total, dict(cell.exemplars))
+                value = Buckets(tuple(cell.counts), cell.total, dict(cell.exemplars), cell.native(cut=cut))
                 yield Reading(histogram.family, labels, value)
         yield from self._read_sources()
         for name, dropped in self._dropped():
@@ -256,8 +261,8 @@ class MetricTable:
         )
 
 
-def _distribution(family: Family) -> Callable[[], Distribution]:
-    return lambda: Distribution(family.buckets)
+def _distribution(family: Family, *, native: bool) -> Callable[[], Distribution]:
+    return lambda: Distribution(family.buckets, native=native)
 
 
 def _outcome(kind: FailureKind | None) -> str:

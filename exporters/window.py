@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from exporters.catalogue import Family
+from exporters.native import Native, rise, together
 from exporters.table import Buckets, Reading
 
 Key = tuple[str, tuple[str, ...]]
@@ -17,10 +18,13 @@ Key = tuple[str, tuple[str, ...]]
 
 
 class Spread(NamedTuple):
-    """A histogram's share of a window: values in each bucket (not cumulated), and their sum."""
+    """A histogram's share of a window: values in each bucket (not cumulated), their sum, and native buckets
+    with the least and the greatest value, where the table keeps them.
+    """
 
     counts: tuple[int, ...]
     total: float
+    native: Native | None = None
 
     @property
     def observations(self) -> int:
@@ -63,7 +67,7 @@ class Cutter:
         points = []
         for family, labels, value in readings:
             key = (family.name, labels)
-            now = Spread(value.counts, value.total) if isinstance(value, Buckets) else value
+            now = Spread(value.counts, value.total, value.native) if isinstance(value, Buckets) else value
             if family.kind == "gauge":
                 points.append(Point(family, labels, now, now))
                 continue
@@ -106,13 +110,18 @@ def _rise(before: float | Spread | None, now: float | Spread) -> float | Spread 
 
 def _spread_rise(before: Spread, now: Spread) -> Spread:
     counts = tuple(new - old for new, old in zip(now.counts, before.counts, strict=True))
-    return now if min(counts) < 0 else Spread(counts, now.total - before.total)
+    if min(counts) < 0:
+        return now
+    native = rise(before.native, now.native) if now.native is not None else None
+    return Spread(counts, now.total - before.total, native)
 
 
 def _sum(before: Point, after: Point) -> Point:
     if isinstance(before.value, Spread) and isinstance(after.value, Spread):
         counts = tuple(map(sum, zip(before.value.counts, after.value.counts, strict=True)))
-        return after._replace(value=Spread(counts, before.value.total + after.value.total))
+        old, new = before.value.native, after.value.native
+        native = new if old is None or new is None else together(old, new)
+        return after._replace(value=Spread(counts, before.value.total + after.value.total, native))
     if after.family.kind == "gauge" or isinstance(before.value, Spread) or isinstance(after.value, Spread):
         return after
     return after._replace(value=before.value + after.value)
