@@ -187,6 +187,32 @@ _EGRESS = (
     _gauge("egress_canary_up", ("target",), "1 when a canary on our way out was reached last, 0 when not."),
     _gauge("egress_resolver_up", (), "1 when the configured name was resolved last, 0 when not."),
 )
+_WATCHING = (
+    _gauge("slo_objective_ratio", ("slo",), "The share of good requests that an objective asks for."),
+    _counter("slo_events", ("slo", "result"), "Requests that counted for an objective: good or bad."),
+    _gauge(
+        "slo_burn_rate",
+        ("slo", "window"),
+        "How many times as fast as allowed the error budget was spent in a window; 1 spends it exactly.",
+    ),
+    _gauge("slo_budget_left_ratio", ("slo",), "The share of the error budget left; below 0: overspent."),
+    _counter("slo_save_errors", (), "Failed attempts to store counts of objectives; they are repeated."),
+    _gauge("heartbeat_up", ("heartbeat",), "1 while a heartbeat is heard of, 0 while not; absent before."),
+    _gauge(
+        "heartbeat_last_success_timestamp_seconds", ("heartbeat",), "When the last success was reported."
+    ),
+    _gauge("heartbeat_duration_seconds", ("heartbeat",), "How long the last run took, start to end."),
+    _gauge("heartbeat_runs", ("heartbeat",), "Runs that have begun and not ended."),
+    _counter(
+        "heartbeat_beats", ("heartbeat", "beat"), "What was heard: success, start, fail or log."
+    ),
+    _counter("heartbeat_save_errors", (), "Failed attempts to store heartbeats; they are repeated."),
+    _counter(
+        "heartbeats_turned_away",
+        ("reason",),
+        "Reports that were refused: unknown (or a wrong key), method, large, slow, busy, malformed.",
+    ),
+)
 _WEBHOOKS = (
     _counter("webhooks_received", (*_LINE, "verdict"), "Inbound webhooks, by what became of them."),
     _gauge(
@@ -327,6 +353,7 @@ SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Checks and health": _HEALTH_ROWS,
     "Incidents and alerts": _INCIDENTS,
     "Is it us?": _EGRESS,
+    "Objectives and heartbeats": _WATCHING,
     "Inbound webhooks": _WEBHOOKS,
     "Deliveries": _DELIVERIES,
     "Dialtone itself": _ITSELF,

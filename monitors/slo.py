@@ -18,7 +18,7 @@ from monitors.alerts.steady import SteadyClock
 from monitors.objective import Labels, Objective
 from monitors.slo_counts import Counts, SavedHour
 from monitors.slo_events import event_of
-from monitors.slo_report import ALERT, DAY, SEVERITIES, SLOStatus, alert_of, labels_of
+from monitors.slo_report import ALERT, DAY, SLOStatus, alert_of, labels_of
 from monitors.slo_settings import SLOSettings
 
 TICK = 15.0
@@ -26,6 +26,7 @@ TICK = 15.0
 
 SAVE_EVERY = 60.0
 SAVE_SECONDS = 15.0
+LAST_SAVE = 5.0
 SLICE = 0.002
 """Seconds of evaluating after which the event loop gets its turn."""
 
@@ -61,7 +62,7 @@ class AlertDesk(Protocol):
 
 
 class SLOWatch:
-    """Watches objectives. Subscribe it to the bus, `await load()`, `run()` in a task, `await aclose()` after.
+    """Watches objectives. Subscribe it to the bus, `await load()`, `configure()`, `run()` in a task.
 
     `integrations` gives the labels of all watched integrations (with `integration` and `vendor`) by id;
     `in_maintenance` tells of labels whether they are to be left out now. Called on the event loop.
@@ -85,6 +86,7 @@ class SLOWatch:
         self._store = store
         self._tracked: dict[str, Objective] = {}
         self._of: dict[str, tuple[Objective, ...]] = {}
+        self._stored: dict[str, list[SavedHour]] = {}
         self._saved_at = clock.monotonic()
         self._errors = 0
 
@@ -93,7 +95,7 @@ class SLOWatch:
         before, self._tracked = self._tracked, {}
         for slo in slos:
             known = before.get(slo.key)
-            tracked = Objective(slo, known.counts if known else Counts(slo.key))
+            tracked = Objective(slo, known.counts if known else self._restored(slo.key))
             if known:
                 tracked.told, tracked.since = known.told, known.since
                 tracked.good, tracked.bad = known.good, known.bad
@@ -103,39 +105,38 @@ class SLOWatch:
                 self._end(gone)
         self._cover()
 
-    async def load(self, firing: Iterable[Alert] = ()) -> None:
-        """Read what is stored; `firing` are alerts of before a restart, of which those that no longer hold
-        are ended.
-        """
+    async def load(self) -> None:
+        """Read what is stored; `configure` goes on with it."""
         if self._store is not None:
             for hour in await self._store.load_hours():
-                if tracked := self._tracked.get(hour.key):
-                    tracked.counts.restore(hour)
-        stale = [alert.labels for alert in firing if alert.labels.get("alertname") == ALERT]
-        wanted = [
-            labels_of(one.slo, severity, one.shared)
-            for one in self._tracked.values()
-            for severity in SEVERITIES
-        ]
-        for labels in stale:
+                self._stored.setdefault(hour.key, []).append(hour)
+
+    def settle(self, firing: Iterable[Alert]) -> None:
+        """Take up alerts that fire since before a restart; those of objectives that are gone, or cover others
+        now, are ended.
+        """
+        for alert in firing:
+            labels = dict(alert.labels)
+            if labels.get("alertname") != ALERT:
+                continue
             owner = next((one for one in self._tracked.values() if one.slo.name == labels.get("slo")), None)
-            if owner is not None and dict(labels) in wanted:
-                owner.told = dict(labels)
+            if owner is not None and labels == labels_of(owner.slo, labels["severity"], owner.shared):
+                owner.told = labels
             elif self._desk is not None:
                 self._desk.end_alert(labels)
 
     async def run(self) -> None:
-        """Evaluate and store, until cancelled."""
-        while True:
-            self._cover()
-            await self._evaluate()
-            if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
+        """Evaluate and store, until cancelled; what is counted then is stored before it ends."""
+        try:
+            while True:
+                self._cover()
+                await self._evaluate()
+                if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
+                    await self.save()
+                await self._clock.sleep(TICK)
+        finally:
+            with anyio.move_on_after(LAST_SAVE, shield=True):
                 await self.save()
-            await self._clock.sleep(TICK)
-
-    async def aclose(self) -> None:
-        """Store what is not stored yet, after `run` was cancelled."""
-        await self.save()
 
     def on_signal(self, signal: Signal) -> None:
         """Count a live call or a check."""
@@ -184,6 +185,12 @@ class SLOWatch:
             for key, hours in taken.items():
                 if owner := self._tracked.get(key):
                     owner.counts.put_back(hours)
+
+    def _restored(self, key: str) -> Counts:
+        counts = Counts(key)
+        for hour in self._stored.pop(key, ()):
+            counts.restore(hour)
+        return counts
 
     def _cover(self) -> None:
         """Find out whom each objective covers; who is in maintenance is not counted."""

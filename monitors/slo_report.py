@@ -10,7 +10,6 @@ from monitors.slo_counts import Counts
 from monitors.slo_settings import SLOSettings
 
 ALERT = "SLOBurnRate"
-SEVERITIES = tuple(dict.fromkeys(pair.severity for pair in BURN_PAIRS))
 DAY = 86_400.0
 
 
