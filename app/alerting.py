@@ -11,6 +11,7 @@ from app.desks.receivers import ReceiverDesk
 from app.desks.record import Record
 from app.desks.silences import SilenceDesk
 from app.storage.storage import Storage
+from app.watching import Watching
 from integrations.clock import Clock
 from integrations.connection import Labels, NetworkPolicy
 from integrations.errors import UnknownIntegration
@@ -94,6 +95,14 @@ class Alerting:
             parents=self.parents,
         )
         self.engine = self._engine()
+        self.watching = Watching(
+            storage=storage,
+            framework=framework,
+            engine=self.engine,
+            maintenance=self.notifier.maintenance,
+            steady=self._steady,
+            clock=clock,
+        )
         self._directory = Directory(settings.receivers)
         self._senders = Senders(calls=executor, clock=clock, own_port=own_port)
         self.relay = self._relay(publish)
@@ -109,6 +118,7 @@ class Alerting:
         self.silences.load(loaded.silences)
         self.notifier.load(loaded.groups)
         await self.parents.load()
+        await self.watching.load()
         await self.relay.load()
 
     def begin(self) -> None:
@@ -117,6 +127,8 @@ class Alerting:
         """
         known = {one.id for one in self._framework.integrations()}
         known |= {parent.key for parent in self.parents.active()}
+        self.watching.begin(self.settings)
+        known |= self.watching.subjects()
         for incident in self.incidents.open():
             if incident.integration not in known:
                 self.engine.forget(incident.integration)
@@ -124,6 +136,7 @@ class Alerting:
     def on_signal(self, signal: Signal) -> None:
         """Take a signal from the bus."""
         self.parents.on_signal(signal)
+        self.watching.on_signal(signal)
         self.engine.on_signal(signal)
 
     async def adopt(self, settings: AlertSettings) -> None:
@@ -138,6 +151,7 @@ class Alerting:
         groups = self.notifier.configure(settings)
         self._saver.keep(Consequences(groups=groups))
         self.engine.configure(RuleBook(settings.rules, builtin=BUILTIN_RULES))
+        self.watching.adopt(settings)
         self.look_again()
         await self._senders.keep(names)
 
@@ -156,6 +170,7 @@ class Alerting:
         yield "deliveries", self.relay.run
         yield "egress", self.egress.run
         yield "parents", self.parents.run
+        yield from self.watching.tasks()
         yield "alerts", self.engine.run
         yield "alert-keeping", self._keeping.run
 
@@ -165,9 +180,16 @@ class Alerting:
 
     def samples(self) -> Iterable[Sample]:
         """Incidents, alerts, groups, causes and deliveries."""
-        for part in (self.engine, self.notifier, self.parents, self.egress, self.relay):
+        for part in (
+            self.engine,
+            self.notifier,
+            self.parents,
+            self.egress,
+            self.watching,
+            self.desks.watching,
+            self.relay,
+        ):
             yield from part.samples()
-        yield Sample("dialtone_receivers", (), len(self.settings.receivers))
 
     def _engine(self) -> AlertEngine:
         return AlertEngine(
@@ -191,6 +213,7 @@ class Alerting:
             graph=lambda: self._graph,
             egress=self.egress,
             tell=self._take_parent,
+            store=self._storage.parents,
             random=Random(),  # noqa: S311 - it spreads checks, it guards nothing
         )
 
@@ -242,6 +265,7 @@ class Alerting:
                 record=record,
                 clock=self._clock,
             ),
+            watching=self.watching.desk(parents=self.parents, egress=self.egress, record=record),
         )
 
     def _sent(self) -> None:
@@ -252,7 +276,9 @@ class Alerting:
         self.look_again()
 
     def _subject(self, name: str) -> Subject | None:
-        """What rules may know of an integration."""
+        """What rules may know of an integration, or of a heartbeat."""
+        if (heartbeat := self.watching.subject(name)) is not None:
+            return heartbeat
         try:
             one = self._framework.integration(name)
         except UnknownIntegration:

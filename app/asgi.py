@@ -14,18 +14,22 @@ from app.api import (
     credentials,
     explanation,
     faults,
+    heartbeats,
     incidents,
     integrations,
     operators,
     probes,
     receivers,
     silences,
+    slos,
     stream,
     vendors,
     webhooks,
 )
 from app.api.arrival_paths import describe_arrivals
 from app.api.arrivals import Arrivals
+from app.api.beat_paths import describe_beats
+from app.api.beats import Beats
 from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
@@ -57,6 +61,8 @@ def create_app(
             incidents.router,
             alerts.router,
             silences.router,
+            heartbeats.router,
+            slos.router,
             receivers.router,
             alertmanager.router,
             faults.router,
@@ -88,14 +94,18 @@ def create_app(
         publish=parts.publish,
     )
     app.asgi_handler = gate
+    watching = parts.alerting.watching
+    beats = Beats(gate, keys=watching.keys, watch=watching.beats, turned_away=watching.turned_away)
+    app.asgi_handler = beats
     if (desk := parts.webhooks) is not None:
-        app.asgi_handler = Arrivals(gate, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
+        app.asgi_handler = Arrivals(beats, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
     return app
 
 
 def _complete_description(app: Litestar) -> None:
     close_requests(app)
     describe_arrivals(app)
+    describe_beats(app)
 
 
 def _operations(parts: Parts) -> Operations:

@@ -16,6 +16,7 @@ from app.api.bodies import (
     ReloadRequest,
     ResumeRequest,
 )
+from app.api.heartbeats import HeartbeatOrder
 from app.api.incident_bodies import AcknowledgeRequest, IncidentOrder, NoteRequest
 from app.api.receiver_bodies import EnableRequest, ReplayRequest
 from app.api.webhook_bodies import WebhookOrder
@@ -38,6 +39,7 @@ _CLOSED = (
     RouteRequest,
     ReplayRequest,
     EnableRequest,
+    HeartbeatOrder,
 )
 """The bodies of requests."""
 
@@ -70,6 +72,8 @@ def openapi_config(version: str) -> OpenAPIConfig:
                 name="Alertmanager",
                 description="Alertmanager's API (version 2), for amtool and others; errors are plain texts.",
             ),
+            Tag(name="Heartbeats", description="Jobs and events that must be heard of."),
+            Tag(name="Objectives", description="Service level objectives, budgets and burn rates."),
             Tag(name="Configuration", description="Taking up the configuration file as it is now."),
             Tag(name="Webhooks", description="What vendors send: read, and handed to its handler again."),
             Tag(name="Analytics", description="Named queries over everything that happened."),

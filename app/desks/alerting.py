@@ -6,6 +6,7 @@ from app.desks.alerts import AlertDesk
 from app.desks.incidents import IncidentDesk
 from app.desks.receivers import ReceiverDesk
 from app.desks.silences import SilenceDesk
+from app.desks.watching import WatchingDesk
 
 
 class AlertingDesks(NamedTuple):
@@ -16,3 +17,4 @@ class AlertingDesks(NamedTuple):
     silences: SilenceDesk
     alerts: AlertDesk
     receivers: ReceiverDesk
+    watching: WatchingDesk

@@ -11,6 +11,7 @@ from app.desks.incidents import IncidentDesk
 from app.desks.receivers import ReceiverDesk
 from app.desks.record import Log, Record
 from app.desks.silences import SilenceDesk
+from app.desks.watching import WatchingDesk
 from app.storage.outbox_keeping import Numbered, Wanted
 from integrations.clock import Clock
 from integrations.signals import Evidence, Health, HealthChange, Signal
@@ -36,6 +37,7 @@ from monitors.report import SavedHealth
 from monitors.saving import HealthSaver
 from tests.fakes.alerting import MemoryStore
 from tests.fakes.outbox import FakeSender
+from tests.fakes.watching import watching_desk
 
 
 class Memory(MemoryStore):
@@ -220,6 +222,7 @@ class FakeAlerting:
                 record=record,
                 clock=self.clock,
             ),
+            watching=watching_desk(self.clock, record, self.settings, report=self.engine.report),
         )
 
     def fail(

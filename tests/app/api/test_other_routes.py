@@ -123,9 +123,10 @@ def test_bodies_have_examples_that_the_server_takes(client, dialtone):
             incident_id=incident,
             silence_id=silence,
             name="pager",
+            heartbeat_id="nightly",
         )
-        # The doubles keep no webhooks: there a body that is taken meets an integration that is not there.
-        taken = {404} if path.startswith("/v2/webhooks/") else {200, 201}
+        # The doubles have no webhooks and no heartbeats: there a body that is taken meets what is not there.
+        taken = {404} if path.startswith(("/v2/webhooks/", "/v2/heartbeats/")) else {200, 201}
         assert examples, path
         for example in examples:
             assert client.post(real, json=example).status_code in taken, path
