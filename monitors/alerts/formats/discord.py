@@ -26,7 +26,7 @@ LONGEST_TOGETHER = 6_000
 MOST_EMBEDS = 10
 FIRING, RESOLVED = 0x992D22, 0x2ECC71
 """Alertmanager's colours."""
-GIVE_UP_UPDATING = 3
+GIVE_UP_UPDATING = 2
 """From this try on a message is posted anew: the one to be changed may have been deleted."""
 
 _MARKS = re.compile(r"([\\*_~`|>#\[\]<@])")

@@ -168,11 +168,11 @@ def test_discord_s_message_is_changed_at_the_end_and_is_green_then() -> None:
     ("told", "fields"),
     [
         (notification(reason=Reason.ESCALATION), {"reference": "42"}),
-        (resolved(), {"reference": "42", "attempt": 3}),
+        (resolved(), {"reference": "42", "attempt": 2}),
         (resolved(), {"reference": "../../x"}),
         (resolved(), {}),
     ],
-    ids=["to be noticed", "third try", "no id", "none known"],
+    ids=["to be noticed", "second try", "no id", "none known"],
 )
 def test_discord_gets_a_new_message_otherwise(told: Notification, fields: dict[str, object]) -> None:
     (drawn,) = DISCORD.draw(letter(told, **fields))
