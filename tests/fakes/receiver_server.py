@@ -24,13 +24,18 @@ _OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, take: Callable[[Received], Reply]) -> None:
+    def __init__(self, take: Callable[[Received], Reply], open_ones: set[asyncio.Transport]) -> None:
         self._take = take
+        self._open = open_ones
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._open.add(transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -91,8 +96,13 @@ class ReceiverServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), anyio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self._take), "127.0.0.1", 0, backlog=2048)
+        connections: set[asyncio.Transport] = set()
+        server = await self._loop.create_server(
+            lambda: _Connection(self._take, connections), "127.0.0.1", 0, backlog=2048
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         async with server:
             await self._stop.wait()
+            for one in tuple(connections):
+                one.abort()
