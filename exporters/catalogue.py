@@ -153,6 +153,7 @@ _HEALTH_ROWS = (
         "health", (*_HEALTH, "state"), "1 for the confirmed health, 0 otherwise; no capability is the whole."
     ),
     _gauge("health_since_timestamp_seconds", _HEALTH, "Since when the confirmed health holds."),
+    _gauge("health_flapping", _HEALTH, "1 while it changes too often to tell how it is, else 0."),
     _counter("health_save_failures", (), "Failed attempts to save confirmed health; they are repeated."),
     _counter("health_changes", (*_HEALTH, "to"), "Confirmed changes of health, by the new state."),
     _gauge(

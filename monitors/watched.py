@@ -10,7 +10,7 @@ from integrations.signals import Evidence, Ground, Health, HealthChange
 from monitors.advice import advise
 from monitors.concerns import Finding
 from monitors.faults import Faults, NoFaults, marked
-from monitors.gauges import gauges
+from monitors.gauges import Shown, gauges
 from monitors.grounds import grounds
 from monitors.health import BROKEN, Observation, unjudged, worst
 from monitors.judged import Judged
@@ -267,9 +267,9 @@ class WatchedIntegration:
     def samples(self) -> Iterable[Sample]:
         """Health and its since-times, of the whole and of each capability; made anew after a change only."""
         if self._samples is None:
-            told = [(each.capability, each.state, each.since) for each in self._verdicts()]
-            states = [(WHOLE, self.state, self.since), *told]
-            self._samples = tuple(gauges(self.integration, self.vendor, states))
+            told = [Shown(one.capability, one.state, one.since, one.flapping) for one in self._verdicts()]
+            whole = Shown(WHOLE, self.state, self.since, any(one.flapping for one in told))
+            self._samples = tuple(gauges(self.integration, self.vendor, (whole, *told)))
         return self._samples
 
     def _reason(self, deciding: CapabilityHealth | None) -> str:

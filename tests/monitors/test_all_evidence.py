@@ -309,6 +309,13 @@ def test_it_flaps_with_the_sixth_change() -> None:
     assert not flapped("." * 10 + "x.x.x").watched.capability("read").flapping
 
 
+@pytest.mark.parametrize(("results", "value"), [(ALTERNATING * 3, 1.0), ("." * 6, 0.0)])
+def test_a_gauge_tells_of_flapping(results: str, value: float) -> None:
+    samples = flapped("." * 10 + results).watched.samples()
+    found = {one.labels[2]: one.value for one in samples if one.metric == "dialtone_health_flapping"}
+    assert found == {"read": value, WHOLE: value}
+
+
 def test_a_restart_does_not_end_flapping() -> None:
     again = flapped("." * 10 + ALTERNATING * 10).again()
     assert again.watched.state is DEGRADED
