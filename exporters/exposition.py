@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.registry import Collector
 
 from exporters.negotiation import Format
+from exporters.protobuf import render_protobuf
 from exporters.rendering import END, families, library_text
 from exporters.table import Reading
 
@@ -28,7 +29,10 @@ def render(readings: Sequence[Reading], process: Collector, wanted: Format, *, c
 
     Nothing in it is a `_created` series.
     """
-    body = b"".join(_parts(readings, process, wanted))
+    if wanted is Format.PROTOBUF:
+        body = render_protobuf(readings, process)
+    else:
+        body = b"".join(_parts(readings, process, wanted))
     return igzip.compress(body, GZIP_LEVEL, mtime=0) if compress else body
 
 

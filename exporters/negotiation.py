@@ -13,37 +13,46 @@ class Format(StrEnum):
 
     TEXT = "text"
     OPENMETRICS = "openmetrics"
+    PROTOBUF = "protobuf"
 
 
 CONTENT_TYPES: Mapping[Format, str] = {
     Format.TEXT: "text/plain; version=0.0.4; charset=utf-8",
     Format.OPENMETRICS: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    Format.PROTOBUF: (
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+    ),
 }
 _MEDIA = {
     Format.TEXT: ("text", "text/plain", "0.0.4"),
     Format.OPENMETRICS: ("application", "application/openmetrics-text", "1.0.0"),
+    Format.PROTOBUF: ("application", "application/vnd.google.protobuf", "delimited"),
 }
+_NAMED = 2
+"""From this specificity on a range names the format itself."""
 
 
 class _Range(NamedTuple):
+    """One entry. `version` is that of a text format, or how messages of protobuf are parted."""
+
     name: str
     version: str
     quality: float
 
 
-def choose_format(accept: str) -> Format:
-    """Return the format this Accept header prefers.
+def choose_format(accept: str, *, protobuf: bool = False) -> Format:
+    """Return the format this Accept header prefers; `protobuf` says whether that one is offered.
 
     The most specific range that matches a format gives its quality. Text answers `*/*`, a header that accepts
-    neither, and one that is not readable; OpenMetrics wins a tie only where it is named.
+    none, and one that is not readable; the others win a tie only where they are named.
     """
     ranges = list(_ranges(accept))
-    text, _ = _preference(Format.TEXT, ranges)
-    openmetrics, specificity = _preference(Format.OPENMETRICS, ranges)
-    named = specificity >= 2
-    if openmetrics > text or (named and openmetrics == text > 0):
-        return Format.OPENMETRICS
-    return Format.TEXT
+    best, (quality, _) = Format.TEXT, _preference(Format.TEXT, ranges)
+    for wanted in (Format.OPENMETRICS, Format.PROTOBUF)[: 1 + protobuf]:
+        preferred, specificity = _preference(wanted, ranges)
+        if preferred > quality or (specificity >= _NAMED and preferred == quality > 0):
+            best, quality = wanted, preferred
+    return best
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -68,7 +77,8 @@ def _ranges(header: str) -> Iterator[_Range]:
         parameters = dict(_parameter(part) for part in rest)
         quality = parameters.get("q", "1")
         if name and _QUALITY.fullmatch(quality):
-            yield _Range(name, parameters.get("version", ""), float(quality))
+            version = parameters.get("version", parameters.get("encoding", ""))
+            yield _Range(name, version, float(quality))
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -1,4 +1,6 @@
-"""/metrics: what a Prometheus server reads, as text 0.0.4 or OpenMetrics 1.0, rendered off the event loop."""
+"""/metrics: what a Prometheus server reads, as text 0.0.4, OpenMetrics 1.0 or protobuf, rendered off the
+event loop. Protobuf is offered where the table keeps native histograms.
+"""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -76,7 +78,8 @@ class PrometheusExporter:
         Raises:
             ScrapeTimeoutError: it took longer than the deadline.
         """
-        wanted, compress = choose_format(accept), accepts_gzip(accept_encoding)
+        wanted = choose_format(accept, protobuf=self._table.is_native)
+        compress = accepts_gzip(accept_encoding)
         try:
             with anyio.fail_after(self._deadline):
                 return await self._shared(wanted, compress=compress)

@@ -61,9 +61,12 @@ class Reading(NamedTuple):
 
 
 class MetricTable:
-    """Counts signals, and asks for samples when read. `series_limit` holds for each family."""
+    """Counts signals, and asks for samples when read. `series_limit` holds for each family; `native` keeps
+    native buckets beside the classic ones.
+    """
 
     def __init__(self, *, series_limit: int = SERIES_LIMIT, native: bool = False) -> None:
+        self.is_native = native
         self._limit = series_limit
         self._numbers = {
             row.name: Series(row, Number, limit=series_limit)

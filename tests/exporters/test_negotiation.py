@@ -94,3 +94,23 @@ ENCODING = {
 @pytest.mark.parametrize(("header", "wanted"), ENCODING.values(), ids=ENCODING)
 def test_gzip_is_used_when_the_client_welcomes_it(header: str, wanted: bool) -> None:
     assert accepts_gzip(header) is wanted
+
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (ACCEPT["prometheus-with-protobuf"][0], Format.PROTOBUF),
+        (f"{PROTOBUF};q=0.4,application/openmetrics-text;version=1.0.0;q=0.5", OPENMETRICS),
+        (f"{PROTOBUF};q=0,*/*", TEXT),
+        (PROTOBUF.replace("delimited", "text"), TEXT),
+        ("application/vnd.google.protobuf", Format.PROTOBUF),
+        ("*/*", TEXT),
+        ("application/*", OPENMETRICS),
+    ],
+)
+def test_protobuf_is_chosen_where_it_is_named_and_offered(accept: str, wanted: Format) -> None:
+    assert choose_format(accept, protobuf=True) is wanted
+    assert choose_format(accept) is not Format.PROTOBUF

@@ -198,9 +198,9 @@ async def test_after_a_timeout_the_next_scrape_works() -> None:
     assert b"dialtone_calls_total" in (await scrape(target)).body
 
 
-def ten_thousand_series() -> MetricTable:
+def ten_thousand_series(integrations: int = 500) -> MetricTable:
     table = MetricTable(series_limit=20_000)
-    for number in range(500):
+    for number in range(integrations):
         table.on_signal(call_record(integration=f"i{number}"))
     table.add_source(
         SampleList(*(Sample("dialtone_quota_remaining", (f"i{n}", "core"), n) for n in range(1_000)))
@@ -228,11 +228,11 @@ async def stalled_share(target: PrometheusExporter) -> float:
     return max(stalls) / took
 
 
-async def test_a_scrape_of_ten_thousand_series_lets_the_loop_run_on() -> None:
-    target = exporter(ten_thousand_series())
+async def test_a_scrape_of_a_hundred_thousand_lines_lets_the_loop_run_on() -> None:
+    target = exporter(ten_thousand_series(integrations=2_500))
     answer = await scrape(target)
     lines = [line for line in answer.body.splitlines() if not line.startswith(b"#")]
-    assert len(lines) > 10_000
+    assert len(lines) > 95_000
     assert min([await stalled_share(target) for _ in range(3)]) < 0.4
 
 
@@ -246,3 +246,18 @@ async def test_promtool_accepts_a_whole_scrape() -> None:
         )
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+PROTOBUF = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"
+    "application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize(("native", "content_type"), [(True, "vnd.google"), (False, "openmetrics-text")])
+async def test_protobuf_is_given_where_native_histograms_are_kept(*, native: bool, content_type: str) -> None:
+    target = exporter(MetricTable(native=native))
+
+    answer = await target.scrape(accept=PROTOBUF, accept_encoding="")
+
+    assert content_type in answer.content_type
