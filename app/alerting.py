@@ -46,6 +46,9 @@ from monitors.report import IntegrationHealth
 from monitors.saving import HealthSaver
 from monitors.vendor_words import tell
 
+MOST_ROUNDS = 5
+"""Rounds of checks in a row that may confirm a recovery after a root cause is over."""
+
 
 class Alerting:
     """All of alerting. `settings` are those to begin with; `adopt` takes others.
@@ -208,7 +211,7 @@ class Alerting:
         return Parents(
             members=lambda: members(self._framework.integrations()),
             verdicts=self._monitor.watched,
-            recheck=self._monitor.check_integration_health,
+            recheck=self._check_afresh,
             clock=self._clock,
             graph=lambda: self._graph,
             egress=self.egress,
@@ -267,6 +270,14 @@ class Alerting:
             ),
             watching=self.watching.desk(parents=self.parents, egress=self.egress, record=record),
         )
+
+    async def _check_afresh(self, integration: str) -> None:
+        """Check one now, and a recovery that needs confirming until it is confirmed or contradicted."""
+        for _ in range(MOST_ROUNDS):
+            await self._monitor.check_integration_health(integration)
+            watched = self._monitor.watched(integration)
+            if watched is None or watched.bad_since is None or not watched.is_unconfirmed:
+                return
 
     def _sent(self) -> None:
         self.relay.wake()

@@ -16,7 +16,8 @@ _SEPARATOR = b"\xff"
 class Alert(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One alert. `labels` are its identity and hold `alertname` and `severity`; label values come from
     configuration only. `ends_at` is None while it fires. `incident` is the id of the incident it tells of,
-    empty for one that tells of Dialtone itself. Times are UTC seconds.
+    empty for one that tells of Dialtone itself. One that `may_end` fires on only in case what it tells of
+    comes back: nobody is told of it any more who does not know. Times are UTC seconds.
     """
 
     labels: Mapping[str, str]
@@ -26,6 +27,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     updated_at: float = 0.0
     incident: str = ""
     link: str = ""
+    may_end: bool = False
 
     @property
     def is_firing(self) -> bool:

@@ -34,6 +34,8 @@ from monitors.parent import Certainty, Parent, ParentKind
 LONGEST_WAIT = 30.0
 """Seconds between two looks at what is due when nothing is known to be."""
 
+SHORTEST_WAIT = 0.001
+
 WHOLE = ""
 
 log = structlog.get_logger("dialtone.alerts")
@@ -282,7 +284,8 @@ class AlertEngine:
         waits = [LONGEST_WAIT] if due is None else [LONGEST_WAIT, due - self._clock.monotonic() + 0.001]
         if self._notifier is not None and (flush := self._notifier.due_at()) is not None:
             waits.append(flush - self._steady.now())
-        return max(0.0, min(waits))
+        # A wait that is lost in a clock's rounding would find nothing due, again and again.
+        return max(SHORTEST_WAIT, min(waits))
 
     def samples(self) -> Iterable[Sample]:
         """Open incidents by state, and alerts by severity and phase."""

@@ -58,6 +58,11 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return GroupID(self.key, self.receiver)
 
     @property
+    def withheld(self) -> AbstractSet[str]:
+        """The fingerprints of which the last look found that something is in the way."""
+        return frozenset(each.rsplit(" ", 1)[1] for each in self.suppressed)
+
+    @property
     def told(self) -> AbstractSet[str]:
         """The fingerprints its receiver takes to be firing."""
         return frozenset(self.notified.firing) if self.notified else frozenset()
@@ -89,6 +94,11 @@ class News(NamedTuple):
         if self.ended:
             return Reason.SOME_RESOLVED if self.still else Reason.ALL_RESOLVED
         return None
+
+
+def firing(alerts: Mapping[str, Alert], told: AbstractSet[str]) -> AbstractSet[str]:
+    """The fingerprints of those that fire, as far as their receiver is concerned."""
+    return {each for each, alert in alerts.items() if alert.is_firing and (each in told or not alert.may_end)}
 
 
 def news(firing: AbstractSet[str], told: AbstractSet[str]) -> News:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from monitors.alerts.alert import Alert
 from monitors.alerts.escalation import Chains, Place
-from monitors.alerts.group import CRITICAL, Group, GroupID, News, news
+from monitors.alerts.group import CRITICAL, Group, GroupID, News, firing, news
 from monitors.alerts.notification import Reason
 from monitors.alerts.routing import Branch
 from monitors.alerts.settings import AlertSettings
@@ -22,6 +22,8 @@ RETENTION = 5 * 86_400.0
 """How long a group is remembered after its last notification: as Alertmanager's notification log (120 h)."""
 
 MOST_MISSED = 10_000
+
+_INHIBITED = "inhibited "
 
 ABOUT_RECEIVER = "receiver"
 """The label of an alert about a receiver: that receiver is never told of it."""
@@ -53,7 +55,8 @@ class Grouping:
     def load(self, groups: Iterable[Group], *, now: float) -> None:
         """Go on with stored groups; what was held back is looked at again at once."""
         for group in groups:
-            self._put(replace(group, retry_at=None), {alert.fingerprint: alert for alert in group.alerts})
+            retry_at = now if group.suppressed else None
+            self._put(replace(group, retry_at=retry_at), {alert.fingerprint: alert for alert in group.alerts})
         for id_ in self._groups:
             self._replan(id_, now)
 
@@ -63,11 +66,12 @@ class Grouping:
         for alert in alerts:
             fingerprint = alert.fingerprint
             for id_ in self._destinations(alert, fingerprint):
-                self._alerts[id_][fingerprint] = alert
-                self._holders[fingerprint].add(id_)
+                self._replace(id_, fingerprint, alert)
                 touched[id_] = None
         for id_ in touched:
             self._replan(id_, now)
+        if any(not alert.is_firing for alert in alerts):
+            self._look_again(_INHIBITED, now)
         return tuple(self._groups[id_] for id_ in touched)
 
     def due(self, now: float) -> tuple[Group, ...]:
@@ -98,9 +102,16 @@ class Grouping:
         only groups with alerts of these.
         """
         for id_, group in list(self._groups.items()):
-            if group.retry_at is not None and (incidents is None or _tells_of(group, incidents)):
-                self._groups[id_] = replace(group, retry_at=None)
+            if group.suppressed and (incidents is None or _tells_of(group, incidents)):
+                self._groups[id_] = replace(group, retry_at=now)
                 self._replan(id_, now)
+
+    def is_ripe(self, group: Group, *, now: float) -> bool:
+        """Whether the time has come to tell what is new in a group, not only to look at what was held back."""
+        alerts = self._alerts[group.id]
+        found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
+        due = self._news_due(group, _in_sight(found, group), self.place(group))
+        return due is not None and due <= now
 
     def forget(self, *, now: float) -> tuple[GroupID, ...]:
         """Leave groups behind that hold no alerts and were not notified of for five days; return them."""
@@ -202,16 +213,36 @@ class Grouping:
             del self._holders[fingerprint]
         return alert
 
+    def _replace(self, id_: GroupID, fingerprint: str, alert: Alert) -> None:
+        """Put an alert into a group; when it began or ended, what was in its way is asked anew."""
+        before = self._alerts[id_].get(fingerprint)
+        self._alerts[id_][fingerprint] = alert
+        self._holders[fingerprint].add(id_)
+        group = self._groups[id_]
+        if group.suppressed and (before is None or before.is_firing != alert.is_firing):
+            self._groups[id_] = replace(group, suppressed=_without(group.suppressed, {fingerprint}))
+
+    def _look_again(self, verdict: str, now: float) -> None:
+        for id_, group in list(self._groups.items()):
+            if any(each.startswith(verdict) for each in group.suppressed):
+                self._groups[id_] = replace(group, retry_at=now)
+                self._replan(id_, now)
+
     def _replan(self, id_: GroupID, now: float) -> None:
         """Work out anew what waits in a group, and when it is due."""
         group, alerts = self._groups[id_], self._alerts[id_]
-        self._missed += [(group, alert) for alert in self._clear(group)]
+        cleared = self._clear(group)
+        self._missed += [(group, alert) for alert in cleared]
         del self._missed[:-MOST_MISSED]
-        found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
+        if cleared and group.suppressed:
+            gone = {alert.fingerprint for alert in cleared}
+            group = replace(group, suppressed=_without(group.suppressed, gone))
         group = replace(group, alerts=tuple(alerts.values()))
         place = self.place(group)
+        found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
         if place is None:
             found = found._replace(new=frozenset())
+        found = _in_sight(found, group)
         since = group.pending_since
         if found.reason is None:
             since = None
@@ -221,14 +252,12 @@ class Grouping:
         self._groups[id_] = replace(group, due_at=self._due_at(group, found, place))
 
     def _due_at(self, group: Group, found: News, place: Place | None) -> float | None:
-        moments = [
-            moment
-            for moment in (self._news_due(group, found, place), _repeat_due(group, found, place))
-            if moment is not None
-        ]
-        if not moments:
-            return None
-        return max(min(moments), group.retry_at or 0.0)
+        moments = (
+            self._news_due(group, found, place),
+            _repeat_due(group, found, place),
+            group.retry_at if group.suppressed else None,
+        )
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _news_due(self, group: Group, found: News, place: Place | None) -> float | None:
         reason, since = found.reason, group.pending_since
@@ -254,6 +283,18 @@ class Grouping:
         severities = {alert.labels.get("severity") for alert in group.alerts}
         settings = self._settings
         return settings.group_wait_critical if CRITICAL in severities else settings.group_wait
+
+
+def _in_sight(found: News, group: Group) -> News:
+    """News without what was looked at and is held back: that has a time of its own."""
+    if not group.suppressed:
+        return found
+    withheld = group.withheld
+    return News(new=found.new - withheld, ended=found.ended - withheld, still=found.still - withheld)
+
+
+def _without(suppressed: tuple[str, ...], fingerprints: Collection[str]) -> tuple[str, ...]:
+    return tuple(each for each in suppressed if each.rsplit(" ", 1)[1] not in fingerprints)
 
 
 def _repeat_due(group: Group, found: News, place: Place | None) -> float | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from monitors.alerts.alert import Alert
 from monitors.alerts.escalation import Place
-from monitors.alerts.group import Group, News
+from monitors.alerts.group import Group, News, firing
 from monitors.alerts.notification import Reason
 from monitors.alerts.suppression import Cause, Suppressors
 
@@ -36,27 +36,31 @@ def judge(
     *,
     suppressors: Suppressors,
     now: float,
+    is_ripe: bool,
     was_acknowledged: bool,
 ) -> Judgement:
     """Judge a group. A recovery is told whatever suppresses its alert; what is new is not told while it is
-    suppressed, and what goes on is not told again while all of it is. `was_acknowledged`: the last look found
-    that somebody works on it.
+    suppressed, and what goes on is not told again while all of it is. `is_ripe`: the time of the group's news
+    has come; otherwise only what was withheld at the last look can be a reason to tell anything. Whoever is
+    told anything is told everything. `was_acknowledged`: the last look found that somebody works on it.
     """
-    known = group.told
-    firing = {each for each, alert in alerts.items() if alert.is_firing}
-    fresh = firing - known if place is not None else set()
-    causes = _causes(fresh, alerts, suppressors)
-    found = News(new=fresh - causes.keys(), ended=known - firing, still=known & firing)
-    reason = found.reason
-    if reason is None and found.still and _repeats(group, place, now):
-        again = _causes(found.still, alerts, suppressors)
-        causes |= again
-        if len(again) < len(found.still):
-            reason = Reason.REMINDER if was_acknowledged else Reason.REPEAT
+    known, withheld = group.told, group.withheld
+    firing = frozenset(each for each, alert in alerts.items() if alert.is_firing)
+    fresh = firing - known if place is not None else frozenset()
+    ended, still = known - firing, known & firing
+    in_sight = fresh | ended if is_ripe else (fresh | ended) & withheld
+    causes = _causes(fresh & in_sight, alerts, suppressors)
+    repeats = still if _repeats(group, place, now) else frozenset()
+    again = _causes(repeats, alerts, suppressors)
+    if not in_sight - causes.keys() and not repeats - again.keys():
+        return Judgement(None, (), (), causes | again)
+    causes |= _causes(fresh, alerts, suppressors)
+    found = News(new=fresh - causes.keys(), ended=ended, still=still)
+    reason = found.reason or (Reason.REMINDER if was_acknowledged else Reason.REPEAT)
     if reason is Reason.FIRST and place and place.level:
         reason = Reason.ESCALATION
-    after = sorted(found.still | found.new)
-    return Judgement(reason, tuple(after), (*after, *sorted(found.ended & alerts.keys())), causes)
+    after = sorted(still | found.new)
+    return Judgement(reason, tuple(after), (*after, *sorted(ended & alerts.keys())), causes | again)
 
 
 def _repeats(group: Group, place: Place | None, now: float) -> bool:

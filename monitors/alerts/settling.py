@@ -113,7 +113,7 @@ class AlertBook:
 
 def told(rows: Sequence[Standing]) -> tuple[Alert, ...]:
     """The alerts that began, changed or ended for others: one that ended while pending was never there."""
-    firing = [row for row in rows if row.phase is Phase.FIRING]
+    firing = [row for row in rows if row.phase in {Phase.FIRING, Phase.ENDING}]
     ended = [row for row in rows if row.phase is Phase.ENDED and not row.alert.is_firing]
     return tuple(row.alert for row in (*firing, *ended))
 

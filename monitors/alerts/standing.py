@@ -140,7 +140,9 @@ class StandingAlerts:
         if before.phase is Phase.ENDING:
             return []
         if before.phase is Phase.FIRING and before.keep > 0:
-            ending = msgspec.structs.replace(before, phase=Phase.ENDING, due_at=now.utc + before.keep)
+            alert = msgspec.structs.replace(before.alert, may_end=True, updated_at=now.utc)
+            due = now.utc + before.keep
+            ending = msgspec.structs.replace(before, alert=alert, phase=Phase.ENDING, due_at=due)
             return [self._put(ending, now=now)]
         return [self._end(before, now=now)]
 
@@ -158,7 +160,8 @@ class StandingAlerts:
         del self._rows[fingerprint]
         self._due.pop(fingerprint, None)
         told = row.phase is not Phase.PENDING
-        alert = msgspec.structs.replace(row.alert, ends_at=now.utc, updated_at=now.utc) if told else row.alert
+        ended = msgspec.structs.replace(row.alert, ends_at=now.utc, updated_at=now.utc, may_end=False)
+        alert = ended if told else row.alert
         return msgspec.structs.replace(row, alert=alert, phase=Phase.ENDED, due_at=None)
 
     def _put(self, row: Standing, *, now: Moment) -> Standing:
@@ -184,10 +187,11 @@ def _told(before: Alert, now_wanted: Alert, *, now: Moment) -> Alert:
     """The alert as it stands, with what is said of it now."""
     said: Mapping[str, str] = now_wanted.annotations
     same = (before.annotations, before.incident, before.link) == (said, now_wanted.incident, now_wanted.link)
-    if same:
+    if same and not before.may_end:
         return before
     return msgspec.structs.replace(
         before,
+        may_end=False,
         annotations=said,
         incident=now_wanted.incident,
         link=now_wanted.link,
