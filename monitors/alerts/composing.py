@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import quote
 
 import msgspec
 
@@ -62,7 +63,7 @@ class Composer:
             status="firing" if any(alert.is_firing for alert in alerts) else "resolved",
             sequence=group.sequence + 1,
             at=at,
-            alerts=tuple(ordered[:MOST_ALERTS]),
+            alerts=tuple(self._linked(alert) for alert in ordered[:MOST_ALERTS]),
             group_labels=group.labels,
             truncated_alerts=max(0, len(ordered) - MOST_ALERTS),
             incidents=self._incidents(ordered),
@@ -81,6 +82,14 @@ class Composer:
             supersedes=reason in _RENEWALS,
             is_paging=is_critical(alerts),
         )
+
+    def _linked(self, alert: Alert) -> Alert:
+        """An alert with a link to its integration's page, unless it has one of its own."""
+        integration = alert.labels.get("integration", "")
+        if alert.link or not integration or not self.external_url:
+            return alert
+        page = f"{self.external_url.rstrip('/')}/integrations/{quote(integration, safe='')}"
+        return msgspec.structs.replace(alert, link=page)
 
     def _incidents(self, alerts: Iterable[Alert]) -> tuple[Incident, ...]:
         ids = list(dict.fromkeys(alert.incident for alert in alerts if alert.incident))

@@ -8,6 +8,7 @@ said here that the notification does not hold.
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -72,7 +73,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """Where to look; `url` is http or https and comes from configuration, never from a vendor."""
+    """Where to look; `url` is http or https. One that a vendor gave is named by its host."""
 
     text: str
     url: str
@@ -109,7 +110,13 @@ def brief(notification: Notification) -> Brief:
     """What this notification says."""
     incidents = {incident.id: incident for incident in notification.incidents}
     stories = tuple(
-        _story(alert, incidents.get(alert.incident), now=notification.at) for alert in notification.alerts
+        _story(
+            alert,
+            incidents.get(alert.incident),
+            now=notification.at,
+            external_url=notification.external_url,
+        )
+        for alert in notification.alerts
     )
     severity = worst_severity(notification)
     return Brief(
@@ -193,7 +200,7 @@ def impact(told: Impact | None) -> str:
     return text + (f"; callers: {callers}." if callers else ".")
 
 
-def _story(alert: Alert, incident: Incident | None, *, now: float) -> Story:
+def _story(alert: Alert, incident: Incident | None, *, now: float, external_url: str) -> Story:
     lines = [*(_of_incident(incident, now=now) if incident else _of_alert(alert, now=now))]
     if alert.is_firing:
         lines.append(Line("What to do", _advised(alert, incident)))
@@ -202,7 +209,7 @@ def _story(alert: Alert, incident: Incident | None, *, now: float) -> Story:
         is_firing=alert.is_firing,
         severity=severity_of(alert.labels.get("severity", "")),
         lines=tuple(line for line in lines if line.text),
-        links=_safe(_links(alert)),
+        links=_safe(_links(alert, external_url=external_url)),
         so_far=tuple(_steps(incident)) if incident else (),
     )
 
@@ -258,11 +265,29 @@ def _named(alert: Alert, incident: Incident | None) -> str:
     return plain(f"Over after {length(alert.ends_at - alert.starts_at)}: {named}", limit=_TITLE)
 
 
-def _links(alert: Alert) -> Iterator[Link]:
-    yield Link("Incident" if alert.incident else "Alert", alert.link)
+def _links(alert: Alert, *, external_url: str) -> Iterator[Link]:
+    """Its own page, those of the rule's annotations, and what a vendor names: that by its host, so that one
+    sees where it leads.
+    """
+    home = external_url.rstrip("/")
+    if home and alert.link.startswith(f"{home}/") and alert.link != f"{home}/":
+        yield Link("Details", alert.link)
+    elif alert.link.startswith("https://") and alert.link.rstrip("/") != home:
+        yield Link(plain(_host(alert.link), limit=60), alert.link)
     for name, value in sorted(alert.annotations.items()):
         if name.endswith(_URL):
             yield Link(plain(name.removesuffix(_URL).replace("_", " ").capitalize(), limit=60), value)
+
+
+def _host(url: str) -> str:
+    """Where a URL leads, as it is written; empty for one that cannot be read, or that names a user before its
+    host, as those do that are to look like another.
+    """
+    try:
+        place = urlsplit(url).netloc
+    except ValueError:
+        return ""
+    return "" if "@" in place else place
 
 
 def _safe(links: tuple[Link, ...] | Iterator[Link]) -> tuple[Link, ...]:
@@ -274,6 +299,7 @@ def _safe(links: tuple[Link, ...] | Iterator[Link]) -> tuple[Link, ...]:
         and link.url.isascii()
         and link.url.isprintable()
         and not set(link.url) & set(" \"'<>`|\\")
+        and _host(link.url)
     )
 
 

@@ -74,7 +74,7 @@ def alert(integration: str = "slack-prod", **fields: object) -> Alert:
     }
     known: dict[str, object] = {
         "starts_at": BEGAN,
-        "link": f"{EXTERNAL}/incidents/inc-7",
+        "link": f"{EXTERNAL}/integrations/{integration}",
         "incident": "inc-7" if integration == "slack-prod" else "",
     }
     known |= {name: value for name, value in fields.items() if name not in {"labels", "annotations"}}

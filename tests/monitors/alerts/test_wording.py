@@ -54,7 +54,7 @@ def test_links_are_those_of_configuration() -> None:
     said = brief(notification())
 
     assert [(link.text, link.url) for link in said.stories[0].links] == [
-        ("Incident", f"{EXTERNAL}/incidents/inc-7"),
+        ("Details", f"{EXTERNAL}/integrations/slack-prod"),
         ("Runbook", "https://wiki.example.com/slack"),
     ]
     assert [link.url for link in said.links] == [EXTERNAL]
@@ -213,7 +213,27 @@ def test_what_a_vendor_says_holds_no_line_break_and_no_address() -> None:
 def test_a_link_that_is_none_is_left_out(url: str) -> None:
     said = brief(notification(alerts=(alert(annotations={"runbook_url": url}),)))
 
-    assert [link.text for link in said.stories[0].links] == ["Incident"]
+    assert [link.text for link in said.stories[0].links] == ["Details"]
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("https://status.slack.com/2026-11/abc", ["status.slack.com"]),
+        ("https://dialtone.example.com@evil.example/x", []),
+        ("https://dialtone.example.com.evil.example/x", ["dialtone.example.com.evil.example"]),
+        ("https://[", []),
+        (f"{EXTERNAL}/@team", ["Details"]),
+        ("http://status.slack.com/", []),
+        (EXTERNAL, []),
+        (f"{EXTERNAL}/integrations/a", ["Details"]),
+    ],
+    ids=["vendor", "disguised", "alike", "broken", "a name", "in clear", "ours at the top", "ours"],
+)
+def test_where_a_vendor_s_link_leads_is_seen(link: str, shown: list[str]) -> None:
+    said = brief(notification(alerts=(alert(link=link),)))
+
+    assert [each.text for each in said.stories[0].links] == [*shown, "Runbook"]
 
 
 def test_lengths_are_in_the_unit_people_use() -> None:

@@ -154,7 +154,7 @@ def test_discord_posts_and_asks_for_the_message_s_id() -> None:
     (embed,) = body["embeds"]
     assert embed["color"] == 0x992D22
     assert embed["author"] == {"name": "Dialtone", "url": EXTERNAL}
-    assert f"[Incident]({EXTERNAL}/incidents/inc-7)" in embed["description"]
+    assert f"[Details]({EXTERNAL}/integrations/slack-prod)" in embed["description"]
 
 
 def test_discord_s_message_is_changed_at_the_end_and_is_green_then() -> None:
@@ -233,7 +233,7 @@ def test_a_card_tells_it_in_runs_of_text_and_leads_on() -> None:
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
     assert card["body"][0]["inlines"][0]["text"] == "CRITICAL: slack-prod (Slack) is down"
-    assert [action["title"] for action in card["actions"]] == ["Incident", "Runbook", "Dialtone"]
+    assert [action["title"] for action in card["actions"]] == ["Details", "Runbook", "Dialtone"]
     assert [action["type"] for action in card["actions"]] == ["Action.OpenUrl"] * 3
 
 

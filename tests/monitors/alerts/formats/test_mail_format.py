@@ -35,7 +35,8 @@ def test_a_mail_has_a_text_and_a_page_that_say_the_same() -> None:
     assert mail["From"] == "Dialtone <dialtone@example.com>"
     assert mail["To"] == "Ops <ops@example.com>, bea@example.org"
     assert mail.get_content_type() == "multipart/alternative"
-    for told in ("812 of 1,204 calls failed (67%)", "See whether slack is up", f"{EXTERNAL}/incidents/inc-7"):
+    page_of_it = f"{EXTERNAL}/integrations/slack-prod"
+    for told in ("812 of 1,204 calls failed (67%)", "See whether slack is up", page_of_it):
         assert told in text
         assert told in page
     assert "Looking at it (ada)" in page

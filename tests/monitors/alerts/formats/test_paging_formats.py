@@ -78,7 +78,7 @@ def test_an_event_tells_a_program_and_a_person() -> None:
     assert payload["class"] == "IntegrationDown"
     assert payload["timestamp"] == "2026-11-22T21:40:00Z"
     assert payload["custom_details"]["what to do"].startswith("See whether slack is up")
-    assert event["links"][0] == {"href": f"{EXTERNAL}/incidents/inc-7", "text": "Incident"}
+    assert event["links"][0] == {"href": f"{EXTERNAL}/integrations/slack-prod", "text": "Details"}
     assert event["client_url"] == EXTERNAL
 
 
