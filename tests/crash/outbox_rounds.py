@@ -122,7 +122,7 @@ def _live_and_die(nursery: "subprocess.Popen[str]", life: Life, *, after: float,
 def _is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
