@@ -87,7 +87,7 @@ class Dialtone:
         self.alerting = self._alerting(settings)
         self.vendor_watch = self._vendor_watch()
         self.canaries = self._canary_watch()
-        self.table = MetricTable()
+        self.table = MetricTable(native=settings.metrics.native_histograms)
         self.prometheus = PrometheusExporter(self.table, clock=self.clock)
         self.analytics = self._analytics(settings)
         self.live = LiveView(clock=self.clock)

@@ -199,14 +199,10 @@ _WATCHING = (
     _gauge("slo_budget_left_ratio", ("slo",), "The share of the error budget left; below 0: overspent."),
     _counter("slo_save_errors", (), "Failed attempts to store counts of objectives; they are repeated."),
     _gauge("heartbeat_up", ("heartbeat",), "1 while a heartbeat is heard of, 0 while not; absent before."),
-    _gauge(
-        "heartbeat_last_success_timestamp_seconds", ("heartbeat",), "When the last success was reported."
-    ),
+    _gauge("heartbeat_last_success_timestamp_seconds", ("heartbeat",), "When the last success was reported."),
     _gauge("heartbeat_duration_seconds", ("heartbeat",), "How long the last run took, start to end."),
     _gauge("heartbeat_runs", ("heartbeat",), "Runs that have begun and not ended."),
-    _counter(
-        "heartbeat_beats", ("heartbeat", "beat"), "What was heard: success, start, fail or log."
-    ),
+    _counter("heartbeat_beats", ("heartbeat", "beat"), "What was heard: success, start, fail or log."),
     _counter("heartbeat_save_errors", (), "Failed attempts to store heartbeats; they are repeated."),
     _counter(
         "heartbeats_turned_away",
@@ -372,7 +368,9 @@ def document() -> str:
         "Written by `python -m exporters.catalogue > docs/metrics.md`; a test fails when the two differ.",
         "",
         "`/metrics` answers in the Prometheus text format 0.0.4 and in OpenMetrics 1.0, and adds `process_*`",
-        "and `python_*`. Durations are seconds, times are UTC seconds since 1970. A metric holds a bounded",
+        "and `python_*`. With `metrics: {native_histograms: true}` a Prometheus started with",
+        "`--enable-feature=native-histograms` gets histograms whose quantiles are exact to about 1 %, and no",
+        "`_bucket` series. Durations are seconds, times are UTC seconds since 1970. A metric holds a bounded",
         "number of series; what is beyond goes into one whose labels all say `overflow`, and is counted.",
     ]
     for title, rows in SECTIONS.items():

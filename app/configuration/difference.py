@@ -26,7 +26,7 @@ OUTSIDE = (
 )
 """What the file holds beside integrations and their defaults."""
 
-FIXED = ("listen", "state_dir", "storage", "analytics", "log.format")
+FIXED = ("listen", "state_dir", "storage", "analytics", "log.format", "metrics.native_histograms")
 """What is read at the start only."""
 
 _MISSING = object()

@@ -40,9 +40,12 @@ class TokenSettings(_Section, frozen=True, kw_only=True):
 
 
 class MetricsSettings(_Section, frozen=True, kw_only=True):
-    """Whether `/metrics` is open without a token."""
+    """Whether `/metrics` is open without a token; whether histograms have native buckets too, which a
+    Prometheus that asks for protobuf takes instead of the classic ones.
+    """
 
     public: bool = False
+    native_histograms: bool = False
 
 
 class FaultSettings(_Section, frozen=True, kw_only=True):
