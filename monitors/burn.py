@@ -11,6 +11,9 @@ FEWEST_EVENTS = 10
 FEWEST_FAILURES = 2
 """What the short window must hold: with less, one failure is a burn, and confirmed health says more."""
 
+COUNTED_SHARE = 0.5
+"""How much of the long window must have been counted at all: what is young burns too easily."""
+
 _DAY = 86_400
 
 
@@ -64,9 +67,12 @@ class Tally(NamedTuple):
         return self.bad_ratio / (1.0 - objective)
 
 
-def fires(pair: BurnPair, *, short: Tally, long: Tally, objective: float, window_days: float) -> bool:
-    """Whether a pair of windows asks for an alert."""
-    if short.events < FEWEST_EVENTS or short.bad < FEWEST_FAILURES:
+def fires(
+    pair: BurnPair, *, short: Tally, long: Tally, age: float, objective: float, window_days: float
+) -> bool:
+    """Whether a pair of windows asks for an alert; `age` is for how many seconds there are counts."""
+    is_young = age < COUNTED_SHARE * pair.long
+    if is_young or short.events < FEWEST_EVENTS or short.bad < FEWEST_FAILURES:
         return False
     factor = pair.factor(window_days)
     return short.burn(objective) >= factor and long.burn(objective) >= factor

@@ -1,5 +1,6 @@
 """Good and bad events: by the minute for three days, by the hour for as long as an objective looks back."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -40,9 +41,15 @@ class Counts:
         self.key = key
         self._hours: dict[int, _Hour] = {}
         self._unsaved: set[int] = set()
+        self._first = math.inf
+
+    def age(self, now: float) -> float:
+        """Seconds since the first event that was counted; below 0 when there was none."""
+        return now - self._first
 
     def add(self, at: float, *, good: bool) -> None:
         """Count one event."""
+        self._first = min(self._first, at)
         number, second = divmod(int(at), HOUR)
         hour = self._hours.get(number)
         if hour is None:
@@ -100,6 +107,7 @@ class Counts:
         hour = self._hours[saved.hour] = _Hour()
         hour.good, hour.bad = saved.good, saved.bad
         hour.minutes = {minute: list(pair) for minute, pair in saved.minutes.items()}
+        self._first = min(self._first, saved.hour * HOUR + min(saved.minutes, default=0) * MINUTE)
 
     def _saved(self, number: int, hour: _Hour) -> SavedHour:
         minutes = {minute: (good, bad) for minute, (good, bad) in hour.minutes.items()}

@@ -78,7 +78,14 @@ def _burn(slo: SLOSettings, counts: Counts, pair: BurnPair, now: float) -> BurnS
         long=long.burn(slo.ratio),
         factor=pair.factor(slo.window_days),
         severity=pair.severity,
-        is_firing=fires(pair, short=short, long=long, objective=slo.ratio, window_days=slo.window_days),
+        is_firing=fires(
+            pair,
+            short=short,
+            long=long,
+            age=counts.age(now),
+            objective=slo.ratio,
+            window_days=slo.window_days,
+        ),
     )
 
 
