@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from monitors.alerts.alert import Alert
 from monitors.alerts.composing import Composer
 from monitors.alerts.group import Group, Notified
+from monitors.alerts.judging import Judgement
 from monitors.alerts.notification import Reason
 from monitors.alerts.outbox import Message
 
@@ -17,12 +18,10 @@ DIGEST_KEY = "{}:{digest}"
 
 
 class Waiting(NamedTuple):
-    """A group that waits for a digest. `firing` is what its receiver takes to be firing afterwards, `told`
-    the alerts it is to be told of; by fingerprint.
-    """
+    """A group that waits for a digest; `told` are the alerts to be told of, by fingerprint."""
 
     group: Group
-    firing: tuple[str, ...]
+    judgement: Judgement
     told: Mapping[str, Alert]
 
 

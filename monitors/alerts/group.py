@@ -96,8 +96,10 @@ class News(NamedTuple):
         return None
 
 
-def firing(alerts: Mapping[str, Alert], told: AbstractSet[str]) -> AbstractSet[str]:
-    """The fingerprints of those that fire, as far as their receiver is concerned."""
+def fires_for(told: AbstractSet[str], alerts: Mapping[str, Alert]) -> AbstractSet[str]:
+    """The fingerprints of alerts that fire, as far as a receiver is concerned that was told of some: what
+    fires on only because it may begin again is no news.
+    """
     return {each for each, alert in alerts.items() if alert.is_firing and (each in told or not alert.may_end)}
 
 

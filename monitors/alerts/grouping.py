@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from monitors.alerts.alert import Alert
 from monitors.alerts.escalation import Chains, Place
-from monitors.alerts.group import CRITICAL, Group, GroupID, News, firing, news
+from monitors.alerts.group import CRITICAL, Group, GroupID, News, fires_for, news
 from monitors.alerts.notification import Reason
 from monitors.alerts.routing import Branch
 from monitors.alerts.settings import AlertSettings
@@ -23,7 +23,8 @@ RETENTION = 5 * 86_400.0
 
 MOST_MISSED = 10_000
 
-_INHIBITED = "inhibited "
+_INHIBITED = "inhibited"
+"""What `suppressed` of a group says of alerts that another one inhibits."""
 
 ABOUT_RECEIVER = "receiver"
 """The label of an alert about a receiver: that receiver is never told of it."""
@@ -68,10 +69,9 @@ class Grouping:
             for id_ in self._destinations(alert, fingerprint):
                 self._replace(id_, fingerprint, alert)
                 touched[id_] = None
+        touched |= dict.fromkeys(self._released(alerts))
         for id_ in touched:
             self._replan(id_, now)
-        if any(not alert.is_firing for alert in alerts):
-            self._look_again(_INHIBITED, now)
         return tuple(self._groups[id_] for id_ in touched)
 
     def due(self, now: float) -> tuple[Group, ...]:
@@ -107,9 +107,8 @@ class Grouping:
                 self._replan(id_, now)
 
     def is_ripe(self, group: Group, *, now: float) -> bool:
-        """Whether the time has come to tell what is new in a group, not only to look at what was held back."""
-        alerts = self._alerts[group.id]
-        found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
+        """Whether the time has come for what is new in a group, and not only for what was held back."""
+        found = news(fires_for(group.told, self._alerts[group.id]), group.told)
         due = self._news_due(group, _in_sight(found, group), self.place(group))
         return due is not None and due <= now
 
@@ -222,11 +221,14 @@ class Grouping:
         if group.suppressed and (before is None or before.is_firing != alert.is_firing):
             self._groups[id_] = replace(group, suppressed=_without(group.suppressed, {fingerprint}))
 
-    def _look_again(self, verdict: str, now: float) -> None:
-        for id_, group in list(self._groups.items()):
-            if any(each.startswith(verdict) for each in group.suppressed):
-                self._groups[id_] = replace(group, retry_at=now)
-                self._replan(id_, now)
+    def _released(self, alerts: Sequence[Alert]) -> Iterable[GroupID]:
+        """The groups in which an alert that ended inhibited others: these are news from now on."""
+        ended = tuple(f"{_INHIBITED} {alert.fingerprint} " for alert in alerts if not alert.is_firing)
+        for id_, group in self._groups.items() if ended else ():
+            kept = tuple(each for each in group.suppressed if not each.startswith(ended))
+            if len(kept) < len(group.suppressed):
+                self._groups[id_] = replace(group, suppressed=kept)
+                yield id_
 
     def _replan(self, id_: GroupID, now: float) -> None:
         """Work out anew what waits in a group, and when it is due."""
@@ -239,7 +241,7 @@ class Grouping:
             group = replace(group, suppressed=_without(group.suppressed, gone))
         group = replace(group, alerts=tuple(alerts.values()))
         place = self.place(group)
-        found = news({each for each, alert in alerts.items() if alert.is_firing}, group.told)
+        found = news(fires_for(group.told, alerts), group.told)
         if place is None:
             found = found._replace(new=frozenset())
         found = _in_sight(found, group)

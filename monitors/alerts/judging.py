@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from monitors.alerts.alert import Alert
 from monitors.alerts.escalation import Place
-from monitors.alerts.group import Group, News, firing
+from monitors.alerts.group import Group, News, fires_for
 from monitors.alerts.notification import Reason
 from monitors.alerts.suppression import Cause, Suppressors
 
@@ -21,7 +21,7 @@ class Judgement(NamedTuple):
     reason: Reason | None
     firing: tuple[str, ...]
     told: tuple[str, ...]
-    causes: Mapping[str, Cause]
+    causes: dict[str, Cause]
 
     @property
     def retry_at(self) -> float | None:
@@ -45,7 +45,7 @@ def judge(
     told anything is told everything. `was_acknowledged`: the last look found that somebody works on it.
     """
     known, withheld = group.told, group.withheld
-    firing = frozenset(each for each, alert in alerts.items() if alert.is_firing)
+    firing = fires_for(known, alerts)
     fresh = firing - known if place is not None else frozenset()
     ended, still = known - firing, known & firing
     in_sight = fresh | ended if is_ripe else (fresh | ended) & withheld

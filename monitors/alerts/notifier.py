@@ -142,6 +142,7 @@ class Notifier:
             place,
             suppressors=suppressors,
             now=this.now,
+            is_ripe=self._grouping.is_ripe(group, now=this.now),
             was_acknowledged=was_acknowledged(group),
         )
         if judgement.reason is None:
@@ -160,14 +161,15 @@ class Notifier:
         """
         critical = is_critical(told.values())
         if is_digested(group) and judgement.reason in RESOLVES:
-            self._digests.add(Waiting(group, judgement.firing, told))
+            self._digests.add(Waiting(group, judgement, told))
         elif self._storm.admit(group.receiver, critical=critical, now=this.now):
             self._send(this, group, judgement, told)
         elif group.told and not is_digested(group):
             free_at = self._storm.free_at(group.receiver, critical=critical)
-            self._withhold(this, group, dict.fromkeys(told, _crowded(free_at)))
+            crowded = dict.fromkeys(told, _crowded(free_at))
+            self._withhold(this, group, judgement.causes | crowded)
         else:
-            self._digests.add(Waiting(group, judgement.firing, told))
+            self._digests.add(Waiting(group, judgement, told))
 
     def _send(self, this: Round, group: Group, judgement: Judgement, told: Mapping[str, Alert]) -> None:
         reason = judgement.reason or Reason.REPEAT
@@ -188,7 +190,8 @@ class Notifier:
         if due > this.now:
             for entry in entries:
                 group = replace(entry.group, crowded_since=entry.group.crowded_since or this.now)
-                self._withhold(this, group, dict.fromkeys(entry.told, _crowded(due)))
+                crowded = dict.fromkeys(entry.told, _crowded(due))
+                self._withhold(this, group, entry.judgement.causes | crowded)
             return
         alerts = self._digested(receiver)
         for entry in entries:
@@ -203,8 +206,11 @@ class Notifier:
         text = f"{receiver} is told in a digest: there was too much for messages of their own."
         for entry in entries:
             this.tell(entry.group, entry.told, Verdict.DIGESTED, reason=text, message=message)
-            settled = replace(entry.group, suppressed=(), retry_at=None)
-            settled = _notified(settled, entry.firing, reason=Reason.DIGEST, now=this.now, digested=True)
+            settled = this.withhold_new(
+                entry.group, entry.judgement.causes, self._grouping.alerts(entry.group.id)
+            )
+            firing = entry.judgement.firing
+            settled = _notified(settled, firing, reason=Reason.DIGEST, now=this.now, digested=True)
             self._keep(this, settled)
 
     def _digested(self, receiver: str) -> dict[str, Alert]:
@@ -224,16 +230,15 @@ class Notifier:
         reason = "It does not want recoveries." if is_known else "It is no longer configured."
         cause = Cause(Verdict.UNWANTED, "", reason, this.now + LOOK_AGAIN)
         if group.notified is None:
-            self._withhold(this, group, dict.fromkeys(judgement.told, cause))
+            self._withhold(this, group, judgement.causes | dict.fromkeys(judgement.told, cause))
             return
         this.withhold(group, {each: alerts[each] for each in judgement.told}, cause)
         notified = replace(group.notified, firing=judgement.firing)
-        self._keep(this, replace(group, notified=notified, retry_at=None))
+        settled = this.withhold_new(group, judgement.causes, alerts)
+        self._keep(this, replace(settled, notified=notified))
 
     def _withhold(self, this: Round, group: Group, causes: Mapping[str, Cause]) -> None:
         settled = this.withhold_new(group, causes, self._grouping.alerts(group.id))
-        if not causes:
-            settled = replace(settled, retry_at=this.now + LOOK_AGAIN)
         settled = self._grouping.settle(settled, now=this.now)
         if settled.suppressed != group.suppressed:
             this.keep(settled)

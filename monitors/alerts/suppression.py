@@ -14,8 +14,9 @@ from monitors.alerts.steady import SteadyClock
 from monitors.incident import Incident
 from monitors.parent import Certainty, Parent
 
-LOOK_AGAIN = 15.0
-"""How soon what is suppressed is looked at again, in seconds; a change that is told of wakes it sooner."""
+LOOK_AGAIN = 60.0
+"""How soon what is suppressed is looked at again, in seconds, when nothing tells that its cause is gone."""
+_MINUTE = 60.0
 LONGEST_HOLDS = {Certainty.UNCERTAIN: 45.0, Certainty.RECOVERED: 120.0}
 """For how long an alert waits for a parent to become certain, and for its own check after it is over."""
 
@@ -68,7 +69,7 @@ class Suppression:
         if not muting:
             return None
         silence = max(muting, key=lambda each: each.ends_at)
-        until = min(self._clock.deadline(silence.ends_at), self._clock.now() + LOOK_AGAIN)
+        until = max(self._clock.deadline(each.ends_at) for each in muting)
         verdict = Verdict.MAINTENANCE if silence.is_maintenance else Verdict.SILENCED
         return Cause(verdict, silence.id, _told(silence), until)
 
@@ -78,7 +79,10 @@ class Suppression:
         if plan is None:
             return None
         reason = f"Maintenance {plan.name}: {plan.reason or 'planned work'}."
-        return self._cause(Verdict.MAINTENANCE, plan.name, reason)
+        now = self._clock.now()
+        # Plans begin and end at full minutes of the wall clock.
+        until = now + _MINUTE - self._clock.wall(now) % _MINUTE
+        return Cause(Verdict.MAINTENANCE, plan.name, reason, until)
 
     def explained(self, fingerprint: str, alert: Alert) -> Cause | None:
         """By a root cause: held for a while when it is not certain, or just over; inhibited while it is."""
@@ -100,7 +104,10 @@ class Suppression:
         if found is None:
             return None
         reason = f"{found.actor} works on it" + (f": {found.reason}" if found.reason else ".")
-        return self._cause(Verdict.ACKNOWLEDGED, found.actor, reason)
+        cause = self._cause(Verdict.ACKNOWLEDGED, found.actor, reason)
+        if found.expires_at is None:
+            return cause
+        return cause._replace(until=min(cause.until, self._clock.deadline(found.expires_at)))
 
     def inhibited(self, alert: Alert, source: Alert | None) -> Cause | None:
         """By another alert."""

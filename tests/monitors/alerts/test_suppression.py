@@ -187,8 +187,22 @@ def test_a_rule_inhibits_while_its_source_fires_and_only_where_the_labels_are_eq
     ]
     assert ("pager", Verdict.INHIBITED) in desk.verdicts
     desk.end(DOWN)
-    desk.wait(300)
+    desk.wait(29)
+    assert reasons(desk) == [Reason.FIRST, Reason.FIRST, Reason.ALL_RESOLVED]
+    desk.wait(1)
     assert reasons(desk) == [Reason.FIRST, Reason.FIRST, Reason.ALL_RESOLVED, Reason.NEW_ALERTS]
+
+
+def test_what_is_over_soon_after_what_inhibited_it_is_never_told() -> None:
+    desk = with_rule()
+    low = alert("QuotaLow", severity="warning")
+    desk.fire(DOWN, low)
+    desk.wait(600)
+    desk.end(DOWN)
+    desk.wait(20)
+    desk.end(low)
+    desk.wait(600)
+    assert reasons(desk) == [Reason.FIRST, Reason.ALL_RESOLVED]
 
 
 def test_an_alert_that_is_source_and_target_of_a_rule_does_not_inhibit_its_like() -> None:
