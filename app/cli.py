@@ -3,17 +3,21 @@
 import click
 
 from app.commands import exits, local
+from app.commands.alerts import alerts, routes
 from app.commands.call import call, query
 from app.commands.check import check
 from app.commands.credentials import credentials
 from app.commands.explain import explain
 from app.commands.fault import fault
 from app.commands.importing import import_
+from app.commands.incidents import ack, incidents, unack
 from app.commands.new import new
 from app.commands.operate import breaker, pause, resume
+from app.commands.receivers import deliveries, receivers
 from app.commands.reload import reload
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
+from app.commands.silence import maintenance, silence
 from app.commands.status import status
 from app.commands.trace import trace
 from app.commands.vendors import vendors
@@ -53,6 +57,15 @@ for command in (
     explain,
     query,
     watch,
+    incidents,
+    ack,
+    unack,
+    alerts,
+    silence,
+    maintenance,
+    routes,
+    receivers,
+    deliveries,
     pause,
     resume,
     breaker,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
+import msgspec
 from litestar import MediaType, Response, Router, delete, get, post
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
@@ -318,20 +319,22 @@ def _bad(detail: str) -> ProblemError:
     return ProblemError("bad-request", status=HTTPStatus.BAD_REQUEST, detail=detail)
 
 
-def _on_problem(_: AnyRequest, error: ProblemError) -> Response[str]:
+def _on_problem(_: AnyRequest, error: ProblemError) -> Response[bytes]:
     return _text(str(error), error.status, error.headers)
 
 
-def _on_http_error(_: AnyRequest, error: HTTPException) -> Response[str]:
+def _on_http_error(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     return _text(error.detail, error.status_code, error.headers or {})
 
 
-def _on_unavailable(_: AnyRequest, error: StorageUnavailableError) -> Response[str]:
+def _on_unavailable(_: AnyRequest, error: StorageUnavailableError) -> Response[bytes]:
     return _text(str(error), HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "5"})
 
 
-def _text(detail: str, status: int, headers: Mapping[str, str]) -> Response[str]:
-    return Response(detail, status_code=status, media_type=MediaType.JSON, headers=dict(headers))
+def _text(detail: str, status: int, headers: Mapping[str, str]) -> Response[bytes]:
+    # A text that Litestar is given goes out as it is, without the quotes that make it JSON.
+    body = msgspec.json.encode(detail)
+    return Response(body, status_code=status, media_type=MediaType.JSON, headers=dict(headers))
 
 
 router = Router(

@@ -71,11 +71,15 @@ class IntegrationSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntegrationList(msgspec.Struct, frozen=True, kw_only=True):
-    """The integrations that match, ordered by id; `total` counts all that are configured."""
+    """The integrations that match, ordered by id; `total` counts all that are configured,
+    `open_incidents` the incidents that go on, `receivers` those who can be told of them.
+    """
 
     integrations: tuple[IntegrationSummary, ...]
     total: int
     needing_attention: int
+    open_incidents: int = 0
+    receivers: int = 0
 
 
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True):

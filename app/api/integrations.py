@@ -102,6 +102,8 @@ def list_integrations(
         integrations=tuple(sorted(chosen, key=lambda one: one.id)),
         total=len(summaries),
         needing_attention=sum(one.needs_attention for one in summaries),
+        open_incidents=len(parts.alerting.incidents.open()),
+        receivers=len(parts.alerting.receivers.names),
     )
 
 

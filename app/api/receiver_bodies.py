@@ -9,6 +9,7 @@ from app.desks.receivers import SeenReceiver
 from app.storage.outbox_keeping import Numbered
 from integrations.execution.outcome import FailureKind
 from monitors.alerts.exchange import Exchange
+from monitors.alerts.notification import Notification
 from monitors.alerts.outbox import Delivery, DeliveryState
 from monitors.alerts.trial import Trial
 
@@ -87,10 +88,10 @@ class DeliveryList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery with the notification as it was decided on, in JSON."""
+    """A delivery with the notification as it was decided on; null when what was stored cannot be read."""
 
     delivery: DeliveryBody
-    notification: msgspec.Raw
+    notification: Notification | None
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +152,15 @@ def delivery_list(found: list[Numbered], *, limit: int) -> DeliveryList:
     """A page of deliveries."""
     bodies = tuple(delivery_body(one.delivery) for one in found)
     return DeliveryList(deliveries=bodies, next=found[-1].number if len(found) == limit else None)
+
+
+def delivery_detail(delivery: Delivery) -> DeliveryDetail:
+    """A delivery with what it says."""
+    try:
+        told = msgspec.json.decode(delivery.message.content, type=Notification)
+    except msgspec.DecodeError:
+        told = None
+    return DeliveryDetail(delivery=delivery_body(delivery), notification=told)
 
 
 def delivery_body(delivery: Delivery) -> DeliveryBody:

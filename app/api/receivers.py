@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Annotated
 
-import msgspec
 from litestar import Router, get, post
 from litestar.params import FromPath, QueryParameter
 
@@ -20,7 +19,7 @@ from app.api.receiver_bodies import (
     ReplayBody,
     ReplayRequest,
     TrialBody,
-    delivery_body,
+    delivery_detail,
     delivery_list,
     receiver_body,
     trial_body,
@@ -157,7 +156,7 @@ async def get_delivery(parts: GivenParts, message_id: FromPath[str]) -> Delivery
             status=HTTPStatus.NOT_FOUND,
             detail=f"There is no message {message_id[:80]!r}; `dialtone deliveries list` shows them.",
         )
-    return DeliveryDetail(delivery=delivery_body(found), notification=msgspec.Raw(found.message.content))
+    return delivery_detail(found)
 
 
 @post(

@@ -49,7 +49,7 @@ class Server:
         if token:
             self._headers["authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+    def get(self, path: str, params: Mapping[str, str] | tuple[tuple[str, str], ...] | None = None) -> Reply:
         """Read."""
         return self._ask("GET", path, params=params)
 
@@ -102,7 +102,7 @@ class Server:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | tuple[tuple[str, str], ...] | None = None,
         content: bytes | None = None,
         patience: float = PATIENCE,
         more_headers: Mapping[str, str] = {},

@@ -56,6 +56,10 @@ def _show_all(session: Session, found: IntegrationList) -> None:
     session.console.print(
         f"\n{found.needing_attention} of {plural(found.total, 'integration')} {need} attention"
     )
+    if found.open_incidents:
+        session.console.print(f"{plural(found.open_incidents, 'open incident')}: dialtone incidents")
+    if not found.receivers:
+        session.console.print("No receiver is configured: nobody is told of incidents.")
 
 
 def _worst_first(one: IntegrationSummary) -> tuple[bool, int, str]:

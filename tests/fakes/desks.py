@@ -11,7 +11,6 @@ from app.desks.incidents import IncidentDesk
 from app.desks.receivers import ReceiverDesk
 from app.desks.record import Log, Record
 from app.desks.silences import SilenceDesk
-from app.desks.watching import WatchingDesk
 from app.storage.outbox_keeping import Numbered, Wanted
 from integrations.clock import Clock
 from integrations.signals import Evidence, Health, HealthChange, Signal
@@ -20,12 +19,15 @@ from monitors.alerts.condition import Conditions
 from monitors.alerts.consequences import Consequences
 from monitors.alerts.decisions import Decision
 from monitors.alerts.engine import AlertEngine, NoParents
+from monitors.alerts.exchange import Exchange
 from monitors.alerts.facts import Subject
+from monitors.alerts.formats.drawing import Letter
 from monitors.alerts.grouping import Grouping
 from monitors.alerts.notifier import Notifier
 from monitors.alerts.outbox import Backlog, Condition, Delivery, DeliveryState, Replay
 from monitors.alerts.receivers import Directory
 from monitors.alerts.rules import KEEP_FIRING, RuleBook
+from monitors.alerts.schedule import Sent
 from monitors.alerts.settings import AlertSettings
 from monitors.alerts.settling import AlertBook
 from monitors.alerts.silences import Silences
@@ -120,6 +122,15 @@ class Memory(MemoryStore):
         return Delivery(message=message, state=state, due_at=message.created_at)
 
 
+class ShowingSender(FakeSender):
+    """Shows `exchanges` of what it sent."""
+
+    exchanges: tuple[Exchange, ...] = ()
+
+    async def converse(self, letter: Letter) -> tuple[Sent, tuple[Exchange, ...]]:
+        return await self.send(letter), self.exchanges
+
+
 class _Decisions:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -151,7 +162,7 @@ class FakeAlerting:
         self.clock = clock
         self.settings = settings or AlertSettings()
         self.memory = Memory()
-        self.sender = FakeSender()
+        self.sender = ShowingSender()
         self.published: list[Signal] = []
         self.relay = FakeRelay(clock)
         self.steady = SteadyClock(clock)
@@ -257,6 +268,7 @@ class FakeAlerting:
         for _ in range(int(seconds)):
             self.clock.advance(1.0)  # type: ignore[attr-defined]  # every clock that stands can.
             await self.engine.step()
+        await self.saver.save_all()
 
     def disable(self, receiver: str, reason: str) -> None:
         """Let a receiver be disabled."""
