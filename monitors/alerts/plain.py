@@ -21,7 +21,8 @@ def plain(text: str, *, limit: int = LONGEST) -> str:
     """A text as one line without hidden characters; an address in it is written so that nothing opens it
     (`https: //…`), since mail programs and chats make links of what looks like one.
     """
-    seen = "".join(_shown(character) for character in text[: limit * 4])
+    looked_at = text[: limit * 4]
+    seen = looked_at if looked_at.isprintable() else "".join(map(_shown, looked_at))
     return shortened(_ADDRESS.sub(_apart, _SPACES.sub(" ", seen).strip()), limit)
 
 

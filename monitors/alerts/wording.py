@@ -5,7 +5,7 @@ Formats only arrange these texts: all of them are plain (plain.py), in English, 
 said here that the notification does not hold.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -63,6 +63,8 @@ _URL = "_url"
 _TITLE = 240
 _SENTENCE = 400
 _SHORT = 60
+_LONGEST_LINK = 2_000
+_NO_LINK = frozenset(" \"'<>`|\\")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -279,6 +281,20 @@ def _links(alert: Alert, *, external_url: str) -> Iterator[Link]:
             yield Link(plain(name.removesuffix(_URL).replace("_", " ").capitalize(), limit=60), value)
 
 
+def is_link(url: str) -> bool:
+    """Whether a text is an address that may be shown as a link: http or https, no longer than 2,000
+    characters, without marks that end a link in a receiver's mark-up, and with a host that is what it seems.
+    """
+    return (
+        url.startswith(("https://", "http://"))
+        and len(url) <= _LONGEST_LINK
+        and url.isascii()
+        and url.isprintable()
+        and not set(url) & _NO_LINK
+        and bool(_host(url))
+    )
+
+
 def _host(url: str) -> str:
     """Where a URL leads, as it is written; empty for one that cannot be read, or that names a user before its
     host, as those do that are to look like another.
@@ -290,17 +306,8 @@ def _host(url: str) -> str:
     return "" if "@" in place else place
 
 
-def _safe(links: tuple[Link, ...] | Iterator[Link]) -> tuple[Link, ...]:
-    return tuple(
-        link
-        for link in links
-        if link.url.startswith(("https://", "http://"))
-        and len(link.url) <= 2000
-        and link.url.isascii()
-        and link.url.isprintable()
-        and not set(link.url) & set(" \"'<>`|\\")
-        and _host(link.url)
-    )
+def _safe(links: Iterable[Link]) -> tuple[Link, ...]:
+    return tuple(link for link in links if is_link(link.url))
 
 
 def _title(notification: Notification, stories: tuple[Story, ...], severity: str) -> str:

@@ -1,5 +1,7 @@
 """Notifications as the engine decides on them, for tests of what receivers are told."""
 
+from urllib.parse import quote
+
 import msgspec
 
 from integrations.execution.outcome import FailureKind
@@ -74,7 +76,7 @@ def alert(integration: str = "slack-prod", **fields: object) -> Alert:
     }
     known: dict[str, object] = {
         "starts_at": BEGAN,
-        "link": f"{EXTERNAL}/integrations/{integration}",
+        "link": f"{EXTERNAL}/integrations/{quote(integration)}",
         "incident": "inc-7" if integration == "slack-prod" else "",
     }
     known |= {name: value for name, value in fields.items() if name not in {"labels", "annotations"}}

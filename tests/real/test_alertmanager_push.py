@@ -221,6 +221,13 @@ def test_names_that_it_would_refuse_are_made_fit(real: Real) -> None:
     assert found["annotations"]["run_book"] == "y"
 
 
+@pytest.mark.parametrize("link", ["", "no address", 'https://x.example/"<é>'])
+def test_an_address_that_is_none_keeps_no_alert_back(real: Real, link: str) -> None:
+    post(real, group(alert(labels=case(f"link {link[:2]}"), link=link, starts_at=began(1))))
+
+    assert len(real.alerts(f"link {link[:2]}")) == 1
+
+
 async def test_the_relay_s_sender_reaches_it_within_a_declared_network(real: Real) -> None:
     told = group(alert(labels=case("relayed"), starts_at=began(1)))
     receiver = AlertmanagerReceiver(name="am", urls=(Secret(real.url),), allow_networks=("127.0.0.0/8",))

@@ -17,6 +17,7 @@ from monitors.alerts.formats.moments import rfc3339
 from monitors.alerts.formats.sending import Once, below, posted
 from monitors.alerts.notification import Reason
 from monitors.alerts.receivers import AlertmanagerReceiver
+from monitors.alerts.wording import is_link
 
 PATH = "/api/v2/alerts"
 AGAIN = 60.0
@@ -51,13 +52,14 @@ class AlertmanagerFormat(Once):
 
 def _posted(alert: Alert, *, at: float) -> dict[str, object]:
     ends_at = at + AHEAD if alert.ends_at is None else alert.ends_at
-    return {
+    told: dict[str, object] = {
         "labels": _named(alert.labels),
         "annotations": _named(alert.annotations),
         "startsAt": rfc3339(alert.starts_at),
         "endsAt": rfc3339(ends_at),
-        "generatorURL": alert.link,
     }
+    # It refuses all alerts of a request for one address that is none.
+    return told | {"generatorURL": alert.link} if is_link(alert.link) else told
 
 
 def _named(texts: Mapping[str, str]) -> dict[str, str]:

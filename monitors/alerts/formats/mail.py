@@ -20,7 +20,7 @@ from monitors.alerts.plain import shortened
 from monitors.alerts.receivers import EmailReceiver
 from monitors.alerts.wording import Brief, Link, Story, brief
 
-LONGEST_TEXT = 100_000
+LONGEST_TEXT = 30_000
 MOST_STORIES = 50
 LONGEST_SUBJECT = 180
 

@@ -1,6 +1,6 @@
 """A brief as plain text of several lines: for descriptions, and the part of a mail that all programs show."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from monitors.alerts.plain import and_more, shortened
 from monitors.alerts.wording import Brief, Story
@@ -10,11 +10,17 @@ def as_text(brief: Brief, *, limit: int) -> str:
     """All that it says, in at most `limit` characters: fewer alerts are told in full where it is too long,
     and the text says how many are not.
     """
-    for told in range(len(brief.stories), 0, -1):
-        text = "\n".join(_lines(brief, told=told)).strip()
-        if len(text) <= limit:
-            return text
-    return shortened("\n".join(_lines(brief, told=0)).strip(), limit)
+    told = longest(lambda count: len(_text(brief, told=count)) <= limit, most=len(brief.stories))
+    return shortened(_text(brief, told=told), limit)
+
+
+def longest(fits: Callable[[int], bool], *, most: int) -> int:
+    """The largest number up to `most` that fits, where smaller ones fit too; 0 when none does."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def untold(brief: Brief, *, told: int, limit: int) -> str:
@@ -27,6 +33,10 @@ def untold(brief: Brief, *, told: int, limit: int) -> str:
         return ""
     named = f": {and_more(left, limit=limit)}" if left else ""
     return f"And {count} more{named}."
+
+
+def _text(brief: Brief, *, told: int) -> str:
+    return "\n".join(_lines(brief, told=told)).strip()
 
 
 def _lines(brief: Brief, *, told: int) -> Iterator[str]:
