@@ -170,10 +170,12 @@ def _failed(error: Exception) -> Sent:
         # It is worth another try while one of the addresses may be taken later.
         first = min(error.recipients, key=lambda each: each.code)
         kind = FailureKind.SERVER_ERROR if first.code < _PERMANENT else FailureKind.CLIENT_ERROR
-        return Sent(kind=kind, detail=_said(first.code, first.message))
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return Sent(kind=_kind(error), detail=_said(error.code, error.message))
-    return Sent(kind=_kind(error), detail=_told(error))
+        detail = _said(first.code, first.message)
+    elif isinstance(error, aiosmtplib.SMTPResponseException):
+        kind, detail = _kind(error), _said(error.code, error.message)
+    else:
+        kind, detail = _kind(error), _told(error)
+    return Sent(kind=kind, detail=detail, is_refused=kind is FailureKind.CLIENT_ERROR)
 
 
 def _kind(error: Exception) -> FailureKind:

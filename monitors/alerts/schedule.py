@@ -29,7 +29,8 @@ _SAYS_WHEN = frozenset({429, 503})
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one try. `kind` is None when the receiver took the message. `retry_after` and `duration`
-    are seconds; `reference` is what the receiver calls the message; `is_gone`: it will never take another.
+    are seconds; `reference` is what the receiver calls the message; `is_gone`: it will never take another;
+    `is_refused`: it means this message, not the moment, where no HTTP status says so.
     """
 
     kind: FailureKind | None = None
@@ -38,6 +39,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
     reference: str = ""
     is_gone: bool = False
+    is_refused: bool = False
     duration: float = 0.0
 
 
@@ -78,7 +80,8 @@ def step_after(sent: Sent, *, attempt: int, schedule: Schedule, rng: random.Rand
 
 def _is_refused(sent: Sent) -> bool:
     """Whether the receiver means this message, not the moment."""
-    return sent.status is not None and 400 <= sent.status < 500 and sent.status not in _MAY_PASS
+    by_status = sent.status is not None and 400 <= sent.status < 500 and sent.status not in _MAY_PASS
+    return sent.is_refused or by_status
 
 
 def _said(seconds: float | None) -> float | None:

@@ -1,5 +1,6 @@
 """Mail is sent over SMTP: one connection a mail, with what became of it as a value."""
 
+import random
 import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from integrations.credentials.secret import Secret
 from integrations.execution.outcome import FailureKind
 from monitors.alerts.mail import Connections, MailSender
 from monitors.alerts.receivers import EmailReceiver
+from monitors.alerts.schedule import Next, step_after
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.notifications import letter
 
@@ -128,6 +130,7 @@ async def test_what_goes_wrong_is_a_value_with_one_sentence(
     assert (sent.kind, sent.reference) == (kind, "")
     assert said in sent.detail
     assert "open-sesame" not in sent.detail
+    assert sent.is_refused == (kind is FailureKind.CLIENT_ERROR)
     assert sent.duration < RECEIVER.timeout + 3
     assert server.closed == 1
 
@@ -140,6 +143,15 @@ async def test_a_mail_that_was_taken_stays_so_whatever_the_good_bye_is(how: Exce
 
     assert sent.kind is None
     assert server.closed == 1
+
+
+@pytest.mark.parametrize(("code", "tries"), [(554, 3), (452, 14)], ids=["refused", "full for now"])
+async def test_a_mail_that_is_refused_for_good_is_soon_given_up(code: int, tries: int) -> None:
+    sent = await sender_to(FakeServer(send=aiosmtplib.SMTPDataError(code, "no"))).send(letter())
+
+    steps = [step_after(sent, attempt=n, schedule="alerts", rng=random.Random(1)) for n in range(1, 20)]
+
+    assert [step.next for step in steps].index(Next.DEAD) + 1 == tries
 
 
 async def test_a_slow_good_bye_after_a_slow_mail_does_not_make_it_a_failure() -> None:
