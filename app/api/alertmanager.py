@@ -136,6 +136,20 @@ async def get_alerts(
     ]
 
 
+@post(
+    "/alerts",
+    operation_id="am_post_alerts",
+    summary="Refuses alerts from elsewhere",
+    description="Dialtone makes its alerts itself. To have others routed too, let it post to an Alertmanager.",
+    guards=OPERATE,
+    responses=_errors(),
+    status_code=HTTPStatus.OK,
+)
+async def post_alerts() -> None:
+    """Never take one."""
+    raise _bad("Dialtone makes its alerts itself and takes none from elsewhere")
+
+
 @get(
     "/alerts/groups",
     operation_id="am_get_alert_groups",
@@ -344,6 +358,7 @@ router = Router(
         get_status,
         get_receivers,
         get_alerts,
+        post_alerts,
         get_alert_groups,
         get_silences,
         post_silences,

@@ -19,7 +19,7 @@ if [ -x "$venv/bin/python" ] && [ ! -f "$cap/installed" ]; then
         echo "Not installed: SAP CAP (@sap/cds, from npm); its tests are left out" >&2
 fi
 missing=""
-for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light prometheus-alertmanager:prometheus-alertmanager initdb:postgresql \
+for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager initdb:postgresql \
     dockerd:docker.io podman:podman runc:runc iptables:iptables docker-registry:docker-registry busybox:busybox-static; do
     PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
