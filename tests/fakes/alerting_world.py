@@ -212,8 +212,9 @@ class World:
         self.saver.note(saved, changes)
 
     async def step(self) -> None:
-        """Let the engine do what is due now."""
+        """Let the engine do what is due now, and what waits be stored."""
         await self.engine.step()
+        await self.saver.save_all()
         self._pause()
 
     async def wait(self, seconds: float) -> None:

@@ -10,8 +10,10 @@ import structlog
 
 from app.storage.thread import DEADLINE
 from integrations.samples import Sample
-from integrations.signals import Evidence, Health, HealthChange
-from monitors.alerts.consequences import Consequences
+from integrations.signals import Evidence, Health, HealthChange, IncidentChange
+from monitors.alerts.consequences import NOTHING, Consequences
+from monitors.alerts.decisions import Flush
+from monitors.incident import Incident
 from monitors.report import SavedHealth
 from monitors.saving import MOST_CHANGES, HealthSaver
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
@@ -276,3 +278,125 @@ async def test_many_integrations_are_stored_together() -> None:
 def test_its_samples_name_its_queue() -> None:
     desk = Desk(FakeStore())
     assert Sample("dialtone_queue_depth", ("health",), 0) in list(desk.saver.samples())
+
+
+def incident(version: int) -> Incident:
+    return Incident(
+        id="inc-1",
+        integration="wiki",
+        vendor="wikis",
+        capability="",
+        state=Health.DOWN,
+        evidence=Evidence.CHECK,
+        reason="no answer",
+        began_at=1.0,
+        opened_at=2.0,
+        version=version,
+    )
+
+
+def opened() -> IncidentChange:
+    return IncidentChange(
+        at=2.0,
+        incident="inc-1",
+        integration="wiki",
+        vendor="wikis",
+        capability="",
+        event="opened",
+        state=Health.DOWN,
+        opened_at=2.0,
+    )
+
+
+class Journal(FakeStore):
+    """Writes down the units in the order they were stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.units: list[str] = []
+
+    async def save_health(
+        self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
+    ) -> None:
+        await super().save_health(states, changes, consequences)
+        self.units.append(",".join(f"{each.id} v{each.version}" for each in consequences.incidents))
+
+    async def save_flush(self, flush: Flush) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self.error:
+            raise self.error
+        self.units.append("flush")
+
+
+def journalling() -> tuple[Journal, Desk]:
+    store = Journal()
+    desk = Desk(store)
+    desk.saver = HealthSaver(
+        store=store, flushes=store, clock=desk.clock, publish=desk.published, random=Random(1)
+    )
+    return store, desk
+
+
+async def test_a_change_and_what_follows_from_it_are_one_unit() -> None:
+    store, desk = journalling()
+    desk.saver.then(lambda _: Consequences(incidents=(incident(1),), signals=(opened(),)))
+    async with desk.open():
+        desk.note()
+        await desk.saver.stored()
+    assert (store.saves, store.units) == (1, ["inc-1 v1"])
+    assert desk.published.signals == [change(), opened()]
+
+
+async def test_of_a_row_that_changes_often_the_newest_is_stored() -> None:
+    store, desk = journalling()
+    for version in range(1, 6):
+        desk.saver.keep(Consequences(incidents=(incident(version),)))
+    await desk.saver.stored()
+    assert store.units == ["inc-1 v5"]
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["at once", "after failures"])
+async def test_decisions_are_stored_after_what_they_rest_on_and_before_what_came_later(fails: bool) -> None:
+    store, desk = journalling()
+    store.error = OSError("disk full") if fails else None
+    async with desk.open():
+        desk.saver.keep(Consequences(incidents=(incident(1),)))
+        desk.saver.flush(Flush())
+        desk.saver.keep(Consequences(incidents=(incident(2),)))
+        await desk.clock.sleep(3)
+        desk.saver.keep(Consequences(incidents=(incident(3),)))
+        store.error = None
+        await desk.saver.stored()
+    assert store.units in (["inc-1 v1", "flush", "inc-1 v2", "inc-1 v3"], ["inc-1 v1", "flush", "inc-1 v3"])
+
+
+async def test_what_comes_while_decisions_cannot_be_stored_waits_behind_them() -> None:
+    store, desk = journalling()
+    store.error = OSError("disk full")
+    async with desk.open():
+        desk.saver.flush(Flush())
+        await desk.clock.sleep(5)
+        desk.saver.keep(Consequences(incidents=(incident(1),)))
+        desk.note()
+        await desk.clock.sleep(5)
+        store.error = None
+        await desk.saver.stored()
+    assert store.units == ["flush", "inc-1 v1"]
+
+
+async def test_nothing_to_keep_is_no_unit() -> None:
+    store, desk = journalling()
+    desk.saver.keep(NOTHING)
+    await desk.saver.stored()
+    assert store.saves == 0
+
+
+async def test_waiting_for_what_is_stored_does_not_wait_for_what_comes_later() -> None:
+    store, desk = journalling()
+    async with desk.open():
+        desk.note()
+        await desk.saver.stored()
+        store.error = OSError("disk full")
+        before = desk.clock.monotonic()
+        await desk.saver.stored()
+    assert desk.clock.monotonic() - before < 0.1
