@@ -12,6 +12,7 @@ from app.desks.record import Record
 from app.desks.silences import SilenceDesk
 from app.storage.storage import Storage
 from app.watching import Watching
+from app.watchman import Watchman
 from integrations.clock import Clock
 from integrations.connection import Labels, NetworkPolicy
 from integrations.errors import UnknownIntegration
@@ -109,6 +110,7 @@ class Alerting:
         self._directory = Directory(settings.receivers)
         self._senders = Senders(calls=executor, clock=clock, own_port=own_port)
         self.relay = self._relay(publish)
+        self.watchman = self._watchman(executor, own_port)
         self._keeping = AlertKeeping(storage, silences=self.silences, clock=clock)
         self.desks = self._desks(publish)
         saver.then(self.engine.take)
@@ -156,6 +158,7 @@ class Alerting:
         self.engine.configure(RuleBook(settings.rules, builtin=BUILTIN_RULES))
         self.watching.adopt(settings)
         self.look_again()
+        self.watchman.adopt(settings.watchdog)
         await self._senders.keep(names)
 
     def forget(self, integrations: Collection[str]) -> None:
@@ -176,6 +179,7 @@ class Alerting:
         yield from self.watching.tasks()
         yield "alerts", self.engine.run
         yield "alert-keeping", self._keeping.run
+        yield "watchdog", self.watchman.run
 
     async def drain(self) -> None:
         """Let what is on its way to receivers arrive; nothing more is begun."""
@@ -191,6 +195,7 @@ class Alerting:
             self.watching,
             self.desks.watching,
             self.relay,
+            self.watchman,
         ):
             yield from part.samples()
 
@@ -229,6 +234,18 @@ class Alerting:
             clock=self._clock,
             publish=publish,
             reports=self.engine,
+        )
+
+    def _watchman(self, executor: Executor, own_port: int) -> Watchman:
+        return Watchman(
+            self.settings.watchdog,
+            calls=executor,
+            proof=self._storage.outbox_keeping,
+            directory=self._directory,
+            senders=self._senders,
+            engine=self.engine,
+            clock=self._clock,
+            own_port=own_port,
         )
 
     def _desks(self, publish: Callable[[Signal], None]) -> AlertingDesks:

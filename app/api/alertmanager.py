@@ -140,7 +140,7 @@ async def get_alerts(
     "/alerts",
     operation_id="am_post_alerts",
     summary="Refuses alerts from elsewhere",
-    description="Dialtone makes its alerts itself. To have others routed too, let it post to an Alertmanager.",
+    description="Dialtone makes its alerts itself. To route others too, let it post to an Alertmanager.",
     guards=OPERATE,
     responses=_errors(),
     status_code=HTTPStatus.OK,

@@ -16,6 +16,7 @@ from integrations.manifest.source import Document, Problem, SourceError, nearest
 from monitors.alerts.receivers import Directory, Receiver
 from monitors.alerts.settings import AlertSettings
 from monitors.alerts.settings import check as check_names
+from monitors.alerts.watchdog import HEARTBEAT
 from monitors.dependencies import Dependency, DependencyError, DependencyGraph
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ def _alerts(document: Document) -> Iterator[Problem]:
     for key, message in check_names(settings):
         yield document.problem(("alerts", *_path(key)), found="", expected=message)
     yield from _fallbacks(document, settings.receivers)
+    yield from _watchdog(document, settings)
     if settings.receivers and settings.route is None:
         yield document.problem(
             ("alerts",),
@@ -58,6 +60,21 @@ def _alerts(document: Document) -> Iterator[Problem]:
     if settings.external_url and not _is_web_address(settings.external_url):
         yield document.problem(
             ("alerts", "external_url"), found="no such URL", expected="where people reach Dialtone: https://…"
+        )
+
+
+def _watchdog(document: Document, settings: AlertSettings) -> Iterator[Problem]:
+    names = [receiver.name for receiver in settings.receivers]
+    if HEARTBEAT in names:
+        path = ("alerts", "receivers", names.index(HEARTBEAT), "name")
+        yield document.problem(path, found=HEARTBEAT, expected="another name: this one is Dialtone's own")
+    last = settings.watchdog.last_resort
+    if last and last not in names:
+        yield document.problem(
+            ("alerts", "watchdog", "last_resort"),
+            found=repr(last[:80]),
+            expected="the name of a receiver",
+            nearest=nearest(last, names),
         )
 
 

@@ -150,6 +150,7 @@ def _is_secret(path: source.Path) -> bool:
     return (
         path in (("storage", "url"), ("storage", "key"))
         or (len(path) == 4 and path[0] == "integrations" and path[2] == "secrets")
+        or path == ("alerts", "watchdog", "heartbeat_url")
         or (len(path) >= 4 and path[:2] == _RECEIVERS and path[3] in _OF_RECEIVERS)
     )
 

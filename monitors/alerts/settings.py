@@ -14,6 +14,7 @@ from monitors.alerts.matchers import Matcher, parse_matcher
 from monitors.alerts.receivers import Directory, Receiver
 from monitors.alerts.routing import Branch, Route, RoutingTree
 from monitors.alerts.rules import Rule
+from monitors.alerts.watchdog import WatchdogSettings
 from monitors.dependencies import Dependency
 from monitors.egress_settings import EgressSettings
 from monitors.heartbeat_settings import HeartbeatSettings
@@ -153,6 +154,7 @@ class AlertSettings(_Section, frozen=True, kw_only=True):
     egress: EgressSettings = EgressSettings()
     slos: tuple[SLOSettings, ...] = ()
     heartbeats: tuple[HeartbeatSettings, ...] = ()
+    watchdog: WatchdogSettings = WatchdogSettings()
     group_wait_critical: float = 10.0
     group_wait: float = 30.0
     external_url: str = ""

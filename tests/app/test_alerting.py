@@ -28,6 +28,7 @@ alerts:
   receivers:
     - {{name: hook, type: webhook, url: "https://{host}/hook", signing_secrets: ["{secret}"]}}
   route: {{receiver: hook, group_by: [integration]}}
+  watchdog: {{heartbeat_url: "https://{watchdog}/beat", last_resort: hook}}
   rules:
     - {{name: IntegrationDown, when: [down], severity: critical, keep_firing_for: 0}}
 integrations:
@@ -55,10 +56,17 @@ class House:
         self.path = folder / "dialtone.yaml"
         self.failing: set[str] = set()
         self.told: list[Told] = []
+        self.beats: list[str] = []
         self.write(WEB)
 
-    def write(self, *integrations: str, host: str = "receiver.example", secret: str = SECRET) -> None:
-        head = HEAD.format(dir=self.folder, host=host, secret=secret)
+    def write(
+        self,
+        *integrations: str,
+        host: str = "receiver.example",
+        secret: str = SECRET,
+        watchdog: str = "alive.example",
+    ) -> None:
+        head = HEAD.format(dir=self.folder, host=host, secret=secret, watchdog=watchdog)
         self.path.write_text(head + "".join(integrations))
 
     @asynccontextmanager
@@ -68,6 +76,9 @@ class House:
             yield dialtone
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/beat":
+            self.beats.append(request.url.host)
+            return httpx.Response(200)
         if request.url.path != "/hook":
             is_failing = request.url.host in self.failing
             return httpx.Response(503 if is_failing else 200, text="ok")
@@ -91,6 +102,11 @@ class House:
             while len(self.told) < number:
                 await SystemClock().sleep(0.01)
         return self.told[number - 1]
+
+    async def until_heard(self, host: str) -> None:
+        with anyio.fail_after(10):
+            while host not in self.beats:
+                await SystemClock().sleep(0.01)
 
 
 async def until(dialtone: Dialtone, integration: str, state: Health) -> None:
@@ -213,6 +229,17 @@ async def test_what_is_silenced_is_told_when_the_silence_ends(tmp_path: Path) ->
     assert quiet == []
     assert found == ["silenced"]
     assert told.status == "firing"
+
+
+async def test_somebody_outside_hears_that_dialtone_lives_and_a_reload_moves_that(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    async with house.running() as dialtone:
+        await house.until_heard("alive.example")
+        house.write(WEB, watchdog="other.example")
+        await dialtone.reloader.reload()
+        await house.until_heard("other.example")
+
+    assert set(house.beats) == {"alive.example", "other.example"}
 
 
 async def _decisions(dialtone: Dialtone) -> list[str]:
