@@ -31,6 +31,20 @@ SWITCH = 0.0005
 _FULL = 2
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Collect nothing while much is made that stays: opening ten thousand integrations takes half the time
+    so, and reading their configuration four fifths.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class GarbageCollection:
     """The process's garbage collector, and how its threads take turns, tamed between `start` and `stop`."""
 
@@ -40,19 +54,6 @@ class GarbageCollection:
         self._switch_before = sys.getswitchinterval()
         self._began = 0.0
         self._closed = 0
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Collect nothing while much is made that stays: opening ten thousand integrations takes half the
-        time so.
-        """
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if was_enabled:
-                gc.enable()
 
     def start(self) -> None:
         """Collect, set aside what is there, and watch from now on."""

@@ -22,6 +22,7 @@ from app.configuration.structure import (
     TokenSettings,
     WebhookKeeping,
 )
+from app.garbage import uncollected
 from exporters.analytics.settings import AnalyticsSettings
 from integrations.connection import Connection, NetworkPolicy
 from integrations.errors import ConfigurationError
@@ -80,8 +81,9 @@ def load_settings(
         SettingsError: with every problem there is, up to a hundred.
     """
     content = _read(path)
-    reading = _Reading(_document(content, path), path, os.environ if environment is None else environment)
-    settings = reading.settings(hashlib.sha256(content).hexdigest(), validate)
+    with uncollected():
+        reading = _Reading(_document(content, path), path, os.environ if environment is None else environment)
+        settings = reading.settings(hashlib.sha256(content).hexdigest(), validate)
     if settings is None:
         raise SettingsError(reading.problems())
     return settings
@@ -139,9 +141,10 @@ class _Reading:
 
     def _own_problems(self, entries: Iterable[Entry]) -> Iterator[Problem]:
         """What is wrong in the entries themselves: a wrong default is told once, where it stands."""
-        keys = {key_of(path) for path in self._document.lines}
+        problems = [problem for entry in entries for problem in entry.problems]
+        keys = {key_of(path) for path in self._document.lines} if problems else set()
         is_default_wrong = self._is_default_wrong()
-        for problem in (problem for entry in entries for problem in entry.problems):
+        for problem in problems:
             is_inherited = problem.key not in keys and _INHERITED.match(problem.key) is not None
             if not (is_inherited and is_default_wrong):
                 yield problem

@@ -16,7 +16,7 @@ from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
 from app.faults import FaultOrders
 from app.forgetting import forget_signals
-from app.garbage import GarbageCollection
+from app.garbage import GarbageCollection, uncollected
 from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
@@ -321,7 +321,7 @@ class Dialtone:
         await self.framework.inbound.load()
         await self.alerting.load()
         await self.monitor.load()
-        with self.garbage.paused():
+        with uncollected():
             for connection in self.settings.integrations:
                 self.configured.open(connection)
         self.alerting.begin()

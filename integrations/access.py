@@ -27,7 +27,7 @@ from integrations.signals import CredentialNotice, Signal
 
 _SHORTEST_SECRET = 16
 _HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
-_PROBE = "https://redacted.invalid"
+_PROBE = httpx.URL("https://redacted.invalid")
 _DOCS = "docs/credentials.md"
 
 

@@ -19,11 +19,11 @@ from integrations.manifest.authentication import Auth, SecretField
 from integrations.manifest.evidence import HealthCheck
 from integrations.manifest.fields import read_fields
 from integrations.manifest.given_webhooks import webhooks_in
-from integrations.manifest.hosts import ForeignHostError, Origins
+from integrations.manifest.hosts import ForeignHostError, Origins, parsed_url
 from integrations.manifest.inbound import KEYS_CAPABILITY, Webhooks
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Action, Manifest
-from integrations.manifest.templates import Template
+from integrations.manifest.templates import template
 from integrations.manifest.values import Values
 from integrations.remarks import Remarks
 from integrations.signals import Signal
@@ -80,11 +80,11 @@ class Integration:
     def called(self) -> str:
         """What people call the other end: the vendor's name, or what its manifest has instead."""
         vendor = self.manifest.vendor
-        return Template(vendor.called).fill(self._values) or vendor.name
+        return template(vendor.called).fill(self._values) or vendor.name
 
     def asked(self, check: HealthCheck) -> str:
         """What a check asks, in words: `user.get at GitHub`, `GET at shop.example`."""
-        return Template(check.asks).fill(self._values) or f"{check.action} at {self.called}"
+        return template(check.asks).fill(self._values) or f"{check.action} at {self.called}"
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -95,10 +95,10 @@ class Integration:
     def status_url(self) -> str:
         """Its vendor's status page; empty where none speaks of this integration."""
         page = self.manifest.status_page
-        hosts = (Template(host).fill(self._values) for host in self.manifest.hosts)
+        hosts = (template(host).fill(self._values) for host in self.manifest.hosts)
         if page is None or not covers(page, filter(None, hosts)):
             return ""
-        wanted = Template(page.url)
+        wanted = template(page.url)
         return wanted.fill(self._values) if all(map(self._values, wanted.names)) else ""
 
     @property
@@ -114,7 +114,7 @@ class Integration:
             network=self.connection.network,
             capabilities=(*self.capabilities, *own),
             identity=self.access.identity,
-            socket=Template(self.manifest.socket).fill(self._values),
+            socket=template(self.manifest.socket).fill(self._values),
             limits=self.manifest.limits,
         )
 
@@ -152,7 +152,7 @@ class Integration:
     def base(self) -> httpx.URL:
         """The address that the manifest's base_url gives."""
         values = Values(self.config, clock=self.clock, secrets=self._secrets())
-        return httpx.URL(Template(self.manifest.base_url).fill(values))
+        return httpx.URL(template(self.manifest.base_url).fill(values))
 
     @property
     def certificate_ends_at(self) -> float | None:
@@ -161,7 +161,7 @@ class Integration:
 
     def _origins(self) -> Origins:
         values = Values(self.config, clock=self.clock, secrets=self._secrets())
-        entries = [Template(host).fill(values) for host in self.manifest.hosts]
+        entries = [template(host).fill(values) for host in self.manifest.hosts]
         try:
             return Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
         except httpx.InvalidURL:
@@ -179,10 +179,10 @@ class Integration:
         manifest = self.manifest
         actions = filter(self._fits, manifest.actions.values())
         addresses = {action.base_url or manifest.base_url for action in actions}
-        for address in map(Template, sorted(addresses)):
+        for address in map(template, sorted(addresses)):
             try:
                 if filled := address.fill(values):
-                    self.origins.check(httpx.URL(filled))
+                    self.origins.check(parsed_url(filled))
             except (httpx.InvalidURL, ForeignHostError):
                 allowed = (*manifest.hosts, *manifest.host_suffixes)
                 raise ConfigurationError(

@@ -47,7 +47,7 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     vendor_rounds: int = 8
-    spread: float = 10.0
+    spread: float = 5.0
 
 
 DEFAULTS = MonitorSettings()

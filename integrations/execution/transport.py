@@ -119,7 +119,6 @@ class Reply:
             return self.body.decode("utf-8", "replace")
 
 
-@runtime_checkable
 class Exchanging(Protocol):
     """An inner transport that sends and reads without httpx; one with connections of its own, too."""
 
@@ -155,12 +154,13 @@ class HTTPTransport:
     def __init__(self, inner: httpx.AsyncBaseTransport | Exchanging, *, clock: Clock) -> None:
         self.inner = inner
         self.in_flight = 0
-        self._lending = inner if isinstance(inner, Exchanging | Pooled) else None
-        self._exchange: _Exchange = (
-            partial(self._exchange_by_httpx, inner)
-            if isinstance(inner, httpx.AsyncBaseTransport)
-            else inner.exchange
-        )
+        self._lending: Exchanging | Pooled | None = None
+        self._exchange: _Exchange
+        if isinstance(inner, httpx.AsyncBaseTransport):
+            self._exchange = partial(self._exchange_by_httpx, inner)
+            self._lending = inner if isinstance(inner, Pooled) else None
+        else:
+            self._exchange, self._lending = inner.exchange, inner
         self._now: Callable[[], float] = clock.monotonic
         self._clock = clock
 

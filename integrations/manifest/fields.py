@@ -9,6 +9,7 @@ import msgspec
 from integrations.manifest import inputs
 from integrations.manifest.conditions import Condition, why_no_condition
 from integrations.manifest.given_webhooks import read_webhooks
+from integrations.manifest.hosts import parsed_url
 from integrations.manifest.inbound import Webhooks
 from integrations.manifest.schema import ConfigField
 from integrations.manifest.templates import fits_header
@@ -93,7 +94,7 @@ def _is_socket(value: str) -> bool:
 
 def _check_url(value: str, field: ConfigField) -> None:
     try:
-        url = httpx.URL(value)
+        url = parsed_url(value)
     except httpx.InvalidURL as error:
         raise ValueError(_expected(field)) from error
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:

@@ -3,6 +3,7 @@ time.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import httpx
 
@@ -13,6 +14,17 @@ class ForeignHostError(ValueError):
     """A request was about to leave the allowed hosts."""
 
 
+@lru_cache(maxsize=16_384)
+def parsed_url(text: str) -> httpx.URL:
+    """The address, parsed. The same few are wanted again and again: when a configuration is checked, when an
+    integration is opened, at each of its checks; and parsing takes 15 µs.
+
+    Raises:
+        httpx.InvalidURL: when it is none.
+    """
+    return httpx.URL(text)
+
+
 class Origins:
     """Exact origins (scheme, host, port). An entry is a host name (https, port 443) or a whole URL.
 
@@ -20,7 +32,7 @@ class Origins:
     """
 
     def __init__(self, entries: Iterable[str], *, suffixes: Iterable[str] = ()) -> None:
-        self._origins = frozenset(_origin(httpx.URL(e if "://" in e else f"https://{e}")) for e in entries)
+        self._origins = frozenset(_origin(parsed_url(e if "://" in e else f"https://{e}")) for e in entries)
         self._suffixes = tuple("." + suffix.lstrip(".").lower() for suffix in suffixes)
 
     def check(self, url: httpx.URL) -> httpx.URL:

@@ -132,6 +132,7 @@ class _Reader:
 
     def _mapping(self, path: Path) -> dict[str, object]:
         entries: dict[str, object] = {}
+        room = MAX_KEY - len(key_of(path)) - bool(path)
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
                 raise self._refuse(event, path, "a key that is no text", expected="text as key")
@@ -139,7 +140,7 @@ class _Reader:
             key = sys.intern(str(event.value))
             self._count(event, path, values=0, characters=len(key))
             here = (*path, key)
-            if len(key_of(here)) > MAX_KEY:
+            if len(key) > room:
                 expected = f"at most {MAX_KEY} characters, with the keys around it"
                 raise self._refuse(event, path, "too long a key", expected=expected)
             if key in entries:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.garbage import CLOSED, LONG, SWITCH, THRESHOLDS, GarbageCollection
+from app.garbage import CLOSED, LONG, SWITCH, THRESHOLDS, GarbageCollection, uncollected
 from tests.fakes.clock import FakeClock
 
 
@@ -87,14 +87,13 @@ def test_stopping_leaves_the_collector_as_it_was(clock: FakeClock) -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_nothing_is_collected_while_it_is_paused_and_all_is_as_before_afterwards(clock: FakeClock) -> None:
-    garbage = GarbageCollection(clock)
-    with garbage.paused():
+def test_nothing_is_collected_while_much_is_made_and_all_is_as_before_afterwards() -> None:
+    with uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
     gc.disable()
     try:
-        with garbage.paused():
+        with uncollected():
             pass
         assert not gc.isenabled()
     finally:

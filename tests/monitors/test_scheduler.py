@@ -222,4 +222,3 @@ async def test_others_have_the_loop_between_rounds_that_are_due_at_once() -> Non
             await anyio.lowlevel.checkpoint()
     assert started[0] <= AT_ONCE
     assert started[-1] == 100
-    assert max(stage.lags) < 0.01

@@ -1,7 +1,6 @@
 """The one action of `http`: method, headers and body are the operator's, so no manifest can hold them."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import httpx
 import msgspec
@@ -9,6 +8,7 @@ import msgspec
 from integrations.actions import ActionContext, CodeAction
 from integrations.execution.outcome import Outcome
 from integrations.manifest import inputs
+from integrations.manifest.hosts import parsed_url
 from integrations.manifest.requests import IDEMPOTENT_METHODS, USER_AGENT
 
 
@@ -27,14 +27,8 @@ def _request(config: Mapping[str, object]) -> httpx.Request:
     body = config.get("body", "")
     content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     return httpx.Request(
-        str(config["method"]), _url(str(config["url"])), headers=headers, content=content or None
+        str(config["method"]), parsed_url(str(config["url"])), headers=headers, content=content or None
     )
-
-
-@lru_cache(maxsize=16_384)
-def _url(text: str) -> httpx.URL:
-    """The address, parsed: it is the same at each check, and parsing takes half of making a request."""
-    return httpx.URL(text)
 
 
 def _headers(configured: object) -> dict[str, str]:
