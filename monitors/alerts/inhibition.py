@@ -9,6 +9,22 @@ from monitors.alerts.matchers import Matcher, all_match, parse_matcher
 from monitors.alerts.settings import InhibitRule
 from monitors.parent import Parent
 
+_DOWN = 'alertname=~"IntegrationDown|CredentialRejected"'
+
+BUILTIN_INHIBITIONS = (
+    InhibitRule(
+        source_matchers=(_DOWN,),
+        target_matchers=(
+            'alertname=~"BreakerOpen|CredentialRefused|IntegrationDegraded|IntegrationThrottled"',
+        ),
+        equal=("integration",),
+    ),
+    InhibitRule(source_matchers=(_DOWN,), target_matchers=('alertname="VendorTrouble"',), equal=("vendor",)),
+)
+"""The rules that hold without any configuration: of an integration that is down nobody is told lesser things,
+and not that its vendor is in trouble, which the message says already.
+"""
+
 
 class Parents(Protocol):
     """Knows the root causes there are."""

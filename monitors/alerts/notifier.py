@@ -15,7 +15,7 @@ from monitors.alerts.decisions import Flush, Verdict
 from monitors.alerts.digest import Digests, Waiting, is_digest, is_digested
 from monitors.alerts.group import Group, Notified, is_critical
 from monitors.alerts.grouping import Grouping
-from monitors.alerts.inhibition import InhibitRules, NoParents, Parents, children_of
+from monitors.alerts.inhibition import BUILTIN_INHIBITIONS, InhibitRules, NoParents, Parents, children_of
 from monitors.alerts.judging import RESOLVES, Judgement, judge
 from monitors.alerts.maintenance import Maintenance
 from monitors.alerts.notification import Reason
@@ -124,7 +124,7 @@ class Notifier:
     def _use(self, settings: AlertSettings) -> None:
         self._storm.guard = settings.storm
         self._composer.external_url = settings.external_url
-        self._suppression.configure(InhibitRules(settings.inhibit_rules))
+        self._suppression.configure(InhibitRules((*BUILTIN_INHIBITIONS, *settings.inhibit_rules)))
         self._quiet.configure(settings.calendar())
         self.maintenance.configure(settings.maintenance)
         self._wants_resolved = {each.name: each.send_resolved for each in settings.receivers}

@@ -205,6 +205,26 @@ def test_what_is_over_soon_after_what_inhibited_it_is_never_told() -> None:
     assert reasons(desk) == [Reason.FIRST, Reason.ALL_RESOLVED]
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "is_told"),
+    [
+        ("BreakerOpen", {}, False),
+        ("IntegrationDegraded", {}, False),
+        ("VendorTrouble", {"integration": ""}, False),
+        ("VendorTrouble", {"integration": "", "vendor": "slack"}, True),
+        ("BreakerOpen", {"integration": "another"}, True),
+        ("QuotaLow", {}, True),
+    ],
+)
+def test_without_any_configuration_what_is_down_is_not_told_of_in_lesser_words(
+    desk: Desk, name: str, labels: dict[str, str], *, is_told: bool
+) -> None:
+    desk.fire(DOWN, alert(name, severity="warning", **labels))
+    desk.wait(600)
+    told = [each.labels["alertname"] for notification in desk.told for each in notification.alerts]
+    assert told == ["IntegrationDown", *([name] if is_told else [])]
+
+
 def test_an_alert_that_is_source_and_target_of_a_rule_does_not_inhibit_its_like() -> None:
     rule = InhibitRule(source_matchers=('vendor="github"',), target_matchers=('severity="critical"',))
     desk = Desk(settings(inhibit_rules=(rule,)))
