@@ -17,6 +17,7 @@ from app.configured import ConfiguredIntegrations
 from app.faults import FaultOrders
 from app.forgetting import forget_signals
 from app.garbage import GarbageCollection, uncollected
+from app.incident_impact import ImpactFiller
 from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
@@ -340,6 +341,8 @@ class Dialtone:
         yield "status-pages", self.vendor_watch.run
         yield "canaries", self.canaries.run
         yield from self.alerting.tasks()
+        impact = ImpactFiller(self.alerting.engine, analytics=self.analytics, clock=self.clock)
+        yield "incident-impact", impact.run
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:

@@ -27,7 +27,7 @@ from monitors.alerts.settling import AlertBook, told
 from monitors.alerts.standing import Moment, Standing
 from monitors.alerts.steady import SteadyClock
 from monitors.impact import ImpactCounter
-from monitors.incident import Incident
+from monitors.incident import Impact, Incident
 from monitors.incidents import BAD, Incidents, Moved
 from monitors.parent import Certainty, Parent, ParentKind
 
@@ -235,6 +235,11 @@ class AlertEngine:
         ended = self._book.forget(integration, now=self._moment())
         self.impact.forget(integration)
         self._keep(self._consequences(moved, ended))
+
+    def fill_impact(self, incident: str, impact: Impact) -> None:
+        """Take what analytics found out about an incident."""
+        if (filled := self.incidents.fill_impact(incident, impact)) is not None:
+            self._saver.keep(Consequences(incidents=(filled,)))
 
     # What people do: returns when it is stored.
 

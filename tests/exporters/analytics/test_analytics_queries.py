@@ -142,6 +142,30 @@ def test_usage_counts_runs_of_traffic(
     assert found == sorted(expected, key=lambda row: (-row[3], row[0], row[1], row[2]))
 
 
+@settings(max_examples=15)
+@given(drawn=drawn_calls, window=drawn_windows)
+def test_the_impact_of_trouble_is_what_runs_say(
+    folder: Path, drawn: list[dict[str, Any]], window: tuple[int, int]
+) -> None:
+    signals, (start, end) = made(drawn), window_of(window)
+    params = {"from_": iso(start), "to": iso(end), "integration": "github"}
+    found = answer(folder, "incident_impact", signals, **params)
+
+    kinds: dict[str, dict[str, set[FailureKind | None]]] = defaultdict(lambda: defaultdict(set))
+    for signal in signals:
+        is_meant = signal.integration == "github" and signal.origin is Origin.TRAFFIC
+        if is_meant and start <= signal.at < end and signal.kind is not FailureKind.CANCELLED:
+            kinds[signal.caller][signal.run_id].add(signal.kind)
+    expected = []
+    for caller, runs in kinds.items():
+        failed = [bool(seen - {None, FailureKind.REJECTED}) for seen in runs.values()]
+        refused = [FailureKind.REJECTED in seen for seen in runs.values()]
+        both = zip(failed, refused, strict=True)
+        row = (caller, len(runs), sum(failed), sum(was and not did for did, was in both))
+        expected.append(row)
+    assert found == sorted(expected, key=lambda row: (-row[2] - row[3], row[0]))
+
+
 drawn_changes = st.lists(
     st.tuples(seconds, st.sampled_from(["", "read"]), st.sampled_from(list(Health))),
     max_size=15,
