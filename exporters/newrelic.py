@@ -1,0 +1,154 @@
+"""New Relic's Metric API: counts, gauges and summaries with true least and greatest values.
+
+Sources: New Relic's OpenAPI description of the Metric API and its telemetry SDK specification (which statuses
+are worth another try, `x-request-id`). Whether a request whose answer was lost is counted twice is not
+documented; the same id is sent again.
+"""
+
+import gzip
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from isal import igzip
+
+from exporters.naming import dotted
+from exporters.packing import Limits, halves, packed
+from exporters.push import Action, Address, Reply, Verdict
+from exporters.representatives import values_of
+from exporters.spool import Batch
+from exporters.window import Point, Spread, Window, labelled
+from integrations.credentials.secret import Secret
+
+LIMITS = Limits(items=4_000, plain_bytes=1_000_000, bytes=900_000)
+"""New Relic takes 1,000,000 bytes, and does not say whether compressed; both are kept to."""
+MAX_NAME, MAX_VALUE = 255, 4_096
+_HOSTS: Mapping[str, str] = {"us": "metric-api.newrelic.com", "eu": "metric-api.eu.newrelic.com"}
+_BROKEN_KEY = frozenset({401, 403})
+_WORTHLESS = frozenset({400, 404, 405, 409, 410, 411})
+
+Item = dict[str, object]
+
+
+class NewRelicSettings(NamedTuple):
+    """Which account is spoken to: by its license key and region, `us` or `eu`, or `url` for a proxy in its
+    place. `attributes` are on all that is sent.
+    """
+
+    key: Secret
+    region: str = "us"
+    url: str = ""
+    attributes: Mapping[str, str] = {}
+    version: str = ""
+    keep: float = 47 * 3600.0
+
+
+class _Common(msgspec.Struct):
+    """What all metrics of a request share: when their window began and how long it was, in milliseconds."""
+
+    timestamp: int
+    interval: int = msgspec.field(name="interval.ms")
+    attributes: dict[str, str] = {}
+
+
+class NewRelic:
+    """New Relic as an intake."""
+
+    name = "newrelic"
+
+    def __init__(self, settings: NewRelicSettings) -> None:
+        self.keep = settings.keep
+        self._settings = settings
+        self._url = settings.url or f"https://{_HOSTS[settings.region]}/metric/v1"
+        self._attributes = {name: value[:MAX_VALUE] for name, value in settings.attributes.items()}
+
+    def encode(self, window: Window) -> Sequence[Batch]:
+        """The requests that carry a window."""
+        common = _Common(
+            timestamp=int(window.began * 1000),
+            interval=max(1, round((window.ended - window.began) * 1000)),
+            attributes=self._attributes,
+        )
+        parts = packed(
+            list(_metrics(window.points)),
+            encode=lambda part: _encoded(common, part),
+            seal=lambda plain, points: _sealed(plain, points, cut_at=window.ended),
+            limits=LIMITS,
+        )
+        return list(parts)
+
+    def split(self, batch: Batch) -> Sequence[Batch]:
+        """A batch as two, each under an id of its own."""
+        (body,) = msgspec.json.decode(gzip.decompress(batch.body))
+        common = msgspec.convert(body["common"], _Common)
+        parts = halves(body["metrics"])
+        return [_sealed(_encoded(common, half), len(half), cut_at=batch.cut_at) for half in parts]
+
+    def address(self, _: Batch) -> Address:
+        """Where batches go, with the key."""
+        agent = f"NewRelic-Python-TelemetrySDK/0 Dialtone/{self._settings.version}"
+        return Address(self._url, {"api-key": self._settings.key.reveal(), "user-agent": agent})
+
+    def judge(self, reply: Reply) -> Verdict:
+        """What a reply means. A key that is refused can be replaced, so the data waits for that."""
+        status = reply.status
+        if status is None:
+            return Verdict(Action.RETRY, reply.failure)
+        if 200 <= status < 300:
+            return Verdict(Action.TAKEN)
+        if status in _BROKEN_KEY:
+            return Verdict(Action.RETRY, f"New Relic refuses the license key ({status}); is `region` right?")
+        if status == 413:
+            return Verdict(Action.SPLIT, "a single value is too large for New Relic")
+        if status in _WORTHLESS or 300 <= status < 400:
+            return Verdict(Action.REFUSED, f"New Relic refuses the data with {status}")
+        return Verdict(Action.RETRY, f"New Relic answers {status}", after=reply.retry_after)
+
+
+def _encoded(common: _Common, metrics: Sequence[Item]) -> bytes:
+    return msgspec.json.encode([{"common": common, "metrics": metrics}])
+
+
+def _sealed(plain: bytes, points: int, *, cut_at: float) -> Batch:
+    return Batch(
+        route="metrics",
+        body=igzip.compress(plain, 2, mtime=0),
+        headers={
+            "content-type": "application/json",
+            "content-encoding": "gzip",
+            "x-request-id": str(uuid.uuid4()),
+        },
+        points=points,
+        cut_at=cut_at,
+    )
+
+
+def _metrics(points: Sequence[Point]) -> Iterator[Item]:
+    """One metric a point; a number that JSON cannot carry has none."""
+    for point in points:
+        name, attributes = dotted(point.family)[:MAX_NAME], _attributes(point)
+        if isinstance(point.value, Spread):
+            yield {
+                "name": name,
+                "type": "summary",
+                "value": _summary(point, point.value),
+                "attributes": attributes,
+            }
+        elif math.isfinite(point.value):
+            kind = "gauge" if point.family.kind == "gauge" else "count"
+            yield {"name": name, "type": kind, "value": point.value, "attributes": attributes}
+
+
+def _summary(point: Point, spread: Spread) -> Item:
+    if spread.native is not None:
+        low, high = spread.native.low, spread.native.high
+    else:
+        values = values_of(point)
+        low, high = values[0], values[-1]
+    return {"count": spread.observations, "sum": spread.total, "min": low, "max": high}
+
+
+def _attributes(point: Point) -> dict[str, str]:
+    return {name[:MAX_NAME]: value[:MAX_VALUE] for name, value in labelled(point).items()}
