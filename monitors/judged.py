@@ -9,13 +9,13 @@ a hard concern  failures that do not follow one another, slow checks, live calls
 The worst of these is the verdict. Pure: it is told the time.
 """
 
-from collections import deque
+from array import array
 from collections.abc import Iterable, Iterator
 from math import ceil, exp, log
 
 import msgspec
 
-from integrations.connection import MOST_RESULTS, CheckPolicy
+from integrations.connection import CheckPolicy
 from integrations.signals import Evidence, Ground, Health
 from monitors.baseline import Baseline
 from monitors.concerns import Concern, Finding, weigh
@@ -56,7 +56,8 @@ class Judged:
         self.latest: dict[Evidence, Observation] = {}
         self.slowness = Baseline()
         self.grounds: tuple[Ground, ...] = ()
-        self._durations: deque[float] = deque(maxlen=MOST_RESULTS)
+        # Four bytes each: ten thousand integrations keep twenty of them.
+        self._durations = array("f")
 
     def memory(self) -> CapabilityMemory:
         """What must survive a restart beside the verdict."""
@@ -149,6 +150,7 @@ class Judged:
             self._concern(CHECKS, self._failing(policy), at=seen.at)
         if seen.duration is not None:
             self._durations.append(seen.duration)
+            del self._durations[: -policy.slow.of]
             self._concern(SLOW, self._slow(policy), at=seen.at)
 
     def _conclude(self, *, at: float) -> None:
@@ -181,7 +183,7 @@ class Judged:
 
     def _slow(self, policy: CheckPolicy) -> Finding | None:
         """Checks that take long: longer than they may, or far longer than is usual here."""
-        rule, durations = policy.slow, sorted(list(self._durations)[-policy.slow.of :])
+        rule, durations = policy.slow, sorted(self._durations)
         if not rule.enabled or len(durations) < rule.of:
             return None
         reached = durations[ceil(len(durations) * rule.percentile / 100) - 1]

@@ -21,7 +21,7 @@ from integrations.signals import Evidence, Health
 from monitors.baseline import Baseline, LiveBaselines
 from monitors.concerns import Finding
 from monitors.health import BROKEN, EVIDENCE_OF
-from monitors.traffic import bucket_of, percentile
+from monitors.traffic import percentile
 
 WINDOW = 5
 LEAST_CALLS = 20
@@ -82,15 +82,16 @@ class LiveCalls:
         self.learned_at = -1
         self.window: LiveWindow | None = None
 
-    def record(self, kind: FailureKind | None, *, duration: float, at: float) -> None:
-        """Count one call; one from before the newest minute counts into that."""
+    def record(self, kind: FailureKind | None, *, bucket: int, at: float) -> None:
+        """Count one call that took as long as a `bucket` of monitors/traffic.py says; one from before the
+        newest minute counts into that.
+        """
         minute = self._newest
         if at >= (minute.number + 1) * 60:
             minute = self._newest = _Minute(int(at // 60))
             self._minutes.append(minute)
         if kind is None:
             minute.calls += 1
-            bucket = bucket_of(duration)
             minute.latencies[bucket] = minute.latencies.get(bucket, 0) + 1
         elif kind in _COUNTED:
             minute.calls += 1

@@ -122,11 +122,12 @@ class Subject:
         # An answer without a request of its own says nothing of the vendor as it is now.
         if call.source is not Source.LIVE:
             return
-        self.traffic.record(call)
+        bucket = self.traffic.record(call)
         if call.origin is not Origin.TRAFFIC:
             return
         self.pace.take_call(call.capability, call.kind, now=clock.monotonic())
         watched = self.watched
-        watched.live(call.capability).record(call.kind, duration=call.duration, at=call.at)
+        if bucket is not None:
+            watched.live(call.capability).record(call.kind, bucket=bucket, at=call.at)
         if watched.healed_by_calls and call.kind is None:
             watched.succeed(call.capability, at=clock.time())

@@ -58,8 +58,8 @@ class Traffic:
         self._minutes: list[_Minute] = []
         self._newest = _Minute(-1)
 
-    def record(self, call: CallRecord) -> None:
-        """Count one request."""
+    def record(self, call: CallRecord) -> int | None:
+        """Count one request; return the bucket of its latency, None for one that has none."""
         minute = self._newest
         if call.at >= (minute.number + 1) * 60:
             minute = self._begin(int(call.at // 60))
@@ -70,10 +70,11 @@ class Traffic:
         if call.kind is not None:
             if call.kind in _UNCOUNTED:
                 minute.rejected += call.kind is FailureKind.REJECTED
-                return
+                return None
             minute.failures += 1
         bucket = bucket_of(call.duration)
         minute.latencies[bucket] = minute.latencies.get(bucket, 0) + 1
+        return bucket
 
     def metrics(self, integration: str, *, now: float) -> IntegrationMetrics:
         """The last hour up to the UTC second `now`, minute by minute and as a whole."""

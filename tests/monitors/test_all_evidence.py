@@ -18,6 +18,7 @@ from monitors.concerns import Finding
 from monitors.health import Observation
 from monitors.live import ERRORS
 from monitors.report import Pause, SavedHealth, VendorWord
+from monitors.traffic import bucket_of
 from monitors.watched import WHOLE, WatchedIntegration
 
 UP, DOWN, DEGRADED, UNKNOWN = Health.UP, Health.DOWN, Health.DEGRADED, Health.UNKNOWN
@@ -196,7 +197,7 @@ def live(subject: Subject, *, failing: int, minutes: int) -> None:
         calls = subject.watched.live("read")
         for number in range(100):
             kind = FailureKind.TIMEOUT if number < failing else None
-            calls.record(kind, duration=0.1, at=subject.now + number / 2)
+            calls.record(kind, bucket=bucket_of(0.1), at=subject.now + number / 2)
         subject.look()
 
 

@@ -8,6 +8,7 @@ from integrations.execution.outcome import FailureKind
 from monitors.baseline import WARM
 from monitors.concerns import Finding
 from monitors.live import LEAST_CALLS, LiveCalls
+from monitors.traffic import bucket_of
 
 START = 1_800_000_000.0 // 60 * 60
 
@@ -31,7 +32,7 @@ class Traffic:
         for number in range(count):
             at = self.at + 60 * number / count
             duration = seconds * self.random.uniform(0.8, 1.2)
-            self.calls.record(kind if number < failing else None, duration=duration, at=at)
+            self.calls.record(kind if number < failing else None, bucket=bucket_of(duration), at=at)
         self.at += 60
         return self.calls.look(at=self.at)
 
@@ -136,7 +137,7 @@ def test_looking_twice_in_a_minute_learns_once(usual: Traffic) -> None:
 def test_a_wall_clock_that_jumps_back_loses_no_call_and_adds_no_minute(usual: Traffic) -> None:
     traffic = again(usual)
     traffic.minute()
-    traffic.calls.record(FailureKind.TIMEOUT, duration=1.0, at=traffic.at - 3_600)
+    traffic.calls.record(FailureKind.TIMEOUT, bucket=bucket_of(1.0), at=traffic.at - 3_600)
     traffic.calls.look(at=traffic.at)
     assert traffic.calls.window is not None
     assert (traffic.calls.window.calls, traffic.calls.window.failures) == (101, 1)
