@@ -1,5 +1,6 @@
 """A histogram's values again, as near as its buckets say, for intakes that take values and no buckets."""
 
+from functools import lru_cache
 from itertools import pairwise
 
 from exporters.native import Native
@@ -23,9 +24,14 @@ def values_of(point: Point) -> list[float]:
 def _of_native(native: Native) -> list[float]:
     values = [0.0] * native.zero
     for place in sorted(native.buckets):
-        middle = 2.0 ** ((place - 0.5) / 2.0**native.schema)
-        values += [_short(min(max(middle, native.low), native.high))] * native.buckets[place]
+        middle = _middle(place, native.schema)
+        values += [min(max(middle, native.low), native.high)] * native.buckets[place]
     return values
+
+
+@lru_cache(maxsize=4096)
+def _middle(place: int, schema: int) -> float:
+    return _short(2.0 ** ((place - 0.5) / 2.0**schema))
 
 
 def _of_classic(bounds: tuple[float, ...], spread: Spread) -> list[float]:
