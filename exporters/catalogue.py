@@ -194,7 +194,7 @@ _WATCHING = (
     _gauge(
         "slo_burn_rate",
         ("slo", "window"),
-        "How many times as fast as allowed the error budget was spent in a window; 1 spends it exactly.",
+        "How many times as fast as allowed the error budget was spent in a window.",
     ),
     _gauge("slo_budget_left_ratio", ("slo",), "The share of the error budget left; below 0: overspent."),
     _counter("slo_save_errors", (), "Failed attempts to store counts of objectives; they are repeated."),

@@ -52,7 +52,7 @@ def status(
 ) -> SLOStatus:
     """How an objective stands now."""
     whole = counts.tally(now, slo.window_days * DAY)
-    burns = tuple(_burn(slo, counts, pair, now) for pair in BURN_PAIRS)
+    burns = tuple(_burn(slo, counts, pair, now=now) for pair in BURN_PAIRS)
     return SLOStatus(
         name=slo.name,
         objective=slo.objective,
@@ -70,7 +70,7 @@ def status(
     )
 
 
-def _burn(slo: SLOSettings, counts: Counts, pair: BurnPair, now: float) -> BurnStatus:
+def _burn(slo: SLOSettings, counts: Counts, pair: BurnPair, *, now: float) -> BurnStatus:
     short, long = counts.tally(now, pair.short), counts.tally(now, pair.long)
     return BurnStatus(
         windows=pair.name,

@@ -98,10 +98,10 @@ class Beats:
             text = await self._take(scope, receive, found)
         except _RefusedError as error:
             self._turned_away[error.counted] += 1
-            await _send(send, scope, error.status, error.reason)
+            await _send(send, method=scope["method"], status=error.status, text=error.reason)
             return
         if text is not None:
-            await _send(send, scope, HTTPStatus.OK, text)
+            await _send(send, method=scope["method"], status=HTTPStatus.OK, text=text)
 
     async def _take(self, scope: HTTPScope, receive: Receive, found: re.Match[str]) -> str | None:
         """Take a beat, and return what to say; None when the job has left before its body was read."""
@@ -179,7 +179,7 @@ _SAID = {
 }
 
 
-async def _send(send: Send, scope: HTTPScope, status: HTTPStatus, text: str) -> None:
+async def _send(send: Send, *, method: str, status: HTTPStatus, text: str) -> None:
     body = _SAID.get(text, text).encode() + b"\n"
     headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
@@ -187,5 +187,5 @@ async def _send(send: Send, scope: HTTPScope, status: HTTPStatus, text: str) -> 
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    shown = b"" if scope["method"] == "HEAD" else body
+    shown = b"" if method == "HEAD" else body
     await send({"type": "http.response.body", "body": shown, "more_body": False})
