@@ -140,8 +140,10 @@ class Datadog:
     def _checks(self, points: Sequence[Point]) -> Iterator[Item]:
         """One service check an integration, by its health as a whole."""
         for point in points:
+            if point.family.name != "dialtone_health" or point.value != 1:
+                continue
             labels = labelled(point)
-            if point.family.name == "dialtone_health" and point.value == 1 and "capability" not in labels:
+            if "capability" not in labels:
                 state = labels.get("state", "")
                 yield {
                     "check": "dialtone.integration",
