@@ -31,7 +31,7 @@ from monitors.alerts.relay import Relay
 from monitors.alerts.rules import KEEP_FIRING, RuleBook
 from monitors.alerts.senders import Senders
 from monitors.alerts.settings import AlertSettings
-from monitors.alerts.settling import AlertBook
+from monitors.alerts.settling import AlertBook, told
 from monitors.alerts.silences import Silences
 from monitors.alerts.steady import SteadyClock
 from monitors.dependencies import DependencyGraph
@@ -90,23 +90,9 @@ class Alerting:
         self.silences = Silences(clock=self._steady, store=storage.alerts, changed=self.look_again)
         self.incidents = Incidents(new_id=IncidentIDs(clock, SystemRandom()), reopen_within=KEEP_FIRING)
         self._grouping = Grouping(settings)
-        self.notifier = Notifier(
-            settings,
-            clock=self._steady,
-            grouping=self._grouping,
-            silences=self.silences,
-            incident=self.incidents.get,
-            parents=self.parents,
-        )
+        self.notifier = self._notifier()
         self.engine = self._engine()
-        self.watching = Watching(
-            storage=storage,
-            framework=framework,
-            engine=self.engine,
-            maintenance=self.notifier.maintenance,
-            steady=self._steady,
-            clock=clock,
-        )
+        self.watching = self._watching()
         self._directory = Directory(settings.receivers)
         self._senders = Senders(calls=executor, clock=clock, own_port=own_port)
         self.relay = self._relay(publish)
@@ -121,7 +107,7 @@ class Alerting:
         self.engine.load(incidents=incidents, standing=standing)
         loaded = await self._storage.alerts.load()
         self.silences.load(loaded.silences)
-        self.notifier.load(loaded.groups)
+        self.notifier.load(loaded.groups, alerts=told(self.engine.alerts()))
         await self.parents.load()
         await self.watching.load()
         await self.relay.load()
@@ -153,7 +139,7 @@ class Alerting:
         self._directory.replace(settings.receivers)
         names = {receiver.name for receiver in settings.receivers}
         self.relay.conditions.forget({each.name for each in before.receivers} - names)
-        groups = self.notifier.configure(settings)
+        groups = self.notifier.configure(settings, alerts=told(self.engine.alerts()))
         self._saver.keep(Consequences(groups=groups))
         self.engine.configure(RuleBook(settings.rules, builtin=BUILTIN_RULES))
         self.watching.adopt(settings)
@@ -210,6 +196,26 @@ class Alerting:
             notifier=self.notifier,
             parents=self.parents,
             sent=self._sent,
+        )
+
+    def _notifier(self) -> Notifier:
+        return Notifier(
+            self.settings,
+            clock=self._steady,
+            grouping=self._grouping,
+            silences=self.silences,
+            incident=self.incidents.get,
+            parents=self.parents,
+        )
+
+    def _watching(self) -> Watching:
+        return Watching(
+            storage=self._storage,
+            framework=self._framework,
+            engine=self.engine,
+            maintenance=self.notifier.maintenance,
+            steady=self._steady,
+            clock=self._clock,
         )
 
     def _parents(self) -> Parents:

@@ -41,11 +41,14 @@ class Grouping:
         self._missed: list[tuple[Group, Alert]] = []
         self._use(settings)
 
-    def configure(self, settings: AlertSettings, *, now: float) -> tuple[Group, ...]:
-        """Take another configuration: alerts that fire are routed anew. A group that no route makes any more
-        tells of the end of what it told of, and of nothing else. Returns the groups that changed.
+    def configure(
+        self, settings: AlertSettings, *, now: float, alerts: Iterable[Alert] = ()
+    ) -> tuple[Group, ...]:
+        """Take another configuration: alerts that fire are routed anew, those that no group holds too. A
+        group that no route makes any more tells of the end of what it told of, and of nothing else. Returns
+        the groups that changed.
         """
-        firing = tuple(self.firing().values())
+        firing = (*self.firing().values(), *alerts)
         self._use(settings)
         before = dict(self._groups)
         for id_ in before:
@@ -53,13 +56,16 @@ class Grouping:
         self.take(firing, now=now)
         return tuple(group for id_, group in self._groups.items() if before.get(id_) != group)
 
-    def load(self, groups: Iterable[Group], *, now: float) -> None:
-        """Go on with stored groups; what was held back is looked at again at once."""
+    def load(self, groups: Iterable[Group], *, now: float, alerts: Iterable[Alert] = ()) -> None:
+        """Go on with stored groups; what was held back is looked at again at once, and what fires is routed
+        as it is configured now. `alerts` are all that fire, also those that no group holds.
+        """
         for group in groups:
             retry_at = now if group.suppressed else None
             self._put(replace(group, retry_at=retry_at), {alert.fingerprint: alert for alert in group.alerts})
         for id_ in self._groups:
             self._replan(id_, now)
+        self.take((*self.firing().values(), *alerts), now=now)
 
     def take(self, alerts: Sequence[Alert], *, now: float) -> tuple[Group, ...]:
         """Take alerts that began, changed or ended; return the groups that are different for it."""

@@ -52,7 +52,7 @@ class _Rule(NamedTuple):
 
 
 class InhibitRules:
-    """The configured rules, ready to be asked about the alerts that fire."""
+    """The built-in and the configured rules, ready to be asked about the alerts that fire."""
 
     def __init__(self, rules: Iterable[InhibitRule]) -> None:
         self._rules = tuple(
@@ -61,7 +61,7 @@ class InhibitRules:
                 tuple(map(parse_matcher, rule.target_matchers)),
                 rule.equal,
             )
-            for rule in rules
+            for rule in (*BUILTIN_INHIBITIONS, *rules)
         )
 
     def among(self, firing: Sequence[Alert]) -> "Inhibitors":

@@ -15,7 +15,7 @@ from monitors.alerts.decisions import Flush, Verdict
 from monitors.alerts.digest import Digests, Waiting, is_digest, is_digested
 from monitors.alerts.group import Group, Notified, is_critical
 from monitors.alerts.grouping import Grouping
-from monitors.alerts.inhibition import BUILTIN_INHIBITIONS, InhibitRules, NoParents, Parents, children_of
+from monitors.alerts.inhibition import InhibitRules, NoParents, Parents, children_of
 from monitors.alerts.judging import RESOLVES, Judgement, judge
 from monitors.alerts.maintenance import Maintenance
 from monitors.alerts.notification import Reason
@@ -70,16 +70,20 @@ class Notifier:
         self._verdicts: Counter[tuple[str, Verdict]] = Counter()
         self._use(settings)
 
-    def configure(self, settings: AlertSettings) -> tuple[Group, ...]:
-        """Take another configuration; returns the groups that changed, which are to be stored."""
+    def configure(self, settings: AlertSettings, *, alerts: Sequence[Alert] = ()) -> tuple[Group, ...]:
+        """Take another configuration; returns the groups that changed, which are to be stored. `alerts` are
+        those that fire: they are routed anew, also when no route took them so far.
+        """
         self._use(settings)
-        return self._grouping.configure(settings, now=self._clock.now())
+        return self._grouping.configure(settings, alerts=alerts, now=self._clock.now())
 
-    def load(self, groups: Iterable[Group]) -> None:
-        """Go on with stored groups, digests among them."""
-        stored = tuple(groups)
+    def load(self, groups: Iterable[Group], *, alerts: Sequence[Alert] = ()) -> None:
+        """Go on with stored groups, digests among them. `alerts` are those that fire: they are routed anew,
+        because the configuration may have changed since.
+        """
+        stored, now = tuple(groups), self._clock.now()
         self._digests.load(group for group in stored if is_digest(group))
-        self._grouping.load((group for group in stored if not is_digest(group)), now=self._clock.now())
+        self._grouping.load([group for group in stored if not is_digest(group)], alerts=alerts, now=now)
         for group in stored:
             if group.notified and (is_digest(group) or not group.notified.digested):
                 self._storm.restore(group.receiver, at=group.notified.at, is_digest=is_digest(group))
@@ -124,7 +128,7 @@ class Notifier:
     def _use(self, settings: AlertSettings) -> None:
         self._storm.guard = settings.storm
         self._composer.external_url = settings.external_url
-        self._suppression.configure(InhibitRules((*BUILTIN_INHIBITIONS, *settings.inhibit_rules)))
+        self._suppression.configure(InhibitRules(settings.inhibit_rules))
         self._quiet.configure(settings.calendar())
         self.maintenance.configure(settings.maintenance)
         self._wants_resolved = {each.name: each.send_resolved for each in settings.receivers}

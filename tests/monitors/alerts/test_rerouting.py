@@ -4,6 +4,7 @@ import pytest
 
 from monitors.alerts.notification import Reason
 from monitors.alerts.routing import Route
+from monitors.alerts.settings import AlertSettings
 from tests.fakes.alerting import Desk, alert, receiver, settings
 
 DOWN = alert()
@@ -43,6 +44,37 @@ def test_a_receiver_that_is_gone_is_told_nothing_any_more(desk: Desk) -> None:
     desk.configure(settings(Route(receiver="chat"), receivers=(receiver("chat"),)))
     desk.end(DOWN)
     desk.wait(600)
+    assert told(desk) == [("pager", Reason.FIRST)]
+
+
+def test_a_restart_under_other_routes_routes_anew_what_fires(desk: Desk) -> None:
+    desk.fire(DOWN)
+    desk.wait(10)
+    desk.settings = settings(Route(receiver="chat"))
+    desk.restart()
+    desk.wait(10)
+    desk.end(DOWN)
+    desk.wait(10)
+    assert told(desk) == [
+        ("pager", Reason.FIRST),
+        ("chat", Reason.FIRST),
+        ("pager", Reason.ALL_RESOLVED),
+        ("chat", Reason.ALL_RESOLVED),
+    ]
+
+
+def test_the_first_routes_take_what_fires_already() -> None:
+    desk = Desk(AlertSettings())
+    desk.fire(DOWN)
+    desk.store.put_groups(desk.notifier.configure(settings(), alerts=(DOWN,)))
+    desk.wait(10)
+    assert told(desk) == [("pager", Reason.FIRST)]
+
+
+def test_what_fires_at_the_start_is_routed_although_no_group_held_it() -> None:
+    desk = Desk()
+    desk.notifier.load((), alerts=(DOWN,))
+    desk.wait(10)
     assert told(desk) == [("pager", Reason.FIRST)]
 
 
