@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.types import ASGIApp
 
 from app.api import (
     alertmanager,
@@ -41,6 +42,27 @@ from app.web.pages import pages
 
 MAX_BODY = 1024 * 1024
 
+_ROUTERS = (
+    integrations.router,
+    explanation.router,
+    operators.router,
+    incidents.router,
+    alerts.router,
+    silences.router,
+    heartbeats.router,
+    slos.router,
+    receivers.router,
+    alertmanager.router,
+    faults.router,
+    configuration.router,
+    credentials.router,
+    vendors.router,
+    analytics.router,
+    stream.router,
+    webhooks.router,
+    probes.router,
+)
+
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[object]]
 
 
@@ -54,27 +76,7 @@ def create_app(
     """
     operations = _operations(parts)
     app = Litestar(
-        route_handlers=[
-            integrations.router,
-            explanation.router,
-            operators.router,
-            incidents.router,
-            alerts.router,
-            silences.router,
-            heartbeats.router,
-            slos.router,
-            receivers.router,
-            alertmanager.router,
-            faults.router,
-            configuration.router,
-            credentials.router,
-            vendors.router,
-            analytics.router,
-            stream.router,
-            webhooks.router,
-            probes.router,
-            pages(parts.version),
-        ],
+        route_handlers=[*_ROUTERS, pages(parts.version)],
         dependencies={
             "parts": Provide(lambda: parts, sync_to_thread=False),
             "operations": Provide(lambda: operations, sync_to_thread=False),
@@ -93,13 +95,17 @@ def create_app(
         clock=parts.clock,
         publish=parts.publish,
     )
-    app.asgi_handler = gate
+    app.asgi_handler = _open_places(gate, parts)
+    return app
+
+
+def _open_places(gate: ASGIApp, parts: Parts) -> ASGIApp:
+    """Put in front of the gate what asks for no token: the places where heartbeats and webhooks arrive."""
     watching = parts.alerting.watching
     beats = Beats(gate, keys=watching.keys, watch=watching.beats, turned_away=watching.turned_away)
-    app.asgi_handler = beats
-    if (desk := parts.webhooks) is not None:
-        app.asgi_handler = Arrivals(beats, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
-    return app
+    if (desk := parts.webhooks) is None:
+        return beats
+    return Arrivals(beats, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
 
 
 def _complete_description(app: Litestar) -> None:
