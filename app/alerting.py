@@ -81,11 +81,8 @@ class Alerting:
         self._began_at = clock.time()
         self._graph = DependencyGraph(settings.dependencies)
         self._steady = SteadyClock(clock)
-        self.egress = EgressWatch(
-            settings=lambda: self.settings.egress,
-            probe=EgressProbe(lines=executor, network=network, clock=clock),
-            clock=clock,
-        )
+        probe = EgressProbe(lines=executor, network=network, clock=clock)
+        self.egress = EgressWatch(settings=lambda: self.settings.egress, probe=probe, clock=clock)
         self.parents = self._parents()
         self.silences = Silences(clock=self._steady, store=storage.alerts, changed=self.look_again)
         self.incidents = Incidents(new_id=IncidentIDs(clock, SystemRandom()), reopen_within=KEEP_FIRING)
