@@ -15,14 +15,11 @@ from weakref import WeakSet
 
 import aiohttp
 from aiohttp import client_reqrep, tracing
-from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import Stopwatch
-from integrations.execution.guard import Guard
-from integrations.execution.guarded import GuardedResolver, guarded_sockets
 from integrations.execution.idle import KEEPALIVE, IdleConnections
 
 OPENING: ContextVar[Callable[[], None] | None] = ContextVar("dialtone_opening", default=None)
@@ -142,28 +139,15 @@ class _Lending(aiohttp.BaseConnector):
 
 
 class TCPConnector(_Lending, aiohttp.TCPConnector):
-    """Opens connections over TCP and TLS, through a proxy too. Without `idle` it keeps none. Under a `guard`
-    each new one is resolved anew, by `resolver`, and only made where it may lead.
-    """
+    """Opens connections over TCP and TLS, through a proxy too. Without `idle` it keeps none."""
 
-    def __init__(
-        self,
-        opened: Opened,
-        *,
-        context: ssl.SSLContext,
-        idle: IdleConnections | None,
-        guard: Guard | None = None,
-        resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
-    ) -> None:
+    def __init__(self, opened: Opened, *, context: ssl.SSLContext, idle: IdleConnections | None) -> None:
         self._dialtone_opened, self._dialtone_idle, self._dialtone_lent = opened, idle, {}
         super().__init__(
             limit=0,
             keepalive_timeout=KEEPALIVE if idle is not None else None,
             force_close=idle is None,
             ssl=context,
-            use_dns_cache=guard is None,
-            resolver=None if guard is None else GuardedResolver(guard, resolver()),
-            socket_factory=None if guard is None else guarded_sockets(guard),
         )
         if opened.stopwatch is not None:
             self._factory = partial(opened.stopwatch.protocol, asyncio.get_running_loop())

@@ -3,13 +3,15 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from integrations.execution.cold import Stopwatch
 from integrations.execution.failure import unconnected
+from integrations.execution.guard import Guard
+from integrations.execution.guarded import guarded_sockets, host_and_port, refuse
 from integrations.execution.wire import Wire
 
 NAMES_KEPT = 10.0
@@ -28,13 +30,38 @@ class Place(NamedTuple):
     port: int
 
 
-class Dialer:
-    """Opens connections of one TLS context, over TCP or to a unix socket. `now` is monotonic time."""
+Resolve = Callable[[str, int], Awaitable[Sequence[AddrInfoType]]]
+"""Finds the addresses of a name, for a port."""
 
-    def __init__(self, context: ssl.SSLContext, *, path: str, now: Callable[[], float]) -> None:
+
+async def resolve(host: str, port: int) -> Sequence[AddrInfoType]:
+    """Ask the system."""
+    loop = asyncio.get_running_loop()
+    return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+
+
+class Dialer:
+    """Opens connections of one TLS context, over TCP or to a unix socket. `now` is monotonic time.
+
+    Under a `guard` a name is resolved for each connection, refused if any of its addresses is denied, and
+    each address is judged once more when its socket is made.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        path: str,
+        now: Callable[[], float],
+        guard: Guard | None = None,
+        resolve: Resolve = resolve,
+    ) -> None:
         self._context = context
         self._path = path
         self._now = now
+        self._guard = guard
+        self._lookup = resolve
+        self._sockets = None if guard is None else guarded_sockets(guard)
         self._names: dict[tuple[str, int], tuple[float, Sequence[AddrInfoType]]] = {}
 
     async def dial(self, place: Place, *, stopwatch: Stopwatch | None = None) -> Wire:
@@ -61,7 +88,9 @@ class Dialer:
 
     async def _over_tcp(self, place: Place, stopwatch: Stopwatch | None) -> Wire:
         addresses = await self._resolve(place, stopwatch)
-        connected = await start_connection(addresses, happy_eyeballs_delay=EYEBALLS, interleave=1)
+        connected = await start_connection(
+            addresses, happy_eyeballs_delay=EYEBALLS, interleave=1, socket_factory=self._sockets
+        )
         if stopwatch is not None:
             stopwatch.connected = self._now()
         secured = self._context if place.is_secure else None
@@ -72,20 +101,25 @@ class Dialer:
 
     async def _resolve(self, place: Place, stopwatch: Stopwatch | None) -> Sequence[AddrInfoType]:
         if literal := _literal(place):
-            return literal
+            return self._let(literal)
         name, now = (place.host, place.port), self._now()
         kept = self._names.get(name)
-        if kept is not None and stopwatch is None and kept[0] > now:
+        if kept is not None and stopwatch is None and self._guard is None and kept[0] > now:
             return kept[1]
-        found: Sequence[AddrInfoType] = await asyncio.get_running_loop().getaddrinfo(
-            *name, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
+        found = self._let(await self._lookup(*name))
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
         self._names[name] = self._now() + NAMES_KEPT, found
         if stopwatch is not None:
             stopwatch.resolved = self._now()
         return found
+
+    def _let(self, addresses: Sequence[AddrInfoType]) -> Sequence[AddrInfoType]:
+        """The addresses, if all may be connected to: a name with two faces is trusted with neither."""
+        if self._guard is not None:
+            for address in addresses:
+                refuse(self._guard, *host_and_port(address[-1]))
+        return addresses
 
 
 def _literal(place: Place) -> Sequence[AddrInfoType]:

@@ -1,5 +1,5 @@
-"""Connections under a Guard: a resolver that holds all answers against it, sockets that are judged once more
-when they are made, and the strict reading of an address that comes before both.
+"""Connections under a Guard: sockets that are judged when they are made, and the strict reading of a URL that
+comes before anything is resolved. dialing.py holds all answers of a resolver against the guard in between.
 """
 
 import re
@@ -7,9 +7,8 @@ import socket
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
-import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohappyeyeballs import AddrInfoType
 
 from integrations.execution.guard import Guard, RefusedAddressError
 
@@ -21,7 +20,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(?P<port>[0-
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
-SocketFactory = Callable[[aiohttp.AddrInfoType], socket.socket]
+SocketFactory = Callable[[AddrInfoType], socket.socket]
 
 
 class BadAddressError(ValueError):
@@ -76,42 +75,12 @@ def _refuse_odd(text: str, *, version: int) -> None:
         raise BadAddressError("the URL's host is no address in its usual form")
 
 
-class GuardedResolver(AbstractResolver):
-    """Resolves like `inner`, and refuses a name of which any answer is denied: one that has two faces is not
-    to be trusted with either.
-    """
-
-    def __init__(self, guard: Guard, inner: AbstractResolver) -> None:
-        self._guard = guard
-        self._inner = inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of a host.
-
-        Raises:
-            RefusedAddressError: when one of them is denied.
-            OSError: when it has none.
-        """
-        found = await self._inner.resolve(host, port, family)
-        for one in found:
-            refuse(self._guard, one["host"], one["port"])
-        return found
-
-    async def close(self) -> None:
-        """Close the inner one."""
-        await self._inner.close()
-
-
 def guarded_sockets(guard: Guard) -> SocketFactory:
-    """What makes sockets for aiohttp: it is called with each address, literal ones too, right before the
-    connection is made.
-    """
+    """What makes sockets: it is called with each address right before the connection is made."""
 
-    def make(info: aiohttp.AddrInfoType) -> socket.socket:
+    def make(info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, where = info
-        refuse(guard, *_host_and_port(where))
+        refuse(guard, *host_and_port(where))
         return socket.socket(family=family, type=kind, proto=protocol)
 
     return make
@@ -128,6 +97,7 @@ def refuse(guard: Guard, host: str, port: int) -> None:
         raise RefusedAddressError(host, reason)
 
 
-def _host_and_port(where: Sequence[object]) -> tuple[str, int]:
+def host_and_port(where: Sequence[object]) -> tuple[str, int]:
+    """The two of a socket's address."""
     host, port = where[0], where[1]
     return str(host), port if isinstance(port, int) else 0

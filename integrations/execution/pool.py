@@ -6,13 +6,11 @@ cancellation. HTTP/1.1 only; nothing is read from the environment; no cookies; n
 """
 
 import ssl
-from collections.abc import Callable
 from itertools import count
 
 import aiohttp
 import anyio
 import httpx
-from aiohttp.abc import AbstractResolver
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.clock import Clock
@@ -26,7 +24,7 @@ from integrations.execution.connectors import (
     TCPConnector,
     UnixConnector,
 )
-from integrations.execution.dialing import Dialer
+from integrations.execution.dialing import Dialer, Resolve, resolve
 from integrations.execution.direct import DirectPool
 from integrations.execution.failure import translate
 from integrations.execution.guard import Guard
@@ -34,14 +32,13 @@ from integrations.execution.idle import IdleConnections
 from integrations.execution.outcome import Phases
 from integrations.execution.outgoing import user_agent
 
-_Route = tuple[str | None, str | None, str, Guard | None]
-"""What sessions differ in: the file of authorities, the proxy, the unix socket, where they may lead."""
+_Route = tuple[str | None, str | None, str]
+"""What sessions differ in: the file of authorities, the proxy, the unix socket."""
 
 
 class Pools:
     """Opens pools; one SSLContext a CA file, because making one takes 20 ms and 650 KiB, and one more a
-    client certificate. `idle` bounds the idle connections of them all, `resolver` makes what resolves names
-    for lines under a guard.
+    client certificate. `idle` bounds the idle connections of them all, `resolve` finds addresses of names.
     """
 
     def __init__(
@@ -49,25 +46,25 @@ class Pools:
         clock: Clock,
         *,
         idle: IdleConnections | None = None,
-        resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
+        resolve: Resolve = resolve,
     ) -> None:
         self._clock = clock
-        self._resolver = resolver
+        self._resolve = resolve
         self._idle = IdleConnections(clock) if idle is None else idle
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._sessions: dict[_Route, Session] = {}
-        self._dialers: dict[tuple[str | None, str], Dialer] = {}
+        self._dialers: dict[tuple[str | None, str, Guard | None], Dialer] = {}
         self._numbers = count(1)
 
     def open(self, spec: LineSpec) -> httpx.AsyncBaseTransport | DirectPool:
         """Return a pool for an integration, which lends as many connections as are asked for at once: over
-        aiohttp through a proxy and under a guard, else of our own.
+        aiohttp through a proxy, else of our own.
 
         Raises:
             ValueError: when the proxy's URL cannot be used.
             OSError: when the CA file cannot be read.
         """
-        if spec.network.proxy is None and spec.guard is None:
+        if spec.network.proxy is None:
             return DirectPool(self._dialer_for(spec), idle=self._idle, clock=self._clock)
         return Pool(self._session_for(spec), number=next(self._numbers), clock=self._clock)
 
@@ -76,12 +73,20 @@ class Pools:
         if spec.identity is not None:
             context = _new_context(spec.network.ca_file)
             spec.identity.load_into(context)
-            return Dialer(context, path=spec.socket, now=self._clock.monotonic)
-        route = spec.network.ca_file, spec.socket
+            return self._new_dialer(spec, context)
+        route = spec.network.ca_file, spec.socket, spec.guard
         if route not in self._dialers:
-            context = self.context(spec.network.ca_file)
-            self._dialers[route] = Dialer(context, path=spec.socket, now=self._clock.monotonic)
+            self._dialers[route] = self._new_dialer(spec, self.context(spec.network.ca_file))
         return self._dialers[route]
+
+    def _new_dialer(self, spec: LineSpec, context: ssl.SSLContext) -> Dialer:
+        return Dialer(
+            context,
+            path=spec.socket,
+            now=self._clock.monotonic,
+            guard=spec.guard,
+            resolve=self._resolve,
+        )
 
     def context(self, ca_file: str | None) -> ssl.SSLContext:
         """Return the TLS context that trusts the system's authorities and those in `ca_file`.
@@ -99,19 +104,13 @@ class Pools:
         if spec.identity is not None:
             context = _new_context(network.ca_file)
             spec.identity.load_into(context)
-            return self._new_session(spec, context)
-        route = network.ca_file, network.proxy, spec.socket, spec.guard
+            return Session(context, proxy=_proxy(spec), socket=spec.socket, idle=self._idle)
+        route = network.ca_file, network.proxy, spec.socket
         session = self._sessions.get(route)
         if session is None or session.is_closed:
-            session = self._new_session(spec, self.context(network.ca_file))
+            context = self.context(network.ca_file)
+            session = Session(context, proxy=_proxy(spec), socket=spec.socket, idle=self._idle)
             self._sessions[route] = session
-        return session
-
-    def _new_session(self, spec: LineSpec, context: ssl.SSLContext) -> "Session":
-        proxy = _proxy(spec)
-        session = Session(context, proxy=proxy, socket=spec.socket, idle=self._idle)
-        if spec.guard is not None and proxy is None:
-            session.keep_within(spec.guard, self._resolver)
         return session
 
 
@@ -134,15 +133,9 @@ class Session:
         self._idle = idle
         self._opened = Opened(stopwatch)
         self._pools = 0
-        self.guard: Guard | None = None
-        self.resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver
         self._transport = AiohttpTransport(
             verify=context, trust_env=False, proxy=proxy, client=self._open_session
         )
-
-    def keep_within(self, guard: Guard, resolver: Callable[[], AbstractResolver]) -> None:
-        """Connect only where the guard lets it; to be said before the first request."""
-        self.guard, self.resolver = guard, resolver
 
     def enter(self) -> None:
         """One more pool uses it."""
@@ -180,13 +173,7 @@ class Session:
     def _open_connector(self) -> aiohttp.BaseConnector:
         if self.socket:
             return UnixConnector(self._opened, path=self.socket, idle=self._idle)
-        return TCPConnector(
-            self._opened,
-            context=self.context,
-            idle=self._idle,
-            guard=self.guard,
-            resolver=self.resolver,
-        )
+        return TCPConnector(self._opened, context=self.context, idle=self._idle)
 
     async def _translated(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -247,8 +234,6 @@ class ColdPool(Pool):
             idle=None,
             stopwatch=self._stopwatch,
         )
-        if session.guard is not None:
-            own.keep_within(session.guard, session.resolver)
         super().__init__(own, number=0, clock=clock)
         self.certificates = certificates
 

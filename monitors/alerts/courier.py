@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 
-import anyio
 import msgspec
 from msgspec.structs import replace
 
@@ -19,8 +18,6 @@ from monitors.alerts.schedule import Next, Sent, Step, step_after
 from monitors.alerts.sending import Sender
 from monitors.alerts.steady import SteadyClock
 
-GRACE_SECONDS = 2.0
-"""Beyond the receiver's timeout, after which a sender is given up that does not keep it."""
 LONGEST_ERROR = 500
 
 _UNTOLD = frozenset({Reason.FIRST, Reason.NEW_ALERTS})
@@ -100,12 +97,9 @@ class Courier:
     async def _deliver(self, delivery: Delivery, letter: Letter, receiver: Receiver) -> Result:
         repeat: float | None = None
         try:
-            with anyio.fail_after(receiver.timeout + GRACE_SECONDS):
-                sender = self._senders(receiver)
-                sent = await sender.send(letter)
+            sender = self._senders(receiver)
+            sent = await sender.send(letter)
             repeat = sender.repeat_after(letter) if sent.kind is None else None
-        except TimeoutError:
-            sent = Sent(kind=FailureKind.TIMEOUT, detail="no answer in time")
         except Exception as error:  # noqa: BLE001 - a format that raises must not stop the relay; it is counted
             self.errors += 1
             sent = Sent(kind=FailureKind.CLIENT_ERROR, detail=f"could not be sent: {type(error).__name__}")

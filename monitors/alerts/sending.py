@@ -33,6 +33,7 @@ MAX_ANSWER = 16 * 1024
 MAX_BODY = 256 * 1024
 CONNECT_SECONDS = 3.0
 CAPABILITY = "deliver"
+KEPT_URLS = 16
 
 _NEVER = 1_000_000_000
 """Calls that a breaker would have to see within its window before it decides anything."""
@@ -112,6 +113,7 @@ class HTTPSender:
         self._format = drawn_by
         self._calls = calls
         self._clock = clock
+        self._urls: dict[str, httpx.URL] = {}
         self._allow_http = receiver.allow_http or bool(receiver.allow_networks)
         calls.open_line(line_spec(receiver, own_port=own_port))
 
@@ -174,7 +176,7 @@ class HTTPSender:
         return next((one for one in tries if one.kind is None), tries[0])
 
     def _call(self, drawn: Drawn, letter: Letter, *, deadline: float) -> Call:
-        url = read_url(drawn.url, allow_http=self._allow_http)
+        url = self._url(drawn.url)
         # A receiver's answer is short; a compressed one could be a bomb.
         headers = {**drawn.headers, "accept-encoding": "identity"}
         if drawn.idempotency:
@@ -192,6 +194,16 @@ class HTTPSender:
             deadline=deadline,
             max_attempts=1,
         )
+
+    def _url(self, text: str) -> httpx.URL:
+        """The URL, read once: most receivers have one for all messages."""
+        url = self._urls.get(text)
+        if url is None:
+            url = read_url(text, allow_http=self._allow_http)
+            if len(self._urls) >= KEPT_URLS:
+                self._urls.clear()
+            self._urls[text] = url
+        return url
 
     def _classify(self, reply: Reply) -> Verdict:
         """What an answer means to the line, and to the message."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from integrations.credentials.secret import Secret
+from integrations.execution.outcome import FailureKind
 from integrations.signals import DeliveryAttempt
 from monitors.alerts.alert import Alert
 from monitors.alerts.formats.drawing import Letter
@@ -82,7 +83,9 @@ async def scene(box: Box, *receivers: Receiver, **senders: FakeSender) -> AsyncI
 
 def hanging(seconds: float) -> Callable[[Letter], Awaitable[Sent]]:
     async def answer(letter: Letter) -> Sent:
-        await anyio.sleep(seconds)
-        return ANSWERED
+        with anyio.move_on_after(10.0):
+            await anyio.sleep(seconds)
+            return ANSWERED
+        return Sent(kind=FailureKind.TIMEOUT, detail="no answer in time")
 
     return answer

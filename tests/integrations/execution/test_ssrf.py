@@ -10,7 +10,7 @@ from typing import Self
 
 import anyio
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohappyeyeballs import AddrInfoType
 
 from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
@@ -60,26 +60,20 @@ class Canary:
             connection.close()
 
 
-class TurningResolver(AbstractResolver):
+class TurningResolver:
     """Answers with one set of addresses after the other, the last one for ever."""
 
     def __init__(self, answers: Sequence[Sequence[str]]) -> None:
         self.answers = list(answers)
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
+    async def __call__(self, host: str, port: int) -> Sequence[AddrInfoType]:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [
-            ResolveResult(
-                hostname=host, host=one, port=port, proto=0, flags=socket.AI_NUMERICHOST,
-                family=socket.AF_INET6 if ":" in one else socket.AF_INET,
-            )
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (one, port, 0, 0))
+            if ":" in one
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port))
             for one in answer
-        ]  # fmt: skip
-
-    async def close(self) -> None:
-        pass
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +85,9 @@ def canary() -> Iterator[Canary]:
 class Outgoing:
     """Sends a test message to any URL, as a receiver of webhooks."""
 
-    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, resolver: TurningResolver | None = None) -> None:
         self._clock = SystemClock()
-        pools = Pools(self._clock) if resolver is None else Pools(self._clock, resolver=lambda: resolver)
+        pools = Pools(self._clock) if resolver is None else Pools(self._clock, resolve=resolver)
         self.executor = Executor(clock=self._clock, publish=lambda _: None, transport=pools.open, drain=0.1)
 
     async def send(self, url: str, *, allow: tuple[str, ...] = (), own_port: int = 0) -> Sent:

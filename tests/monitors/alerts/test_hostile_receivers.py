@@ -162,7 +162,7 @@ async def attempt() -> AsyncIterator[Callable[[str], object]]:
         (endless_header, FailureKind.MALFORMED),
         (many_headers, FailureKind.MALFORMED),
         (no_http, FailureKind.MALFORMED),
-        (no_content_with_a_body, FailureKind.MALFORMED),
+        (no_content_with_a_body, None),
         (old_http, None),
         (says_nothing, FailureKind.CONNECTION),
         (large_but_taken, None),
