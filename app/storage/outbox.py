@@ -196,11 +196,11 @@ def _take(
     connection: sa.Connection, numbers: Sequence[int], *, until: float, owner: str
 ) -> Sequence[Delivery]:
     """Mark the rows, unless another process was quicker, and return them in the order of their numbers."""
-    reference = (
-        sa.select(outbox_subject.c.reference)
-        .where(outbox_subject.c.receiver == _ROW.receiver, outbox_subject.c.subject == _ROW.subject)
-        .scalar_subquery()
+    # As text: SQLAlchemy leaves tables' names out of SQLite's RETURNING, and `receiver = receiver` holds.
+    is_its_own = sa.text(
+        "outbox_subject.receiver = outbox.receiver AND outbox_subject.subject = outbox.subject"
     )
+    reference = sa.select(outbox_subject.c.reference).where(is_its_own).scalar_subquery()
     rows = connection.execute(
         sa.update(outbox)
         .where(_ROW.number.in_(numbers), _QUEUED)

@@ -227,6 +227,23 @@ async def test_what_the_receiver_called_a_message_is_known_to_the_next_of_its_su
     assert second.vendor_reference == "ts-1"
 
 
+async def test_no_message_is_given_what_another_receiver_or_subject_was_called(box: OutboxRows) -> None:
+    known = {("a", "one"): "a-1", ("a", "two"): "a-2", ("b", "one"): "b-1", ("b", "two"): ""}
+    for name, (receiver, subject) in enumerate(known):
+        await box.enqueue([message(f"m{name}", receiver=receiver, subject=subject)])
+    sent = await claim(box)
+    await finish(
+        box,
+        *(delivered(one, reference=known[one.message.receiver, one.message.subject]) for one in sent),
+    )
+    for name, (receiver, subject) in enumerate(known):
+        await box.enqueue([message(f"n{name}", receiver=receiver, subject=subject, sequence=2)])
+
+    found = {(one.message.receiver, one.message.subject): one.vendor_reference for one in await claim(box)}
+
+    assert found == known
+
+
 async def test_a_message_that_is_there_already_stays_as_it_is(box: OutboxRows) -> None:
     await box.enqueue([message("m1")])
     await box.enqueue([message("m1", content=b"other")])
