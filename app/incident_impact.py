@@ -87,7 +87,7 @@ class ImpactFiller:
             "integration": incident.integration,
         }
         answer = await self._analytics.query("incident_impact", params, caller="incidents")
-        rows = msgspec.convert(answer.rows, list[tuple[str, int, int, int]])
+        rows = msgspec.convert(answer.rows, list[tuple[str | None, int, int, int]])
         hit = [caller for caller, _, failures, rejected in rows if caller and failures + rejected]
         return Impact(
             calls=sum(runs for _, runs, _, _ in rows),

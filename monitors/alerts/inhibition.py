@@ -42,6 +42,10 @@ class NoParents:
         return None
 
 
+MOST_KNOWN = 20_000
+"""Alerts of which it is kept in mind which rules they are a source of."""
+
+
 class _Rule(NamedTuple):
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
@@ -64,21 +68,37 @@ class InhibitRules:
             for rule in (*BUILTIN_INHIBITIONS, *rules)
         )
 
+        self._known: dict[str, tuple[bool, ...]] = {}
+
     def among(self, firing: Sequence[Alert]) -> "Inhibitors":
         """Which alerts inhibit others, of those that fire."""
-        return Inhibitors(self._rules, firing)
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        sources = [self._source_of(alert) for alert in firing]
+        chosen = (
+            (rule, [alert for alert, fits in zip(firing, sources, strict=True) if fits[place]])
+            for place, rule in enumerate(self._rules)
+        )
+        return Inhibitors(chosen)
+
+    def _source_of(self, alert: Alert) -> tuple[bool, ...]:
+        """For each rule, whether an alert is a source of it: its labels, which name it, never change."""
+        known = self._known.get(alert.fingerprint)
+        if known is None:
+            known = tuple(all_match(rule.source, alert.labels) for rule in self._rules)
+            self._known[alert.fingerprint] = known
+        return known
 
 
 class Inhibitors:
     """The alerts that inhibit others at one moment, by the labels they must share."""
 
-    def __init__(self, rules: Sequence[_Rule], firing: Sequence[Alert]) -> None:
+    def __init__(self, sources: Iterable[tuple[_Rule, Sequence[Alert]]]) -> None:
         self._sources: list[tuple[_Rule, dict[tuple[str, ...], list[Alert]]]] = []
-        for rule in rules:
+        for rule, alerts in sources:
             found: defaultdict[tuple[str, ...], list[Alert]] = defaultdict(list)
-            for alert in firing:
-                if all_match(rule.source, alert.labels):
-                    found[rule.shared(alert.labels)].append(alert)
+            for alert in alerts:
+                found[rule.shared(alert.labels)].append(alert)
             self._sources.append((rule, found))
 
     def source_of(self, labels: Mapping[str, str]) -> Alert | None:
