@@ -8,7 +8,6 @@ the same second.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 from isal import isal_zlib
@@ -17,13 +16,12 @@ from exporters.naming import datadog_unit, dotted
 from exporters.packing import Limits, halves, packed
 from exporters.push import Action, Address, Reply, Verdict
 from exporters.representatives import values_of
+from exporters.settings import MAX_TAG, DatadogSettings
 from exporters.spool import Batch
 from exporters.window import Point, Spread, Window, labelled
-from integrations.credentials.secret import Secret
 
 LIMITS = Limits(items=10_000, plain_bytes=5_000_000, bytes=500_000)
 """Datadog takes 512,000 bytes, and 5,242,880 once they are unpacked."""
-MAX_TAG = 200
 _COUNT, _GAUGE = 1, 3
 _ROUTES: Mapping[str, str] = {
     "series": "/api/v2/series",
@@ -39,27 +37,15 @@ _WORTHLESS = frozenset({400, 404, 405, 415, 422})
 Item = dict[str, object]
 
 
-class DatadogSettings(NamedTuple):
-    """Which Datadog is spoken to: `site` such as `datadoghq.eu`, or `url` for a proxy in its place. `host`
-    and `tags` (`key:value`) are on all that is sent.
-    """
-
-    key: Secret
-    site: str = "datadoghq.com"
-    url: str = ""
-    host: str = ""
-    tags: tuple[str, ...] = ()
-    keep: float = 55 * 60.0
-
-
 class Datadog:
     """Datadog as an intake."""
 
     name = "datadog"
+    keep = 55 * 60.0
 
     def __init__(self, settings: DatadogSettings) -> None:
-        self.keep = settings.keep
         self._settings = settings
+        self._tags_of_all = [f"{name}:{value}" for name, value in settings.tags.items()]
         self._base = settings.url.rstrip("/") or f"https://api.{settings.site}"
         self._second = 0
 
@@ -87,7 +73,7 @@ class Datadog:
 
     def address(self, batch: Batch) -> Address:
         """Where a batch goes, with the key."""
-        return Address(self._base + _ROUTES[batch.route], {"dd-api-key": self._settings.key.reveal()})
+        return Address(self._base + _ROUTES[batch.route], {"dd-api-key": self._settings.api_key.reveal()})
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means. A key that is refused can be replaced, so the data waits for that."""
@@ -156,7 +142,7 @@ class Datadog:
 
     def _tags(self, point: Point) -> list[str]:
         own = [f"{name}:{value}"[:MAX_TAG] for name, value in labelled(point).items()]
-        return [*own, *self._settings.tags]
+        return [*own, *self._tags_of_all]
 
 
 def _is_number(point: Point) -> bool:

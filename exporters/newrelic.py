@@ -9,7 +9,6 @@ import gzip
 import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 from isal import igzip
@@ -18,9 +17,9 @@ from exporters.naming import dotted
 from exporters.packing import Limits, halves, packed
 from exporters.push import Action, Address, Reply, Verdict
 from exporters.representatives import values_of
+from exporters.settings import NewRelicSettings
 from exporters.spool import Batch
 from exporters.window import Point, Spread, Window, labelled
-from integrations.credentials.secret import Secret
 
 LIMITS = Limits(items=4_000, plain_bytes=1_000_000, bytes=900_000)
 """New Relic takes 1,000,000 bytes, and does not say whether compressed; both are kept to."""
@@ -30,19 +29,6 @@ _BROKEN_KEY = frozenset({401, 403})
 _WORTHLESS = frozenset({400, 404, 405, 409, 410, 411})
 
 Item = dict[str, object]
-
-
-class NewRelicSettings(NamedTuple):
-    """Which account is spoken to: by its license key and region, `us` or `eu`, or `url` for a proxy in its
-    place. `attributes` are on all that is sent.
-    """
-
-    key: Secret
-    region: str = "us"
-    url: str = ""
-    attributes: Mapping[str, str] = {}
-    version: str = ""
-    keep: float = 47 * 3600.0
 
 
 class _Common(msgspec.Struct):
@@ -57,10 +43,11 @@ class NewRelic:
     """New Relic as an intake."""
 
     name = "newrelic"
+    keep = 47 * 3600.0
 
-    def __init__(self, settings: NewRelicSettings) -> None:
-        self.keep = settings.keep
+    def __init__(self, settings: NewRelicSettings, *, version: str) -> None:
         self._settings = settings
+        self._version = version
         self._url = settings.url or f"https://{_HOSTS[settings.region]}/metric/v1"
         self._attributes = {name: value[:MAX_VALUE] for name, value in settings.attributes.items()}
 
@@ -88,8 +75,8 @@ class NewRelic:
 
     def address(self, _: Batch) -> Address:
         """Where batches go, with the key."""
-        agent = f"NewRelic-Python-TelemetrySDK/0 Dialtone/{self._settings.version}"
-        return Address(self._url, {"api-key": self._settings.key.reveal(), "user-agent": agent})
+        agent = f"NewRelic-Python-TelemetrySDK/0 Dialtone/{self._version}"
+        return Address(self._url, {"api-key": self._settings.license_key.reveal(), "user-agent": agent})
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means. A key that is refused can be replaced, so the data waits for that."""

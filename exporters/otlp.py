@@ -7,9 +7,7 @@ tried again and what a partial success says.
 import gzip
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import groupby
-from typing import NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 from isal import igzip
@@ -28,12 +26,14 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from exporters.naming import dotted, opentelemetry_unit
 from exporters.push import Action, Address, Reply, Verdict
+from exporters.settings import OTLPSettings, Temporality
 from exporters.spool import Batch
 from exporters.window import Point, Spread, Window
-from integrations.credentials.secret import Secret
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 TOO_LARGE = 413
+MAX_PLAIN_BYTES = 4_000_000
+"""What the OpenTelemetry Collector takes by default, unpacked, over gRPC; many set the same for HTTP."""
 _NANO = 1_000_000_000
 _SEVEN_BITS = 0x7F
 
@@ -52,35 +52,20 @@ _POINTS = _tag(Sum, "data_points")
 _AS_DOUBLE = _tag(NumberDataPoint, "as_double", _FIXED64)
 
 
-class Temporality(StrEnum):
-    """Whether counts are since the last window or since the start."""
-
-    DELTA = "delta"
-    CUMULATIVE = "cumulative"
-
-
-class OTLPSettings(NamedTuple):
-    """How an OTLP endpoint is spoken to. `url` is the whole address of its metrics (`…/v1/metrics`). No body
-    is over `max_bytes`, compressed, or over `max_plain_bytes` before.
-    """
-
-    url: str
-    headers: Mapping[str, Secret]
-    resource: Mapping[str, str]
-    version: str
-    temporality: Temporality = Temporality.CUMULATIVE
-    max_bytes: int = 1_000_000
-    max_plain_bytes: int = 4_000_000
-    keep: float = 47 * 3600.0
-
-
 class OTLPMetrics:
     """An endpoint that takes metrics by OTLP/HTTP."""
 
-    def __init__(self, settings: OTLPSettings, *, name: str = "otlp") -> None:
-        self.name = name
-        self.keep = settings.keep
+    name = "otlp"
+    keep = 47 * 3600.0
+
+    def __init__(self, settings: OTLPSettings, *, version: str, instance: str) -> None:
         self._settings = settings
+        self._version = version
+        self._resource = {
+            "service.name": "dialtone",
+            "service.version": version,
+            "service.instance.id": instance,
+        } | settings.resource
         self._is_delta = settings.temporality is Temporality.DELTA
 
     def encode(self, window: Window) -> Sequence[Batch]:
@@ -115,7 +100,7 @@ class OTLPMetrics:
         if not metrics:
             return
         request = self._request(metrics)
-        is_small = request.ByteSize() <= self._settings.max_plain_bytes
+        is_small = request.ByteSize() <= MAX_PLAIN_BYTES
         batch = self._batch(request, metrics, cut_at) if is_small else None
         if batch is not None and len(batch.body) <= self._settings.max_bytes:
             yield batch
@@ -129,9 +114,9 @@ class OTLPMetrics:
     def _request(self, metrics: Iterable[Metric]) -> ExportMetricsServiceRequest:
         request = ExportMetricsServiceRequest()
         group = request.resource_metrics.add()
-        group.resource.attributes.extend(_attributes(self._settings.resource))
+        group.resource.attributes.extend(_attributes(self._resource))
         scope = group.scope_metrics.add()
-        scope.scope.name, scope.scope.version = "dialtone", self._settings.version
+        scope.scope.name, scope.scope.version = "dialtone", self._version
         scope.metrics.extend(metrics)
         return request
 

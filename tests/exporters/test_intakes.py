@@ -7,6 +7,7 @@ import random
 import zlib
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 from datadog_api_client.configuration import Configuration
 from datadog_api_client.model_utils import validate_and_convert_types
@@ -20,12 +21,13 @@ from newrelic_telemetry_sdk import CountMetric, GaugeMetric, SummaryMetric
 from exporters import datadog as datadog_intake
 from exporters import newrelic as newrelic_intake
 from exporters.catalogue import CATALOGUE
-from exporters.datadog import Datadog, DatadogSettings
+from exporters.datadog import Datadog
 from exporters.naming import dotted
 from exporters.native import NativeHistogram
-from exporters.newrelic import NewRelic, NewRelicSettings
+from exporters.newrelic import NewRelic
 from exporters.push import Action, Intake, Reply
 from exporters.representatives import values_of
+from exporters.settings import DatadogSettings, NewRelicSettings
 from exporters.spool import Batch
 from exporters.window import Point, Spread, Window
 from integrations.credentials.secret import Secret
@@ -38,12 +40,13 @@ TAGS = [f"{name}:{value}" for name, value in zip(CALLS.labels, LABELS, strict=Tr
 
 
 def datadog(**settings: str) -> Datadog:
-    return Datadog(DatadogSettings(key=Secret(CANARY), host="web-1", tags=("env:test",), **settings))  # type: ignore[arg-type]  # Texts only.
+    fields = {"host": "web-1", "tags": {"env": "test"}, **settings}
+    return Datadog(msgspec.convert(fields | {"api_key": Secret(CANARY)}, DatadogSettings))
 
 
 def newrelic(**settings: str) -> NewRelic:
-    attributes = {"host": "web-1"}
-    return NewRelic(NewRelicSettings(key=Secret(CANARY), attributes=attributes, version="1.2", **settings))  # type: ignore[arg-type]  # Texts only.
+    fields = {"attributes": {"host": "web-1"}, "license_key": Secret(CANARY), **settings}
+    return NewRelic(msgspec.convert(fields, NewRelicSettings), version="1.2")
 
 
 LIMITS = {"datadog": datadog_intake.LIMITS, "newrelic": newrelic_intake.LIMITS}

@@ -1,0 +1,139 @@
+"""Where metrics are pushed to: what an operator may set."""
+
+from enum import StrEnum
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from integrations.credentials.secret import Secret
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 300.0
+LEAST_SPOOL = 1 << 20
+MAX_TAG = 200
+
+
+class Temporality(StrEnum):
+    """Whether counts are since the last window or since the start."""
+
+    DELTA = "delta"
+    CUMULATIVE = "cumulative"
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration file."""
+
+
+class OTLPSettings(_Section, frozen=True, kw_only=True):
+    """An endpoint that takes OTLP over HTTP. `endpoint` is its base, to which `/v1/metrics` is added, as with
+    OTEL_EXPORTER_OTLP_ENDPOINT; `resource` are attributes beside service.name and service.version. No request
+    is over `max_bytes`, compressed.
+    """
+
+    endpoint: str
+    headers: dict[str, Secret] = {}
+    temporality: Temporality = Temporality.CUMULATIVE
+    resource: dict[str, str] = {}
+    max_bytes: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse what no request could be sent to.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        _check_url("exporters.otlp.endpoint", self.endpoint)
+        if self.max_bytes < 1_000:
+            raise ValueError("exporters.otlp.max_bytes must be 1000 or more")
+
+    @property
+    def url(self) -> str:
+        """Where metrics go."""
+        return f"{self.endpoint.rstrip('/')}/v1/metrics"
+
+
+class DatadogSettings(_Section, frozen=True, kw_only=True):
+    """A Datadog account: `site` such as `datadoghq.eu`, or `url` for a proxy in its place. `host` (by default
+    this machine's name) and `tags` are on all that is sent.
+    """
+
+    api_key: Secret
+    site: str = "datadoghq.com"
+    url: str = ""
+    host: str = ""
+    tags: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none, and tags that Datadog would cut.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        _check_url("exporters.datadog.url", self.url or f"https://{self.site}")
+        if "/" in self.site:
+            raise ValueError("exporters.datadog.site must be a host such as datadoghq.eu, without https://")
+        if long := [name for name, value in self.tags.items() if len(name) + len(value) >= MAX_TAG]:
+            raise ValueError(f"exporters.datadog.tags: {long[0]} must be shorter than {MAX_TAG} characters")
+
+
+class NewRelicSettings(_Section, frozen=True, kw_only=True):
+    """A New Relic account: its license key and region, or `url` for a proxy in its place. `attributes` are on
+    all that is sent.
+    """
+
+    license_key: Secret
+    region: Literal["us", "eu"] = "us"
+    url: str = ""
+    attributes: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        _check_url("exporters.newrelic.url", self.url or "https://newrelic.com")
+
+
+class ExporterSettings(_Section, frozen=True, kw_only=True):
+    """All push exporters. Every `flush_interval` seconds what changed is sent; what an intake has not taken
+    waits in files, at most `spool_bytes` for each exporter.
+    """
+
+    otlp: OTLPSettings | None = None
+    datadog: DatadogSettings | None = None
+    newrelic: NewRelicSettings | None = None
+    flush_interval: float = 10.0
+    spool_bytes: int = 256 << 20
+
+    def __post_init__(self) -> None:
+        """Refuse limits that make no sense.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        if not SHORTEST_INTERVAL <= self.flush_interval <= LONGEST_INTERVAL:
+            limits = f"from {SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:g} seconds"
+            raise ValueError(f"exporters.flush_interval must be {limits}")
+        if self.spool_bytes < LEAST_SPOOL:
+            raise ValueError(f"exporters.spool_bytes must be {LEAST_SPOOL} or more")
+
+    @property
+    def is_pushing(self) -> bool:
+        """Whether metrics are pushed anywhere."""
+        return any((self.otlp, self.datadog, self.newrelic))
+
+
+def _check_url(key: str, url: str) -> None:
+    if not _is_address(url):
+        raise ValueError(f"{key} must be an address such as https://otlp.example.com, without user or query")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_bare = not (parts.username or parts.query or parts.fragment)
+    return is_reachable and is_bare and parts.scheme in {"http", "https"}
