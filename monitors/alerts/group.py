@@ -34,7 +34,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     told at. `due_at` is when it must be looked at next (seconds of SteadyClock.now(), None: nothing waits).
     `pending` is why the receiver is to be told, `pending_since` since when; `retry_at` is when what was held
     back is looked at again. `sequence` counts the notifications so far, and `suppressed` says what was in the
-    way at the last look (`verdict cause fingerprint`). `crowded_since` is since when it waits for a digest.
+    way at the last look (`verdict cause fingerprint`). `crowded_since` is since when it waits for a digest;
+    `recent` are the times of its own notifications within the last minute, for the storm guard.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     notified: Notified | None = None
     suppressed: tuple[str, ...] = ()
     crowded_since: float | None = None
+    recent: tuple[float, ...] = ()
 
     @property
     def id(self) -> "GroupID":

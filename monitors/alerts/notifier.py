@@ -24,7 +24,7 @@ from monitors.alerts.round import Round, was_acknowledged
 from monitors.alerts.settings import AlertSettings
 from monitors.alerts.silences import Silences
 from monitors.alerts.steady import SteadyClock
-from monitors.alerts.storm import Storm
+from monitors.alerts.storm import WINDOW, Storm
 from monitors.alerts.suppression import LOOK_AGAIN, Cause, Suppression, Suppressors
 from monitors.incident import Incident
 
@@ -85,8 +85,9 @@ class Notifier:
         self._digests.load(group for group in stored if is_digest(group))
         self._grouping.load([group for group in stored if not is_digest(group)], alerts=alerts, now=now)
         for group in stored:
-            if group.notified and (is_digest(group) or not group.notified.digested):
-                self._storm.restore(group.receiver, at=group.notified.at, is_digest=is_digest(group))
+            self._storm.restore(group.receiver, sent=group.recent)
+            if group.notified and is_digest(group):
+                self._storm.digested(group.receiver, now=group.notified.at)
 
     def due_at(self) -> float:
         """When to decide next."""
@@ -157,25 +158,25 @@ class Notifier:
             self._leave_untold(this, group, judgement)
             return
         told = {each: alerts[each] for each in judgement.told if wants or alerts[each].is_firing}
-        self._fit(this, group, judgement, told)
+        self._fit(this, group, judgement, told=told)
 
-    def _fit(self, this: Round, group: Group, judgement: Judgement, told: Mapping[str, Alert]) -> None:
-        """Tell the receiver, as far as its minute lets it. What it was told of by itself ends by itself, and
-        what it was told of in a digest ends in one.
+    def _fit(self, this: Round, group: Group, judgement: Judgement, *, told: Mapping[str, Alert]) -> None:
+        """Tell the receiver, as far as its minute lets it. A group that it was told of by itself goes on and
+        ends by itself, and one that it was told of in a digest goes on and ends in digests.
         """
         critical = is_critical(told.values())
-        if is_digested(group) and judgement.reason in RESOLVES:
+        if is_digested(group):
             self._digests.add(Waiting(group, judgement, told))
         elif self._storm.admit(group.receiver, critical=critical, now=this.now):
-            self._send(this, group, judgement, told)
-        elif group.told and not is_digested(group):
+            self._send(this, group, judgement, told=told)
+        elif group.told:
             free_at = self._storm.free_at(group.receiver, critical=critical)
             crowded = dict.fromkeys(told, _crowded(free_at))
             self._withhold(this, group, judgement.causes | crowded)
         else:
             self._digests.add(Waiting(group, judgement, told))
 
-    def _send(self, this: Round, group: Group, judgement: Judgement, told: Mapping[str, Alert]) -> None:
+    def _send(self, this: Round, group: Group, judgement: Judgement, *, told: Mapping[str, Alert]) -> None:
         reason = judgement.reason or Reason.REPEAT
         alerts = tuple(told.values())
         children = children_of(alerts, firing=this.firing.values(), parents=self._parents)
@@ -183,7 +184,7 @@ class Notifier:
         this.messages.append(message)
         self._notifications[group.receiver, reason] += 1
         text = f"{group.receiver} is told: {reason.value}."
-        this.tell(group, told, Verdict.SENT, reason=text, message=message)
+        this.tell(group, told, verdict=Verdict.SENT, reason=text, message=message)
         settled = this.withhold_new(group, judgement.causes, self._grouping.alerts(group.id))
         self._keep(this, _notified(settled, judgement.firing, reason=reason, now=this.now))
 
@@ -209,7 +210,7 @@ class Notifier:
         self._notifications[receiver, Reason.DIGEST] += 1
         text = f"{receiver} is told in a digest: there was too much for messages of their own."
         for entry in entries:
-            this.tell(entry.group, entry.told, Verdict.DIGESTED, reason=text, message=message)
+            this.tell(entry.group, entry.told, verdict=Verdict.DIGESTED, reason=text, message=message)
             settled = this.withhold_new(
                 entry.group, entry.judgement.causes, self._grouping.alerts(entry.group.id)
             )
@@ -262,5 +263,8 @@ def _notified(
     before = group.notified if group.told else None
     began_at = before.began_at if before else now
     notified = Notified(at=now, began_at=began_at, reason=reason, firing=firing, digested=digested)
-    sequence = group.sequence if digested else group.sequence + 1
-    return replace(group, notified=notified, sequence=sequence, crowded_since=None)
+    told = replace(group, notified=notified, crowded_since=None)
+    if digested:
+        return told
+    recent = (*(at for at in group.recent if at > now - WINDOW), now)
+    return replace(told, sequence=group.sequence + 1, recent=recent)

@@ -33,16 +33,16 @@ class Round:
         self._groups[group.id] = group
 
     def tell(
-        self, group: Group, alerts: Mapping[str, Alert], verdict: Verdict, *, reason: str, message: Message
+        self, group: Group, alerts: Mapping[str, Alert], *, verdict: Verdict, reason: str, message: Message
     ) -> None:
         """Note that the group's receiver is told of these alerts in a message."""
-        decision = self._decision(group, alerts, verdict, reason)
+        decision = self._decision(group, alerts, verdict=verdict, reason=reason)
         self.decisions.append(replace(decision, message=message.id))
         self._note(decision.incidents, event="notified", text=reason)
 
     def withhold(self, group: Group, alerts: Mapping[str, Alert], cause: Cause) -> None:
         """Note that the group's receiver is not told of these alerts."""
-        decision = self._decision(group, alerts, cause.verdict, cause.reason)
+        decision = self._decision(group, alerts, verdict=cause.verdict, reason=cause.reason)
         self.decisions.append(replace(decision, cause=cause.name))
         self._note(
             decision.incidents, event="suppressed", text=f"{group.receiver} is not told. {cause.reason}"
@@ -74,7 +74,9 @@ class Round:
             forgotten=self.forgotten,
         )
 
-    def _decision(self, group: Group, alerts: Mapping[str, Alert], verdict: Verdict, reason: str) -> Decision:
+    def _decision(
+        self, group: Group, alerts: Mapping[str, Alert], *, verdict: Verdict, reason: str
+    ) -> Decision:
         return Decision(
             at=self.at,
             group_key=group.key,

@@ -1,6 +1,7 @@
 """The storm guard: how many notifications of its own a receiver gets in a minute, and its digests."""
 
 from collections import defaultdict, deque
+from collections.abc import Sequence
 
 from monitors.alerts.settings import StormGuard
 
@@ -42,13 +43,9 @@ class Storm:
         """Note that a digest went out."""
         self._digests[receiver] = now
 
-    def restore(self, receiver: str, *, at: float, is_digest: bool) -> None:
+    def restore(self, receiver: str, *, sent: Sequence[float]) -> None:
         """Count what was sent before a restart."""
-        if is_digest:
-            self._digests[receiver] = max(at, self._digests.get(receiver, at))
-        else:
-            sent = self._sent[receiver]
-            self._sent[receiver] = deque(sorted((*sent, at)))
+        self._sent[receiver] = deque(sorted((*self._sent[receiver], *sent)))
 
     def _limit(self, *, critical: bool) -> int:
         return self.guard.critical_per_minute if critical else self.guard.per_minute
