@@ -162,7 +162,8 @@ def length(seconds: float) -> str:
 
 def subject_of(incident: Incident) -> str:
     """What an incident is about: `slack-prod (slack)`, `slack-prod (slack), write`."""
-    vendor = f" ({incident.vendor})" if incident.vendor and incident.vendor != incident.integration else ""
+    says_more = incident.vendor not in {"", "http", incident.integration}
+    vendor = f" ({incident.vendor})" if says_more else ""
     return f"{incident.integration}{vendor}" + (f", {incident.capability}," if incident.capability else "")
 
 

@@ -154,6 +154,11 @@ def test_every_evidence_is_named(evidence: Evidence) -> None:
     assert not lines(story)["How sure"].startswith("By ")
 
 
+@pytest.mark.parametrize("vendor", ["", "http", "slack-prod"])
+def test_a_vendor_that_says_no_more_is_not_named(vendor: str) -> None:
+    assert headline(incident(vendor=vendor)) == "slack-prod is down"
+
+
 def test_a_flapping_incident_says_so_and_how_often_it_came_back() -> None:
     one = incident(flapping=True, state=Health.UP, reopened=2)
 
