@@ -50,7 +50,7 @@ class Watching:
         self._engine = engine
         self._framework = framework
         self._storage = storage
-        self._clock = clock
+        self._known: dict[str, tuple[Connection, dict[str, str]]] = {}
         self.keys = HeartbeatKeys(store=storage.heartbeats, clock=clock)
         self.heartbeats = HeartbeatWatch(
             clock=clock, report=engine.report, store=storage.heartbeats, steady=steady
@@ -118,7 +118,15 @@ class Watching:
         )
 
     def _labels(self) -> Mapping[str, Mapping[str, str]]:
-        return {one.id: labels_of(one.connection) for one in self._framework.integrations()}
+        """The labels of all integrations, made anew only where the configuration has changed."""
+        known = self._known
+        self._known = {
+            one.id: known[one.id]
+            if one.id in known and known[one.id][0] is one.connection
+            else (one.connection, labels_of(one.connection))
+            for one in self._framework.integrations()
+        }
+        return {name: labels for name, (_, labels) in self._known.items()}
 
 
 def labels_of(connection: Connection) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """One service level objective that is watched: whom it covers, and what was counted for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from monitors.alerts.matchers import all_match, parse_matcher
 from monitors.slo_counts import Counts
@@ -35,16 +35,19 @@ class Objective:
             return labels["integration"] in self.slo.integrations
         return all_match(self.matchers, labels)
 
-    def cover(self, labels: Mapping[str, Labels], paused: Iterable[str]) -> None:
-        """Cover those of all integrations, some of them in maintenance, that it is for."""
+    def cover(self, labels: Mapping[str, Labels]) -> None:
+        """Cover those of all integrations that it is for."""
         self.integrations = tuple(name for name, its in labels.items() if self.covers(its))
-        self.paused = tuple(name for name in paused if name in labels and self.covers(labels[name]))
         first, *rest = [labels[name] for name in self.integrations] or [{}]
         self.shared = {
             name: value
             for name, value in first.items()
             if value and all(each.get(name) == value for each in rest)
         }
+
+    def pause(self, paused: Collection[str]) -> None:
+        """Leave out those that are in maintenance."""
+        self.paused = tuple(name for name in self.integrations if name in paused)
 
     def count(self, event: Event, at: float) -> None:
         """Count a request, at a time in UTC seconds, if it is of the kind that counts."""

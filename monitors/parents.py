@@ -23,7 +23,7 @@ from monitors.members import Member
 from monitors.parent import Certainty, Parent, ParentKind
 
 TICK = 1.0
-SOONEST = 0.1
+SOONEST = 0.25
 """Seconds between two looks, however often it is asked."""
 
 MEMBERS_AGE = 5.0

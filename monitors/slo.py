@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from integrations.clock import Clock
@@ -61,6 +62,19 @@ class AlertDesk(Protocol):
         ...
 
 
+class _Turn:
+    """Gives the event loop its turn when a stretch of work has taken long enough."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.monotonic()
+
+    async def pass_on(self) -> None:
+        if self._clock.monotonic() - self._began >= SLICE:
+            await anyio.lowlevel.checkpoint()
+            self._began = self._clock.monotonic()
+
+
 class SLOWatch:
     """Watches objectives. Subscribe it to the bus, `await load()`, `configure()`, `run()` in a task.
 
@@ -85,6 +99,7 @@ class SLOWatch:
         self._desk = desk
         self._store = store
         self._tracked: dict[str, Objective] = {}
+        self._labels: Mapping[str, Labels] = {}
         self._of: dict[str, tuple[Objective, ...]] = {}
         self._stored: dict[str, list[SavedHour]] = {}
         self._saved_at = clock.monotonic()
@@ -93,17 +108,18 @@ class SLOWatch:
     def configure(self, slos: Sequence[SLOSettings]) -> None:
         """Watch these from now on; counts of those that count the same as before are kept."""
         before, self._tracked = self._tracked, {}
+        labels = self._integrations() if slos else {}
+        self._labels = self._labels if before else labels
         for slo in slos:
             known = before.get(slo.key)
-            tracked = Objective(slo, known.counts if known else self._restored(slo.key))
-            if known:
-                tracked.told, tracked.since = known.told, known.since
-                tracked.good, tracked.bad = known.good, known.bad
-            self._tracked[slo.key] = tracked
+            if known is None or known.slo != slo:
+                known = self._changed(slo, known)
+                known.cover(labels)
+            self._tracked[slo.key] = known
         for key, gone in before.items():
             if key not in self._tracked:
                 self._end(gone)
-        self._cover()
+        self._route()
 
     async def load(self) -> None:
         """Read what is stored; `configure` goes on with it."""
@@ -129,7 +145,7 @@ class SLOWatch:
         """Evaluate and store, until cancelled; what is counted then is stored before it ends."""
         try:
             while True:
-                self._cover()
+                await self._follow()
                 await self._evaluate()
                 if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
                     await self.save()
@@ -186,30 +202,52 @@ class SLOWatch:
                 if owner := self._tracked.get(key):
                     owner.counts.put_back(hours)
 
+    def _changed(self, slo: SLOSettings, before: Objective | None) -> Objective:
+        if before is None:
+            return Objective(slo, self._restored(slo.key))
+        changed = Objective(slo, before.counts)
+        changed.told, changed.since = before.told, before.since
+        changed.good, changed.bad = before.good, before.bad
+        return changed
+
     def _restored(self, key: str) -> Counts:
         counts = Counts(key)
         for hour in self._stored.pop(key, ()):
             counts.restore(hour)
         return counts
 
-    def _cover(self) -> None:
-        """Find out whom each objective covers; who is in maintenance is not counted."""
+    async def _follow(self) -> None:
+        """Find out whom each objective covers, and who is in maintenance and not counted."""
         labels = self._integrations() if self._tracked else {}
-        paused = [name for name, its in labels.items() if self._in_maintenance(its)]
+        turn = _Turn(self._clock)
+        if labels != self._labels:
+            self._labels = labels
+            for tracked in tuple(self._tracked.values()):
+                tracked.cover(labels)
+                await turn.pass_on()
+        paused = set()
+        for name in {name for tracked in self._tracked.values() for name in tracked.integrations}:
+            if name in labels and self._in_maintenance(labels[name]):
+                paused.add(name)
+            await turn.pass_on()
+        for tracked in self._tracked.values():
+            tracked.pause(paused)
+        self._route()
+
+    def _route(self) -> None:
         counted: dict[str, list[Objective]] = {}
         for tracked in self._tracked.values():
-            tracked.cover(labels, paused)
-            for name in set(tracked.integrations) - set(tracked.paused):
-                counted.setdefault(name, []).append(tracked)
+            paused = set(tracked.paused)
+            for name in tracked.integrations:
+                if name not in paused:
+                    counted.setdefault(name, []).append(tracked)
         self._of = {name: tuple(each) for name, each in counted.items()}
 
     async def _evaluate(self) -> None:
-        began = self._clock.monotonic()
+        turn = _Turn(self._clock)
         for tracked in tuple(self._tracked.values()):
             self._judge(tracked)
-            if self._clock.monotonic() - began >= SLICE:
-                await anyio.lowlevel.checkpoint()
-                began = self._clock.monotonic()
+            await turn.pass_on()
 
     def _judge(self, tracked: Objective) -> None:
         told = self._status(tracked)

@@ -181,7 +181,7 @@ async def test_failures_that_begin_together_by_chance_are_held_only_until_the_ot
 
     async def scenario() -> None:
         world.fail("one-0", "one-1", "one-2")
-        await anyio.sleep(0.15)
+        await anyio.sleep(0.3)
         assert world.certainty("one-0") == ("egress", "uncertain")
         await anyio.sleep(3)
 
@@ -352,7 +352,7 @@ async def test_a_region_is_the_parent_of_different_vendors_that_fail_in_it_alone
 
     async def scenario() -> None:
         world.fail("eu-0", "eu-1")
-        await anyio.sleep(0.15)
+        await anyio.sleep(0.3)
         assert world.certainty("eu-0") == ("region:eu", "uncertain")
         world.failing |= dict.fromkeys(("eu-2", "eu-3"), Health.DOWN)
         await anyio.sleep(3)
@@ -371,7 +371,7 @@ async def test_a_declared_dependency_is_the_parent_while_it_seems_to_fail_and_th
 
     async def scenario() -> None:
         world.fail("gateway")
-        await anyio.sleep(0.15)
+        await anyio.sleep(0.3)
         assert world.certainty("shop") == ("integration:gateway", "uncertain")
         assert world.certainty("gateway") is None
         assert world.certainty("mail") is None

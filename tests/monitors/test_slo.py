@@ -221,8 +221,9 @@ class Watching:
         self.store = store or MemoryStore()
         self.desk = Desk()
         self.maintained: set[str] = set()
+        self.labels: Mapping[str, Mapping[str, str]] = LABELS
         self.watch = SLOWatch(
-            integrations=lambda: LABELS,
+            integrations=lambda: self.labels,
             clock=self.clock,
             in_maintenance=lambda labels: labels["integration"] in self.maintained,
             desk=self.desk,
@@ -442,3 +443,16 @@ def test_a_burn_at_the_factor_spends_the_same_share_of_any_budget(days: float, o
         bad_ratio = pair.factor(days) * (1 - objective)
         spent = bad_ratio * pair.long / (days * 86_400 * (1 - objective))
         assert spent == pytest.approx(pair.budget)
+
+
+async def test_integrations_that_come_and_go_are_covered_also_with_another_configuration() -> None:
+    watching = Watching(HUB)
+    async with watching.running() as watch:
+        assert watch.statuses()[0].integrations == ("hub-a", "hub-b")
+        watching.labels = {"hub-b": LABELS["hub-b"], "hub-c": LABELS["hub-b"] | {"integration": "hub-c"}}
+        watch.configure([HUB, SLACK])
+        await anyio.sleep(16)
+        assert [one.integrations for one in watch.statuses()] == [("hub-b", "hub-c"), ()]
+        watch.on_signal(call("hub-c"))
+        watch.on_signal(call("hub-a"))
+        assert watch.statuses()[0].good == 1
