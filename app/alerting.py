@@ -110,16 +110,14 @@ class Alerting:
         await self.relay.load()
 
     def begin(self) -> None:
-        """End the incidents of what the configuration has no longer; call it once all integrations are
-        watched.
+        """End the incidents and alerts of what the configuration has no longer; call it once all integrations
+        are watched.
         """
         known = {one.id for one in self._framework.integrations()}
         known |= {parent.key for parent in self.parents.active()}
         self.watching.begin(self.settings)
         known |= self.watching.subjects()
-        for incident in self.incidents.open():
-            if incident.integration not in known:
-                self.engine.forget(incident.integration)
+        self.engine.forget_others(known)
 
     def on_signal(self, signal: Signal) -> None:
         """Take a signal from the bus."""

@@ -6,7 +6,7 @@ change. A group is looked at only when everything that made it due is stored.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import anyio
@@ -235,6 +235,13 @@ class AlertEngine:
         ended = self._book.forget(integration, now=self._moment())
         self.impact.forget(integration)
         self._keep(self._consequences(moved, ended))
+
+    def forget_others(self, known: Collection[str]) -> None:
+        """Of all that is not known, integrations or keys of root causes, the incidents and alerts end."""
+        about = {row.alert.labels.get("integration", "") for row in self._book.standing}
+        about |= {incident.integration for incident in self.incidents.open()}
+        for gone in sorted(about - {"", *known}):
+            self.forget(gone)
 
     def fill_impact(self, incident: str, impact: Impact) -> None:
         """Take what analytics found out about an incident."""

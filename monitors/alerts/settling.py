@@ -94,7 +94,7 @@ class AlertBook:
         return self.standing.settle(f"raised:{fingerprint}", (), now=now)
 
     def forget(self, integration: str, *, now: Moment) -> list[Standing]:
-        """End everything that is about an integration."""
+        """End everything that is about an integration, or about a root cause of this key."""
         mine = [each for each in self.standing.subjects() if _belongs(each, integration)]
         return [row for each in mine for row in self.standing.settle(each, (), now=now)]
 
@@ -124,5 +124,7 @@ def _as_wanted(row: Standing) -> Wanted:
 
 def _belongs(subject: str, integration: str) -> bool:
     kind, _, rest = subject.partition(":")
+    if subject == f"parent:{integration}":
+        return True
     is_about = rest == integration or rest.startswith((f"{integration}:", f"{integration}/"))
     return is_about and kind not in _LASTING

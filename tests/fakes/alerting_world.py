@@ -19,7 +19,7 @@ from monitors.alerts.notification import Notification
 from monitors.alerts.notifier import Notifier
 from monitors.alerts.rules import KEEP_FIRING, RuleBook
 from monitors.alerts.settings import AlertSettings
-from monitors.alerts.settling import AlertBook
+from monitors.alerts.settling import AlertBook, told
 from monitors.alerts.silences import Silences
 from monitors.alerts.standing import Phase, Standing
 from monitors.alerts.steady import SteadyClock
@@ -148,8 +148,8 @@ class World:
         self._start()
         loaded = self.store.loaded()
         self.silences.load(loaded.silences)
-        self.notifier.load(loaded.groups)
         self.engine.load(incidents=self.store.loaded_incidents(), standing=self.store.loaded_standing())
+        self.notifier.load(loaded.groups, alerts=told(self.engine.alerts()))
 
     def subject(self, integration: str) -> Subject | None:
         """Every integration is known; its vendor is `github` unless said otherwise."""

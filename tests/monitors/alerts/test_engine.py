@@ -381,6 +381,20 @@ async def test_what_is_unwatched_ends() -> None:
     assert [each.integration for each in world.incidents.open()] == ["github-prod-two"]
 
 
+async def test_at_a_start_what_is_configured_no_longer_ends() -> None:
+    world = World()
+    await world.turn(DOWN, "gone")
+    await hear(world, transition(world, BreakerState.OPEN), word(world, Indicator.MAJOR_OUTAGE))
+    world.engine.take_parent(parent(Certainty.CONFIRMED, children=("gone",)))
+    await world.turn(DOWN, "stays")
+    await world.step()
+    world.restart()
+    world.engine.forget_others({"stays"})
+    await world.wait(120)
+    assert standing(world) == [("IntegrationDown", Phase.FIRING), ("VendorTrouble", Phase.FIRING)]
+    assert [each.integration for each in world.incidents.open()] == ["stays"]
+
+
 async def test_a_reload_ends_alerts_of_rules_that_are_gone_and_begins_those_of_new_ones() -> None:
     world = World()
     await world.turn(DOWN)
