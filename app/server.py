@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 
 import anyio
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from app.connection import PatientProtocol
 from app.patience import Bodies
@@ -68,7 +68,7 @@ class HTTPServer:
     """
 
     def __init__(
-        self, app: Litestar, sockets: list[socket.socket], *, on_stop: Callable[[], None] | None = None
+        self, app: ASGIApp, sockets: list[socket.socket], *, on_stop: Callable[[], None] | None = None
     ) -> None:
         self._on_stop = on_stop
         self._sockets = sockets

@@ -1,22 +1,18 @@
 """The bodies of /v2/alerts, /v2/silences, /v2/maintenance and /v2/routes."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from app.api.bodies import Reason
 from app.desks.alerts import AlertStatus, SeenAlert
 from app.desks.silences import Planned, SilenceDesk
-from monitors.alerts.matchers import MAX_TEXT
 from monitors.alerts.silences import LONGEST_SECONDS, MOST_MATCHERS, Silence
 from monitors.alerts.standing import Phase
 
-MatcherText = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=MAX_TEXT, examples=['vendor="github"', 'team=~"shop|cart"'])
-]
 Matchers = Annotated[
-    list[MatcherText],
+    list[str],
     msgspec.Meta(
         min_length=1,
         max_length=MOST_MATCHERS,
@@ -29,6 +25,8 @@ Lasts = Annotated[
         ge=1, le=LONGEST_SECONDS, description="Seconds it lasts; without: two hours.", examples=[7200]
     ),
 ]
+SilenceKind = Literal["silence", "maintenance"]
+
 LabelMap = Annotated[
     dict[str, str],
     msgspec.Meta(max_length=64, description="Labels of an alert.", examples=[{"vendor": "github"}]),
@@ -60,15 +58,15 @@ class AlertList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SilenceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What nobody is to be notified of, why, from when (UTC seconds; without: now) and for how long. With
-    `maintenance` it stands for planned work, which objectives leave out.
+    """What nobody is to be notified of, why, from when (UTC seconds; without: now) and for how long. One
+    of the kind `maintenance` stands for planned work, which objectives leave out.
     """
 
     matchers: Matchers
     reason: Reason
     starts_at: float | None = None
     expires_in: Lasts | None = None
-    maintenance: bool = False
+    kind: SilenceKind = "silence"
 
 
 class ExpireRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -33,6 +33,7 @@ from app.api.alertmanager_bodies import (
 )
 from app.api.alertmanager_config import alertmanager_config
 from app.api.examples import example
+from app.api.options import telling_methods
 from app.api.problems import AnyRequest, ProblemError
 from app.desks.alerts import SeenAlert
 from app.parts import Parts
@@ -146,7 +147,7 @@ async def get_alerts(
     status_code=HTTPStatus.OK,
 )
 async def post_alerts() -> None:
-    """Never take one."""
+    """Say that alerts from elsewhere are not taken."""
     raise _bad("Dialtone makes its alerts itself and takes none from elsewhere")
 
 
@@ -355,6 +356,9 @@ router = Router(
     path="/api/v2",
     tags=["Alertmanager"],
     route_handlers=[
+        telling_methods("/alerts", "GET", "POST"),
+        telling_methods("/silences", "GET", "POST"),
+        telling_methods("/silence/{silence_id:str}", "GET", "DELETE"),
         get_status,
         get_receivers,
         get_alerts,

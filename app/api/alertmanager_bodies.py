@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -14,6 +14,9 @@ RESOLVE_TIMEOUT = 300.0
 """Seconds from now until which an alert that fires is said to fire: Alertmanager's resolve_timeout."""
 
 
+LabelName = Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A body with Alertmanager's names."""
 
@@ -21,7 +24,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class AMMatcher(_Body, frozen=True, kw_only=True):
     """One condition on one label."""
 
-    name: str
+    name: LabelName
     value: str
     is_regex: bool
     is_equal: bool = True

@@ -24,7 +24,7 @@ Reason = Annotated[
     msgspec.Meta(
         min_length=1,
         max_length=500,
-        pattern=r"\S",
+        pattern=r"[^\s\x1c-\x1f]",
         description="Why, for whoever looks at it later.",
         examples=["vendor announced maintenance"],
     ),

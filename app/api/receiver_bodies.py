@@ -16,7 +16,7 @@ from monitors.alerts.trial import Trial
 MOST_IDS = 1_000
 
 MessageIDs = Annotated[
-    list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]],
+    list[str],
     msgspec.Meta(max_length=MOST_IDS, description="Messages by id, dead or delivered ones."),
 ]
 

@@ -21,6 +21,7 @@ from app.api.alert_bodies import (
 )
 from app.api.examples import example
 from app.api.matching import matchers_of
+from app.api.options import telling_methods
 from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid
 from app.api.reading import refuse_repeats, refuse_unknown
 from app.api.responses import CHANGING, ONE, problems
@@ -92,7 +93,7 @@ async def create_silence(
             comment=data.reason,
             starts_at=start,
             ends_at=start + (DEFAULT_SECONDS if data.expires_in is None else data.expires_in),
-            is_maintenance=data.maintenance,
+            is_maintenance=data.kind == "maintenance",
         )
     except SilenceError as error:
         raise invalid(f"{error}.", InvalidValue(message=str(error), source="body")) from error
@@ -181,6 +182,7 @@ router = Router(
     path="/",
     tags=["Alerts"],
     route_handlers=[
+        telling_methods("/v2/silences", "GET", "POST"),
         list_silences,
         create_silence,
         preview_silence,

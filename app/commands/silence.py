@@ -39,7 +39,9 @@ def add(
     as_json: bool,
 ) -> None:
     """Silence alerts that meet all MATCHERS, such as integration=shop or 'vendor=~"git.*"'."""
-    body: dict[str, object] = {"matchers": list(matchers), "reason": reason, "maintenance": maintenance}
+    body: dict[str, object] = {"matchers": list(matchers), "reason": reason}
+    if maintenance:
+        body["kind"] = "maintenance"
     if expires_in is not None:
         body["expires_in"] = expires_in
     made = session.read(session.server.post("/v2/silences", body), SilenceBody, as_json=as_json)

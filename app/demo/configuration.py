@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import yaml
 
+from app.demo.inbox import PATH
 from integrations.simulator.simulator import Simulator
 from integrations.simulator.status_pages import STATUS
 
@@ -21,11 +22,14 @@ _HEALTHY = ({"status": [200]}, {"latency_below": 0.8}, {"json": {"pointer": "/st
 
 
 class Origins(NamedTuple):
-    """Where the simulator listens, as URLs without a path, and the authority that signed its certificate."""
+    """Where the simulator listens, as URLs without a path, the authority that signed its certificate, and
+    where the receiver of alerts listens.
+    """
 
     plain: str
     secure: str
     authority: Path
+    inbox: str
 
 
 class _Row(NamedTuple):
@@ -86,8 +90,10 @@ def webhook_secrets() -> Mapping[str, str]:
     return {row.id: f"simulated-{row.id}-{row.webhook}" for row in _VENDORS if row.webhook}
 
 
-def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) -> Path:
-    """Write the configuration and the secrets it names; return the configuration's path."""
+def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins, inbox_secret: str) -> Path:
+    """Write the configuration and the secrets it names; return the configuration's path. `inbox_secret` signs
+    what the receiver of alerts is sent.
+    """
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700, exist_ok=True)
     vendors = [_vendor(row, simulator=simulator, origins=origins, secrets=secrets) for row in _VENDORS]
@@ -108,12 +114,39 @@ def write(folder: Path, *, listen: str, simulator: Simulator, origins: Origins) 
                 for vendor, kind in (("github", "statuspage"), ("slack", "slack"), ("jira", "statuspage"))
             },
         },
+        "alerts": _alerts(listen, origins),
         "integrations": [*vendors, *sites],
     }
+    _write_secret(secrets / "inbox-signing_secret", inbox_secret)
     path = folder / FILE
     text = yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
     path.write_text(_HEAD.format(file=path) + text, encoding="utf-8")
     return path
+
+
+def _alerts(listen: str, origins: Origins) -> dict[str, object]:
+    """One receiver for all, told of critical alerts within seconds, and an objective for the top tier."""
+    return {
+        "external_url": f"http://{listen}",
+        "group_wait": 5,
+        "group_wait_critical": 2,
+        "receivers": [
+            {
+                "name": "inbox",
+                "type": "webhook",
+                "url": f"{origins.inbox}{PATH}",
+                "signing_secrets": ["${file:secrets/inbox-signing_secret}"],
+                "allow_networks": ["127.0.0.0/8"],
+            }
+        ],
+        "route": {"receiver": "inbox", "group_by": ["integration"]},
+        "slos": [{"name": "top-tier", "objective": 99.0, "matchers": ['tier="1"'], "window_days": 7}],
+    }
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
 
 
 def _vendor(row: _Row, *, simulator: Simulator, origins: Origins, secrets: Path) -> dict[str, object]:
@@ -127,9 +160,7 @@ def _vendor(row: _Row, *, simulator: Simulator, origins: Origins, secrets: Path)
     if row.webhook:
         files[row.webhook] = webhook_secrets()[row.id]
     for name, text in files.items():
-        path = secrets / f"{row.id}-{name}"
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600)
+        _write_secret(secrets / f"{row.id}-{name}", text)
     return given | {
         "auth": row.auth,
         "secrets": {name: f"${{file:secrets/{row.id}-{name}}}" for name in files},

@@ -14,8 +14,9 @@ from app.demo import banner, certificates, configuration
 from app.demo.deliveries import Deliveries
 from app.demo.faults import fault_schedule
 from app.demo.habits import HABITS
+from app.demo.inbox import Inbox, new_secret
 from app.demo.traffic import Traffic
-from app.server import ListenError, bind
+from app.server import HTTPServer, ListenError, bind
 from app.serving import serve
 from app.settings import Settings, SettingsError, load_settings
 from app.storage.errors import StateDirectoryError, StorageError
@@ -57,22 +58,34 @@ def _run(folder: Path, *, listen: str, seed: int) -> None:
     simulator = Simulator(Catalog.bundled(), clock=clock, faults=FaultBoard(clock=clock, seed=seed))
     configuration.populate(simulator, now=clock.time())
     issued = certificates.issue(folder, days=CERTIFICATE_DAYS, now=clock.time())
-    with loopback() as plain, loopback() as secure:
+    secret = new_secret()
+    with loopback() as plain, loopback() as secure, loopback() as inbox:
         origins = configuration.Origins(
             plain=f"http://127.0.0.1:{plain.getsockname()[1]}",
             secure=f"https://127.0.0.1:{secure.getsockname()[1]}",
             authority=issued.authority,
+            inbox=f"http://127.0.0.1:{inbox.getsockname()[1]}",
         )
-        path = configuration.write(folder, listen=listen, simulator=simulator, origins=origins)
+        path = configuration.write(
+            folder, listen=listen, simulator=simulator, origins=origins, inbox_secret=secret
+        )
         settings = load_settings(path)
         # A port that is taken is better told before the vendors are up.
         bind(settings.listen.host, settings.listen.port).close()
         with serving(simulator, plain, (secure, Certificate(issued.chain, issued.key))):
-            anyio.run(partial(_serve, settings, simulator=simulator, origins=origins, seed=seed))
+            receiver = HTTPServer(Inbox(secret, clock=clock), [inbox])
+            anyio.run(
+                partial(_serve, settings, simulator=simulator, origins=origins, seed=seed, receiver=receiver)
+            )
 
 
 async def _serve(
-    settings: Settings, *, simulator: Simulator, origins: configuration.Origins, seed: int
+    settings: Settings,
+    *,
+    simulator: Simulator,
+    origins: configuration.Origins,
+    seed: int,
+    receiver: HTTPServer,
 ) -> None:
     answering = anyio.Event()
 
@@ -88,14 +101,17 @@ async def _serve(
             secrets = configuration.webhook_secrets()
             await Deliveries(client, secrets=secrets, clock=dialtone.clock, seed=seed).run()
 
+    async def inbox(_: Dialtone) -> None:
+        await receiver.serve()
+
     def ready(dialtone: Dialtone) -> None:
         answering.set()
         simulator.faults.follow(fault_schedule(seed))
         folder = str(origins.authority.parent)
-        banner.show(Console(), settings=dialtone.settings, simulator=origins.plain, folder=folder)
+        banner.show(Console(), settings=dialtone.settings, origins=origins, folder=folder)
 
     # The demo writes its file itself, so a SIGHUP means that its terminal was closed.
-    await serve(settings, ready=ready, companions=[traffic, deliveries], reloads=False)
+    await serve(settings, ready=ready, companions=[traffic, deliveries, inbox], reloads=False)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import anyio
 import httpx
 import msgspec
 import pytest
+import standardwebhooks
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 from rich.console import Console
@@ -23,6 +24,7 @@ from app.demo import banner, certificates, configuration
 from app.demo.deliveries import SENDERS, Deliveries, Sender
 from app.demo.faults import fault_schedule
 from app.demo.habits import HABITS
+from app.demo.inbox import Inbox, new_secret
 from app.demo.run import run_demo
 from app.demo.traffic import DAY, Habit, Traffic, rate_factor
 from app.settings import Settings, load_settings
@@ -60,8 +62,16 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
     simulator = Simulator(CATALOG, clock=clock, faults=FaultBoard(clock=clock))
     configuration.populate(simulator, now=clock.time())
     issued = certificates.issue(tmp_path, days=9, now=clock.time())
-    origins = configuration.Origins("http://127.0.0.1:1", "https://127.0.0.1:2", issued.authority)
-    path = configuration.write(tmp_path, listen="127.0.0.1:4350", simulator=simulator, origins=origins)
+    origins = configuration.Origins(
+        "http://127.0.0.1:1", "https://127.0.0.1:2", issued.authority, "http://127.0.0.1:3"
+    )
+    path = configuration.write(
+        tmp_path,
+        listen="127.0.0.1:4350",
+        simulator=simulator,
+        origins=origins,
+        inbox_secret=new_secret(),
+    )
     executor = Executor(
         clock=clock,
         publish=RecordingSubscriber(),
@@ -360,7 +370,9 @@ async def test_the_banner_says_where_to_look_and_breaks_no_command(demo: Demo, t
     banner.show(
         Console(file=output, width=60),
         settings=demo.settings,
-        simulator="http://127.0.0.1:5",
+        origins=configuration.Origins(
+            "http://127.0.0.1:5", "https://127.0.0.1:6", tmp_path, "http://127.0.0.1:7"
+        ),
         folder=str(tmp_path),
     )
 
@@ -375,3 +387,39 @@ async def _control(simulator: Simulator, body: str) -> httpx.Response:
     transport = httpx.ASGITransport(simulator)
     async with httpx.AsyncClient(transport=transport, base_url="http://s") as client:
         return await client.post("/_simulator/faults", content=body)
+
+
+async def test_alerts_go_to_the_demos_own_receiver(demo: Demo) -> None:
+    [inbox] = demo.settings.alerts.receivers
+
+    assert (inbox.name, inbox.url.reveal()) == ("inbox", "http://127.0.0.1:3/alerts")
+    assert demo.settings.alerts.route is not None
+
+
+async def test_the_receiver_takes_what_is_signed_and_shows_it() -> None:
+    secret = new_secret()
+    data = {
+        "status": "firing",
+        "alerts": [
+            {
+                "status": "firing",
+                "labels": {"alertname": "IntegrationDown"},
+                "annotations": {"summary": "slack-prod (Slack) is down"},
+            }
+        ],
+    }
+    body = json.dumps({"type": "integration.failed", "data": data}).encode()
+    now = dt.datetime.fromtimestamp(1_800_000_000, dt.UTC)
+    signature = standardwebhooks.Webhook(secret).sign("m-1", now, body.decode())
+    headers = {"webhook-id": "m-1", "webhook-timestamp": "1800000000", "webhook-signature": signature}
+    transport = httpx.ASGITransport(Inbox(secret, clock=FakeClock()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://inbox") as client:
+        empty = (await client.get("/")).text
+        taken = await client.post("/alerts", content=body, headers=headers)
+        forged = await client.post("/alerts", content=body + b" ", headers=headers)
+        shown = (await client.get("/")).text
+
+    assert "Nothing yet" in empty
+    assert (taken.status_code, forged.status_code) == (200, 401)
+    assert "integration.failed  m-1" in shown
+    assert "firing    IntegrationDown: slack-prod (Slack) is down" in shown

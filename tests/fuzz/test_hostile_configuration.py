@@ -26,8 +26,9 @@ def test_a_wrong_configuration_is_refused_with_its_place_soon_and_within_memory(
     clock = SystemClock()
     simulator = Simulator(Catalog.bundled(), clock=clock, faults=FaultBoard(clock=clock))
     populate(simulator, now=clock.time())
-    origins = Origins(plain="http://127.0.0.1:1", secure="https://127.0.0.1:2", authority=authority)
-    write(tmp_path, listen="127.0.0.1:0", simulator=simulator, origins=origins)
+    plain, secure = "http://127.0.0.1:1", "https://127.0.0.1:2"
+    origins = Origins(plain=plain, secure=secure, authority=authority, inbox=plain)
+    write(tmp_path, listen="127.0.0.1:0", simulator=simulator, origins=origins, inbox_secret="whsec_MDEy")
 
     ran = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.configuration_child", "5", str(SECONDS), str(tmp_path)],

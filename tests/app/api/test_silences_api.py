@@ -79,7 +79,7 @@ def test_a_preview_shows_what_would_be_silenced_and_makes_nothing(client, alerti
 
 def test_silences_are_listed_by_state(client):
     made = silence(client).json()
-    silence(client, maintenance=True)
+    silence(client, kind="maintenance")
     client.post(f"/v2/silences/{made['id']}/expire", json={"reason": "over"})
 
     states = [one["state"] for one in client.get("/v2/silences").json()["silences"]]
