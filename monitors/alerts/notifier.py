@@ -20,12 +20,12 @@ from monitors.alerts.judging import RESOLVES, Judgement, judge
 from monitors.alerts.maintenance import Maintenance
 from monitors.alerts.notification import Reason
 from monitors.alerts.quiet import QuietTimes
-from monitors.alerts.round import Round, was_acknowledged
+from monitors.alerts.round import Round, withheld_by
 from monitors.alerts.settings import AlertSettings
 from monitors.alerts.silences import Silences
 from monitors.alerts.steady import SteadyClock
 from monitors.alerts.storm import WINDOW, Storm
-from monitors.alerts.suppression import LOOK_AGAIN, Cause, Suppression, Suppressors
+from monitors.alerts.suppression import LOOK_AGAIN, Afresh, Cause, Suppression, Suppressors
 from monitors.incident import Incident
 
 FORGET_EVERY = 3_600.0
@@ -34,6 +34,7 @@ FORGET_EVERY = 3_600.0
 class Notifier:
     """Decides. `now` is always `clock.now()`; `incident` finds an incident by its id.
 
+    `afresh` checks once more what maintenance just ended for; without it nobody waits for that.
     `silences` and `grouping` belong to the caller, who calls `touch` when a silence, an acknowledgement or a
     parent changes.
     """
@@ -47,6 +48,7 @@ class Notifier:
         silences: Silences,
         incident: Callable[[str], Incident | None],
         parents: Parents | None = None,
+        afresh: Afresh | None = None,
         new_id: Callable[[float], str] = message_id,
     ) -> None:
         self._clock = clock
@@ -59,6 +61,7 @@ class Notifier:
             maintenance=self.maintenance,
             parents=self._parents,
             incident=incident,
+            afresh=afresh,
         )
         self._quiet = QuietTimes(clock=clock)
         self._composer = Composer(incident=incident, new_id=new_id)
@@ -86,6 +89,8 @@ class Notifier:
         self._grouping.load([group for group in stored if not is_digest(group)], alerts=alerts, now=now)
         for group in stored:
             self._storm.restore(group.receiver, sent=group.recent)
+            for fingerprint in withheld_by(group, Verdict.MAINTENANCE):
+                self._suppression.remember(fingerprint)
             if group.notified and is_digest(group):
                 self._storm.digested(group.receiver, now=group.notified.at)
 
@@ -148,7 +153,7 @@ class Notifier:
             suppressors=suppressors,
             now=this.now,
             is_ripe=self._grouping.is_ripe(group, now=this.now),
-            was_acknowledged=was_acknowledged(group),
+            was_acknowledged=bool(withheld_by(group, Verdict.ACKNOWLEDGED)),
         )
         if judgement.reason is None:
             self._withhold(this, group, judgement.causes)

@@ -94,9 +94,10 @@ class Round:
         ]
 
 
-def was_acknowledged(group: Group) -> bool:
-    """Whether the last look at a group found that somebody works on it."""
-    return any(each.startswith(f"{Verdict.ACKNOWLEDGED} ") for each in group.suppressed)
+def withheld_by(group: Group, verdict: Verdict) -> tuple[str, ...]:
+    """The fingerprints of what the last look at a group withheld for this reason."""
+    mine = (each for each in group.suppressed if each.startswith(f"{verdict} "))
+    return tuple(each.rsplit(" ", 1)[1] for each in mine)
 
 
 def _key(fingerprint: str, cause: Cause) -> str:

@@ -1,7 +1,7 @@
 """Why an alert is not to be notified of now: a silence, maintenance, what explains it, or who works on it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from monitors.alerts import acknowledging
 from monitors.alerts.alert import Alert
@@ -17,6 +17,8 @@ from monitors.parent import Certainty, Parent
 LOOK_AGAIN = 60.0
 """How soon what is suppressed is looked at again, in seconds, when nothing tells that its cause is gone."""
 _MINUTE = 60.0
+LONGEST_CHECK = 75.0
+"""For how long an alert waits for a fresh check after maintenance, in seconds."""
 LONGEST_HOLDS = {Certainty.UNCERTAIN: 45.0, Certainty.RECOVERED: 120.0}
 """For how long an alert waits for a parent to become certain, and for its own check after it is over."""
 
@@ -28,6 +30,18 @@ class Cause(NamedTuple):
     name: str
     reason: str
     until: float
+
+
+class Afresh(Protocol):
+    """Checks integrations once more."""
+
+    def ask(self, integration: str) -> None:
+        """Have one checked soon."""
+        ...
+
+    def is_waiting(self, integration: str) -> bool:
+        """Whether that is still to be done."""
+        ...
 
 
 class Suppression:
@@ -43,6 +57,7 @@ class Suppression:
         maintenance: Maintenance,
         parents: Parents,
         incident: Callable[[str], Incident | None],
+        afresh: Afresh | None = None,
     ) -> None:
         self._clock = clock
         self._silences = silences
@@ -50,7 +65,10 @@ class Suppression:
         self._parents = parents
         self._incident = incident
         self._rules = InhibitRules(())
+        self._afresh = afresh
         self._held: dict[tuple[str, Certainty], float] = {}
+        self._maintained: set[str] = set()
+        self._asked: dict[str, float] = {}
 
     def configure(self, rules: InhibitRules) -> None:
         """Take other inhibit rules."""
@@ -59,6 +77,8 @@ class Suppression:
     def among(self, firing: Mapping[str, Alert]) -> "Suppressors":
         """What suppresses alerts at this moment, while these fire; by fingerprint."""
         self._held = {key: since for key, since in self._held.items() if key[0] in firing}
+        self._maintained &= firing.keys()
+        self._asked = {each: at for each, at in self._asked.items() if each in firing}
         return Suppressors(
             self, inhibitors=self._rules.among(tuple(firing.values())), silences=self._silences.active()
         )
@@ -83,6 +103,28 @@ class Suppression:
         # Plans begin and end at full minutes of the wall clock.
         until = now + _MINUTE - self._clock.wall(now) % _MINUTE
         return Cause(Verdict.MAINTENANCE, plan.name, reason, until)
+
+    def remember(self, fingerprint: str) -> None:
+        """Note that an alert is under maintenance: after it, it is told of only if a fresh check says so."""
+        if self._afresh is not None:
+            self._maintained.add(fingerprint)
+
+    def unchecked(self, fingerprint: str, alert: Alert) -> Cause | None:
+        """By maintenance that is just over: the fresh check is not done."""
+        integration = alert.labels.get("integration", "")
+        if self._afresh is None or fingerprint not in self._maintained or not integration:
+            return None
+        now = self._clock.now()
+        if fingerprint not in self._asked:
+            self._asked[fingerprint] = now
+            self._afresh.ask(integration)
+        until = self._asked[fingerprint] + LONGEST_CHECK
+        if until <= now or not self._afresh.is_waiting(integration):
+            self._maintained.discard(fingerprint)
+            del self._asked[fingerprint]
+            return None
+        reason = "Maintenance is over: a fresh check tells whether it still fails."
+        return Cause(Verdict.HELD, "maintenance", reason, until)
 
     def explained(self, fingerprint: str, alert: Alert) -> Cause | None:
         """By a root cause: held for a while when it is not certain, or just over; inhibited while it is."""
@@ -140,6 +182,12 @@ class Suppressors:
         return self._known[fingerprint]
 
     def _find(self, fingerprint: str, alert: Alert) -> Cause | None:
+        cause = self._strongest(fingerprint, alert)
+        if cause is not None and cause.verdict is Verdict.MAINTENANCE:
+            self._suppression.remember(fingerprint)
+        return cause or self._suppression.unchecked(fingerprint, alert)
+
+    def _strongest(self, fingerprint: str, alert: Alert) -> Cause | None:
         ask = self._suppression
         return (
             ask.silenced(alert, self._silences)

@@ -23,6 +23,7 @@ from monitors.alerts.settings import AlertSettings
 from monitors.alerts.silences import Silence, Silences
 from monitors.alerts.steady import SteadyClock
 from monitors.alerts.store import Loaded
+from monitors.alerts.suppression import Afresh
 from monitors.incident import Acknowledgement, Incident
 from monitors.parent import Parent
 from tests.fakes.clock import FakeClock
@@ -103,14 +104,36 @@ class SetParents:
         return self.of.get(integration)
 
 
+class SetAfresh:
+    """Fresh checks that a test ends by hand."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.waiting: set[str] = set()
+
+    def ask(self, integration: str) -> None:
+        self.asked.append(integration)
+        self.waiting.add(integration)
+
+    def is_waiting(self, integration: str) -> bool:
+        return integration in self.waiting
+
+
 class Desk:
     """Grouping and notifying as they work together, without the rest of the engine."""
 
-    def __init__(self, settings_: AlertSettings | None = None, *, parents: Parents | None = None) -> None:
+    def __init__(
+        self,
+        settings_: AlertSettings | None = None,
+        *,
+        parents: Parents | None = None,
+        afresh: Afresh | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.settings = settings_ or settings()
         self.parents = parents
+        self.afresh = afresh
         self.incidents: dict[str, Incident] = {}
         self._start()
 
@@ -125,6 +148,7 @@ class Desk:
             silences=self.silences,
             incident=self.incidents.get,
             parents=self.parents,
+            afresh=self.afresh,
             new_id=self._numbered,
         )
 

@@ -11,7 +11,7 @@ from monitors.alerts.notification import Reason
 from monitors.alerts.routing import Route
 from monitors.alerts.settings import InhibitRule, MaintenancePlan, NamedInterval
 from monitors.parent import Certainty, Parent, ParentKind, alert_of
-from tests.fakes.alerting import Desk, SetParents, alert, settings
+from tests.fakes.alerting import Desk, SetAfresh, SetParents, alert, settings
 
 DOWN = alert()
 SLACK = alert(integration="slack-prod")
@@ -161,6 +161,54 @@ def test_a_maintenance_plan_mutes_in_its_hours_and_what_is_still_bad_is_told_aft
     desk.wait(60 + 15)
     assert [each.group_labels["vendor"] for each in desk.told] == ["slack", "github"]
     assert desk.notifier.maintenance.current(DOWN.labels) is None
+
+
+async def test_after_maintenance_only_what_a_fresh_check_still_finds_bad_is_told() -> None:
+    checks = SetAfresh()
+    desk = Desk(afresh=checks)
+    await desk.silence('vendor="github"', lasts=600, is_maintenance=True)
+    desk.fire(DOWN, SLACK, alert(vendor="slack"))
+    desk.wait(620)
+    assert [each.group_labels["vendor"] for each in desk.told] == ["slack"]
+    assert sorted(checks.asked) == ["github-prod", "slack-prod"]
+    desk.end(SLACK)
+    checks.waiting.clear()
+    desk.notifier.touch()
+    desk.wait(0)
+    assert [each.labels["integration"] for each in desk.told[-1].alerts] == ["github-prod"]
+    assert len(checks.asked) == 2
+
+
+async def test_a_fresh_check_that_never_ends_holds_nobody_back_for_long() -> None:
+    desk = Desk(afresh=SetAfresh())
+    await desk.silence('vendor="github"', lasts=600, is_maintenance=True)
+    desk.fire(DOWN)
+    desk.wait(674)
+    assert desk.told == []
+    assert desk.store.decisions[-1].reason.startswith("Maintenance is over")
+    desk.wait(1)
+    assert reasons(desk) == [Reason.FIRST]
+
+
+async def test_a_restart_during_maintenance_does_not_forget_the_fresh_check() -> None:
+    checks = SetAfresh()
+    desk = Desk(afresh=checks)
+    await desk.silence('vendor="github"', lasts=600, is_maintenance=True)
+    desk.fire(DOWN)
+    desk.wait(300)
+    desk.restart()
+    desk.wait(300)
+    assert checks.asked == ["github-prod"]
+    assert desk.told == []
+
+
+async def test_after_a_silence_that_is_no_maintenance_nobody_waits_for_a_check() -> None:
+    checks = SetAfresh()
+    desk = Desk(afresh=checks)
+    await desk.silence('vendor="github"', lasts=600)
+    desk.fire(DOWN)
+    desk.wait(600)
+    assert (checks.asked, reasons(desk)) == ([], [Reason.FIRST])
 
 
 # Inhibition by rules
