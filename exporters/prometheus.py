@@ -3,26 +3,21 @@ event loop. Protobuf is offered where the table keeps native histograms.
 """
 
 from collections.abc import Iterable
-from itertools import islice
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 from prometheus_client.registry import Collector
 
+from exporters.copying import copied
 from exporters.exposition import process_registry, render
 from exporters.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
-from exporters.table import MetricTable, Reading
+from exporters.table import MetricTable
 from integrations.clock import Clock
 from integrations.samples import Sample
 
 DEADLINE = 10.0
 """Seconds a scrape may take; Prometheus' own default time-out."""
-SLICE = 0.002
-"""Seconds of copying after which the event loop gets its turn."""
-_ROWS = 50
-"""Rows between two looks at the clock."""
 
 
 class ScrapeTimeoutError(Exception):
@@ -117,7 +112,7 @@ class PrometheusExporter:
 
     async def _render(self, wanted: Format, *, compress: bool) -> Scrape:
         began = self._clock.monotonic()
-        readings = await self._copy()
+        readings = await copied(self._table, clock=self._clock)
         body = await anyio.to_thread.run_sync(
             lambda: render(readings, self._process, wanted, compress=compress),
             abandon_on_cancel=True,
@@ -128,15 +123,3 @@ class PrometheusExporter:
         return Scrape(
             body=body, content_type=CONTENT_TYPES[wanted], content_encoding="gzip" if compress else None
         )
-
-    async def _copy(self) -> list[Reading]:
-        """Copy the table in slices, between which the event loop runs."""
-        rows = self._table.read()
-        readings: list[Reading] = []
-        began = self._clock.monotonic()
-        while chunk := list(islice(rows, _ROWS)):
-            readings += chunk
-            if self._clock.monotonic() - began >= SLICE:
-                await anyio.lowlevel.checkpoint()
-                began = self._clock.monotonic()
-        return readings

@@ -55,10 +55,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cutter:
-    """Cuts windows from readings of the whole table. `began` is when the counting began, as UTC seconds."""
+    """Cuts windows from readings of the whole table. `began` is when the counting began, `ended` when the
+    last window did, as UTC seconds.
+    """
 
     def __init__(self, *, began: float) -> None:
-        self._started = self._ended = began
+        self._started = self.ended = began
         self._last: dict[Key, float | Spread] = {}
 
     def cut(self, readings: Iterable[Reading], *, at: float) -> Window:
@@ -76,9 +78,9 @@ class Cutter:
             if rise is not None:
                 points.append(Point(family, labels, rise, now))
         window = Window(
-            started=self._started, began=self._ended, ended=max(at, self._ended), points=tuple(points)
+            started=self._started, began=self.ended, ended=max(at, self.ended), points=tuple(points)
         )
-        self._last, self._ended = seen, window.ended
+        self._last, self.ended = seen, window.ended
         return window
 
 

@@ -1,0 +1,213 @@
+"""All push exporters of one process: cuts a window every so often, and hands it to each of them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import anyio
+import msgspec
+
+from exporters.copying import copied
+from exporters.datadog import Datadog
+from exporters.newrelic import NewRelic
+from exporters.otlp import OTLPMetrics
+from exporters.push import ExporterStatus, Intake, PushExporter, Reply, Verdict
+from exporters.sending import BatchSender, Calls
+from exporters.settings import ExporterSettings
+from exporters.spool import Batch, Spool
+from exporters.table import MetricTable
+from exporters.window import Cutter, Window
+from integrations.clock import Clock
+from integrations.connection import NetworkPolicy
+from integrations.samples import Sample
+
+DRAIN = 4.0
+"""Seconds that intakes have to take the rest when Dialtone stops; what they do not take stays on disk."""
+_TRIED = frozenset({"dialtone_build_info"})
+"""What a trial sends: one gauge that says nothing new."""
+
+
+class UnknownExporterError(LookupError):
+    """No exporter of this name is configured; the message names those that are."""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one request to an intake. `body` is the beginning of its answer, without our key."""
+
+    exporter: str
+    url: str
+    route: str
+    status: int | None
+    action: str
+    reason: str
+    body: str
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that would be sent: where to, its headers without the key, how many points and bytes."""
+
+    exporter: str
+    url: str
+    route: str
+    headers: dict[str, str]
+    points: int
+    bytes: int
+
+
+def intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake]:
+    """The intakes that are configured."""
+    found: list[Intake] = []
+    if settings.otlp is not None:
+        found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
+    if settings.datadog is not None:
+        named = (
+            settings.datadog
+            if settings.datadog.host
+            else msgspec.structs.replace(settings.datadog, host=instance)
+        )
+        found.append(Datadog(named))
+    if settings.newrelic is not None:
+        found.append(NewRelic(settings.newrelic, version=version))
+    return found
+
+
+class PushExporters:
+    """Runs every configured intake. `instance` names this process to them.
+
+    Wire it so: run the `tasks()`, and `await drain()` after calls have ended and before the executor closes.
+    """
+
+    def __init__(
+        self,
+        settings: ExporterSettings,
+        *,
+        table: MetricTable,
+        calls: Calls,
+        clock: Clock,
+        directory: Path,
+        network: NetworkPolicy,
+        version: str,
+        instance: str,
+        random: Random,
+    ) -> None:
+        self._settings = settings
+        self._table = table
+        self._clock = clock
+        self._cutter = Cutter(began=clock.time())
+        self._threads = anyio.CapacityLimiter(1)
+        self._turn = anyio.Lock()
+        self._intakes = {each.name: each for each in intakes(settings, version=version, instance=instance)}
+        self._senders = {
+            name: BatchSender(name, calls=calls, clock=clock, network=network) for name in self._intakes
+        }
+        self._exporters = {
+            name: PushExporter(
+                intake,
+                spool=Spool(directory / name, limit=settings.spool_bytes, keep=intake.keep, clock=clock),
+                send=self._senders[name].send,
+                clock=clock,
+                random=random,
+            )
+            for name, intake in self._intakes.items()
+        }
+
+    def tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
+        """The background tasks; none without an exporter."""
+        for name, exporter in self._exporters.items():
+            yield f"exporter-{name}", exporter.run
+        if self._exporters:
+            yield "windows", self._cut_forever
+
+    async def drain(self) -> None:
+        """Cut the last window and let the intakes take what they can; the rest goes out at the next start."""
+        if not self._exporters:
+            return
+        await self._cut()
+        async with anyio.create_task_group() as group:
+            for exporter in self._exporters.values():
+                group.start_soon(partial(exporter.finish, within=DRAIN))
+
+    def status(self) -> Sequence[ExporterStatus]:
+        """How each exporter is."""
+        return [exporter.status() for exporter in self._exporters.values()]
+
+    async def preview(self, name: str) -> Sequence[Preview]:
+        """What would be sent for all that the table has now; nothing is sent or taken out of a window.
+
+        Raises:
+            UnknownExporterError: when none of this name is configured.
+        """
+        intake = self._intake(name)
+        readings = await copied(self._table, clock=self._clock)
+        window = Cutter(began=self._cutter.ended).cut(readings, at=self._clock.time())
+        batches = await anyio.to_thread.run_sync(intake.encode, window)
+        return [_preview(intake, batch) for batch in batches]
+
+    async def test(self, name: str) -> Trial:
+        """Send one gauge, and tell what the intake said.
+
+        Raises:
+            UnknownExporterError: when none of this name is configured.
+        """
+        intake = self._intake(name)
+        readings = [each for each in self._table.read() if each.family.name in _TRIED]
+        window = Cutter(began=self._clock.time() - 1).cut(readings, at=self._clock.time())
+        (batch, *_) = intake.encode(window)
+        reply = await self._senders[name].send(intake.address(batch), batch)
+        return _trial(intake, batch, reply, intake.judge(reply))
+
+    def samples(self) -> Iterable[Sample]:
+        """Of all exporters."""
+        for exporter in self._exporters.values():
+            yield from exporter.samples()
+
+    def _intake(self, name: str) -> Intake:
+        try:
+            return self._intakes[name]
+        except KeyError:
+            known = ", ".join(self._intakes) or "none"
+            raise UnknownExporterError(f"no exporter {name!r} is configured; there are: {known}") from None
+
+    async def _cut_forever(self) -> None:
+        """Cut a window at each full interval of the monotonic clock."""
+        interval = self._settings.flush_interval
+        while True:
+            now = self._clock.monotonic()
+            await self._clock.sleep(interval - now % interval)
+            await self._cut()
+
+    async def _cut(self) -> None:
+        async with self._turn:
+            readings = await copied(self._table, clock=self._clock, cut=True)
+            cut: Callable[[], Window] = partial(self._cutter.cut, readings, at=self._clock.time())
+            window = await anyio.to_thread.run_sync(cut, limiter=self._threads)
+        for exporter in self._exporters.values():
+            exporter.take(window)
+
+
+def _preview(intake: Intake, batch: Batch) -> Preview:
+    return Preview(
+        exporter=intake.name,
+        url=intake.address(batch).url,
+        route=batch.route,
+        headers=dict(batch.headers),
+        points=batch.points,
+        bytes=len(batch.body),
+    )
+
+
+def _trial(intake: Intake, batch: Batch, reply: Reply, verdict: Verdict) -> Trial:
+    address = intake.address(batch)
+    body = reply.body[:1024].decode("utf-8", "replace")
+    for value in filter(None, address.headers.values()):
+        body = body.replace(value, "***")
+    return Trial(
+        exporter=intake.name,
+        url=address.url,
+        route=batch.route,
+        status=reply.status,
+        action=verdict.action.value,
+        reason=verdict.reason,
+        body=body,
+    )
