@@ -20,6 +20,7 @@ from integrations.execution.executor import Executor
 from integrations.framework import IntegrationFramework
 from integrations.samples import Sample
 from integrations.signals import Indicator, Signal
+from monitors.alerts.afresh import FreshChecks
 from monitors.alerts.builtin_rules import BUILTIN_RULES
 from monitors.alerts.consequences import Consequences
 from monitors.alerts.engine import AlertEngine
@@ -87,6 +88,7 @@ class Alerting:
         self.silences = Silences(clock=self._steady, store=storage.alerts, changed=self.look_again)
         self.incidents = Incidents(new_id=IncidentIDs(clock, SystemRandom()), reopen_within=KEEP_FIRING)
         self._grouping = Grouping(settings)
+        self._afresh = self._fresh_checks()
         self.notifier = self._notifier()
         self.engine = self._engine()
         self.watching = self._watching()
@@ -159,6 +161,7 @@ class Alerting:
         yield "parents", self.parents.run
         yield from self.watching.tasks()
         yield "alerts", self.engine.run
+        yield "fresh-checks", self._afresh.run
         yield "alert-keeping", self._keeping.run
         yield "watchdog", self.watchman.run
 
@@ -201,6 +204,15 @@ class Alerting:
             silences=self.silences,
             incident=self.incidents.get,
             parents=self.parents,
+            afresh=self._afresh,
+        )
+
+    def _fresh_checks(self) -> FreshChecks:
+        return FreshChecks(
+            check=self._check_afresh,
+            done=self.look_again,
+            clock=self._clock,
+            random=Random(),  # noqa: S311 - it spreads checks, it guards nothing
         )
 
     def _watching(self) -> Watching:
