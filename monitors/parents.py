@@ -76,6 +76,7 @@ class Parents:
         self._clock = clock
         self._tell = tell
         self._untold: dict[str, Parent] = {}
+        self._told: set[str] = set()
         self._store = store
         self._board = FailingBoard()
         self._causes = Causes(
@@ -98,6 +99,7 @@ class Parents:
             self._saved = tuple(await self._store.load_parents())
             self._causes.restore(self._saved, self._now())
             self._untold = {parent.key: parent for parent in self._saved}
+            self._told = set(self._untold)
 
     async def run(self) -> None:
         """Look once a second, ask integrations afresh, and store parents, until cancelled."""
@@ -140,9 +142,9 @@ class Parents:
             _note(parent)
             if parent.certainty is Certainty.CONFIRMED:
                 self._untold[parent.key] = parent
-            else:
+            elif parent.certainty is Certainty.RECOVERED:
                 self._untold.pop(parent.key, None)
-                self._tell(parent)
+                self._tell_over(parent)
 
     def samples(self) -> Iterable[Sample]:
         """How many causes there are, by kind and certainty, and failed attempts to check and to store."""
@@ -165,6 +167,13 @@ class Parents:
     def _tell_confirmed(self) -> None:
         untold, self._untold = self._untold, {}
         for parent in untold.values():
+            self._told.add(parent.key)
+            self._tell(parent)
+
+    def _tell_over(self, parent: Parent) -> None:
+        """Nobody is told of the end of what nobody was told of."""
+        if parent.key in self._told:
+            self._told.discard(parent.key)
             self._tell(parent)
 
     def _start_checks(self, group: TaskGroup) -> None:
