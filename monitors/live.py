@@ -71,7 +71,9 @@ class _Minute:
 
 
 class LiveCalls:
-    """The live calls of one capability, and what is usual for them."""
+    """The live calls of one capability, and what is usual for them. `now` is monotonic, so that a jump of the
+    wall clock loses none.
+    """
 
     __slots__ = ("_minutes", "_newest", "baselines", "learned_at", "window")
 
@@ -82,13 +84,11 @@ class LiveCalls:
         self.learned_at = -1
         self.window: LiveWindow | None = None
 
-    def record(self, kind: FailureKind | None, *, bucket: int, at: float) -> None:
-        """Count one call that took as long as a `bucket` of monitors/traffic.py says; one from before the
-        newest minute counts into that.
-        """
+    def record(self, kind: FailureKind | None, *, bucket: int, now: float) -> None:
+        """Count one call that took as long as a `bucket` of monitors/traffic.py says."""
         minute = self._newest
-        if at >= (minute.number + 1) * 60:
-            minute = self._newest = _Minute(int(at // 60))
+        if now >= (minute.number + 1) * 60:
+            minute = self._newest = _Minute(int(now // 60))
             self._minutes.append(minute)
         if kind is None:
             minute.calls += 1
@@ -97,21 +97,21 @@ class LiveCalls:
             minute.calls += 1
             minute.kinds[kind] += 1
 
-    def look(self, *, at: float) -> tuple[Finding | None, Finding | None]:
-        """What the minutes before `at` show of errors and of latency; None for nothing unusual.
-
-        Looking twice within a minute learns once.
+    def look(self, *, at: float, now: float) -> tuple[Finding | None, Finding | None]:
+        """What the minutes before now (`at` by the wall clock) show of errors and of latency; None for
+        nothing unusual. Looking twice within a minute learns once.
         """
-        window = self.window = self._seen(int(at // 60))
+        minute = int(now // 60)
+        window = self.window = self._seen(minute, until=at - (now - minute * 60))
         if window.calls < LEAST_CALLS:
             return None, None
         errors, latency = _unusual_errors(window, self.baselines), _unusual_latency(window, self.baselines)
-        if self.learned_at != window.until:
-            self.learned_at = int(window.until)
+        if self.learned_at != minute:
+            self.learned_at = minute
             self.baselines = _learned(self.baselines, window)
         return errors, latency
 
-    def _seen(self, now: int) -> LiveWindow:
+    def _seen(self, now: int, *, until: float) -> LiveWindow:
         kinds: Counter[FailureKind] = Counter()
         latencies: Counter[int] = Counter()
         calls = 0
@@ -121,7 +121,7 @@ class LiveCalls:
                 kinds.update(minute.kinds)
                 latencies.update(minute.latencies)
         return LiveWindow(
-            until=now * 60.0,
+            until=until,
             calls=calls,
             failures=kinds.total(),
             worst=kinds.most_common(1)[0][0] if kinds else None,

@@ -75,7 +75,7 @@ class Subject:
             if seen := observe_breaker(signal, at=clock.time()):
                 self.watched.observe(signal.capability, seen)
         elif not isinstance(signal, CallRecord | BreakerTransition):
-            self.watched.around.hear(signal)
+            self.watched.around.hear(signal, now=clock.monotonic())
             if type(signal) is QuotaSample:
                 self.pace.take_quota(signal)
 
@@ -100,7 +100,7 @@ class Subject:
         if now < self.look_at:
             return
         self.look_at, self.looked = now + LOOK, self.looked + 1
-        self.watched.look(at=clock.time(), overdue=self._overdue(now, stretch))
+        self.watched.look(at=clock.time(), now=now, overdue=self._overdue(now, stretch))
         if self.looked % KEEP == 0:
             self.watched.keep()
 
@@ -125,9 +125,10 @@ class Subject:
         bucket = self.traffic.record(call)
         if call.origin is not Origin.TRAFFIC:
             return
-        self.pace.take_call(call.capability, call.kind, now=clock.monotonic())
+        now = clock.monotonic()
+        self.pace.take_call(call.capability, call.kind, now=now)
         watched = self.watched
         if bucket is not None:
-            watched.live(call.capability).record(call.kind, bucket=bucket, at=call.at)
+            watched.live(call.capability).record(call.kind, bucket=bucket, now=now)
         if watched.healed_by_calls and call.kind is None:
             watched.succeed(call.capability, at=clock.time())

@@ -25,13 +25,23 @@ _REFUSED = frozenset(("rejected", "expired", "refresh_failed", "reread_failed"))
 
 class Surroundings:
     """The newest word on each subject. `buckets` says which quota each capability's checks draw on, `every`
-    how often a webhook is expected, `began` since when anything is heard; UTC seconds.
+    how often a webhook is expected, in seconds, `proved_at` when a check succeeded last (UTC seconds).
     """
 
-    __slots__ = ("began", "buckets", "credential", "every", "quotas", "received", "vendor_says")
+    __slots__ = (
+        "_received_now",
+        "buckets",
+        "credential",
+        "every",
+        "proved_at",
+        "quotas",
+        "received",
+        "vendor_says",
+    )
 
-    def __init__(self, *, began: float) -> None:
-        self.began = began
+    def __init__(self) -> None:
+        self.proved_at = 0.0
+        self._received_now: float | None = None
         self.buckets: Mapping[str, str] = {}
         self.every: float | None = None
         self.vendor_says: VendorWord | None = None
@@ -39,14 +49,14 @@ class Surroundings:
         self.received: WebhookReceipt | None = None
         self.quotas: dict[str, QuotaSample] = {}
 
-    def hear(self, signal: QuotaSample | CredentialNotice | WebhookReceipt) -> None:
-        """Take what a signal says."""
+    def hear(self, signal: QuotaSample | CredentialNotice | WebhookReceipt, *, now: float) -> None:
+        """Take what a signal says; `now` is monotonic."""
         if type(signal) is QuotaSample:
             self.quotas[signal.bucket] = signal
         elif type(signal) is CredentialNotice:
             self.credential = signal
         elif type(signal) is WebhookReceipt and signal.verdict in {"accepted", "duplicate"}:
-            self.received = signal
+            self.received, self._received_now = signal, now
 
     @property
     def says_outage(self) -> bool:
@@ -55,8 +65,11 @@ class Surroundings:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the last that was heard of the credential is that it does not work."""
-        return self.credential is not None and self.credential.event in _REFUSED
+        """Whether the last that was heard of the credential is that it does not work, and no check has
+        succeeded since.
+        """
+        notice = self.credential
+        return notice is not None and notice.event in _REFUSED and notice.at >= self.proved_at
 
     def support(self, state: Health) -> Iterator[Evidence]:
         """What makes a failed check that looks like `state` more believable."""
@@ -90,21 +103,23 @@ class Surroundings:
         """Whether the vendor has told of the quota that a capability draws on."""
         return self.buckets.get(capability, "") in self.quotas
 
-    def silence(self, *, at: float, was_silent: bool) -> Finding | None:
-        """Whether webhooks stay away longer than is expected. What was silent before a restart is so until
-        one comes.
+    def silence(self, *, now: float, was_silent: bool) -> Finding | None:
+        """Whether webhooks stay away longer than is expected (`now` is monotonic). The time before the first
+        look does not count; what was silent before a restart is so until one comes.
         """
         if self.every is None:
             return None
-        last = self.received.at if self.received is not None else self.began
-        if at - last <= self.every and not (was_silent and self.received is None):
+        if self._received_now is None:
+            self._received_now = now
+        quiet = now - self._received_now
+        if quiet <= self.every and not (was_silent and self.received is None):
             return None
-        came = "Since the last webhook" if self.received is not None else "No webhook came;"
         return Finding(
             source=SILENCE,
             evidence=Evidence.WEBHOOK,
             state=Health.DEGRADED,
-            reason=f"{came} {_length(at - last)} passed; one is expected every {_length(self.every)}.",
+            reason=f"No webhook came for {_length(max(quiet, self.every))}; one is expected every "
+            f"{_length(self.every)}.",
         )
 
 

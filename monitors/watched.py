@@ -55,7 +55,7 @@ class WatchedIntegration:
         self.since = at
         self.pause: Pause | None = None
         self.healed_by_calls: frozenset[str] = frozenset()
-        self.around = Surroundings(began=at)
+        self.around = Surroundings()
         self._note = note
         self._faults = faults or NoFaults()
         self.policy = CheckPolicy()
@@ -111,6 +111,8 @@ class WatchedIntegration:
             return
         judged = self._capabilities.get(capability) or _fresh(capability, at=seen.at)
         before = judged.verdict
+        if seen.evidence is Evidence.CHECK and seen.state is Health.UP:
+            self.around.proved_at = seen.at
         judged.observe(
             seen,
             self.policy,
@@ -138,12 +140,13 @@ class WatchedIntegration:
             live = self._live[capability] = LiveCalls()
         return live
 
-    def look(self, *, at: float, overdue: Mapping[str, float]) -> None:
-        """Weigh what only time shows: live calls, quotas, webhooks that stay away. `overdue` says for how
-        many seconds nothing was heard of capabilities whose checks should have answered.
+    def look(self, *, at: float, now: float, overdue: Mapping[str, float]) -> None:
+        """Weigh what only time shows: live calls, quotas, webhooks that stay away. `now` is monotonic, `at`
+        the same in UTC; `overdue` says for how many seconds nothing was heard of capabilities whose checks
+        should have answered.
         """
         for name, live in self._live.items():
-            errors, latency = live.look(at=at)
+            errors, latency = live.look(at=at, now=now)
             self.weigh(name, ERRORS, errors, at=at)
             self.weigh(name, LATENCY, latency, at=at)
         for name in tuple(self._capabilities):
@@ -152,7 +155,7 @@ class WatchedIntegration:
             is_missed = name in overdue and self._capabilities[name].basis.judged
             self.weigh(name, NO_DATA, missing(overdue[name]) if is_missed else None, at=at)
         was_silent = self.has_concern(WEBHOOKS, SILENCE)
-        self.weigh(WEBHOOKS, SILENCE, self.around.silence(at=at, was_silent=was_silent), at=at)
+        self.weigh(WEBHOOKS, SILENCE, self.around.silence(now=now, was_silent=was_silent), at=at)
 
     def has_concern(self, capability: str, source: str) -> bool:
         """Whether there is a concern of this source, hard or soft."""

@@ -58,7 +58,7 @@ class Subject:
 
     def look(self, *, overdue: float = 0.0) -> Health:
         self.now += 60
-        self.watched.look(at=self.now, overdue={"read": overdue} if overdue else {})
+        self.watched.look(at=self.now, now=self.now, overdue={"read": overdue} if overdue else {})
         return self.watched.state
 
     def again(self) -> "Subject":
@@ -163,7 +163,7 @@ def test_a_refused_credential_supports_unauthorized_and_nothing_else() -> None:
     for state, told in ((UNAUTHORIZED, [UP, UNAUTHORIZED]), (DOWN, [UP])):
         subject = Subject().check(".")
         notice = CredentialNotice(at=subject.now, integration="wiki", vendor="wikis", event="rejected")
-        subject.watched.around.hear(notice)
+        subject.watched.around.hear(notice, now=subject.now)
         assert subject.check("xx", state=state).told() == told
 
 
@@ -171,8 +171,15 @@ def test_a_renewed_credential_supports_nothing() -> None:
     subject = Subject().check(".")
     for event in ("rejected", "refreshed"):
         notice = CredentialNotice(at=subject.now, integration="wiki", vendor="wikis", event=event)
-        subject.watched.around.hear(notice)
+        subject.watched.around.hear(notice, now=subject.now)
     assert subject.check("xx", state=UNAUTHORIZED).told() == [UP]
+
+
+def test_a_credential_that_a_check_was_accepted_with_since_is_not_refused() -> None:
+    subject = Subject().check(".")
+    notice = CredentialNotice(at=subject.now, integration="wiki", vendor="wikis", event="rejected")
+    subject.watched.around.hear(notice, now=subject.now)
+    assert subject.check(".xx", state=UNAUTHORIZED).told() == [UP]
 
 
 def test_all_support_together_still_asks_for_two_failures() -> None:
@@ -197,7 +204,7 @@ def live(subject: Subject, *, failing: int, minutes: int) -> None:
         calls = subject.watched.live("read")
         for number in range(100):
             kind = FailureKind.TIMEOUT if number < failing else None
-            calls.record(kind, bucket=bucket_of(0.1), at=subject.now + number / 2)
+            calls.record(kind, bucket=bucket_of(0.1), now=subject.now + number / 2)
         subject.look()
 
 
@@ -231,7 +238,7 @@ def test_a_used_up_quota_is_throttled(sample: dict[str, object], state: Health) 
     subject = Subject().check(".")
     subject.watched.around.buckets = {"read": "core"}
     given = {"at": 1_000.0, "integration": "wiki", "vendor": "wikis", "bucket": "core", **sample}
-    subject.watched.around.hear(msgspec.convert(given, QuotaSample))
+    subject.watched.around.hear(msgspec.convert(given, QuotaSample), now=subject.now)
     assert subject.look() is state
     subject.now = 4_000.0
     assert subject.look() is UP
@@ -248,9 +255,9 @@ def test_webhooks_that_stay_away_are_a_degraded_capability_until_one_comes() -> 
     receipt = WebhookReceipt(
         at=subject.now, integration="wiki", vendor="wikis", event_type="push", verdict="accepted"
     )
-    subject.watched.around.hear(msgspec.structs.replace(receipt, verdict="bad_signature"))
+    subject.watched.around.hear(msgspec.structs.replace(receipt, verdict="bad_signature"), now=subject.now)
     assert subject.look() is DEGRADED
-    subject.watched.around.hear(receipt)
+    subject.watched.around.hear(receipt, now=subject.now)
     assert subject.look() is UP
 
 

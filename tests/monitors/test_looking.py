@@ -63,12 +63,26 @@ async def test_checks_that_say_nothing_for_three_intervals_are_no_data() -> None
         assert state(watch) is Health.UP
 
 
-async def test_a_wall_clock_that_jumps_is_no_missing_data() -> None:
-    async with watching() as watch:
+@pytest.mark.parametrize("jump", [7_200.0, -7_200.0], ids=["ahead", "back"])
+async def test_a_wall_clock_that_jumps_is_no_missing_data_and_no_silence(jump: float) -> None:
+    async with watching(webhooks=WebhookPolicy(expect=Expectation(every=3_600.0))) as watch:
         assert isinstance(watch.clock, JumpingClock)
-        watch.clock.jumped = 7_200.0
+        watch.clock.jumped = jump
         await watch.clock.sleep(5 * 60)
         assert state(watch) is Health.UP
+
+
+async def test_a_wall_clock_that_jumps_back_hides_no_live_calls_that_fail() -> None:
+    async with watching() as watch:
+        assert isinstance(watch.clock, JumpingClock)
+        for jumped in (0.0, -7_200.0):
+            watch.clock.jumped = jumped
+            for _ in range(5):
+                for _ in range(40):
+                    kind = FailureKind.SERVER_ERROR if jumped else None
+                    watch.monitor.on_signal(call(at=watch.clock.time(), kind=kind))
+                await watch.clock.sleep(60)
+        assert state(watch) is Health.DEGRADED
 
 
 async def test_a_check_that_may_wait_is_not_missed() -> None:
