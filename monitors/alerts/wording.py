@@ -142,8 +142,8 @@ def worst_severity(notification: Notification) -> str:
 
 
 def severity_of(label: str) -> str:
-    """A label's value as one of SEVERITIES."""
-    return label if label in SEVERITIES else "warning"
+    """A label's value as one of SEVERITIES; `none` is what an alert has that nobody needs to act on."""
+    return "info" if label == "none" else label if label in SEVERITIES else "warning"
 
 
 def clock(moment: float, *, day: bool = True) -> str:
@@ -239,7 +239,7 @@ def _of_alert(alert: Alert, *, now: float) -> Iterator[Line]:
 
 def _advised(alert: Alert, incident: Incident | None) -> str:
     """What whoever configured the rule says to do, else what we do."""
-    configured = alert.annotations.get("advice", "")
+    configured = alert.annotations.get("advice", "") or alert.annotations.get("what_to_do", "")
     return plain(configured or (advice(incident) if incident else ""), limit=_SENTENCE)
 
 

@@ -100,8 +100,9 @@ def test_the_end_says_how_long_it_took_and_asks_for_nothing() -> None:
             notification(alerts=(alert(labels={"severity": "page"}),), group_labels={}),
             "WARNING: slack-prod (Slack) is down",
         ),
+        (notification(alerts=(alert(labels={"severity": "none"}),)), "INFO: slack-prod (Slack) is down"),
     ],
-    ids=["one", "test", "several", "partly", "all over", "a severity of one's own"],
+    ids=["one", "test", "several", "partly", "all over", "a severity of one's own", "none"],
 )
 def test_a_title_says_what_matters_first(told: Notification, title: str) -> None:
     assert brief(told).title == title
@@ -167,8 +168,9 @@ def test_a_flapping_incident_says_so_and_how_often_it_came_back() -> None:
     assert "began again 2 times since" in lines(brief(told).stories[0])["Since"]
 
 
-def test_the_rule_s_advice_takes_the_place_of_ours() -> None:
-    told = notification(alerts=(alert(annotations={"advice": "Call Bea."}),))
+@pytest.mark.parametrize("name", ["advice", "what_to_do"])
+def test_the_rule_s_advice_takes_the_place_of_ours(name: str) -> None:
+    told = notification(alerts=(alert(annotations={name: "Call Bea."}),))
 
     assert lines(brief(told).stories[0])["What to do"] == "Call Bea."
 
