@@ -19,11 +19,9 @@ DEFAULT_SECONDS = 2 * 3_600.0
 LONGEST_SECONDS = 30 * 86_400.0
 RETENTION = 5 * 86_400.0
 """How long a silence is shown after its end, as in Alertmanager (120 h)."""
-WARNING = 15 * 60.0
 MOST_SILENCES = 10_000
 MOST_MATCHERS = 64
 LONGEST_TEXT = 1_024
-_EARLIEST_START = 60.0
 
 
 class SilenceState(StrEnum):
@@ -190,11 +188,6 @@ class Silences:
     def active(self) -> tuple[Silence, ...]:
         """Those that hold now."""
         return tuple(each for each in self._silences.values() if self.state(each) is SilenceState.ACTIVE)
-
-    def expiring(self) -> tuple[Silence, ...]:
-        """Those that hold and end within a quarter of an hour."""
-        now = self._clock.now()
-        return tuple(each for each in self.active() if self._clock.deadline(each.ends_at) - now <= WARNING)
 
     def samples(self) -> Iterable[Sample]:
         """How many there are, by state."""

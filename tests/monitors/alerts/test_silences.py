@@ -164,16 +164,6 @@ async def test_an_ended_silence_is_shown_for_five_days(
     assert (silences.all(), store.silences) == ((), {})
 
 
-async def test_a_silence_warns_a_quarter_of_an_hour_before_its_end(
-    silences: Silences, clock: FakeClock
-) -> None:
-    silence = await made(silences)
-    clock.advance(2 * HOUR - 901)
-    assert silences.expiring() == ()
-    clock.advance(1)
-    assert silences.expiring() == (silence,)
-
-
 async def test_every_change_is_told(clock: FakeClock, store: MemoryStore) -> None:
     told: list[int] = []
     silences = Silences(clock=SteadyClock(clock), store=store, changed=lambda: told.append(1))
