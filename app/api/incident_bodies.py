@@ -23,7 +23,6 @@ Link = Annotated[
         max_length=2048,
         pattern=r"^https?://[^\s<>\"]+$",
         description="Where more is told.",
-        examples=["https://wiki.example/postmortem/7"],
     ),
 ]
 

@@ -43,9 +43,7 @@ Limit = Annotated[int, QueryParameter(name="limit", description="At most so many
 
 Acknowledged = Annotated[AcknowledgeRequest, example("For two hours", reason="on it", expires_in=7200)]
 Ordered = Annotated[IncidentOrder, example("Given up", reason="handed over to the network team")]
-Noted = Annotated[
-    NoteRequest, example("A finding", text="rolled back the proxy", link="https://wiki.example/7")
-]
+Noted = Annotated[NoteRequest, example("A finding", text="rolled back the proxy")]
 
 
 @get(
@@ -85,7 +83,7 @@ async def list_incidents(
 )
 async def get_incident(parts: GivenParts, incident_id: FromPath[str]) -> IncidentDetail:
     """All that is known of it."""
-    return await _detail(parts, await _find(parts, incident_id))
+    return await _detail(parts, await find_incident(parts, incident_id))
 
 
 @post(
@@ -106,7 +104,7 @@ async def acknowledge_incident(
     caller: CallerHeader = "",
 ) -> IncidentDetail:
     """Acknowledge, and return it as it is now."""
-    await _find(parts, incident_id)
+    await find_incident(parts, incident_id)
     try:
         changed = await parts.alerting.incidents.acknowledge(
             incident_id, actor=caller_of(request, caller), reason=data.reason, expires_in=data.expires_in
@@ -133,7 +131,7 @@ async def unacknowledge_incident(
     caller: CallerHeader = "",
 ) -> IncidentDetail:
     """Let it be told of again; one that is not acknowledged stays as it is."""
-    await _find(parts, incident_id)
+    await find_incident(parts, incident_id)
     try:
         changed = await parts.alerting.incidents.unacknowledge(
             incident_id, actor=caller_of(request, caller), reason=data.reason
@@ -160,7 +158,7 @@ async def note_incident(
     caller: CallerHeader = "",
 ) -> IncidentDetail:
     """Add a note or a link, also after its end."""
-    await _find(parts, incident_id)
+    await find_incident(parts, incident_id)
     if not data.text.strip() and data.link is None:
         raise invalid("A note needs a text, or a link.")
     try:
@@ -190,7 +188,7 @@ async def resolve_incident(
     caller: CallerHeader = "",
 ) -> IncidentDetail:
     """Resolve it, and return it as it is now."""
-    await _find(parts, incident_id)
+    await find_incident(parts, incident_id)
     try:
         changed = await parts.alerting.incidents.resolve(
             incident_id, actor=caller_of(request, caller), reason=data.reason
@@ -200,7 +198,12 @@ async def resolve_incident(
     return await _detail(parts, changed)
 
 
-async def _find(parts: Parts, incident: str) -> Incident:
+async def find_incident(parts: Parts, incident: str) -> Incident:
+    """Return the incident.
+
+    Raises:
+        ProblemError: 404.
+    """
     try:
         return await parts.alerting.incidents.one(incident)
     except UnknownIncidentError as error:

@@ -57,6 +57,11 @@ class IncidentDesk:
         """Those that go on, the newest first."""
         return [incident for incident in self._engine.all_incidents() if incident.is_open]
 
+    def of(self, integration: str) -> Incident | None:
+        """The one of an integration that goes on."""
+        found = self._engine.incidents.of(integration)
+        return None if found is None else self._engine.incident(found.id)
+
     async def page(
         self, *, state: IncidentState | None, integration: str | None, before: float | None, limit: int
     ) -> tuple[Sequence[Incident], float | None]:

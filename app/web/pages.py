@@ -1,11 +1,8 @@
 """The pages: all integrations, one integration, and the API's documentation."""
 
-import gzip
-from collections.abc import Callable
 from typing import Annotated
 
-import anyio.to_thread
-from litestar import MediaType, Response, Router, get
+from litestar import Response, Router, get
 from litestar.di import Dependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidationMarker
 
@@ -13,17 +10,15 @@ from app.api.access import READ, GivenParts, find
 from app.api.problems import AnyRequest
 from app.web.assets import Assets
 from app.web.drawing import Drawing
+from app.web.drawn import HTML, Fragment, GivenDrawing, drawn
+from app.web.incidents import incident_page, incidents_page
 from app.web.reference import sections_of
 from app.web.view import card, observe, overview
 
-HTML = MediaType.HTML
 RECENT = 20
-GZIP_LEVEL = 4
 OPERATIONS_READ = 1000
 
 Query = Annotated[str, QueryParameter(name="q", max_length=200)]
-Fragment = Annotated[bool, QueryParameter(name="fragment")]
-GivenDrawing = Annotated[Drawing, Dependency(), SkipValidationMarker()]
 GivenAssets = Annotated[Assets, Dependency(), SkipValidationMarker()]
 
 
@@ -45,7 +40,7 @@ async def overview_page(
         template = "_overview.html" if fragment else "overview.html"
         return drawing.draw(template, page=page, query=q, now=now)
 
-    return await _drawn(request, draw)
+    return await drawn(request, draw)
 
 
 @get("/integrations/{integration_id:str}", media_type=HTML, guards=READ, include_in_schema=False)
@@ -62,6 +57,7 @@ async def integration_page(
     integration = find(parts, integration_id)
     observed = observe(parts, integration)
     state = parts.framework.get_integration_status(integration_id)
+    incident = parts.alerting.incidents.of(integration_id)
     changes = await parts.history.recent_changes(integration_id, RECENT)
     done = [one for one in await parts.operators.recent(OPERATIONS_READ) if one.integration == integration_id]
 
@@ -69,6 +65,7 @@ async def integration_page(
         return drawing.draw(
             "_detail.html" if fragment else "detail.html",
             card=card(observed, now),
+            incident=incident,
             explained=parts.explaining.explain(integration_id),
             manifest=integration.manifest,
             granted=state.granted,
@@ -79,7 +76,7 @@ async def integration_page(
             now=now,
         )
 
-    return await _drawn(request, draw)
+    return await drawn(request, draw)
 
 
 @get("/docs", media_type=HTML, include_in_schema=False)
@@ -90,7 +87,7 @@ async def docs_page(request: AnyRequest, drawing: GivenDrawing) -> Response[byte
     def draw() -> str:
         return drawing.draw("docs.html", sections=sections_of(schema), about=schema["info"]["description"])
 
-    return await _drawn(request, draw)
+    return await drawn(request, draw)
 
 
 @get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -99,27 +96,20 @@ def static_file(request: AnyRequest, assets: GivenAssets, name: FromPath[str]) -
     return assets.answer(name, request.headers.get("if-none-match", ""))
 
 
-async def _drawn(request: AnyRequest, draw: Callable[[], str]) -> Response[bytes]:
-    """Draw, and compress for those who take it, on a thread."""
-    compress = "gzip" in request.headers.get("accept-encoding", "")
-
-    def work() -> bytes:
-        body = draw().encode()
-        return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0) if compress else body
-
-    headers = {"vary": "Accept-Encoding"}
-    if compress:
-        headers["content-encoding"] = "gzip"
-    return Response(await anyio.to_thread.run_sync(work), media_type=HTML, headers=headers)
-
-
 def pages(version: str) -> Router:
     """Return the routes of all pages."""
     drawing = Drawing(version=version)
     assets = Assets()
     return Router(
         path="/",
-        route_handlers=[overview_page, integration_page, docs_page, static_file],
+        route_handlers=[
+            overview_page,
+            integration_page,
+            incidents_page,
+            incident_page,
+            docs_page,
+            static_file,
+        ],
         dependencies={
             "drawing": Provide(lambda: drawing, sync_to_thread=False),
             "assets": Provide(lambda: assets, sync_to_thread=False),
