@@ -4,6 +4,7 @@ Of each receiver and subject only the first that is not done is `queued`; those 
 is no state outside this file. So a claim never has to look past what waits for its turn.
 """
 
+import functools
 import uuid
 from collections.abc import Collection, Sequence
 
@@ -150,6 +151,7 @@ def _ending(message: Message) -> dict[str, object]:
     }
 
 
+@functools.cache
 def _insertion(dialect: str) -> sa.Insert:
     """An INSERT that queues a message, behind those of its subject that are not done."""
     names = [column.name for column in outbox.c if column.name != "number"]
