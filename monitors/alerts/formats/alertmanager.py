@@ -15,9 +15,9 @@ from monitors.alerts.formats.alertmanager_webhook import ordered
 from monitors.alerts.formats.drawing import Drawn, Letter, revealed
 from monitors.alerts.formats.moments import rfc3339
 from monitors.alerts.formats.sending import Once, below, posted
+from monitors.alerts.links import is_link
 from monitors.alerts.notification import Reason
 from monitors.alerts.receivers import AlertmanagerReceiver
-from monitors.alerts.wording import is_link
 
 PATH = "/api/v2/alerts"
 AGAIN = 60.0

@@ -16,9 +16,10 @@ from html import escape
 from monitors.alerts.formats.drawing import Letter
 from monitors.alerts.formats.sending import dedup_key
 from monitors.alerts.formats.telling import as_text, untold
+from monitors.alerts.links import Link
 from monitors.alerts.plain import shortened
 from monitors.alerts.receivers import EmailReceiver
-from monitors.alerts.wording import Brief, Link, Story, brief
+from monitors.alerts.wording import Brief, Story, brief
 
 LONGEST_TEXT = 30_000
 MOST_STORIES = 50

@@ -11,10 +11,11 @@ from monitors.alerts.formats.drawing import Drawn, Letter
 from monitors.alerts.formats.moments import rfc3339
 from monitors.alerts.formats.sending import Once, dedup_key, fitted, is_taken, posted
 from monitors.alerts.formats.telling import untold
+from monitors.alerts.links import Link
 from monitors.alerts.notification import Notification, Reason
 from monitors.alerts.plain import and_more, shortened
 from monitors.alerts.receivers import PagerDutyReceiver
-from monitors.alerts.wording import Brief, Link, Story, brief
+from monitors.alerts.wording import Brief, Story, brief
 
 LONGEST_SUMMARY = 1024
 LARGEST = 512_000

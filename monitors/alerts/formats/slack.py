@@ -15,10 +15,11 @@ from integrations.execution.transport import Reply
 from monitors.alerts.formats.drawing import Drawn, Heard, Letter
 from monitors.alerts.formats.sending import Once, answered, fitted, posted
 from monitors.alerts.formats.telling import untold
+from monitors.alerts.links import Link
 from monitors.alerts.notification import Reason
 from monitors.alerts.plain import shortened
 from monitors.alerts.receivers import SlackReceiver
-from monitors.alerts.wording import Brief, Link, Story, brief
+from monitors.alerts.wording import Brief, Story, brief
 
 LONGEST_HEADER = 150
 LONGEST_SECTION = 3_000

@@ -5,7 +5,8 @@ import pytest
 from integrations.execution.outcome import FailureKind
 from integrations.signals import Evidence, Health
 from monitors.alerts.notification import Notification, Reason
-from monitors.alerts.wording import Brief, Story, brief, headline, impact, length
+from monitors.alerts.sentences import headline, impact, length
+from monitors.alerts.wording import Brief, Story, brief
 from monitors.incident import Impact
 from tests.fakes.notifications import (
     BEGAN,
