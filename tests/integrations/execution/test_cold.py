@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from integrations.clock import SystemClock
+from integrations.connection import NetworkPolicy
 from integrations.execution.cold import COLD, Stopwatch
 from integrations.execution.failure import TransportFailure
-from integrations.execution.guard import Guard
 from integrations.execution.outcome import FailureKind, Phases
 from integrations.execution.pool import Pools
 from integrations.execution.transport import HTTPTransport, Reply
@@ -49,7 +49,7 @@ class Server:
 Opened = Callable[[Server], Awaitable[HTTPTransport]]
 
 
-@pytest.fixture(params=[None, Guard()], ids=["ours", "aiohttp's"])
+@pytest.fixture(params=[None, "http://proxy.example"], ids=["ours", "aiohttp's"])
 async def opened(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     transports: list[HTTPTransport] = []
     listening: list[asyncio.Server] = []
@@ -59,7 +59,10 @@ async def opened(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
         listening.append(await asyncio.start_unix_server(server.serve, path))
         clock = SystemClock()
         transports.append(
-            HTTPTransport(Pools(clock).open(line_spec(socket=str(path), guard=request.param)), clock=clock)
+            HTTPTransport(
+                Pools(clock).open(line_spec(socket=str(path), network=NetworkPolicy(proxy=request.param))),
+                clock=clock,
+            )
         )
         return transports[-1]
 

@@ -14,7 +14,6 @@ from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.execution.call import LineSpec
 from integrations.execution.executor import Executor
-from integrations.execution.guard import Guard
 from integrations.execution.idle import CAUTIOUS, KEEPALIVE, IdleConnections
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Outcome
@@ -33,11 +32,12 @@ Answer = Callable[[int, int], bytes | None]
 Lead = Callable[[Path], LineSpec]
 
 
-@pytest.fixture(params=[None, Guard()], ids=["ours", "aiohttp's"])
+@pytest.fixture(params=[None, "http://proxy.example"], ids=["ours", "aiohttp's"])
 def lead(request: pytest.FixtureRequest) -> Lead:
-    """A line to a unix socket, by our own client, or by aiohttp's, which lines under a guard take."""
+    """A line to a unix socket, by our own client, or by aiohttp's, which lines with a proxy take."""
     policy = Policy(retry=RetryPolicy(attempts=1))
-    return lambda path: line_spec(policy, socket=str(path), guard=request.param)
+    network = NetworkPolicy(proxy=request.param)
+    return lambda path: line_spec(policy, socket=str(path), network=network)
 
 
 class Server:
