@@ -74,7 +74,7 @@ class House:
     def kept(self) -> tuple[object, ...]:
         """What must stay the same of an integration that is unchanged."""
         line = self.dialtone.executor._lines["same"]
-        return line, line.transport, line.breaker("read"), line.transport.inner._session
+        return line, line.transport, line.breaker("read"), line.transport.inner._dialer
 
     def check_times(self) -> dict[str, list[float]]:
         """When the checks were made whose place no traffic takes."""
