@@ -40,7 +40,7 @@ from monitors.egress import EgressWatch
 from monitors.egress_probe import EgressProbe
 from monitors.incident_ids import IncidentIDs
 from monitors.incidents import Incidents
-from monitors.members import members
+from monitors.members import Members
 from monitors.monitor import IntegrationMonitor
 from monitors.parent import Parent
 from monitors.parents import Parents
@@ -227,7 +227,7 @@ class Alerting:
 
     def _parents(self) -> Parents:
         return Parents(
-            members=lambda: members(self._framework.integrations()),
+            members=Members(self._framework.integrations),
             verdicts=self._monitor.watched,
             recheck=self._check_afresh,
             clock=self._clock,

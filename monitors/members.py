@@ -1,6 +1,6 @@
 """Who may fail together: the watched integrations, the third parties behind them, and where they are."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from integrations.connection import Connection
@@ -38,11 +38,32 @@ class Watched(Protocol):
         ...
 
 
-def members(integrations: Iterable[Watched]) -> dict[str, Member]:
+class Members:
     """All integrations that are checked, by id. Where the other end has a name of its own (the sites of
     vendor `http`, servers of one's own), it is a third party of its own.
+
+    `integrations` gives those of now. Members are made anew only for those that have changed.
     """
-    return {one.connection.id: _member(one) for one in integrations if one.connection.check.enabled}
+
+    def __init__(self, integrations: Callable[[], Iterable[Watched]]) -> None:
+        self._integrations = integrations
+        self._known: dict[str, tuple[Watched, Member]] = {}
+        self._members: Mapping[str, Member] = {}
+
+    def __call__(self) -> Mapping[str, Member]:
+        """Those of now."""
+        known = self._known
+        current = {one.connection.id: one for one in self._integrations() if one.connection.check.enabled}
+        if len(current) != len(known) or any(
+            name not in known or known[name][0] is not one for name, one in current.items()
+        ):
+            self._known = {name: self._entry(name, one) for name, one in current.items()}
+            self._members = {name: member for name, (_, member) in self._known.items()}
+        return self._members
+
+    def _entry(self, name: str, one: Watched) -> tuple[Watched, Member]:
+        before = self._known.get(name)
+        return before if before is not None and before[0] is one else (one, _member(one))
 
 
 def _member(one: Watched) -> Member:
