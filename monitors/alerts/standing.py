@@ -27,7 +27,8 @@ class Phase(StrEnum):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """An alert with its phase, the rule that made it (empty: raised by hand of a part of Dialtone) and the
     subjects that want it. `due_at` (UTC seconds) is when a pending one fires, a firing one is over by itself,
-    an ending one ends; `keep` is for how many seconds it fires on after its end.
+    an ending one ends, and `ahead` how many seconds that was ahead when it was set; `keep` is for how many
+    seconds it fires on after its end.
     """
 
     alert: Alert
@@ -35,6 +36,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[str, ...]
     phase: Phase
     due_at: float | None = None
+    ahead: float = 0.0
     keep: float = 0.0
 
 
@@ -115,7 +117,7 @@ class StandingAlerts:
         )
         if before.phase is not Phase.PENDING:
             over = None if wanted.lasts is None else now.utc + wanted.lasts
-            after = msgspec.structs.replace(after, phase=Phase.FIRING, due_at=over)
+            after = msgspec.structs.replace(after, phase=Phase.FIRING, due_at=over, ahead=wanted.lasts or 0.0)
         return [] if after == before else [self._put(after, now=now)]
 
     def _begun(self, subject: str, wanted: Wanted, *, now: Moment) -> Standing:
@@ -127,6 +129,7 @@ class StandingAlerts:
             subjects=(subject,),
             phase=Phase.FIRING if fires else Phase.PENDING,
             due_at=None if ahead is None else now.utc + ahead,
+            ahead=ahead or 0.0,
             keep=wanted.keep,
         )
 
@@ -142,7 +145,9 @@ class StandingAlerts:
         if before.phase is Phase.FIRING and before.keep > 0:
             alert = msgspec.structs.replace(before.alert, may_end=True, updated_at=now.utc)
             due = now.utc + before.keep
-            ending = msgspec.structs.replace(before, alert=alert, phase=Phase.ENDING, due_at=due)
+            ending = msgspec.structs.replace(
+                before, alert=alert, phase=Phase.ENDING, due_at=due, ahead=before.keep
+            )
             return [self._put(ending, now=now)]
         return [self._end(before, now=now)]
 
@@ -173,7 +178,8 @@ class StandingAlerts:
         if row.due_at is None:
             self._due.pop(fingerprint, None)
         elif before is None or before.due_at != row.due_at or fingerprint not in self._due:
-            self._due[fingerprint] = now.monotonic + max(0.0, row.due_at - now.utc)
+            # A stored deadline is of another life of the process: the clock may have been set back since.
+            self._due[fingerprint] = now.monotonic + min(max(0.0, row.due_at - now.utc), row.ahead)
         return row
 
     def _unlink(self, subject: str, fingerprint: str) -> None:

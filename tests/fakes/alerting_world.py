@@ -105,20 +105,24 @@ class World:
         self.vendors: dict[str, str] = {}
         self.published = RecordingSubscriber()
         self.says = ""
+        self._chance = Random(7)
         self._between = between
         self._stored = 0
         self._restarted_at = 0.0
         self._start()
 
     def _start(self) -> None:
-        chance = Random(7)
         self.steady = SteadyClock(self.clock)
         self.saver = HealthSaver(
-            store=self.store, flushes=self.store, clock=self.clock, publish=self.published, random=chance
+            store=self.store,
+            flushes=self.store,
+            clock=self.clock,
+            publish=self.published,
+            random=self._chance,
         )
         self.grouping = Grouping(self.settings)
         self.silences = Silences(clock=self.steady, store=self.store, changed=self._touch)
-        self.incidents = Incidents(new_id=IncidentIDs(self.clock, chance), reopen_within=KEEP_FIRING)
+        self.incidents = Incidents(new_id=IncidentIDs(self.clock, self._chance), reopen_within=KEEP_FIRING)
         self.notifier = Notifier(
             self.settings,
             clock=self.steady,

@@ -134,6 +134,15 @@ def test_stored_ones_go_on_where_they_were(table: Table) -> None:
     assert {row.rule for row in again.alerts.of("health:wiki")} == {"Firing", "Pending"}
 
 
+def test_a_wall_clock_set_back_before_a_start_keeps_nothing_waiting(table: Table) -> None:
+    table.want(Wanted(alert(), "Down", keep=90.0))
+    table.want()
+    again = Table()
+    again.utc = table.utc - 3_600
+    again.alerts.load(list(table.alerts), now=again.now)
+    assert len(again.advance(91)) == 1
+
+
 def test_the_next_deadline_is_known(table: Table) -> None:
     assert table.alerts.next_due() is None
     table.want(Wanted(alert("A"), "A", wait=60.0), Wanted(alert("B"), "B", wait=30.0))
