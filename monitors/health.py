@@ -67,7 +67,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of evidence: at `at` (UTC seconds) something made the vendor look like `state`.
 
     `reason` is one sentence for a person. A hard one needs no confirmation. `duration` is how long it took
-    in seconds; one that `is_scheduled` is no repetition to confirm another, and was asked by nobody.
+    in seconds; one that `is_scheduled` is the first of its interval, no repetition to confirm another.
     """
 
     at: float

@@ -81,7 +81,7 @@ class Subject:
 
     def begin_round(self, *, now: float) -> None:
         """A round of checks begins: one of the timetable's, or a repetition."""
-        self.is_slot = not self.is_asked and now - self._slot_at >= _SLOT * self.connection.check.interval
+        self.is_slot = now - self._slot_at >= _SLOT * self.connection.check.interval
         if self.is_slot:
             self._slot_at = now
 

@@ -100,8 +100,10 @@ class Surroundings:
         )
 
     def knows_quota(self, capability: str) -> bool:
-        """Whether the vendor has told of the quota that a capability draws on."""
-        return self.buckets.get(capability, "") in self.quotas
+        """Whether the vendor has told of the quota that a capability draws on, or taken a check, since the
+        start; before, what was known then holds.
+        """
+        return self.proved_at > 0 or self.buckets.get(capability, "") in self.quotas
 
     def silence(self, *, now: float, was_silent: bool) -> Finding | None:
         """Whether webhooks stay away longer than is expected (`now` is monotonic). The time before the first

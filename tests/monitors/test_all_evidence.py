@@ -104,6 +104,11 @@ def test_after_an_outage_its_failures_degrade_nothing() -> None:
     assert subject.told() == [UP, DOWN, UP]
 
 
+def test_after_an_outage_the_failures_before_it_degrade_nothing() -> None:
+    subject = Subject(CheckPolicy(weigh_chance=False)).check(".x.x.x.x" + ".xxx" + ".." + "x.x.")
+    assert subject.told() == [UP, DOWN, UP]
+
+
 def test_so_many_of_so_many_may_be_down() -> None:
     policy = CheckPolicy(down_after=Failures(failed=4, of=6), degraded_after=Failures(failed=0))
     subject = Subject(policy).check("..x.x.x").check("x")
@@ -151,6 +156,12 @@ def test_other_words_of_the_vendor_do_not(indicator: Indicator) -> None:
     subject = Subject().check(".")
     subject.watched.hear(msgspec.structs.replace(OUTAGE, indicator=indicator))
     assert subject.check("xx").told() == [UP]
+
+
+def test_an_outage_that_the_vendor_tells_of_supports_no_other_state_than_down() -> None:
+    subject = Subject().check(".")
+    subject.watched.hear(OUTAGE)
+    assert subject.check("xx", state=UNAUTHORIZED).told() == [UP]
 
 
 def test_a_vendor_alone_makes_nothing_down_and_keeps_nothing_down() -> None:
@@ -228,7 +239,7 @@ def test_live_calls_that_fail_for_three_minutes_are_degraded_while_checks_succee
     [
         pytest.param({"remaining": 0.0, "reset_at": 4_000.0}, THROTTLED, id="used up"),
         pytest.param({"throttled_until": 4_000.0}, THROTTLED, id="asked for quiet"),
-        pytest.param({"remaining": 0.0, "reset_at": 1_030.0}, UP, id="for a moment"),
+        pytest.param({"at": 1_070.0, "remaining": 0.0, "reset_at": 1_110.0}, UP, id="for a moment"),
         pytest.param({"remaining": 1.0, "reset_at": 4_000.0}, UP, id="some is left"),
         pytest.param({"remaining": 0.0}, UP, id="nobody knows until when"),
         pytest.param({"remaining": 0.0, "reset_at": 4_000.0, "bucket": "search"}, UP, id="another bucket"),
@@ -242,6 +253,16 @@ def test_a_used_up_quota_is_throttled(sample: dict[str, object], state: Health) 
     assert subject.look() is state
     subject.now = 4_000.0
     assert subject.look() is UP
+
+
+def test_a_used_up_quota_outlives_a_restart_until_a_check_succeeds() -> None:
+    subject = Subject().check(".")
+    sample = QuotaSample(at=1_000.0, integration="wiki", vendor="wikis", bucket="", throttled_until=9_000.0)
+    subject.watched.around.hear(sample, now=subject.now)
+    assert subject.look() is THROTTLED
+    again = subject.again()
+    assert again.look() is THROTTLED
+    assert again.check(".").look() is UP
 
 
 def test_webhooks_that_stay_away_are_a_degraded_capability_until_one_comes() -> None:
@@ -285,7 +306,7 @@ def test_before_the_first_verdict_no_data_is_no_news() -> None:
     subject = Subject()
     assert subject.look(overdue=190.0) is UNKNOWN
     assert subject.changes == []
-    assert subject.check("x").told() == []
+    assert not subject.watched.capability("read").judged
 
 
 # Flapping.

@@ -115,6 +115,11 @@ def test_few_calls_say_nothing_and_teach_nothing(usual: Traffic) -> None:
     assert traffic.calls.baselines == before
 
 
+@pytest.mark.parametrize(("failing", "is_found"), [(4, False), (6, True)])
+def test_so_few_failures_as_four_are_none(usual: Traffic, failing: int, *, is_found: bool) -> None:
+    assert (again(usual).minute(LEAST_CALLS, failing=failing)[0] is not None) == is_found
+
+
 def test_calls_older_than_five_minutes_are_forgotten(usual: Traffic) -> None:
     traffic = again(usual)
     traffic.minute(failing=60)

@@ -108,6 +108,16 @@ async def test_after_a_pause_the_missed_time_does_not_count() -> None:
     ]
 
 
+async def test_after_a_pause_checks_have_their_time_again_to_answer() -> None:
+    async with watching() as watch:
+        await watch.monitor.pause("wiki", actor="ada", reason="maintenance")
+        await watch.clock.sleep(3_600)
+        watch.framework.answer = failed(FailureKind.REJECTED)
+        await watch.monitor.resume("wiki", actor="ada", reason="done")
+        await watch.clock.sleep(170)
+        assert state(watch) is Health.UP
+
+
 async def test_live_calls_that_fail_are_evidence_and_checks_are_not_counted_among_them() -> None:
     async with watching() as watch:
         for origin, expected in ((Origin.CHECK, Health.UP), (Origin.TRAFFIC, Health.DEGRADED)):
