@@ -286,7 +286,12 @@ integrations:
 def test_the_example_at_the_root_passes() -> None:
     settings = load_settings(
         EXAMPLE,
-        environment={"GITHUB_TOKEN": "ghp_x", "SLACK_BOT_TOKEN": "xoxb-x", "SLACK_SIGNING_SECRET": "x"},
+        environment={
+            "GITHUB_TOKEN": "ghp_x",
+            "SLACK_BOT_TOKEN": "xoxb-x",
+            "SLACK_SIGNING_SECRET": "x",
+            "ONCALL_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        },
         validate=vendor_rules(),
     )
 
