@@ -61,7 +61,7 @@ _CANDIDATES = sa.text(
 
 _NEXT_DUE = sa.text(
     "WITH RECURSIVE waiting(receiver, due_at) AS ("
-    " SELECT min(receiver), NULL FROM outbox WHERE state = 'queued'"
+    " SELECT min(receiver), CAST(NULL AS DOUBLE PRECISION) FROM outbox WHERE state = 'queued'"
     " UNION ALL SELECT (SELECT min(receiver) FROM outbox WHERE state = 'queued'"
     " AND receiver > waiting.receiver),"
     " (SELECT min(due_at) FROM outbox WHERE state = 'queued' AND receiver = waiting.receiver)"
@@ -111,6 +111,7 @@ class OutboxRows:
         """Store what came of claimed deliveries; see Outbox."""
 
         def unit(connection: sa.Connection) -> None:
+            signal_log.keep_order(connection)
             signal_log.append(connection, finished.attempts)
             _settle(connection, finished.deliveries, at=finished.at)
             if finished.copied:

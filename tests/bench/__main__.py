@@ -14,6 +14,7 @@ BENCHMARKS = (
     "webhooks",
     "checks",
     "actions",
+    "deliveries",
 )
 
 
