@@ -58,7 +58,7 @@ class Checked:
 
 
 def at_random(share: float, seed: int) -> Callable[[float], bool]:
-    random = Random(seed)  # noqa: S311 - a repeatable day
+    random = Random(seed)
     return lambda _: random.random() < share
 
 
