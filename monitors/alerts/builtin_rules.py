@@ -123,7 +123,7 @@ BUILTIN_RULES: tuple[Rule, ...] = (
         name="WebhookSilent",
         when=(Condition.WEBHOOK_SILENT,),
         annotations={
-            "summary": "{integration} has sent no {event_type} for longer than it may",
+            "summary": "Less comes by webhook from {vendor_name} for {integration} than is expected",
             "description": _REASON,
         },
     ),

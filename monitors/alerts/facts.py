@@ -24,6 +24,8 @@ from integrations.signals import (
     CheckResult,
     ContractDrift,
     CredentialNotice,
+    Evidence,
+    Health,
     HealthChange,
     Indicator,
     QuotaSample,
@@ -92,11 +94,11 @@ class FactReader:
 
     def of_capability(self, change: HealthChange, incident: str) -> Sequence[Fact]:
         """What a change of one capability claims."""
-        if change.after not in BROKEN and change.after.value != Condition.DEGRADED:
+        condition = _of_health(change.after, change.evidence)
+        if condition is None:
             return ()
         words = {"state": change.after.value, "reason": change.reason}
         more = {"capability": change.capability}
-        condition = Condition(change.after.value)
         return (
             self._fact(
                 condition, change.integration, since=change.at, words=words, incident=incident, more=more
@@ -266,6 +268,12 @@ class FactReader:
 
 
 def _condition(incident: Incident) -> Condition | None:
-    if incident.state in BROKEN or incident.state.value == Condition.DEGRADED:
-        return Condition(incident.state.value)
-    return Condition.FLAPPING if incident.flapping else None
+    known = _of_health(incident.state, incident.evidence)
+    return Condition.FLAPPING if known is None and incident.flapping else known
+
+
+def _of_health(state: Health, evidence: Evidence) -> Condition | None:
+    """What a state of health claims; None for one that is not bad."""
+    if state is Health.DEGRADED:
+        return Condition.WEBHOOK_SILENT if evidence is Evidence.WEBHOOK else Condition.DEGRADED
+    return Condition(state.value) if state in BROKEN else None

@@ -155,7 +155,14 @@ def _holds(rule: Rule, matchers: Sequence[Matcher], fact: Fact) -> bool:
 
 
 _OF_HEALTH = frozenset(
-    (Condition.DOWN, Condition.DEGRADED, Condition.THROTTLED, Condition.UNAUTHORIZED, Condition.FLAPPING)
+    (
+        Condition.DOWN,
+        Condition.DEGRADED,
+        Condition.THROTTLED,
+        Condition.UNAUTHORIZED,
+        Condition.FLAPPING,
+        Condition.WEBHOOK_SILENT,
+    )
 )
 
 

@@ -174,9 +174,10 @@ class World:
         before: Health | None = None,
         reason: str = "",
         flapping: bool = False,
+        evidence: Evidence = Evidence.CHECK,
     ) -> None:
         """Let an integration be confirmed in a state now, and store it."""
-        self.note(state, integration, before=before, reason=reason, flapping=flapping)
+        self.note(state, integration, before=before, reason=reason, flapping=flapping, evidence=evidence)
         await self.saver.save_all()
         self._pause()
         await self.step()
@@ -189,6 +190,7 @@ class World:
         before: Health | None = None,
         reason: str = "",
         flapping: bool = False,
+        evidence: Evidence = Evidence.CHECK,
     ) -> None:
         """The same, without waiting for the store."""
         at = self.clock.time()
@@ -201,7 +203,7 @@ class World:
                 capability=capability,
                 before=before or (known.state if known else Health.UNKNOWN),
                 after=state,
-                evidence=Evidence.CHECK,
+                evidence=evidence,
                 reason=reason or f"3 checks in a row said {state}.",
                 since=at - 30,
                 flapping=flapping,

@@ -290,6 +290,14 @@ async def test_ending_an_alert_that_does_not_stand_is_nothing() -> None:
     assert world.store.units == []
 
 
+async def test_an_integration_that_is_degraded_for_its_silence_is_told_as_silent() -> None:
+    world = World()
+    await world.turn(Health.DEGRADED, evidence=Evidence.WEBHOOK, reason="No push for 2 h.")
+    assert standing(world) == [("WebhookSilent", Phase.FIRING)]
+    (row,) = world.engine.alerts()
+    assert row.alert.annotations["description"] == "No push for 2 h."
+
+
 async def test_facts_that_no_signal_carries_can_be_claimed() -> None:
     world = World()
     labels = {"integration": HERE, "event_type": "push"}
