@@ -30,13 +30,7 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_index("outbox_by_id", "outbox", ["id"], unique=True)
-    _index("outbox_due", "state = 'queued'", "receiver", "due_at", "number")
-    _index("outbox_sending", "state = 'sending'", "receiver")
-    _index("outbox_undone", "finished_at IS NULL", "receiver", "subject", "sequence", "number", "created_at")
-    _index("outbox_done", "finished_at IS NOT NULL", "finished_at")
-    _index("outbox_dead", "state = 'dead'", "receiver", "finished_at")
-    _index("outbox_fall_back", "fall_back_at IS NOT NULL", "fall_back_at")
+    _make_indexes()
     op.create_table(
         "outbox_subject",
         sa.Column("receiver", sa.Text, primary_key=True),
@@ -50,6 +44,16 @@ def upgrade() -> None:
         sa.Column("receiver", sa.Text, primary_key=True),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
+
+
+def _make_indexes() -> None:
+    op.create_index("outbox_by_id", "outbox", ["id"], unique=True)
+    _index("outbox_due", "state = 'queued'", "receiver", "due_at", "number")
+    _index("outbox_sending", "state = 'sending'", "receiver")
+    _index("outbox_undone", "finished_at IS NULL", "receiver", "subject", "sequence", "number", "created_at")
+    _index("outbox_done", "finished_at IS NOT NULL", "finished_at")
+    _index("outbox_dead", "state = 'dead'", "receiver", "finished_at")
+    _index("outbox_fall_back", "fall_back_at IS NOT NULL", "fall_back_at")
 
 
 def _index(name: str, where: str, *columns: str) -> None:
