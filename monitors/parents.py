@@ -117,6 +117,8 @@ class Parents:
         if integration is not None:
             self._causes.heard(integration)
             self._is_dirty = self._is_dirty or self._board.fails(integration)
+            if integration not in self._known:
+                self._known_at = -MEMBERS_AGE
         elif type(signal) is VendorNotice:
             self._is_dirty = True
 

@@ -561,3 +561,21 @@ async def test_checks_that_raise_harm_nobody_and_are_counted() -> None:
         assert samples["dialtone_parents", ("egress", "uncertain")] == 0
 
     await over(world, scenario)
+
+
+async def test_integrations_that_were_just_added_are_known_at_once_and_those_taken_out_forgotten() -> None:
+    world = World(twenty())
+    everyone = dict(world.members)
+
+    async def scenario() -> None:
+        world.members.clear()
+        await anyio.sleep(6)
+        world.members |= everyone
+        world.fail(*world.members)
+        await anyio.sleep(1.5)
+        assert world.certainty("one-0") == ("mass-failure", "confirmed")
+        del world.members["one-0"]
+        await anyio.sleep(6)
+        assert not world.parents._board.fails("one-0")
+
+    await over(world, scenario)
