@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Collection
 
 from exporters.catalogue import CATALOGUE
-from exporters.series import Distribution, Number, Series, TraceExemplar
+from exporters.series import NO_EXEMPLARS, Distribution, Number, Series, TraceExemplar
 from integrations.execution.outcome import FailureKind, Source
 from integrations.signals import CallRecord
 
@@ -14,6 +14,8 @@ _LIVE = Source.LIVE
 
 class _ByOutcome(dict[FailureKind | None, Number]):
     """The counters of a family whose last label is the outcome, made when an outcome is first seen."""
+
+    __slots__ = ("_labels", "_series")
 
     def __init__(self, series: Series[Number], *labels: str) -> None:
         super().__init__()
@@ -110,4 +112,6 @@ def _detail(cell: Distribution, bucket: int, record: CallRecord) -> None:
     """What only some want of a call: its trace, and its very duration."""
     cell.keep(record.duration)
     if record.sampled:
+        if cell.exemplars is NO_EXEMPLARS:
+            cell.exemplars = {}
         cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, record.duration, record.at)

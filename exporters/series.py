@@ -31,6 +31,10 @@ class TraceExemplar(NamedTuple):
     at: float
 
 
+NO_EXEMPLARS: dict[int, TraceExemplar] = {}
+"""Those of a histogram that has none, which are most: an empty dict of its own takes 64 bytes each."""
+
+
 class Distribution:
     """The value of one histogram: `counts` for each bound and one for what is above the last.
 
@@ -44,7 +48,7 @@ class Distribution:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
-        self.exemplars: dict[int, TraceExemplar] = {}
+        self.exemplars = NO_EXEMPLARS
         self.fresh: list[float] | None = [] if native else None
         self._native = NativeHistogram() if native else None
 
