@@ -240,8 +240,9 @@ class Grouping:
         """Work out anew what waits in a group, and when it is due."""
         group, alerts = self._groups[id_], self._alerts[id_]
         cleared = self._clear(group)
-        self._missed += [(group, alert) for alert in cleared]
-        del self._missed[:-MOST_MISSED]
+        if not group.level:  # A level that was not climbed to missed nothing.
+            self._missed += [(group, alert) for alert in cleared]
+            del self._missed[:-MOST_MISSED]
         if cleared and group.suppressed:
             gone = {alert.fingerprint for alert in cleared}
             group = replace(group, suppressed=_without(group.suppressed, gone))

@@ -76,6 +76,7 @@ def test_an_end_stops_the_climb_and_is_told_to_those_who_know(desk: Desk) -> Non
         ("pager", Reason.ALL_RESOLVED, 0),
         ("chat", Reason.ALL_RESOLVED, 1),
     ]
+    assert Verdict.OVER not in {verdict for _, verdict in desk.verdicts}
 
 
 def test_a_silenced_group_does_not_climb(desk: Desk) -> None:
