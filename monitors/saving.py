@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import anyio
+import msgspec
 import structlog
 
 from integrations.clock import Clock
@@ -61,6 +62,22 @@ class _Unit:
         self.states |= later.states
         self.changes += later.changes
         self.consequences = [merged((*self.consequences, *later.consequences))]
+
+    def leave_out_unfit(self) -> int:
+        """Drop what no store could ever write, a text of half a character say; return how much it was."""
+        whole = merged(self.consequences)
+        fit = msgspec.structs.replace(
+            whole,
+            incidents=tuple(filter(_fits, whole.incidents)),
+            signals=tuple(filter(_fits, whole.signals)),
+            standing=tuple(filter(_fits, whole.standing)),
+            groups=tuple(filter(_fits, whole.groups)),
+        )
+        states = {name: state for name, state in self.states.items() if _fits(state)}
+        changes = list(filter(_fits, self.changes))
+        before = len(self.states) + len(self.changes) + _size(whole)
+        self.states, self.changes, self.consequences = states, changes, [fit]
+        return before - len(states) - len(changes) - _size(fit)
 
     def bound(self) -> int:
         """Drop the oldest changes of those who have too many; return how many."""
@@ -111,6 +128,7 @@ class HealthSaver:
         self._failed_in_a_row = 0
         self._failures = 0
         self._dropped = 0
+        self._unfit = 0
 
     def then(self, follow: Follow) -> None:
         """Let every change be followed by its consequences, which are stored in one unit with it."""
@@ -182,6 +200,7 @@ class HealthSaver:
         waiting = {integration for unit in self._units for integration in unit.states}
         yield Sample("dialtone_queue_depth", ("health",), len(waiting))
         yield Sample("dialtone_queue_dropped_total", ("health", "full"), self._dropped)
+        yield Sample("dialtone_queue_dropped_total", ("health", "unfit"), self._unfit)
         yield Sample("dialtone_health_save_failures_total", (), self._failures)
 
     def _open_unit(self) -> _Unit:
@@ -231,11 +250,18 @@ class HealthSaver:
                     await self._flushes.save_flush(unit.flush)
         except Exception as error:  # noqa: BLE001 - the store is kept trying, whatever it raises
             self._fail(error)
+            if isinstance(error, ValueError | TypeError):
+                self._leave_out_unfit(unit)
             return False
         if self._failed_in_a_row:
             log.info("health is stored again", after_failures=self._failed_in_a_row)
             self._failed_in_a_row = 0
         return True
+
+    def _leave_out_unfit(self, unit: _Unit) -> None:
+        if unfit := unit.leave_out_unfit():
+            log.error("some of it can never be stored and is left out", rows=unfit)
+            self._unfit += unfit
 
     def _join(self, unit: _Unit) -> None:
         """What came while a unit could not be stored is stored with it."""
@@ -255,3 +281,16 @@ class HealthSaver:
         """The next wait: doubling from 0.5 s to 30 s, between half and all of it."""
         doublings = min(self._failed_in_a_row - 1, 10)
         return min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings) * self._random.uniform(0.5, 1.0)
+
+
+def _fits(row: msgspec.Struct) -> bool:
+    """Whether a row can be written."""
+    try:
+        msgspec.json.encode(row)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _size(rows: Consequences) -> int:
+    return len(rows.incidents) + len(rows.signals) + len(rows.standing) + len(rows.groups)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import anyio
+import msgspec
 import pytest
 import structlog
 
@@ -400,3 +401,32 @@ async def test_waiting_for_what_is_stored_does_not_wait_for_what_comes_later() -
         before = desk.clock.monotonic()
         await desk.saver.stored()
     assert desk.clock.monotonic() - before < 0.1
+
+
+class WritingStore(Journal):
+    """Writes rows out, as a database does."""
+
+    async def save_health(
+        self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
+    ) -> None:
+        msgspec.json.encode((states, changes, consequences))
+        await super().save_health(states, changes, consequences)
+
+
+async def test_what_can_never_be_written_holds_up_nothing_else() -> None:
+    store = WritingStore()
+    desk = Desk(store)
+    half = "half a character: \ud800"
+    async with desk.open():
+        desk.note()
+        desk.note(integration="chat", changes=0)
+        unfit = msgspec.structs.replace(incident(1), reason=half)
+        bad = msgspec.structs.replace(change(), reason=half)
+        desk.saver.keep(
+            Consequences(incidents=(unfit, msgspec.structs.replace(incident(2), id="inc-2"))), changes=[bad]
+        )
+        await desk.saver.stored()
+    assert set(store.states) == {"wiki", "chat"}
+    assert store.units == ["inc-2 v2"]
+    assert store.changes == [change()]
+    assert Sample("dialtone_queue_dropped_total", ("health", "unfit"), 2) in list(desk.saver.samples())

@@ -219,6 +219,19 @@ async def test_one_integration_that_fails_is_told_within_its_time() -> None:
     assert told.at - began <= 60 + 30 + 10 + 3
 
 
+async def test_a_reported_failure_is_told_like_any_other_and_once() -> None:
+    house = House(many(3, vendors=3))
+    async with house.running():
+        await house.clock.sleep(120)
+        house.outside.fails = lambda name: name == "site-000"
+        for _ in range(3):
+            await house.monitor.alert_integration_failure("site-000", "orders are refused")
+        await house.clock.sleep(300)
+    assert house.outline() == [("first notification", ("IntegrationDown",))]
+    (incident,) = house.engine.incidents.all()
+    assert incident.reason == "Reported: orders are refused"
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_two_checks_in_a_hundred_that_fail_by_chance_page_nobody(seed: int) -> None:
     chance = Random(seed)
