@@ -38,7 +38,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 def exchange_of(drawn: Drawn, answer: Answer, receiver: Receiver) -> Exchange:
     """Show one request and what came of it."""
-    mask = Masking(receiver)
+    mask = Masking(receiver, sent=drawn.headers)
     outcome, reply = answer
     return Exchange(
         method=drawn.method,
@@ -65,10 +65,13 @@ def place_of(url: str) -> str:
 
 
 class Masking:
-    """Puts `***` in the place of all secrets of a receiver, wherever they stand."""
+    """Puts `***` in the place of all secrets of a receiver, wherever they stand, and of the credentials that
+    `sent` headers made of them.
+    """
 
-    def __init__(self, receiver: Receiver) -> None:
-        values = {value for value in _secrets(receiver) if len(value) >= _SHORTEST_MASKED}
+    def __init__(self, receiver: Receiver, *, sent: Mapping[str, str] = {}) -> None:
+        secrets = (*_secrets(receiver), *_credentials(sent))
+        values = {value for value in secrets if len(value) >= _SHORTEST_MASKED}
         self._values = sorted(values, key=len, reverse=True)
 
     def text(self, text: str) -> str:
@@ -88,6 +91,13 @@ class Masking:
 def _secrets(receiver: Receiver) -> Iterator[str]:
     for name in receiver.__struct_fields__:
         yield from _revealed(getattr(receiver, name))
+
+
+def _credentials(headers: Mapping[str, str]) -> Iterator[str]:
+    """What follows the scheme in headers that carry credentials: whoever is sent them may send them back."""
+    for name, value in headers.items():
+        if name.lower() in _SECRET_HEADERS:
+            yield value.rpartition(" ")[2]
 
 
 def _revealed(value: object) -> Iterator[str]:

@@ -27,6 +27,24 @@ FORMS = (
 CONFIG = """
 state_dir: {dir}/state
 defaults: {{check: {{interval: 1, retry_interval: 1}}, policy: {{retry: {{attempts: 2}}}}}}
+alerts:
+  group_wait: 0
+  group_wait_critical: 0
+  receivers:
+    - {{name: hook, type: webhook, url: "https://hook.invalid/${{CANARY}}", headers: {{x-key: "${{CANARY}}"}}}}
+    - {{name: pager, type: pagerduty, routing_key: "${{CANARY}}", url: "https://pager.invalid/"}}
+    - {{name: chat, type: slack, token: "xoxb-${{CANARY}}", channel: C1, api_url: "https://chat.invalid"}}
+    - {{name: genie, type: opsgenie, api_key: "${{CANARY}}", url: "https://genie.invalid/"}}
+    - {{name: now, type: servicenow, url: "https://now.invalid/", username: user, password: "${{CANARY}}"}}
+  route:
+    receiver: hook
+    group_by: [integration]
+    routes:
+      - {{receiver: pager, matchers: ['integration="github"'], continue: true}}
+      - {{receiver: chat, matchers: ['integration="slack"'], continue: true}}
+      - {{receiver: now, matchers: ['integration="key"'], continue: true}}
+      - {{receiver: hook}}
+  watchdog: {{heartbeat_url: "https://beat.invalid/${{CANARY}}", interval: 5}}
 integrations:
   - {{id: github, vendor: github, auth: token,
      secrets: {{token: "ghp_${{CANARY}}", webhook_secret: "${{CANARY}}"}}}}
@@ -145,6 +163,24 @@ def _client(dialtone: Dialtone) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4350", timeout=30)
 
 
+RECEIVERS = ("hook", "pager", "chat", "genie", "now")
+
+
+async def _alert(client: httpx.AsyncClient) -> list[httpx.Response]:
+    """Receivers that fail in every way, and all that tells of incidents, alerts and deliveries."""
+    tests = [await client.post(f"/v2/receivers/{name}/test", json={}) for name in RECEIVERS * len(ECHOES)]
+    incidents = await client.get("/v2/incidents")
+    deliveries = await client.get("/v2/deliveries")
+    one = [f"/v2/incidents/{each['id']}" for each in incidents.json()["incidents"]]
+    one += [f"/incidents/{each['id']}" for each in incidents.json()["incidents"]]
+    one += [f"/v2/deliveries/{each['id']}" for each in deliveries.json()["deliveries"]]
+    others = ("/incidents", "/v2/alerts", "/v2/receivers", "/v2/silences", "/v2/maintenance")
+    others += ("/api/v2/status", "/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers")
+    assert incidents.json()["incidents"]
+    assert deliveries.json()["deliveries"]
+    return [*tests, incidents, deliveries, *[await client.get(path) for path in (*one, *others)]]
+
+
 async def _provoke(client: httpx.AsyncClient) -> list[httpx.Response]:
     """Every route that says anything of integrations, with vendors failing in every way."""
     answers = await _deliver(client)
@@ -170,6 +206,7 @@ async def _provoke(client: httpx.AsyncClient) -> list[httpx.Response]:
     answers += [await client.get(path) for path in pages]
     answers.append(await client.get("/metrics", headers=openmetrics))
     await anyio.sleep(2)
+    answers += await _alert(client)
     for query in ("performance", "usage_by_caller", "health_timeline", "top_errors"):
         answers.append(await client.get(f"/v2/analytics/queries/{query}", params={"from": "-1h"}))
     return answers
