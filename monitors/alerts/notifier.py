@@ -20,6 +20,7 @@ from monitors.alerts.judging import RESOLVES, Judgement, judge
 from monitors.alerts.maintenance import Maintenance
 from monitors.alerts.notification import Reason
 from monitors.alerts.quiet import QuietTimes
+from monitors.alerts.receivers import AlertmanagerReceiver
 from monitors.alerts.round import Round, withheld_by
 from monitors.alerts.settings import AlertSettings
 from monitors.alerts.silences import Silences
@@ -138,6 +139,9 @@ class Notifier:
         self._quiet.configure(settings.calendar())
         self.maintenance.configure(settings.maintenance)
         self._wants_resolved = {each.name: each.send_resolved for each in settings.receivers}
+        self._storm.unlimited = frozenset(
+            each.name for each in settings.receivers if isinstance(each, AlertmanagerReceiver)
+        )
 
     def _look(self, this: Round, group: Group, suppressors: Suppressors) -> None:
         """Decide on one group that is due."""

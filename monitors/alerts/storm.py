@@ -11,15 +11,22 @@ DIGEST_WAIT = 10.0
 
 
 class Storm:
-    """Counts what each receiver was sent in the last minute. Times are seconds of SteadyClock.now()."""
+    """Counts what each receiver was sent in the last minute. Times are seconds of SteadyClock.now().
+
+    `unlimited` are receivers that get all there is: an Alertmanager believes that what it is not told of
+    again is over.
+    """
 
     def __init__(self, guard: StormGuard) -> None:
         self.guard = guard
+        self.unlimited: frozenset[str] = frozenset()
         self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
         self._digests: dict[str, float] = {}
 
     def admit(self, receiver: str, *, critical: bool, now: float) -> bool:
         """Whether one more may be sent; it is counted then."""
+        if receiver in self.unlimited:
+            return True
         sent = self._sent[receiver]
         while sent and sent[0] <= now - WINDOW:
             sent.popleft()

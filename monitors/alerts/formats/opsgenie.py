@@ -32,14 +32,20 @@ class OpsgenieFormat(Once):
         self._receiver = receiver
 
     def draw(self, letter: Letter) -> tuple[Drawn, ...]:
-        """One request; a test is created and closed at once, under an alias of its own."""
+        """One request; a test is created and closed at once, under an alias of its own. A digest of alerts
+        that are over tells nothing: others, of digests before it, may still fire under the same alias.
+        """
         told = letter.notification
         alias = dedup_key(told)
         if told.reason is Reason.TEST:
             alias = hashlib.sha256(letter.message.id.encode()).hexdigest()
             return self._create(told, alias=alias), self._act("close", alias=alias, note="The test is over.")
         if told.status == "resolved":
-            return (self._act("close", alias=alias, note=brief(told).title),)
+            return (
+                ()
+                if told.reason is Reason.DIGEST
+                else (self._act("close", alias=alias, note=brief(told).title),)
+            )
         if told.reason is Reason.CHANGED and is_taken(told):
             return (self._act("acknowledge", alias=alias, note=_taken_by(told)),)
         return (self._create(told, alias=alias),)

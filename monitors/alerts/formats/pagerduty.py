@@ -29,14 +29,16 @@ class PagerDutyFormat(Once):
         self._receiver = receiver
 
     def draw(self, letter: Letter) -> tuple[Drawn, ...]:
-        """One event; a test is triggered and resolved at once, under a key of its own."""
+        """One event; a test is triggered and resolved at once, under a key of its own. A digest of alerts
+        that are over tells nothing: others, of digests before it, may still fire under the same key.
+        """
         told = letter.notification
         key = dedup_key(told)
         if told.reason is Reason.TEST:
             key = hashlib.sha256(letter.message.id.encode()).hexdigest()
             return self._trigger(told, key=key), self._event("resolve", key=key)
         if told.status == "resolved":
-            return (self._event("resolve", key=key),)
+            return () if told.reason is Reason.DIGEST else (self._event("resolve", key=key),)
         if told.reason is Reason.CHANGED and is_taken(told):
             return (self._event("acknowledge", key=key),)
         return (self._trigger(told, key=key),)

@@ -31,9 +31,8 @@ MOST_BUTTONS = 5
 GIVE_UP_UPDATING = 3
 """From this try on a message is posted anew: the one to be changed may have been deleted."""
 
-_NOTICED = frozenset(
-    {Reason.FIRST, Reason.NEW_ALERTS, Reason.ESCALATION, Reason.REMINDER, Reason.REPEAT, Reason.TEST}
-)
+_NEW = frozenset({Reason.FIRST, Reason.DIGEST})
+_NOTICED = frozenset({Reason.NEW_ALERTS, Reason.ESCALATION, Reason.REMINDER, Reason.REPEAT, Reason.TEST})
 _MARKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "\u2217", "`": "'", "~": "\u223c"})
 _WORD = re.compile(r"[a-z_]{1,60}")
 _REFUSED = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
@@ -62,7 +61,7 @@ class SlackFormat(Once):
     def _method(self, letter: Letter) -> tuple[str, dict[str, object]]:
         """A message is changed where it need not be noticed, and answered where it must be."""
         channel, _, ts = letter.reference.partition(":")
-        if not ts or letter.notification.reason is Reason.FIRST or letter.attempt >= GIVE_UP_UPDATING:
+        if not ts or letter.notification.reason in _NEW or letter.attempt >= GIVE_UP_UPDATING:
             return "chat.postMessage", {"channel": self._receiver.channel, **_FOLDED}
         if letter.notification.reason in _NOTICED:
             answer = {"channel": channel, "thread_ts": ts, "reply_broadcast": True}

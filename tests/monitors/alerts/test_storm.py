@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 
+from integrations.credentials.secret import Secret
 from monitors.alerts.alert import Alert
 from monitors.alerts.decisions import Verdict
 from monitors.alerts.notification import Notification, Reason
+from monitors.alerts.receivers import AlertmanagerReceiver
 from monitors.alerts.routing import Route
 from monitors.alerts.settings import StormGuard
 from monitors.alerts.storm import Storm
@@ -31,6 +33,16 @@ def own(desk: Desk) -> list[Notification]:
 
 def digests(desk: Desk) -> list[Notification]:
     return [each for each in desk.told if each.reason is Reason.DIGEST]
+
+
+def test_an_alertmanager_is_told_of_all_by_themselves() -> None:
+    alertmanager = AlertmanagerReceiver(name="pager", urls=(Secret("http://am:9093"),))
+    desk = Desk(settings(receivers=(alertmanager,)))
+
+    desk.fire(*storm(60))
+    desk.wait(60)
+
+    assert (len(own(desk)), len(digests(desk))) == (60, 0)
 
 
 def test_ten_of_a_minute_go_out_and_the_rest_is_one_digest(desk: Desk) -> None:

@@ -37,7 +37,7 @@ def test_a_bot_posts_the_first_message_with_its_token() -> None:
     assert [block["type"] for block in body["blocks"]] == ["header", "section", "actions", "context"]
 
 
-@pytest.mark.parametrize("reason", [Reason.SOME_RESOLVED, Reason.ALL_RESOLVED, Reason.CHANGED, Reason.DIGEST])
+@pytest.mark.parametrize("reason", [Reason.SOME_RESOLVED, Reason.ALL_RESOLVED, Reason.CHANGED])
 def test_what_nobody_must_notice_changes_the_message(reason: Reason) -> None:
     method, body = slack(notification(reason=reason), reference=REFERENCE)
 
@@ -57,8 +57,9 @@ def test_what_must_be_noticed_answers_it_for_the_channel_to_see(reason: Reason) 
     )
 
 
-def test_what_begins_anew_is_a_new_message() -> None:
-    method, body = slack(notification(), reference=REFERENCE)
+@pytest.mark.parametrize("reason", [Reason.FIRST, Reason.DIGEST])
+def test_what_begins_anew_is_a_new_message(reason: Reason) -> None:
+    method, body = slack(notification(reason=reason), reference=REFERENCE)
 
     assert method == "chat.postMessage"
     assert "thread_ts" not in body
@@ -168,11 +169,12 @@ def test_discord_s_message_is_changed_at_the_end_and_is_green_then() -> None:
     ("told", "fields"),
     [
         (notification(reason=Reason.ESCALATION), {"reference": "42"}),
+        (notification(reason=Reason.DIGEST), {"reference": "42"}),
         (resolved(), {"reference": "42", "attempt": 2}),
         (resolved(), {"reference": "../../x"}),
         (resolved(), {}),
     ],
-    ids=["to be noticed", "second try", "no id", "none known"],
+    ids=["to be noticed", "digest", "second try", "no id", "none known"],
 )
 def test_discord_gets_a_new_message_otherwise(told: Notification, fields: dict[str, object]) -> None:
     (drawn,) = DISCORD.draw(letter(told, **fields))

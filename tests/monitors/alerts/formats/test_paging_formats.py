@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from integrations.credentials.secret import Secret
@@ -63,6 +64,16 @@ def test_pagerduty_is_told_what_happened(told: Notification, actions: list[str])
     assert {event["routing_key"] for event in events} == {"e" * 32}
     assert len({event["dedup_key"] for event in events}) == 1
     assert (events[0]["dedup_key"] == dedup_key(told)) == (told is not TEST)
+
+
+@pytest.mark.parametrize("format_", [PAGERDUTY, OPSGENIE], ids=["pagerduty", "opsgenie"])
+def test_a_digest_opens_but_does_not_end_what_may_still_go_on(
+    format_: PagerDutyFormat | OpsgenieFormat,
+) -> None:
+    over = msgspec.structs.replace(resolved(), reason=Reason.DIGEST)
+
+    assert len(format_.draw(letter(notification(reason=Reason.DIGEST)))) == 1
+    assert format_.draw(letter(over)) == ()
 
 
 def test_an_event_tells_a_program_and_a_person() -> None:
