@@ -1,12 +1,14 @@
-"""What signals add to the timeline of an open incident, as one sentence each."""
+"""What signals add to the timeline of an open incident, as one sentence each: what a person wants to read of
+it, and not what comes again every few minutes while it lasts (a circuit's trial calls, tokens bought).
+"""
 
 from collections.abc import Iterator
 
 from integrations.signals import (
+    BreakerState,
     BreakerTransition,
     CredentialNotice,
     Indicator,
-    QuotaSample,
     Signal,
     VendorNotice,
 )
@@ -26,18 +28,21 @@ _WELL = {
 def evidence_of(signal: Signal) -> Iterator[Line]:
     """The lines of a signal, by integration."""
     match signal:
-        case BreakerTransition():
+        case BreakerTransition() if _is_told(signal):
             where = f" ({signal.capability})" if signal.capability else ""
             text = f"The circuit{where} went from {signal.before} to {signal.after}: {signal.reason}"
             yield signal.integration, text, None
-        case CredentialNotice():
+        case CredentialNotice() if signal.event != "refreshed":
             detail = f": {signal.detail}" if signal.detail else "."
             yield signal.integration, f"Credential {signal.event.replace('_', ' ')}{detail}", None
-        case QuotaSample() if signal.throttled_until is not None:
-            yield signal.integration, f"The vendor asks for quiet on {signal.bucket}.", None
         case VendorNotice(kind="status"):
             title = f": {signal.title}" if signal.title else "."
             for integration in signal.integrations:
                 yield integration, f"{signal.vendor} says: {_WELL[signal.indicator]}{title}", signal.url
         case _:
             return
+
+
+def _is_told(change: BreakerTransition) -> bool:
+    """Whether a circuit is open now that was closed, or the other way about."""
+    return change.after is BreakerState.CLOSED or BreakerState.HALF_OPEN not in {change.before, change.after}

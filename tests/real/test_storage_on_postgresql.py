@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -19,7 +20,10 @@ from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
 from integrations.execution.status import SavedLine, SavedQuota
 from integrations.signals import Evidence, Health, HealthChange, OperatorAction
-from monitors.alerts.consequences import NOTHING
+from monitors.alerts.alert import Alert
+from monitors.alerts.consequences import NOTHING, Consequences
+from monitors.alerts.standing import Phase, Standing
+from monitors.incident import Incident
 from monitors.report import SavedHealth
 
 pytest.importorskip("psycopg")
@@ -109,6 +113,27 @@ async def test_everything_comes_back_as_it_was(storage: Storage) -> None:
     assert len(numbers) == 5
     assert await storage.signals.trim(copied=numbers[1], before=10.0) == 2
     assert storage.healthy() is None
+
+
+async def test_incidents_and_alerts_are_stored_with_their_change(storage: Storage) -> None:
+    alert = Alert(labels={"alertname": "IntegrationDown"}, annotations={}, starts_at=1.0)
+    row = Standing(alert=alert, rule="IntegrationDown", subjects=("health:a",), phase=Phase.FIRING)
+    opened = Incident(
+        id="inc-1", integration="a", vendor="http", capability="", state=Health.DOWN,
+        evidence=Evidence.CHECK, reason="timeout", began_at=1.0, opened_at=1.0,
+    )  # fmt: skip
+    resolved = msgspec.structs.replace(opened, resolved_at=5.0, version=2)
+    both = Consequences(incidents=(opened,), standing=(row,), groups=())
+    for _ in range(2):
+        await storage.health.save_health([], [change(1.0)], both)
+    assert await storage.incidents.load() == ([opened], [row])
+
+    ended = msgspec.structs.replace(row, phase=Phase.ENDED)
+    await storage.health.save_health([], [], Consequences(incidents=(resolved,), standing=(ended,)))
+    assert await storage.incidents.load() == ([resolved], [])
+    assert list(await storage.incidents.incidents(integration="a", before=9.0)) == [resolved]
+    assert await storage.incidents.forget(before=6.0) == 1
+    assert await storage.incidents.incident("inc-1") is None
 
 
 async def test_a_cursor_never_passes_a_number_that_is_committed_later(storage: Storage) -> None:

@@ -241,6 +241,21 @@ async def test_signals_are_lines_of_an_open_incident() -> None:
     assert msgspec.json.decode(world.store.incidents[incident.id], type=type(incident)) == incident
 
 
+async def test_the_trial_calls_of_a_circuit_are_no_lines() -> None:
+    world = World()
+    await world.turn(DOWN)
+    opened = transition(world, BreakerState.OPEN)
+    trial = msgspec.structs.replace(opened, before=BreakerState.OPEN, after=BreakerState.HALF_OPEN)
+    again = msgspec.structs.replace(opened, before=BreakerState.HALF_OPEN)
+    closed = msgspec.structs.replace(opened, before=BreakerState.HALF_OPEN, after=BreakerState.CLOSED)
+    await hear(world, opened, trial, again, trial, again, trial, closed)
+    texts = [entry.text.split(":")[0] for entry in world.open().timeline if entry.event == "evidence"]
+    assert texts == [
+        "The circuit (read) went from closed to open",
+        "The circuit (read) went from half_open to closed",
+    ]
+
+
 def call(world: World, run: str, *, kind: FailureKind | None) -> CallRecord:
     return CallRecord(
         at=world.clock.time(),
