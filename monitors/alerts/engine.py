@@ -35,6 +35,7 @@ LONGEST_WAIT = 30.0
 """Seconds between two looks at what is due when nothing is known to be."""
 
 SHORTEST_WAIT = 0.001
+SETTLE_TIMEOUT = 5.0
 
 WHOLE = ""
 
@@ -248,16 +249,19 @@ class AlertEngine:
         if (filled := self.incidents.fill_impact(incident, impact)) is not None:
             self._saver.keep(Consequences(incidents=(filled,)))
 
-    # What people do: returns when it is stored.
+    # What people do.
 
     async def change_incident(self, moved: Moved | None) -> None:
-        """Store what a person did to an incident through `incidents`, and what follows from it."""
+        """Store what a person did to an incident through `incidents`, and what follows from it. Waits for
+        five seconds at most: what is not stored by then stays in line.
+        """
         if moved is None:
             return
         current = self.incidents.of(moved.incident.integration) or moved.incident
         standing = self._book.settle_incident(current, now=self._moment())
         self._keep(self._consequences([moved], standing))
-        await self._saver.stored()
+        with anyio.move_on_after(SETTLE_TIMEOUT):
+            await self._saver.stored()
 
     # Time.
 

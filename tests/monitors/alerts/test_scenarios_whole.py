@@ -25,6 +25,7 @@ from monitors.alerts.settling import AlertBook
 from monitors.alerts.silences import Silences
 from monitors.alerts.steady import SteadyClock
 from monitors.checks import Check
+from monitors.incident import Acknowledgement
 from monitors.incident_ids import IncidentIDs
 from monitors.incidents import Incidents
 from monitors.members import Member
@@ -230,6 +231,23 @@ async def test_a_reported_failure_is_told_like_any_other_and_once() -> None:
     assert house.outline() == [("first notification", ("IntegrationDown",))]
     (incident,) = house.engine.incidents.all()
     assert incident.reason == "Reported: orders are refused"
+
+
+async def test_an_acknowledgement_does_not_wait_for_ever_for_a_store_that_fails() -> None:
+    house = House(many(1, vendors=1))
+    async with house.running():
+        house.outside.fails = lambda _: True
+        await house.clock.sleep(120)
+        house.store.error = OSError("disk full")
+        (incident,) = house.engine.incidents.open()
+        given = Acknowledgement(actor="ana", at=house.clock.time())
+        before = house.clock.monotonic()
+        await house.engine.change_incident(house.engine.incidents.acknowledge(incident.id, given))
+        assert house.clock.monotonic() - before == pytest.approx(5.0, abs=0.1)
+        house.store.error = None
+        await house.clock.sleep(60)
+    (stored,) = house.store.loaded_incidents()
+    assert stored.acknowledgement == given
 
 
 @pytest.mark.parametrize("seed", range(2))
