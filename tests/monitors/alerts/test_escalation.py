@@ -53,6 +53,14 @@ def test_levels_are_told_at_their_times_since_the_first_notification(desk: Desk)
     assert told(desk) == [FIRST, SECOND, THIRD]
 
 
+def test_what_is_told_on_the_way_delays_no_level(desk: Desk) -> None:
+    desk.fire(DOWN)
+    desk.wait(500)
+    desk.fire(alert(integration="slack-prod"))
+    desk.wait(10 + 400)
+    assert told(desk) == [FIRST, ("pager", Reason.NEW_ALERTS, 0), SECOND]
+
+
 def test_an_acknowledgement_stops_the_climb_and_its_end_lets_it_go_on(desk: Desk) -> None:
     desk.fire(DOWN)
     desk.wait(60)

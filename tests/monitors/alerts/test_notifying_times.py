@@ -55,6 +55,8 @@ def test_an_alert_that_ends_before_it_was_told_is_never_told_and_that_is_said(de
     desk.fire(DOWN)
     desk.wait(5)
     desk.end(DOWN)
+    desk.decide()
+    assert desk.verdicts == [("pager", Verdict.OVER)]
     desk.wait(36_000)
     assert desk.told == []
     assert desk.verdicts == [("pager", Verdict.OVER)]
@@ -71,6 +73,18 @@ def test_all_resolved_is_told_after_group_wait_and_not_after_group_interval(desk
     assert reasons(desk) == [Reason.FIRST, Reason.ALL_RESOLVED]
     assert desk.told[-1].status == "resolved"
     assert [each.ends_at for each in desk.told[-1].alerts] == [desk.clock.time() - 10] * 2
+
+
+def test_that_all_is_over_counts_from_the_last_end(desk: Desk) -> None:
+    desk.fire(DOWN, SLACK)
+    desk.wait(600)
+    desk.end(SLACK)
+    desk.wait(5)
+    desk.end(DOWN)
+    desk.wait(9)
+    assert reasons(desk) == [Reason.FIRST]
+    desk.wait(1)
+    assert reasons(desk) == [Reason.FIRST, Reason.ALL_RESOLVED]
 
 
 def test_an_alert_that_fires_again_within_the_wait_after_its_end_is_no_news(desk: Desk) -> None:

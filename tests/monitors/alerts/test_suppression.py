@@ -130,6 +130,19 @@ async def test_a_jump_of_the_wall_clock_does_not_end_a_silence_early(desk: Desk)
     assert reasons(desk) == [Reason.FIRST]
 
 
+async def test_a_look_at_what_is_silenced_does_not_cut_short_the_wait_of_what_is_new(desk: Desk) -> None:
+    await desk.silence('integration="slack-prod"', lasts=3_600)
+    desk.fire(SLACK)
+    desk.wait(60)
+    desk.fire(DOWN)
+    desk.wait(3)
+    await desk.silence('vendor="another"')
+    desk.wait(6)
+    assert desk.told == []
+    desk.wait(1)
+    assert [each.labels["integration"] for each in desk.told[0].alerts] == ["github-prod"]
+
+
 # Maintenance
 
 
@@ -228,7 +241,7 @@ def test_a_rule_inhibits_while_its_source_fires_and_only_where_the_labels_are_eq
     desk.fire(
         DOWN, alert("QuotaLow", severity="warning"), alert("QuotaLow", integration="x", severity="warning")
     )
-    desk.wait(600)
+    desk.wait(610)
     assert [[each.labels["integration"] for each in told.alerts] for told in desk.told] == [
         ["github-prod"],
         ["x"],
