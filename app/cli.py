@@ -8,7 +8,9 @@ from app.commands.call import call, query
 from app.commands.check import check
 from app.commands.credentials import credentials
 from app.commands.explain import explain
+from app.commands.exporters import exporters
 from app.commands.fault import fault
+from app.commands.heartbeats import heartbeats
 from app.commands.importing import import_
 from app.commands.incidents import ack, incidents, unack
 from app.commands.new import new
@@ -18,6 +20,7 @@ from app.commands.reload import reload
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
 from app.commands.silence import maintenance, silence
+from app.commands.slos import slos
 from app.commands.status import status
 from app.commands.trace import trace
 from app.commands.vendors import vendors
@@ -66,6 +69,9 @@ for command in (
     routes,
     receivers,
     deliveries,
+    heartbeats,
+    slos,
+    exporters,
     pause,
     resume,
     breaker,

@@ -7,6 +7,7 @@ from typing import Protocol
 from app.configuration.difference import ReloadReport
 from app.desks.alerting import AlertingDesks
 from app.live.view import LiveView
+from app.pushing import Pushing
 from app.webhooks import WebhookDesk
 from integrations.clock import Clock
 from integrations.connection import Connection
@@ -366,6 +367,7 @@ class Parts:
     analytics: Analytics | None
     reloading: Reloading
     alerting: AlertingDesks
+    pushing: Pushing
     clock: Clock
     publish: Callable[[Signal], None]
     version: str

@@ -24,6 +24,7 @@ from app.configuration.structure import (
 )
 from app.garbage import uncollected
 from exporters.analytics.settings import AnalyticsSettings
+from exporters.settings import ExporterSettings
 from integrations.connection import Connection, NetworkPolicy
 from integrations.errors import ConfigurationError
 from integrations.manifest import source
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkPolicy
     tokens: tuple[TokenSettings, ...]
     metrics: MetricsSettings
+    exporters: ExporterSettings
     analytics: AnalyticsSettings
     storage: StorageSettings
     faults: FaultSettings = FaultSettings()
@@ -177,6 +179,7 @@ class _Reading:
             network=self._absolute(file.network),
             tokens=file.tokens,
             metrics=file.metrics,
+            exporters=file.exporters,
             analytics=file.analytics,
             storage=file.storage,
             faults=file.faults,

@@ -2,6 +2,7 @@
 order.
 """
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -24,12 +25,13 @@ from app.parts import Parts
 from app.reload import Reloader
 from app.settings import Settings
 from app.storage.lock import StateDirectory
-from app.storage.storage import open_storage
+from app.storage.storage import Storage, open_storage
 from app.supervisor import Supervisor
 from app.webhooks import WebhookDesk
 from exporters.analytics.store import AnalyticsStore
 from exporters.looplag import LoopLag
 from exporters.prometheus import PrometheusExporter
+from exporters.pushing import PushExporters
 from exporters.table import MetricTable
 from integrations.bus import SignalBus
 from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary
@@ -71,12 +73,7 @@ class Dialtone:
         self.bus = SignalBus()
         publish = self.bus.publish
         self.state = StateDirectory(settings.state_dir)
-        self.storage = open_storage(
-            settings.storage.url,
-            state_dir=settings.state_dir,
-            clock=self.clock,
-            key=settings.storage.key,
-        )
+        self.storage = self._storage(settings)
         self.executor = Executor(
             clock=self.clock, publish=publish, store=self.storage.execution, transport=transport
         )
@@ -88,8 +85,7 @@ class Dialtone:
         self.alerting = self._alerting(settings)
         self.vendor_watch = self._vendor_watch()
         self.canaries = self._canary_watch()
-        self.table = MetricTable(native=settings.metrics.native_histograms)
-        self.prometheus = PrometheusExporter(self.table, clock=self.clock)
+        self.table, self.prometheus, self.pushing = self._exporters(settings)
         self.analytics = self._analytics(settings)
         self.live = LiveView(clock=self.clock)
         self.loop_lag = LoopLag(clock=self.clock)
@@ -131,6 +127,10 @@ class Dialtone:
     def samples(self) -> Iterable[Sample]:
         """What is known of the process as a whole."""
         yield Sample("dialtone_build_info", (VERSION,), 1)
+
+    def _storage(self, settings: Settings) -> Storage:
+        kept = settings.storage
+        return open_storage(kept.url, state_dir=settings.state_dir, clock=self.clock, key=kept.key)
 
     def _vendor_watch(self) -> VendorWatch:
         return VendorWatch(
@@ -217,6 +217,21 @@ class Dialtone:
             publish=self.bus.publish,
         )
 
+    def _exporters(self, settings: Settings) -> tuple[MetricTable, PrometheusExporter, PushExporters]:
+        table = MetricTable(native=settings.metrics.native_histograms or settings.exporters.is_pushing)
+        pushing = PushExporters(
+            settings.exporters,
+            table=table,
+            calls=self.executor,
+            clock=self.clock,
+            directory=settings.state_dir / "exporters",
+            network=settings.network,
+            version=VERSION,
+            instance=socket.gethostname(),
+            random=Random(),  # noqa: S311 - it spreads retries, it guards nothing
+        )
+        return table, PrometheusExporter(table, clock=self.clock), pushing
+
     def _configuration(
         self, settings: Settings, logs: Logs | None
     ) -> tuple[ConfiguredIntegrations, Reloader]:
@@ -264,6 +279,7 @@ class Dialtone:
             tokens=self.settings.tokens,
             reloading=self.reloader,
             alerting=self.alerting.desks,
+            pushing=self.pushing,
             public_metrics=lambda: self.settings.metrics.public,
             live=self.live,
             credentials=CredentialDesk(
@@ -303,6 +319,7 @@ class Dialtone:
             self.live,
             self.webhooks,
             self.loop_lag,
+            self.pushing,
         ):
             self.table.add_source(source, sliced=source in (self.executor, self.monitor))
 
@@ -343,6 +360,7 @@ class Dialtone:
         yield from self.alerting.tasks()
         impact = ImpactFiller(self.alerting.engine, analytics=self.analytics, clock=self.clock)
         yield "incident-impact", impact.run
+        yield from self.pushing.tasks()
         yield "monitor", self.monitor.run
 
     async def _trim(self) -> None:
@@ -355,6 +373,7 @@ class Dialtone:
         finish = self.supervisor.finish
         await finish("checks", partial(self.supervisor.stop, "monitor"))
         await finish("deliveries", self.alerting.drain)
+        await finish("exporters", self.pushing.drain)
         await finish("executor", self.executor.aclose)
         await finish("monitor", self.monitor.aclose)
         await finish("analytics", self.analytics.aclose)

@@ -28,11 +28,13 @@ def packed(
     yielded as it is, for the intake to judge.
     """
     for start in range(0, len(items), limits.items):
-        yield from _halved(items[start : start + limits.items], encode, seal, limits)
+        part = items[start : start + limits.items]
+        yield from _halved(part, encode=encode, seal=seal, limits=limits)
 
 
 def _halved(
     items: Sequence[T],
+    *,
     encode: Callable[[Sequence[T]], bytes],
     seal: Callable[[bytes, int], Batch],
     limits: Limits,
@@ -45,7 +47,7 @@ def _halved(
             yield batch
             return
     for half in halves(items):
-        yield from _halved(half, encode, seal, limits)
+        yield from _halved(half, encode=encode, seal=seal, limits=limits)
 
 
 def halves(items: Sequence[T]) -> list[Sequence[T]]:

@@ -12,7 +12,7 @@ from exporters.copying import copied
 from exporters.datadog import Datadog
 from exporters.newrelic import NewRelic
 from exporters.otlp import OTLPMetrics
-from exporters.push import ExporterStatus, Intake, PushExporter, Reply, Verdict
+from exporters.push import ExporterStatus, Intake, PushExporter, Reply
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
 from exporters.spool import Batch, Spool
@@ -155,7 +155,7 @@ class PushExporters:
         window = Cutter(began=self._clock.time() - 1).cut(readings, at=self._clock.time())
         (batch, *_) = intake.encode(window)
         reply = await self._senders[name].send(intake.address(batch), batch)
-        return _trial(intake, batch, reply, intake.judge(reply))
+        return _trial(intake, batch, reply)
 
     def samples(self) -> Iterable[Sample]:
         """Of all exporters."""
@@ -197,7 +197,8 @@ def _preview(intake: Intake, batch: Batch) -> Preview:
     )
 
 
-def _trial(intake: Intake, batch: Batch, reply: Reply, verdict: Verdict) -> Trial:
+def _trial(intake: Intake, batch: Batch, reply: Reply) -> Trial:
+    verdict = intake.judge(reply)
     address = intake.address(batch)
     body = reply.body[:1024].decode("utf-8", "replace")
     for value in filter(None, address.headers.values()):

@@ -17,6 +17,7 @@ OUTSIDE = (
     "network",
     "tokens",
     "metrics",
+    "exporters",
     "analytics",
     "storage",
     "faults",
@@ -26,7 +27,15 @@ OUTSIDE = (
 )
 """What the file holds beside integrations and their defaults."""
 
-FIXED = ("listen", "state_dir", "storage", "analytics", "log.format", "metrics.native_histograms")
+FIXED = (
+    "listen",
+    "state_dir",
+    "storage",
+    "analytics",
+    "exporters",
+    "log.format",
+    "metrics.native_histograms",
+)
 """What is read at the start only."""
 
 _MISSING = object()

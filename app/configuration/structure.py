@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from exporters.analytics.settings import AnalyticsSettings
+from exporters.settings import ExporterSettings
 from integrations.connection import CheckPolicy, Fallback, Labels, NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
@@ -119,6 +120,7 @@ class File(_Section, frozen=True, kw_only=True):
     network: NetworkPolicy = NetworkPolicy()
     tokens: tuple[TokenSettings, ...] = ()
     metrics: MetricsSettings = MetricsSettings()
+    exporters: ExporterSettings = ExporterSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     storage: StorageSettings = StorageSettings()
     faults: FaultSettings = FaultSettings()

@@ -34,6 +34,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.debugging import DEBUGGED, TRACE
 from tests.fakes.desks import FakeAlerting
 from tests.fakes.explaining import DECISION, explained
+from tests.fakes.pushing import FakePushing
 from tests.fakes.signals import RecordingSubscriber
 from tests.fakes.webhooks import empty_desk
 
@@ -217,6 +218,7 @@ class FakeDialtone:
         self.reloads: list[tuple[str, bool]] = []
         self.allows_faults = True
         self.faulty = {name: FaultyLine() for name in self.lines}
+        self.push = FakePushing(self.clock.time())
         self.alerting = FakeAlerting(self.clock, log=self, settings=alert_settings())
         self.faults = FaultOrders(
             faults=Faults(self.faulty, clock=self.clock),
@@ -241,6 +243,7 @@ class FakeDialtone:
             analytics=self,
             reloading=self,
             alerting=self.alerting.desks,
+            pushing=self.push,
             clock=self.clock,
             publish=self.published,
             version="0.1.0",

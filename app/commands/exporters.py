@@ -1,0 +1,76 @@
+"""`dialtone exporters`: where metrics are pushed to, whether they arrive, a trial and a dry run."""
+
+import click
+from rich.text import Text
+
+from app.api.exporters import ExporterList, PreviewList
+from app.commands import exits
+from app.commands.lines import plain
+from app.commands.looks import table
+from app.commands.server import segment
+from app.commands.session import Session, json_option
+from app.web.words import NOTHING, ago
+from exporters.push import Action
+from exporters.pushing import Trial
+from integrations.clock import SystemClock
+
+TEST_PATIENCE = 45.0
+"""Seconds: an intake has 30 to answer."""
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def exporters(ctx: click.Context, *, as_json: bool) -> None:
+    """List push exporters and how they do."""
+    if ctx.invoked_subcommand is not None:
+        return
+    session: Session = ctx.obj
+    found = session.read(session.server.get("/v2/exporters"), ExporterList, as_json=as_json)
+    if found is None:
+        return
+    rows = table(session.console, "EXPORTER", "STATE", "WAITING", "BYTES", "OLDEST", "DROPPED", "WHY")
+    now = SystemClock.time()
+    for one in found.exporters:
+        oldest = NOTHING if one.oldest is None else ago(one.oldest, now)
+        state = Text("✓ ok", style="green") if one.ok else Text("✗ fails", style="bold red")
+        dropped = ", ".join(f"{points} {reason}" for reason, points in one.dropped.items()) or NOTHING
+        why = Text(plain(one.reason))
+        rows.add_row(one.name, state, str(one.batches), str(one.bytes), oldest, dropped, why)
+    session.console.print(rows)
+    if not found.exporters:
+        session.console.print("Metrics are pushed nowhere; `exporters` in the configuration names intakes.")
+
+
+@exporters.command("test")
+@click.argument("exporter")
+@json_option
+@click.pass_obj
+def try_exporter(session: Session, exporter: str, *, as_json: bool) -> None:
+    """Send one value to an intake, and show what it said."""
+    with session.waiting(f"asking {exporter}"):
+        reply = session.server.post(f"/v2/exporters/{segment(exporter)}/test", {}, patience=TEST_PATIENCE)
+    found = session.read(reply, Trial, as_json=as_json)
+    if found is None:
+        return
+    answer = "no answer" if found.status is None else f"{found.status}"
+    session.console.print(Text(f"POST {found.url}\n{answer}\n{plain(found.body)}"), soft_wrap=True)
+    if found.action != Action.TAKEN.value:
+        raise exits.CommandError(f"{exporter} did not take it: {plain(found.reason)}")
+    session.console.print(f"{exporter} took it")
+
+
+@exporters.command()
+@click.argument("exporter")
+@json_option
+@click.pass_obj
+def preview(session: Session, exporter: str, *, as_json: bool) -> None:
+    """Show what would be sent now, without sending it."""
+    reply = session.server.get(f"/v2/exporters/{segment(exporter)}/preview")
+    found = session.read(reply, PreviewList, as_json=as_json)
+    if found is None:
+        return
+    rows = table(session.console, "TO", "POINTS", "BYTES")
+    for one in found.requests:
+        rows.add_row(one.url, str(one.points), str(one.bytes))
+    session.console.print(rows)
