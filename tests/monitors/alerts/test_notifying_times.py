@@ -174,6 +174,17 @@ def test_a_receiver_that_wants_no_recoveries_hears_of_none_and_a_new_failure_is_
     assert Verdict.UNWANTED in [each.verdict for each in desk.store.decisions]
 
 
+def test_a_receiver_that_wants_no_recoveries_finds_none_beside_what_is_new(desk: Desk) -> None:
+    desk.configure(settings(receivers=(receiver("pager", send_resolved=False),)))
+    desk.fire(DOWN, SLACK)
+    desk.wait(10)
+    desk.end(SLACK)
+    desk.fire(JIRA)
+    desk.wait(600)
+    assert reasons(desk) == [Reason.FIRST, Reason.NEW_ALERTS]
+    assert {each.labels["integration"] for each in desk.told[-1].alerts} == {"github-prod", "jira"}
+
+
 def test_each_severity_and_vendor_is_a_group_of_its_own(desk: Desk) -> None:
     desk.fire(DOWN, alert(severity="warning"), alert(vendor="slack"))
     desk.wait(30)

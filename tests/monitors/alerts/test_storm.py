@@ -154,3 +154,30 @@ def test_room_comes_back_a_minute_after_it_was_taken() -> None:
     assert guard.free_at("pager", critical=False) == 70.0
     assert not guard.admit("pager", critical=False, now=69.0)
     assert guard.admit("pager", critical=False, now=70.0)
+
+
+async def test_what_is_held_for_room_and_what_is_silenced_wait_side_by_side() -> None:
+    desk = Desk(settings(storm=StormGuard(per_minute=1, critical_per_minute=1)))
+    down, slack = alert(), alert(integration="slack-prod")
+    desk.fire(down)
+    desk.wait(15)
+    await desk.silence('integration="slack-prod"')
+    desk.fire(slack)
+    desk.end(down)
+    desk.wait(54)
+    assert [each.reason for each in desk.told] == [Reason.FIRST]
+    desk.wait(1)
+    assert [each.reason for each in desk.told] == [Reason.FIRST, Reason.ALL_RESOLVED]
+
+
+def test_after_a_restart_everything_that_a_group_sent_in_the_last_minute_counts() -> None:
+    desk = Desk(settings(storm=StormGuard(per_minute=2, critical_per_minute=2)))
+    desk.fire(alert())
+    desk.wait(20)
+    desk.end(alert())
+    desk.wait(10)
+    assert len(desk.told) == 2
+    desk.restart()
+    desk.fire(alert(vendor="slack"))
+    desk.wait(15)
+    assert len(desk.told) == 2
