@@ -26,9 +26,10 @@ class HealthRows:
         self, states: Sequence[SavedHealth], changes: Sequence[HealthChange], consequences: Consequences
     ) -> None:
         """Replace states, append changes, and store what follows from them, in one transaction."""
-        rows = [{"integration": each.integration, "body": msgspec.json.encode(each)} for each in states]
 
         def unit(connection: sa.Connection) -> None:
+            # Written out here, on storage's own thread: after a time without a store it is thousands of rows.
+            rows = [{"integration": each.integration, "body": msgspec.json.encode(each)} for each in states]
             tables.replace(connection, tables.health_state, rows)
             put_incidents(connection, consequences.incidents)
             put_standing(connection, consequences.standing)

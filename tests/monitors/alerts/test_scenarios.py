@@ -1,6 +1,7 @@
 """Whole stories on a simulated clock: from confirmed changes to what receivers are told."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -17,9 +18,17 @@ from tests.fakes.alerting_world import World
 
 DOWN, UP = Health.DOWN, Health.UP
 
+Make = Callable[..., World]
 
-async def test_a_failure_is_told_once_and_its_end_once() -> None:
-    world = World(labels={"tier": "1"})
+
+@pytest.fixture(params=[lambda _: None, World.restart], ids=["straight", "restarted everywhere"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Makes a world, which in the second run of each story is killed and started after all that is stored."""
+    return partial(World, between=request.param)
+
+
+async def test_a_failure_is_told_once_and_its_end_once(make: Make) -> None:
+    world = make(labels={"tier": "1"})
     await world.turn(DOWN)
     await world.wait(600)
     await world.turn(UP)
@@ -30,8 +39,8 @@ async def test_a_failure_is_told_once_and_its_end_once() -> None:
     ]
 
 
-async def test_a_notification_tells_of_its_incident() -> None:
-    world = World()
+async def test_a_notification_tells_of_its_incident(make: Make) -> None:
+    world = make()
     await world.turn(DOWN, reason="3 checks in a row failed. Last: no answer within 10 s.")
     await world.wait(60)
     (notification,) = world.told
@@ -41,9 +50,8 @@ async def test_a_notification_tells_of_its_incident() -> None:
     assert [entry.event for entry in world.open().timeline] == ["opened", "notified"]
 
 
-@pytest.mark.parametrize("between", [lambda _: None, World.restart], ids=["straight", "restarted everywhere"])
-async def test_an_hour_of_flapping_is_two_notifications(between: Callable[[World], None]) -> None:
-    world = World(labels={"tier": "1"}, between=between)
+async def test_an_hour_of_flapping_is_two_notifications(make: Make) -> None:
+    world = make(labels={"tier": "1"})
     for minute in range(60):
         await world.turn(UP if minute % 2 else DOWN, flapping=minute >= 6)
         await world.wait(60)
@@ -52,8 +60,10 @@ async def test_an_hour_of_flapping_is_two_notifications(between: Callable[[World
     assert [why for _, _, why, _ in world.outline()] == ["first notification", "all alerts resolved"]
 
 
-async def test_changes_a_minute_that_nobody_calls_flapping_are_two_notifications_all_the_same() -> None:
-    world = World(labels={"tier": "1"})
+async def test_changes_a_minute_that_nobody_calls_flapping_are_two_notifications_all_the_same(
+    make: Make,
+) -> None:
+    world = make(labels={"tier": "1"})
     for minute in range(60):
         await world.turn(UP if minute % 2 else DOWN)
         await world.wait(60)
@@ -63,8 +73,8 @@ async def test_changes_a_minute_that_nobody_calls_flapping_are_two_notifications
     assert incident.reopened == 29
 
 
-async def test_what_flaps_from_the_start_is_told_as_flapping() -> None:
-    world = World()
+async def test_what_flaps_from_the_start_is_told_as_flapping(make: Make) -> None:
+    world = make()
     await world.turn(UP, flapping=True)
     await world.wait(600)
     await world.turn(UP)
@@ -75,8 +85,8 @@ async def test_what_flaps_from_the_start_is_told_as_flapping() -> None:
     ]
 
 
-async def test_it_ends_flapping_in_a_bad_state_without_another_notification() -> None:
-    world = World()
+async def test_it_ends_flapping_in_a_bad_state_without_another_notification(make: Make) -> None:
+    world = make()
     await world.turn(DOWN)
     await world.wait(60)
     await world.turn(UP, flapping=True)
@@ -105,11 +115,8 @@ def egress(certainty: Certainty, children: list[str], world: World) -> Parent:
     )
 
 
-@pytest.mark.parametrize("between", [lambda _: None, World.restart], ids=["straight", "restarted everywhere"])
-async def test_500_that_fail_together_are_one_page_and_one_resolve(
-    between: Callable[[World], None],
-) -> None:
-    world = World(labels={"tier": "1"}, between=between)
+async def test_500_that_fail_together_are_one_page_and_one_resolve(make: Make) -> None:
+    world = make(labels={"tier": "1"})
     names = fail_together(world, 500)
     await world.tell_parent(egress(Certainty.UNCERTAIN, names, world))
     for name in names[:-1]:
@@ -130,8 +137,8 @@ async def test_500_that_fail_together_are_one_page_and_one_resolve(
     assert len(world.told[0].children) == 500
 
 
-async def test_the_children_of_a_parent_know_its_incident() -> None:
-    world = World()
+async def test_the_children_of_a_parent_know_its_incident(make: Make) -> None:
+    world = make()
     names = ["a", "b", "c"]
     await world.turn(DOWN, "a")
     await world.tell_parent(egress(Certainty.CONFIRMED, names, world))
@@ -141,8 +148,8 @@ async def test_the_children_of_a_parent_know_its_incident() -> None:
     assert above.is_root
 
 
-async def test_500_that_fail_without_a_known_parent_are_a_few_pages_and_digests() -> None:
-    world = World(labels={"tier": "2"})
+async def test_500_that_fail_without_a_known_parent_are_a_few_pages_and_digests(make: Make) -> None:
+    world = make(labels={"tier": "2"})
     names = fail_together(world, 500)
     for name in names[:-1]:
         world.note(DOWN, name)
@@ -152,8 +159,8 @@ async def test_500_that_fail_without_a_known_parent_are_a_few_pages_and_digests(
     assert sum(each.reason is Reason.DIGEST for each in world.told) <= 2
 
 
-async def test_a_silence_keeps_a_failure_quiet_and_hides_no_recovery() -> None:
-    world = World()
+async def test_a_silence_keeps_a_failure_quiet_and_hides_no_recovery(make: Make) -> None:
+    world = make()
     await world.turn(DOWN)
     await world.wait(60)
     await world.silences.create(
@@ -167,8 +174,8 @@ async def test_a_silence_keeps_a_failure_quiet_and_hides_no_recovery() -> None:
     assert ("pager", Verdict.SILENCED) in [(each.receiver, each.verdict) for each in world.store.decisions]
 
 
-async def test_what_still_fails_when_a_silence_ends_is_told() -> None:
-    world = World()
+async def test_what_still_fails_when_a_silence_ends_is_told(make: Make) -> None:
+    world = make()
     await world.silences.create(
         parse_matchers('vendor="github"'), actor="ana", comment="known", ends_at=world.clock.time() + 3_600
     )
@@ -179,10 +186,10 @@ async def test_what_still_fails_when_a_silence_ends_is_told() -> None:
     assert [why for _, _, why, _ in world.outline()] == ["first notification"]
 
 
-async def test_during_maintenance_nobody_is_told_and_after_it_only_of_what_still_fails() -> None:
+async def test_during_maintenance_nobody_is_told_and_after_it_only_of_what_still_fails(make: Make) -> None:
     hour = TimeInterval(times=(TimeRange(start_time="08:00", end_time="10:00"),))
     plan = MaintenancePlan(name="mornings", matchers=('vendor="github"',), time_intervals=(hour,))
-    world = World(settings(maintenance=(plan,)))
+    world = make(settings(maintenance=(plan,)))
     # 2027-01-15, 08:00 UTC.
     assert world.clock.time() == 1_800_000_000.0
     await world.turn(DOWN)
@@ -196,8 +203,8 @@ async def test_during_maintenance_nobody_is_told_and_after_it_only_of_what_still
     assert [alert.labels["integration"] for alert in told.alerts] == ["github-two"]
 
 
-async def test_an_acknowledged_incident_is_not_repeated_and_its_end_is_told() -> None:
-    world = World(settings(Route(receiver="pager", repeat_interval=600.0)))
+async def test_an_acknowledged_incident_is_not_repeated_and_its_end_is_told(make: Make) -> None:
+    world = make(settings(Route(receiver="pager", repeat_interval=600.0)))
     await world.turn(DOWN)
     await world.wait(700)
     await world.acknowledge()
@@ -210,18 +217,18 @@ async def test_an_acknowledged_incident_is_not_repeated_and_its_end_is_told() ->
     assert world.incidents.all()[0].acknowledgement is not None
 
 
-def escalating() -> World:
+def escalating(make: Make) -> World:
     levels = (
         EscalationLevel(after=900.0, receivers=("chat",)),
         EscalationLevel(after=1_800.0, receivers=("boss",)),
     )
     route = Route(receiver="pager", escalation="chain")
     chain = Escalation(name="chain", levels=levels)
-    return World(settings(route, escalations=(chain,)), labels={"tier": "1"})
+    return make(settings(route, escalations=(chain,)), labels={"tier": "1"})
 
 
-async def test_nobody_answers_and_the_next_are_told() -> None:
-    world = escalating()
+async def test_nobody_answers_and_the_next_are_told(make: Make) -> None:
+    world = escalating(make)
     await world.turn(DOWN)
     await world.wait(3_600)
     assert [(at, who) for at, who, _, _ in world.outline()] == [
@@ -231,8 +238,8 @@ async def test_nobody_answers_and_the_next_are_told() -> None:
     ]
 
 
-async def test_an_acknowledgement_stops_the_climb() -> None:
-    world = escalating()
+async def test_an_acknowledgement_stops_the_climb(make: Make) -> None:
+    world = escalating(make)
     await world.turn(DOWN)
     await world.wait(1_000)
     await world.acknowledge()
@@ -240,16 +247,16 @@ async def test_an_acknowledgement_stops_the_climb() -> None:
     assert [who for _, who, _, _ in world.outline()] == ["pager", "chat"]
 
 
-async def test_a_vendor_that_admits_its_trouble_is_quoted() -> None:
-    world = World()
+async def test_a_vendor_that_admits_its_trouble_is_quoted(make: Make) -> None:
+    world = make()
     world.says = "GitHub says: major outage: Incident with API requests."
     await world.turn(DOWN)
     await world.wait(60)
     assert world.told[0].incidents[0].vendor_says == world.says
 
 
-async def test_nothing_is_told_while_nothing_can_be_stored_and_all_of_it_afterwards() -> None:
-    world = World()
+async def test_nothing_is_told_while_nothing_can_be_stored_and_all_of_it_afterwards(make: Make) -> None:
+    world = make()
     world.store.error = OSError("disk full")
     world.note(DOWN)
     assert not await world.saver.save_all()
@@ -284,8 +291,8 @@ async def test_a_wall_clock_that_jumps_an_hour_ends_nothing_early() -> None:
     assert [each.status for each in world.told] == ["firing", "resolved"]
 
 
-async def test_an_outage_that_gets_worse_and_better_is_one_incident() -> None:
-    world = World()
+async def test_an_outage_that_gets_worse_and_better_is_one_incident(make: Make) -> None:
+    world = make()
     for state in (Health.DEGRADED, DOWN, Health.THROTTLED, Health.UNKNOWN, UP):
         await world.turn(state)
         await world.wait(200)
@@ -299,8 +306,8 @@ async def test_an_outage_that_gets_worse_and_better_is_one_incident() -> None:
     ]
 
 
-async def test_unknown_alone_is_no_incident() -> None:
-    world = World()
+async def test_unknown_alone_is_no_incident(make: Make) -> None:
+    world = make()
     await world.turn(Health.UNKNOWN, before=UP)
     await world.wait(600)
     assert world.told == []
