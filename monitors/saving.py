@@ -245,7 +245,8 @@ class HealthSaver:
         try:
             with anyio.CancelScope(shield=True), anyio.fail_after(SAVE_TIMEOUT):
                 if unit.flush is None:
-                    await self._store.save_health(tuple(unit.states.values()), unit.changes, consequences)
+                    states, changes = tuple(unit.states.values()), tuple(unit.changes)
+                    await self._store.save_health(states, changes, consequences)
                 elif self._flushes is not None:
                     await self._flushes.save_flush(unit.flush)
         except Exception as error:  # noqa: BLE001 - the store is kept trying, whatever it raises
