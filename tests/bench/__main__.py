@@ -15,6 +15,7 @@ BENCHMARKS = (
     "checks",
     "actions",
     "deliveries",
+    "pages",
 )
 
 
