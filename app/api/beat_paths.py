@@ -48,7 +48,7 @@ def describe_beats(app: Litestar) -> None:
 
 
 def _place(operation_id: str, summary: str, *, has_status: bool) -> PathItem:
-    text = Schema(type=OpenAPIType.STRING)
+    name = Schema(type=OpenAPIType.STRING, pattern="^[a-z0-9][a-z0-9-]{0,62}$")
     key = Schema(type=OpenAPIType.STRING, pattern="^[A-Za-z0-9_-]{43}$")
     status = Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=255)
     run = Schema(type=OpenAPIType.STRING, pattern="^[A-Za-z0-9_-]{1,64}$")
@@ -57,7 +57,7 @@ def _place(operation_id: str, summary: str, *, has_status: bool) -> PathItem:
             name="heartbeat_id",
             param_in="path",
             required=True,
-            schema=text,
+            schema=name,
             description="The heartbeat's id.",
         ),
         Parameter(name="key", param_in="path", required=True, schema=key, description="The key of its URL."),
@@ -90,11 +90,12 @@ def _place(operation_id: str, summary: str, *, has_status: bool) -> PathItem:
 
 
 def _answer(status: str, description: str) -> OpenAPIResponse:
-    content = {"text/plain": OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))}
+    """Texts of one line; where the key is not of a key's form the answer is the API's, a problem."""
+    headers: dict[str, OpenAPIHeader | Reference] = {}
     if status == "405":
-        allow = OpenAPIHeader(description="The methods.", schema=Schema(type=OpenAPIType.STRING))
-        return OpenAPIResponse(description=description, content=content, headers={"Allow": allow})
+        headers["Allow"] = OpenAPIHeader(description="The methods.", schema=Schema(type=OpenAPIType.STRING))
     if status == "503":
-        later = OpenAPIHeader(description="Seconds to wait.", schema=Schema(type=OpenAPIType.INTEGER))
-        return OpenAPIResponse(description=description, content=content, headers={"Retry-After": later})
-    return OpenAPIResponse(description=description, content=content)
+        headers["Retry-After"] = OpenAPIHeader(
+            description="Seconds to wait.", schema=Schema(type=OpenAPIType.INTEGER)
+        )
+    return OpenAPIResponse(description=description, headers=headers or None)
