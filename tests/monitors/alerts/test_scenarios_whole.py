@@ -220,6 +220,18 @@ async def test_one_integration_that_fails_is_told_within_its_time() -> None:
     assert told.at - began <= 60 + 30 + 10 + 3
 
 
+@pytest.mark.parametrize("period", [60, 75])
+async def test_an_hour_of_changes_a_minute_is_two_notifications(period: int) -> None:
+    house = House(many(3, vendors=3))
+    async with house.running():
+        await house.clock.sleep(300)
+        house.outside.fails = lambda name: name == "site-000" and int(house.clock.time() // period) % 2 == 0
+        await house.clock.sleep(HOUR)
+        house.outside.fails = lambda _: False
+        await house.clock.sleep(2 * HOUR)
+    assert [why for why, _ in house.outline()] == ["first notification", "all alerts resolved"]
+
+
 async def test_a_reported_failure_is_told_like_any_other_and_once() -> None:
     house = House(many(3, vendors=3))
     async with house.running():
