@@ -27,9 +27,9 @@ GROUP_WAIT = 1.0
 LONGEST = 60.0
 AT_ONCE = 5
 A_MINUTE = 5
-ROUNDS = 2
+ROUNDS = 1
 STORM_SECONDS = 61.0
-"""Over a minute: the storm guard lets through 30 pages in one."""
+"""Over a minute: the storm guard lets through 30 pages in one, and makes a digest of more."""
 
 CONFIG = """
 listen: 127.0.0.1:{port}
@@ -37,7 +37,7 @@ state_dir: {dir}/state
 log: {{level: error}}
 alerts:
   receivers:
-    - {{name: hook, type: webhook, url: "{hook}", allow_networks: ["127.0.0.0/8"]}}
+    - {{name: hook, type: webhook, url: "{hook}", send_resolved: false, allow_networks: ["127.0.0.0/8"]}}
   route: {{receiver: hook, group_by: ["..."], group_wait: {wait}}}
 integrations:
 """
