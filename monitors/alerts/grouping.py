@@ -280,11 +280,13 @@ class Grouping:
         return max(waited, group.notified.at + place.branch.group_interval)
 
     def _climbs_at(self, group: Group, place: Place) -> float | None:
-        """When the next level is told: counted from the first notification of level 0."""
+        """When a further level is told: counted from the first notification of level 0, and of what came
+        later from then on.
+        """
         root = self._groups.get(GroupID(group.key, place.branch.receiver))
         if root is None or root.notified is None or not root.told:
             return None
-        return root.notified.began_at + place.after
+        return max(root.notified.began_at, group.pending_since or 0.0) + place.after
 
     def _wait(self, group: Group, place: Place | None) -> float:
         if place is not None and place.branch.group_wait is not None:
@@ -299,7 +301,7 @@ def _in_sight(found: News, group: Group) -> News:
     if not group.suppressed:
         return found
     withheld = group.withheld
-    return News(new=found.new - withheld, ended=found.ended - withheld, still=found.still - withheld)
+    return found._replace(new=found.new - withheld, ended=found.ended - withheld)
 
 
 def _without(suppressed: tuple[str, ...], fingerprints: Collection[str]) -> tuple[str, ...]:
@@ -307,7 +309,7 @@ def _without(suppressed: tuple[str, ...], fingerprints: Collection[str]) -> tupl
 
 
 def _repeat_due(group: Group, found: News, place: Place | None) -> float | None:
-    if not found.still or group.notified is None or place is None:
+    if not found.still - group.withheld or group.notified is None or place is None:
         return None
     return group.notified.at + place.branch.repeat_interval
 

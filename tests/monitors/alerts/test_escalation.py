@@ -53,6 +53,22 @@ def test_levels_are_told_at_their_times_since_the_first_notification(desk: Desk)
     assert told(desk) == [FIRST, SECOND, THIRD]
 
 
+async def test_what_is_new_at_a_level_waits_its_interval_while_what_it_knows_is_silenced(desk: Desk) -> None:
+    desk.fire(DOWN)
+    desk.wait(1_000)
+    await desk.silence('integration="github-prod"', lasts=86_400)
+    desk.wait(14_310)
+    desk.fire(alert(integration="slack-prod"))
+    desk.wait(9)
+    assert told(desk) == [FIRST, SECOND]
+    desk.wait(1)
+    assert told(desk)[2:] == [("pager", Reason.NEW_ALERTS, 0), ("chat", Reason.NEW_ALERTS, 1)]
+    desk.wait(1_789)
+    assert len(told(desk)) == 4
+    desk.wait(1)
+    assert told(desk)[4:] == [THIRD]
+
+
 def test_what_is_told_on_the_way_delays_no_level(desk: Desk) -> None:
     desk.fire(DOWN)
     desk.wait(500)

@@ -143,6 +143,18 @@ async def test_a_look_at_what_is_silenced_does_not_cut_short_the_wait_of_what_is
     assert [each.labels["integration"] for each in desk.told[0].alerts] == ["github-prod"]
 
 
+async def test_a_repeat_that_is_withheld_does_not_cut_short_the_wait_of_what_is_new(desk: Desk) -> None:
+    desk.fire(DOWN)
+    desk.wait(10)
+    await desk.silence('integration="github-prod"', lasts=86_400)
+    desk.wait(14_395)
+    desk.fire(SLACK)
+    desk.wait(9)
+    assert reasons(desk) == [Reason.FIRST]
+    desk.wait(1)
+    assert reasons(desk) == [Reason.FIRST, Reason.NEW_ALERTS]
+
+
 # Maintenance
 
 
