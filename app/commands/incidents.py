@@ -202,6 +202,8 @@ def _facts(found: IncidentDetail) -> Iterator[str]:
 
 
 def _cost(impact: Impact) -> str:
+    if not impact.calls:
+        return "no call was made since it began"
     callers = f"; callers: {', '.join(impact.callers)}" if impact.callers else ""
     return (
         f"{plural(impact.calls, 'call')} since it began: {number(impact.failures)} failed, "

@@ -85,6 +85,7 @@ def test_one_incident_tells_why_since_when_who_was_told_and_what_to_type(dialton
     assert '<a href="/integrations/slack-prod">slack-prod</a>' in text
     assert "Alert <b>IntegrationDown</b> (critical) is firing." in text
     assert "pager is told: first notification." in text
+    assert "no call was made since it began" in text
     assert f"dialtone ack {incident.id}" in text
 
 
