@@ -87,7 +87,7 @@ class References:
         if path[:2] != _RECEIVERS or path[3] not in _URLS:
             return True
         receiver = value_at(self._document.value, path[:3])
-        return isinstance(receiver, dict) and receiver.get("type") in SECRET_URLS
+        return isinstance(receiver, dict) and str(receiver.get("type")) in SECRET_URLS
 
     def _reader(self, text: str) -> Callable[[], str]:
         def read() -> str:
