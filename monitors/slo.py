@@ -173,10 +173,13 @@ class SLOWatch:
             yield Sample("dialtone_slo_events_total", (name, "good"), tracked.good)
             yield Sample("dialtone_slo_events_total", (name, "bad"), tracked.bad)
             yield Sample("dialtone_slo_budget_left_ratio", (name,), told.budget_left)
+            # Two pairs may share a window, such as 6h.
+            rates: dict[str, float] = {}
             for burn in told.burns:
                 short, _, long = burn.windows.partition("/")
-                yield Sample("dialtone_slo_burn_rate", (name, short), burn.short)
-                yield Sample("dialtone_slo_burn_rate", (name, long), burn.long)
+                rates |= {short: burn.short, long: burn.long}
+            for window, rate in rates.items():
+                yield Sample("dialtone_slo_burn_rate", (name, window), rate)
         yield Sample("dialtone_slo_save_errors_total", (), self._errors)
 
     async def save(self) -> None:

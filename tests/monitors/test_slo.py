@@ -411,7 +411,9 @@ async def test_the_metrics_hold_objective_budget_burns_and_events() -> None:
     watching = Watching()
     async with watching.running() as watch:
         await watching.traffic(1, bad_share=0.5)
-        samples = {(one.metric, one.labels): one.value for one in watch.samples()}
+        told = list(watch.samples())
+        samples = {(one.metric, one.labels): one.value for one in told}
+        assert len(told) == len(samples)
         assert samples["dialtone_slo_objective_ratio", ("slack",)] == pytest.approx(0.999)
         assert samples["dialtone_slo_events_total", ("slack", "bad")] == 10
         assert samples["dialtone_slo_burn_rate", ("slack", "5m")] == pytest.approx(500, rel=0.1)
