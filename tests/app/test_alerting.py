@@ -8,6 +8,7 @@ import anyio
 import httpx
 import msgspec
 import standardwebhooks
+import structlog
 
 from app.settings import load_settings
 from app.wiring import Dialtone
@@ -29,6 +30,8 @@ alerts:
     - {{name: hook, type: webhook, url: "https://{host}/hook", signing_secrets: ["{secret}"]}}
   route: {{receiver: hook, group_by: [integration]}}
   watchdog: {{heartbeat_url: "https://{watchdog}/beat", last_resort: hook}}
+  slos: [{{name: all, objective: 99}}]
+  heartbeats: [{{id: backup, period: 3600}}]
   rules:
     - {{name: IntegrationDown, when: [down], severity: critical, keep_firing_for: 0}}
 integrations:
@@ -240,6 +243,20 @@ async def test_somebody_outside_hears_that_dialtone_lives_and_a_reload_moves_tha
         await house.until_heard("other.example")
 
     assert set(house.beats) == {"alive.example", "other.example"}
+
+
+async def test_all_that_alerting_measures_is_told(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.failing.add("web.invalid")
+    with structlog.testing.capture_logs() as logs:
+        async with house.running() as dialtone:
+            await until(dialtone, "web", Health.DOWN)
+            await house.until_told(1)
+            metrics = await dialtone.prometheus.scrape(accept="", accept_encoding="")
+
+    assert [entry for entry in logs if entry["event"] == "sample_refused"] == []
+    assert b'dialtone_notifications_total{reason="first",receiver="hook"} 1.0' in metrics.body
+    assert b'dialtone_incidents_open{state="down"} 1.0' in metrics.body
 
 
 async def _decisions(dialtone: Dialtone) -> list[str]:
