@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from monitors.alerts.alert import Alert
 from monitors.alerts.notification import Reason
@@ -113,3 +114,21 @@ def news(firing: AbstractSet[str], told: AbstractSet[str]) -> News:
 def is_critical(alerts: Iterable[Alert]) -> bool:
     """Whether one of them is of severity critical."""
     return any(alert.labels.get("severity") == CRITICAL for alert in alerts)
+
+
+def taken_up(group: Group, *, now: float) -> Group:
+    """A stored group without a moment that lies ahead: a wall clock that was set back before the start would
+    keep everything waiting for as long as it was set back.
+    """
+    told = group.notified
+    return replace(
+        group,
+        pending_since=_past(group.pending_since, now),
+        crowded_since=_past(group.crowded_since, now),
+        recent=tuple(min(at, now) for at in group.recent),
+        notified=told and replace(told, at=min(told.at, now), began_at=min(told.began_at, now)),
+    )
+
+
+def _past(moment: float | None, now: float) -> float | None:
+    return None if moment is None else min(moment, now)

@@ -13,7 +13,7 @@ from monitors.alerts.alert import Alert
 from monitors.alerts.composing import Composer, message_id
 from monitors.alerts.decisions import Flush, Verdict
 from monitors.alerts.digest import Digests, Waiting, is_digest, is_digested
-from monitors.alerts.group import Group, Notified, is_critical
+from monitors.alerts.group import Group, Notified, is_critical, taken_up
 from monitors.alerts.grouping import Grouping
 from monitors.alerts.inhibition import InhibitRules, NoParents, Parents, children_of
 from monitors.alerts.judging import RESOLVES, Judgement, judge
@@ -85,7 +85,8 @@ class Notifier:
         """Go on with stored groups, digests among them. `alerts` are those that fire: they are routed anew,
         because the configuration may have changed since.
         """
-        stored, now = tuple(groups), self._clock.now()
+        now = self._clock.now()
+        stored = tuple(taken_up(group, now=now) for group in groups)
         self._digests.load(group for group in stored if is_digest(group))
         self._grouping.load([group for group in stored if not is_digest(group)], alerts=alerts, now=now)
         for group in stored:
