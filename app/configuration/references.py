@@ -24,6 +24,7 @@ _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{)
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 _RECEIVERS = ("alerts", "receivers")
 _OF_RECEIVERS = secret_fields()
+_OF_EXPORTERS = {("otlp", "headers"), ("datadog", "api_key"), ("newrelic", "license_key")}
 _URLS = frozenset({"url", "urls"})
 _FORMS = "${NAME}, ${NAME:-default}, ${file:/path}, or $$ for a dollar sign"
 
@@ -151,6 +152,7 @@ def _is_secret(path: source.Path) -> bool:
         path in (("storage", "url"), ("storage", "key"))
         or (len(path) == 4 and path[0] == "integrations" and path[2] == "secrets")
         or path == ("alerts", "watchdog", "heartbeat_url")
+        or (path[:1] == ("exporters",) and path[1:3] in _OF_EXPORTERS)
         or (len(path) >= 4 and path[:2] == _RECEIVERS and path[3] in _OF_RECEIVERS)
     )
 
