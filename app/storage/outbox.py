@@ -22,12 +22,14 @@ _UNDONE = sa.text("finished_at IS NULL")
 _QUEUED, _SENDING = sa.text("state = 'queued'"), sa.text("state = 'sending'")
 _WAITS_TO_FALL_BACK = sa.text("fall_back_at IS NOT NULL")
 
-# What a message's arrival ends: what it supersedes, and what is only sent again until there is news.
+# What a message's arrival ends: what it supersedes, and what is only sent again until there is news. One that
+# is there already arrived before: a unit whose answer was lost is stored twice.
 _END_OLDER = sa.text(
     "UPDATE outbox SET finished_at = :now, fall_back_at = NULL,"
     " state = CASE WHEN delivered_at IS NULL THEN 'superseded' ELSE 'delivered' END"
     " WHERE receiver = :receiver AND subject = :subject AND finished_at IS NULL AND state <> 'sending'"
-    " AND (delivered_at IS NOT NULL OR :supersedes)"
+    " AND (delivered_at IS NOT NULL OR (:supersedes AND NOT tells_of_ends))"
+    " AND NOT EXISTS (SELECT 1 FROM outbox AS same WHERE same.id = :id)"
 )
 
 # The same for one that goes back into the queue while there is news already.
@@ -37,7 +39,7 @@ _END_OUTDATED = sa.text(
     " WHERE id = :id AND finished_at IS NULL AND EXISTS (SELECT 1 FROM outbox AS later"
     " WHERE later.receiver = outbox.receiver AND later.subject = outbox.subject"
     " AND later.finished_at IS NULL AND later.number > outbox.number"
-    " AND (later.supersedes OR outbox.delivered_at IS NOT NULL))"
+    " AND ((later.supersedes AND NOT outbox.tells_of_ends) OR outbox.delivered_at IS NOT NULL))"
 )
 
 _PROMOTE = sa.text(
@@ -80,6 +82,10 @@ def insert(connection: sa.Connection, messages: Sequence[Message]) -> None:
     for some in together:
         connection.execute(_END_OLDER, [_ending(message) for message in some])
         connection.execute(_insertion(connection.dialect.name), [row_of(message) for message in some])
+    # One that stays behind what was superseded is the first now.
+    renewed = [{"receiver": one.receiver, "subject": one.subject} for one in messages if one.supersedes]
+    if renewed:
+        connection.execute(_PROMOTE, renewed)
 
 
 class OutboxRows:
@@ -145,6 +151,7 @@ class OutboxRows:
 
 def _ending(message: Message) -> dict[str, object]:
     return {
+        "id": message.id,
         "now": message.created_at,
         "receiver": message.receiver,
         "subject": message.subject,

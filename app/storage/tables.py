@@ -106,6 +106,7 @@ outbox = sa.Table(
     sa.Column("finished_at", sa.Double),
     sa.Column("fall_back_at", sa.Double),
     sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("tells_of_ends", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("outbox_by_id", "id", unique=True),
     _partial("outbox_due", "state = 'queued'", "receiver", "due_at", "number"),
     _partial("outbox_sending", "state = 'sending'", "receiver"),

@@ -53,7 +53,8 @@ class Composer:
         children: tuple[str, ...] = (),
     ) -> Message:
         """The message that tells a group's receiver of these alerts of it; it is the next in the group's
-        sequence. A renewal makes older messages of the group that are still queued needless.
+        sequence. A renewal makes older messages of the group that are still queued needless, unless they
+        tell of an end: a renewal does not.
         """
         ordered = sorted(alerts, key=lambda alert: (not alert.is_firing, alert.starts_at))
         notification = Notification(
@@ -80,6 +81,7 @@ class Composer:
             created_at=at,
             content=msgspec.json.encode(notification),
             supersedes=reason in _RENEWALS,
+            tells_of_ends=not all(alert.is_firing for alert in alerts),
             is_paging=is_critical(alerts),
         )
 

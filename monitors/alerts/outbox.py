@@ -40,8 +40,9 @@ class DeliveryState(StrEnum):
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be delivered to one receiver. `id` is the webhook-id (UUID version 7), the same for every
     attempt. `subject` orders: messages of one receiver and subject are delivered in the order of their
-    `sequence`. `supersedes` says that it makes older queued ones of its subject needless. `type` is a
-    documented event type (`integration.failed`); `content` is the stored Notification or event, as JSON.
+    `sequence`. `supersedes` says that it makes older queued ones of its subject needless, but for those
+    that are the only ones to tell of an end (`tells_of_ends`). `type` is a documented event type
+    (`integration.failed`); `content` is the stored Notification or event, as JSON.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     content: bytes
     supersedes: bool = False
+    tells_of_ends: bool = False
     is_paging: bool = False
 
 

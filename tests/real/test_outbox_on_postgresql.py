@@ -30,6 +30,7 @@ from tests.app.storage.test_outbox_rows import (
     test_a_message_that_is_there_already_stays_as_it_is,
     test_a_newer_message_supersedes_those_that_wait,
     test_a_receiver_has_at_most_so_many_at_once_and_others_have_theirs,
+    test_a_renewal_that_is_stored_twice_does_not_supersede_itself,
     test_a_repeated_message_ends_with_the_next_of_its_subject,
     test_conditions_are_replaced_by_the_receivers_name,
     test_failing_receivers_get_one_at_a_time_and_no_more_places_than_theirs,
@@ -40,6 +41,7 @@ from tests.app.storage.test_outbox_rows import (
     test_paging_messages_go_first_and_then_the_oldest,
     test_the_next_moment_is_the_earliest_of_all_receivers_or_a_leases_end,
     test_what_is_being_sent_is_not_claimed_again_before_its_lease_ends,
+    test_what_tells_of_an_end_is_not_superseded_and_goes_before,
 )
 from tests.real.test_storage_on_postgresql import server
 from tests.real.test_storage_on_postgresql import storage as shared
@@ -55,6 +57,7 @@ __all__ = [
     "test_a_message_that_is_there_already_stays_as_it_is",
     "test_a_newer_message_supersedes_those_that_wait",
     "test_a_receiver_has_at_most_so_many_at_once_and_others_have_theirs",
+    "test_a_renewal_that_is_stored_twice_does_not_supersede_itself",
     "test_a_repeated_message_ends_with_the_next_of_its_subject",
     "test_a_start_makes_all_that_waits_due_and_tells_how_receivers_did",
     "test_conditions_are_replaced_by_the_receivers_name",
@@ -71,6 +74,7 @@ __all__ = [
     "test_the_dead_are_kept_longer_than_the_done",
     "test_the_next_moment_is_the_earliest_of_all_receivers_or_a_leases_end",
     "test_what_is_being_sent_is_not_claimed_again_before_its_lease_ends",
+    "test_what_tells_of_an_end_is_not_superseded_and_goes_before",
     "test_what_waits_and_what_is_dead_by_receiver",
 ]
 

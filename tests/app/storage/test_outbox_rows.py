@@ -175,6 +175,42 @@ async def test_messages_of_one_unit_supersede_one_another(box: OutboxRows, stora
     assert await states(storage) == {"m1": "superseded", "m2": "queued"}
 
 
+async def test_what_tells_of_an_end_is_not_superseded_and_goes_before(
+    box: OutboxRows, storage: Storage
+) -> None:
+    await box.enqueue([message("m1"), message("m2", sequence=2, tells_of_ends=True)])
+    await box.enqueue([message("m3", sequence=3, supersedes=True)])
+
+    assert await states(storage) == {"m1": "superseded", "m2": "queued", "m3": "behind"}
+    (second,) = await claim(box)
+    await finish(box, again(second, at=300.0))
+    assert ids(await claim(box, now=300.0)) == ["m2"]
+
+
+async def test_a_renewal_that_is_stored_twice_does_not_supersede_itself(
+    box: OutboxRows, storage: Storage
+) -> None:
+    renewal, newer = message("m1", supersedes=True), message("m2", sequence=2)
+    await box.enqueue([renewal])
+    await box.enqueue([newer])
+
+    await box.enqueue([renewal])
+
+    assert await states(storage) == {"m1": "queued", "m2": "behind"}
+
+
+async def test_a_message_that_is_sent_again_and_again_goes_on_when_it_is_stored_twice(
+    box: OutboxRows, storage: Storage
+) -> None:
+    await box.enqueue([message("m1")])
+    (first,) = await claim(box)
+    await finish(box, Done(again(first, at=260.0), delivered_at=201.0))
+
+    await box.enqueue([message("m1")])
+
+    assert await states(storage) == {"m1": "queued"}
+
+
 async def test_one_that_is_being_sent_is_superseded_only_when_it_fails(
     box: OutboxRows, storage: Storage
 ) -> None:
@@ -342,7 +378,7 @@ async def test_claims_look_at_few_rows_however_long_the_queues_are(storage: Stor
         (rows._CANDIDATES, {"now": 1.0, "at_once": 4}),
         (rows._NEXT_DUE, {}),
         (rows._PROMOTE, {"receiver": "a", "subject": "b"}),
-        (rows._END_OLDER, {"now": 1.0, "receiver": "a", "subject": "b", "supersedes": True}),
+        (rows._END_OLDER, {"id": "c", "now": 1.0, "receiver": "a", "subject": "b", "supersedes": True}),
     ):
         explain = sa.text(f"EXPLAIN QUERY PLAN {statement.text}")
         plan = await storage._units.run(

@@ -142,6 +142,16 @@ def test_what_goes_on_is_told_again_after_repeat_interval(desk: Desk) -> None:
     assert [each.supersedes for each in desk.store.messages] == [False, True, True]
 
 
+def test_no_repeat_makes_a_message_needless_that_tells_of_an_end(desk: Desk) -> None:
+    desk.fire(DOWN, SLACK)
+    desk.wait(10)
+    desk.end(DOWN)
+    desk.wait(300)
+    desk.wait(14_400)
+    assert reasons(desk) == [Reason.FIRST, Reason.SOME_RESOLVED, Reason.REPEAT]
+    assert [each.tells_of_ends for each in desk.store.messages] == [False, True, False]
+
+
 def test_after_its_end_a_group_begins_anew_and_its_sequence_goes_on(desk: Desk) -> None:
     for _ in range(2):
         desk.fire(DOWN)
