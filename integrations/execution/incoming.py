@@ -12,12 +12,18 @@ from integrations.execution.inflate import Inflater
 from integrations.execution.outcome import FailureKind
 
 FRAMES = 64 * 1024
-"""What may come that is no body, at once: a head with those before it, or the frames of a chunked body."""
+"""What may come that is no body, at once: a head with those before it, or the frames of a chunked body. It is
+also by how much a compressed body may be longer than the cap.
+"""
+
+FIELD = 32
+"""What each field of a head counts beside its name and value (RFC 9113, 6.5.2): many short ones cost more."""
 
 FRAME_RATIO = 16
 """Bytes on the wire for a byte of body; one in chunks of a byte each takes six."""
 
 _SWITCHING = 101
+_MOST_CACHED = 64
 
 
 class Incoming:
@@ -29,15 +35,16 @@ class Incoming:
     """
 
     __slots__ = (
+        "_body",
+        "_came",
         "_cap",
         "_frames",
+        "_head",
         "_heard",
         "_inflater",
         "_is_head",
         "_is_interim",
         "_parser",
-        "_pieces",
-        "_size",
         "failure",
         "has_begun",
         "headers",
@@ -62,13 +69,14 @@ class Incoming:
         self._heard = heard
         self._inflater: Inflater | None = None
         self._cap = max_body
-        self._size = self._frames = 0
-        self._pieces: list[bytes] = []
+        self._came = self._frames = self._head = 0
+        # Not a list of pieces: one of two bytes takes forty.
+        self._body: bytes | bytearray = b""
         self._parser: httptools.HttpResponseParser | None = _parser(self)
 
     def body(self) -> bytes:
         """What came, decoded."""
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return bytes(self._body)
 
     def take(self, data: bytes) -> None:
         """Take what came over the connection."""
@@ -104,7 +112,11 @@ class Incoming:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field; trailers are of no use to anybody."""
-        if self.status:
+        if self.status or self.is_over:
+            return
+        self._head += len(name) + len(value) + FIELD
+        if self._head > FRAMES:
+            self._fail(_no_http(f"its head is over {FRAMES} bytes"))
             return
         named, text, headers = _named(name), value.decode("latin-1"), self.headers
         headers[named] = f"{headers[named]}, {text}" if named in headers else text
@@ -113,16 +125,21 @@ class Incoming:
         """Take the head."""
         parser = self._parser
         if parser is None:
+            # It has failed already.
             return
         status = parser.get_status_code()
         if 100 <= status < 200 and status != _SWITCHING:
             self._is_interim, self.headers = True, {}
             return
+        if status < 100:
+            self._fail(_no_http(f"there is no status {status}"))
+            return
         self.status, self.version = status, f"HTTP/{parser.get_http_version()}"
         self._frames = 0
         if self._heard is not None:
             self._heard(status)
-        self._unpack_as(self.headers.get("content-encoding", "").strip().lower())
+        coding = self.headers.get("content-encoding", "").strip().lower()
+        self._inflater = None if coding in {"", "identity"} else Inflater(coding)
         if self._is_head:
             self._complete()
 
@@ -131,16 +148,14 @@ class Incoming:
         if self.is_over:
             self.is_reusable = False
             return
+        if self._is_interim:
+            self._fail(_no_http("a body comes before the answer"))
+            return
         self._frames = max(self._frames - len(data) * FRAME_RATIO, -FRAMES)
         if self._inflater is None:
             self._has_room_for(data)
-            return
-        try:
-            for piece in self._inflater.pieces(data):
-                if not self._has_room_for(piece):
-                    break
-        except zlib.error as error:
-            self._fail(translate(error))
+        else:
+            self._unpack(self._inflater, data)
 
     def on_message_complete(self) -> None:
         """It is whole, or was one of those before it."""
@@ -149,30 +164,44 @@ class Incoming:
         else:
             self._complete()
 
-    def _unpack_as(self, coding: str) -> None:
-        if coding in {"", "identity"}:
+    def _unpack(self, inflater: Inflater, data: bytes) -> None:
+        self._came += len(data)
+        if self._came > self._cap + FRAMES:
+            # What unpacks to nothing would come for ever.
+            self._overflow()
             return
         try:
-            self._inflater = Inflater(coding)
+            for piece in inflater.pieces(data):
+                if not self._has_room_for(piece):
+                    break
         except zlib.error as error:
             self._fail(translate(error))
 
     def _has_room_for(self, piece: bytes) -> bool:
         """Take a piece, if the cap allows it."""
-        self._size += len(piece)
-        if self._size <= self._cap:
-            self._pieces.append(piece)
-            return True
+        body = self._body
+        if len(body) + len(piece) > self._cap:
+            self._overflow()
+            return False
+        if not body:
+            self._body = piece
+        elif isinstance(body, bytearray):
+            body += piece
+        else:
+            self._body = bytearray(body) + piece
+        return True
+
+    def _overflow(self) -> None:
         detail = f"the body is over {self._cap} bytes"
         failure = TransportFailure(FailureKind.TOO_LARGE, sent=True, detail=detail)
         failure.status = self.status
         self._fail(failure)
-        return False
 
     def _ends_with_its_connection(self) -> bool:
         """RFC 9112, 6.3: a body of no stated length lasts until the connection is closed."""
         headers = self.headers
-        return bool(self.status) and not ("content-length" in headers or "transfer-encoding" in headers)
+        coding = headers.get("transfer-encoding", "identity").strip().lower()
+        return bool(self.status) and "content-length" not in headers and coding == "identity"
 
     def _complete(self) -> None:
         if self.is_over:
@@ -210,6 +239,12 @@ def _no_http(why: str) -> TransportFailure:
     return TransportFailure(FailureKind.MALFORMED, sent=True, detail=f"the answer is not valid HTTP: {why}")
 
 
-@lru_cache(maxsize=1024)
 def _named(name: bytes) -> str:
-    return name.decode("latin-1").lower()
+    # The longest names are those of nobody's answers but one, and would be held for ever.
+    return _lower(name) if len(name) <= _MOST_CACHED else _lower.__wrapped__(name)
+
+
+@lru_cache(maxsize=1024)
+def _lower(name: bytes) -> str:
+    # llhttp forgives a space before the colon, and takes the field for what it is without.
+    return name.decode("latin-1").strip().lower()

@@ -13,14 +13,9 @@ class Inflater:
     """Unpacks gzip (several members too, RFC 1952) and deflate (zlib, or raw as some servers send it)."""
 
     def __init__(self, coding: str) -> None:
-        """`coding` is the Content-Encoding.
-
-        Raises:
-            zlib.error: when it is none of those that are asked for.
-        """
-        if coding not in _WBITS:
-            raise zlib.error("the content coding is not one that was asked for")
-        self._wbits = _WBITS[coding]
+        """`coding` is the Content-Encoding; one that was not asked for matters only if there is a body."""
+        self._is_known = coding in _WBITS
+        self._wbits = _WBITS.get(coding, _RAW_DEFLATE)
         self._inflate = zlib.decompressobj(self._wbits)
         self._started = False
 
@@ -33,8 +28,10 @@ class Inflater:
         """Unpack what came, at most 256 KiB at a time.
 
         Raises:
-            zlib.error: when it is damaged.
+            zlib.error: when it is damaged, or its coding is none of those that are asked for.
         """
+        if data and not self._is_known:
+            raise zlib.error("the content coding is not one that was asked for")
         more = bool(data)
         while more:
             if self._inflate.eof:

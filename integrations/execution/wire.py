@@ -61,6 +61,10 @@ class Wire(asyncio.Protocol):
         else:
             self._incoming.take(data)
 
+    def eof_received(self) -> None:
+        """The server says no more, and asyncio closes the connection: a request would be thrown away."""
+        self.should_close = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
         self.should_close, self._transport = True, None
