@@ -202,4 +202,5 @@ def _place(url: httpx.URL) -> Place:
     if scheme not in _PORTS or not url.host:
         detail = "no request can be made for this address"
         raise TransportFailure(FailureKind.CLIENT_ERROR, sent=False, detail=detail)
-    return Place(scheme == "https", url.raw_host.decode("ascii"), url.port or _PORTS[scheme])
+    port = _PORTS[scheme] if url.port is None else url.port
+    return Place(scheme == "https", url.raw_host.decode("ascii"), port)

@@ -1,6 +1,7 @@
 """A request as bytes on the wire."""
 
-from functools import cache
+import re
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx
@@ -12,6 +13,8 @@ _USUAL: tuple[tuple[bytes, bytes], ...] = (
     (b"accept", b"*/*"),
     (b"accept-encoding", b"gzip, deflate"),
 )
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 async def body_of(request: httpx.Request) -> bytes:
@@ -25,24 +28,35 @@ async def body_of(request: httpx.Request) -> bytes:
 def written(request: httpx.Request, body: bytes) -> bytes:
     """The request in HTTP/1.1, with what every request of ours says where it does not say it itself.
 
+    Where its body ends is not the request's to say: by a length that is not the body's, the server would take
+    part of it for another request, or of another request for it.
+
     Raises:
         TransportFailure: when it would not be one request.
     """
-    fields = [(name, value) for name, value in request.headers.raw if name.lower() != b"transfer-encoding"]
-    given = {name.lower() for name, _ in fields}
+    raw = request.headers.raw
+    given = {name.lower() for name, _ in raw}
+    fields = [(name, value) for name, value in raw if name.lower() not in _FRAMING]
     fields += [field for field in (*_USUAL, (b"user-agent", user_agent())) if field[0] not in given]
     if body and b"content-type" not in given:
         fields.append((b"content-type", b"application/octet-stream"))
-    if body and b"content-length" not in given:
+    if body or not _FRAMING.isdisjoint(given):
         fields.append((b"content-length", b"%d" % len(body)))
     lines = [b"%b: %b" % field for field in fields]
     first = b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)
     head = b"\r\n".join((first, *lines))
     # Whatever ends a line ends it for the server too, and the rest would be another field or request.
     ends = head.count(b"\n"), head.count(b"\r")
-    if ends != (len(lines), len(lines)) or b"\0" in head or first.count(b" ") != 2:
+    is_one = ends == (len(lines), len(lines)) and b"\0" not in head and first.count(b" ") == 2
+    if not (is_one and all(map(_is_name, given))):
         raise TransportFailure(FailureKind.CLIENT_ERROR, sent=False, detail="no such request can be made")
     return b"%b\r\n\r\n%b" % (head, body)
+
+
+@lru_cache(maxsize=1024)
+def _is_name(name: bytes) -> bool:
+    """RFC 9110, 5.6.2. Some servers read past a space or a colon too many what others do not."""
+    return _TOKEN.fullmatch(name) is not None
 
 
 @cache

@@ -42,7 +42,7 @@ async def test_what_a_request_says_itself_stands() -> None:
 async def test_a_body_goes_with_its_type_and_length() -> None:
     lines, body = await sent(httpx.Request("POST", "http://shop.example/", json={"a": 1}))
     assert body == b'{"a":1}'
-    assert b"Content-Length: 7" in lines
+    assert b"content-length: 7" in lines
     assert b"Content-Type: application/json" in lines
 
 
@@ -62,6 +62,26 @@ async def test_a_streamed_body_is_read_first_and_has_a_length_then() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "content", "headers"),
+    [
+        ("POST", b"tone", [("Content-Length", "2")]),
+        ("POST", b"tone", [("Content-Length", "2"), ("content-length", "9")]),
+        ("POST", b"tone", [("Transfer-Encoding", "chunked")]),
+        ("GET", None, [("Content-Length", "20")]),
+        ("POST", None, [("transfer-encoding", "chunked"), ("content-length", "3")]),
+    ],
+    ids=["too short", "two", "chunked", "of no body", "both of no body"],
+)
+async def test_the_length_is_that_of_the_body_whatever_the_request_says(
+    method: str, content: bytes | None, headers: list[tuple[str, str]]
+) -> None:
+    lines, body = await sent(httpx.Request(method, "http://shop.example/", content=content, headers=headers))
+    framing = [line for line in lines if line.lower().startswith((b"content-length", b"transfer-encoding"))]
+    assert framing == [b"content-length: %d" % len(body)]
+    assert body == (content or b"")
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         [(b"x-a", b"b\r\nx-c: d")],
@@ -69,8 +89,11 @@ async def test_a_streamed_body_is_read_first_and_has_a_length_then() -> None:
         [(b"x-a", b"b\rc")],
         [(b"x-a\r\nx-c", b"d")],
         [(b"x-a", b"b\0c")],
+        [(b"transfer-encoding ", b"chunked")],
+        [(b"content-length: 9\tx", b"a")],
+        [(b"", b"a")],
     ],
-    ids=["a line", "a bare LF", "a bare CR", "in a name", "a NUL"],
+    ids=["a line", "a bare LF", "a bare CR", "in a name", "a NUL", "a space", "a colon", "no name"],
 )
 async def test_nothing_can_write_a_field_or_a_request_of_its_own(headers: list[tuple[bytes, bytes]]) -> None:
     with pytest.raises(TransportFailure) as caught:
