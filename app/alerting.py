@@ -110,6 +110,7 @@ class Alerting:
         await self.parents.load()
         await self.watching.load()
         await self.relay.load()
+        self.relay.conditions.settle([row.alert for row in self.engine.alerts()])
 
     def begin(self) -> None:
         """End the incidents and alerts of what the configuration has no longer; call it once all integrations
@@ -135,7 +136,6 @@ class Alerting:
         self._graph = DependencyGraph(settings.dependencies)
         self._directory.replace(settings.receivers)
         names = {receiver.name for receiver in settings.receivers}
-        self.relay.conditions.forget({each.name for each in before.receivers} - names)
         groups = self.notifier.configure(settings, alerts=told(self.engine.alerts()))
         self._saver.keep(Consequences(groups=groups))
         self.engine.configure(RuleBook(settings.rules, builtin=BUILTIN_RULES))
@@ -143,6 +143,7 @@ class Alerting:
         self.look_again()
         self.watchman.adopt(settings.watchdog)
         await self._senders.keep(names)
+        await self.relay.forget({each.name for each in before.receivers} - names)
 
     def forget(self, integrations: Collection[str]) -> None:
         """Integrations are no longer configured: their incidents and alerts end."""

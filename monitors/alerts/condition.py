@@ -41,8 +41,17 @@ class Conditions:
         """Take up what survived, and tell of it again."""
         for condition in stored:
             self._conditions[condition.receiver] = condition
-            if condition.failures >= FAILING_AFTER or condition.disabled_at is not None:
+            if _is_told(condition):
                 self._tell(condition)
+
+    def settle(self, firing: Iterable[Alert]) -> None:
+        """Take up alerts that fire since before a restart: those about receivers that do well now, or are
+        none any more, end.
+        """
+        for alert in firing:
+            receiver = alert.labels.get("receiver", "")
+            if alert.labels.get("alertname") == ALERT_NAME and not _is_told(self.of(receiver)):
+                self._end(receiver)
 
     def of(self, receiver: str) -> Condition:
         """How a receiver does."""
@@ -75,11 +84,14 @@ class Conditions:
         self._end(receiver)
         return Condition(receiver=receiver)
 
-    def forget(self, receivers: Iterable[str]) -> None:
-        """Receivers are no longer configured: nothing is said of them any more."""
-        for receiver in receivers:
-            if self._conditions.pop(receiver, None) is not None:
-                self._end(receiver)
+    def forget(self, receivers: Iterable[str]) -> tuple[Condition, ...]:
+        """Receivers are no longer configured: nothing is said of them any more. Returns what must be stored,
+        so that one that comes back begins anew.
+        """
+        gone = [receiver for receiver in receivers if self._conditions.pop(receiver, None) is not None]
+        for receiver in gone:
+            self._end(receiver)
+        return tuple(Condition(receiver=receiver) for receiver in gone)
 
     def _recover(self, receiver: str) -> Condition | None:
         before = self._conditions.pop(receiver, None)
@@ -113,6 +125,10 @@ class Conditions:
     def _end(self, receiver: str) -> None:
         if self._reports is not None:
             self._reports.end_alert(_labels(receiver))
+
+
+def _is_told(condition: Condition) -> bool:
+    return condition.failures >= FAILING_AFTER or condition.disabled_at is not None
 
 
 def alert_about(condition: Condition) -> Alert:

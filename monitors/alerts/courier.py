@@ -12,7 +12,7 @@ from integrations.signals import DeliveryAttempt
 from monitors.alerts.condition import Conditions
 from monitors.alerts.formats.drawing import Letter
 from monitors.alerts.notification import Notification, Reason
-from monitors.alerts.outbox import Condition, Delivery, DeliveryState, Message, new_message_id
+from monitors.alerts.outbox import Condition, Delivery, DeliveryState, Message, copy_id
 from monitors.alerts.receivers import Directory, Receiver
 from monitors.alerts.schedule import Next, Sent, Step, step_after
 from monitors.alerts.sending import Sender
@@ -83,14 +83,13 @@ class Courier:
         fallback = receiver.fallback if receiver is not None else ""
         if not message.is_paging or not fallback:
             return None
-        now = self._clock.time()
         return replace(
             message,
-            id=new_message_id(now),
+            id=copy_id(message, fallback),
             receiver=fallback,
             # The stand-in may be told of the group on its own account too.
             subject=f"{message.subject} for {message.receiver}",
-            created_at=now,
+            created_at=self._clock.time(),
             content=_readdressed(message.content, fallback),
         )
 

@@ -8,6 +8,7 @@ How many can wait is bounded by what lets them in: ten notifications a minute an
 after at most three days.
 """
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Sequence
@@ -179,7 +180,16 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_message_id(at: float) -> str:
     """A UUID of version 7 for a moment (UTC seconds): RFC 9562, 5.7; ids of later milliseconds sort later."""
+    return _uuid(at, secrets.randbits(74))
+
+
+def copy_id(message: Message, receiver: str) -> str:
+    """The id of a message's copy for another receiver: always the same, so that it is copied only once."""
+    digest = hashlib.sha256(f"{message.id} {receiver}".encode()).digest()
+    return _uuid(message.created_at, int.from_bytes(digest) & (1 << 74) - 1)
+
+
+def _uuid(at: float, random: int) -> str:
     milliseconds = int(at * 1000) & 0xFFFF_FFFF_FFFF
-    random = secrets.randbits(74)
     high = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64
     return str(uuid.UUID(int=high | 0b10 << 62 | random & (1 << 62) - 1))

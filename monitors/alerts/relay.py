@@ -91,7 +91,12 @@ class Relay:
 
     async def load(self) -> None:
         """Take up how receivers did, and make all that waits due: after a start it goes first."""
-        self.conditions.load(await self._keeping.rouse(self._steady.now()))
+        stored = await self._keeping.rouse(self._steady.now())
+        known = [one for one in stored if self._directory.find(one.receiver) is not None]
+        self.conditions.load(known)
+        gone = tuple(Condition(receiver=one.receiver) for one in stored if one not in known)
+        if gone:
+            await self._stored(Finished(at=self._clock.time(), conditions=gone))
 
     async def run(self) -> None:
         """Deliver until cancelled; what is cut off half-way goes out again after the start."""
@@ -116,6 +121,11 @@ class Relay:
         condition = self.conditions.enable(receiver)
         await self._outbox.finish(Finished(at=self._clock.time(), conditions=(condition,)))
         self.wake()
+
+    async def forget(self, receivers: Iterable[str]) -> None:
+        """Receivers are no longer configured."""
+        if gone := self.conditions.forget(receivers):
+            await self._stored(Finished(at=self._clock.time(), conditions=gone))
 
     @property
     def in_flight(self) -> int:

@@ -14,7 +14,9 @@ from app.settings import load_settings
 from app.wiring import Dialtone
 from integrations.clock import SystemClock
 from integrations.signals import Health
+from monitors.alerts.condition import alert_about
 from monitors.alerts.matchers import parse_matchers
+from monitors.alerts.outbox import Condition
 from monitors.incident import Incident
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -213,6 +215,19 @@ async def test_one_that_was_removed_while_dialtone_stood_still_ends_at_the_start
 
     assert ended.status == "resolved"
     assert left == []
+
+
+async def test_an_alert_about_a_receiver_that_did_well_before_a_kill_ends_at_the_start(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    async with house.running() as dialtone:
+        # The receiver recovered, and the process was killed before the end of the alert was stored.
+        dialtone.alerting.engine.raise_alert(alert_about(Condition(receiver="hook", failures=4)))
+        await dialtone.alerting.engine.step()
+
+    async with house.running() as dialtone:
+        assert dialtone.alerting.engine.alerts() == ()
 
 
 async def test_what_is_silenced_is_told_when_the_silence_ends(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from monitors.alerts.alert import Alert
-from monitors.alerts.condition import DISABLED_AFTER, FAILING_AFTER, Conditions
+from monitors.alerts.condition import DISABLED_AFTER, FAILING_AFTER, Conditions, alert_about
+from monitors.alerts.outbox import Condition
 from monitors.alerts.schedule import Next, Step
 from tests.fakes.clock import FakeClock
 
@@ -108,9 +109,20 @@ def test_what_was_told_before_a_restart_is_told_again(conditions: Conditions, to
     assert told.ended == ["pager"]
 
 
+def test_alerts_about_receivers_that_do_well_after_a_restart_end(conditions: Conditions, told: Told) -> None:
+    fail(conditions, FAILING_AFTER)
+    before = [alert_about(Condition(receiver=name, failures=4)) for name in ("pager", "well", "gone")]
+    other = Alert(labels={"alertname": "Other", "receiver": "well"}, annotations={}, starts_at=0.0)
+
+    conditions.settle([*before, other])
+
+    assert told.ended == ["well", "gone"]
+
+
 def test_a_receiver_that_is_no_longer_configured_is_not_told_of(conditions: Conditions, told: Told) -> None:
     fail(conditions, FAILING_AFTER)
-    conditions.forget(["pager", "other"])
+    stored = conditions.forget(["pager", "other"])
 
+    assert stored == (Condition(receiver="pager"),)
     assert told.ended == ["pager"]
     assert conditions.failing() == frozenset()

@@ -104,6 +104,34 @@ async def test_a_disabled_receiver_stays_so_over_a_restart(box: Box) -> None:
         assert running.told.raised[0].labels["receiver"] == "pager"
 
 
+async def test_a_receiver_that_is_gone_at_the_start_is_not_told_of_and_begins_anew(box: Box) -> None:
+    async with scene(box, pager=FakeSender(Sent(kind=FailureKind.CLIENT_ERROR, status=410))) as running:
+        await running.put(queued("m1"))
+        await anyio.sleep(5)
+    async with scene(box, receiver("other")) as running:
+        await anyio.sleep(5)
+        assert running.told.raised == []
+
+    sender = FakeSender()
+    async with scene(box, pager=sender) as running:
+        await running.put(queued("m2"))
+        await anyio.sleep(5)
+
+        assert sender.ids == ["m2"]
+        assert running.told.raised == []
+
+
+async def test_a_receiver_that_was_taken_out_and_put_back_is_enabled_after_a_restart_too(box: Box) -> None:
+    async with scene(box, pager=FakeSender(Sent(kind=FailureKind.CLIENT_ERROR, status=410))) as running:
+        await running.put(queued("m1"))
+        await anyio.sleep(5)
+        await running.relay.forget(["pager"])
+        assert running.told.ended == ["pager"]
+
+    async with scene(box, pager=FakeSender()) as running:
+        assert running.relay.conditions.failing() == frozenset()
+
+
 async def test_the_fourth_failure_in_a_row_is_told_and_the_next_success_ends_it(box: Box) -> None:
     sender = FakeSender(REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, ANSWERED)
     async with scene(box, pager=sender) as running:
@@ -158,6 +186,21 @@ async def test_a_dead_page_goes_to_the_fallback_at_once(box: Box) -> None:
         assert len(running.senders["phone"].letters) == 1
         await anyio.sleep(120)
         assert len(running.senders["phone"].letters) == 1
+
+
+async def test_a_page_that_was_copied_when_it_was_late_is_not_copied_again_when_it_is_dead(box: Box) -> None:
+    pair = receiver("pager", fallback="phone"), receiver("phone")
+    phone = FakeSender()
+    async with scene(box, *pair, pager=FakeSender(REFUSED), phone=phone) as running:
+        await running.put(queued("page", at=running.clock.time(), is_paging=True))
+        await anyio.sleep(20 * 3600)
+        assert (await box.states())["page"] == "dead"
+        assert len(phone.letters) == 1
+
+        await box.keeping.replay(Replay(ids=("page",)))
+        await anyio.sleep(20 * 3600)
+        assert (await box.states())["page"] == "dead"
+        assert len(phone.letters) == 1
 
 
 async def test_at_most_four_are_on_their_way_to_one_receiver(box: Box) -> None:
