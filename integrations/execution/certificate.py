@@ -50,7 +50,7 @@ def read_certificate(connection: ssl.SSLObject, host: str) -> Certificate | None
         protocol=connection.version() or "",
         cipher=cipher[0] if cipher else "",
         names=names[:NAMES_SHOWN],
-        matched=_matched(names, host.lower().strip("[]")),
+        matched=_matched(names, host.lower().strip("[]").rstrip(".")),
     )
 
 

@@ -1,6 +1,8 @@
 """Opening a connection: the name, the addresses one after the other, TLS."""
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -93,11 +95,19 @@ class Dialer:
         )
         if stopwatch is not None:
             stopwatch.connected = self._now()
-        secured = self._context if place.is_secure else None
-        _, wire = await asyncio.get_running_loop().create_connection(
-            Wire, sock=connected, ssl=secured, server_hostname=place.host if secured else None
-        )
+        transport, wire = await asyncio.get_running_loop().create_connection(Wire, sock=connected)
+        if place.is_secure:
+            await self._secure(transport, wire, place.host)
         return wire
+
+    async def _secure(self, transport: asyncio.Transport, wire: Wire, host: str) -> None:
+        """Have the connection speak TLS from now on; a name is asked for without the dot at its end."""
+        secured = await asyncio.get_running_loop().start_tls(
+            transport, wire, self._context, server_hostname=host.rstrip(".")
+        )
+        if secured is None:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        wire.secure(secured)
 
     async def _resolve(self, place: Place, stopwatch: Stopwatch | None) -> Sequence[AddrInfoType]:
         if literal := _literal(place):

@@ -199,7 +199,7 @@ def _reply(incoming: Incoming, duration: float) -> Reply:
 
 def _place(url: httpx.URL) -> Place:
     scheme = url.scheme
-    if scheme not in _PORTS or not url.host:
+    if scheme not in _PORTS or not url.raw_host:
         detail = "no request can be made for this address"
         raise TransportFailure(FailureKind.CLIENT_ERROR, sent=False, detail=detail)
     port = _PORTS[scheme] if url.port is None else url.port

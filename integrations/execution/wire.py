@@ -12,13 +12,15 @@ class Wire(asyncio.Protocol):
     it is gone.
     """
 
-    __slots__ = ("_incoming", "_transport", "hear", "lost", "should_close")
+    __slots__ = ("_incoming", "_socket", "_transport", "hear", "lost", "should_close")
 
     def __init__(self) -> None:
         self.should_close = True
         self.hear: Callable[[], None] | None = None
         self.lost: Callable[[Wire], None] | None = None
         self._incoming: Incoming | None = None
+        # Without TLS both are the same. Only that of the socket knows what is not sent yet.
+        self._socket: asyncio.Transport | None = None
         self._transport: asyncio.Transport | None = None
 
     @property
@@ -37,7 +39,7 @@ class Wire(asyncio.Protocol):
     def rest(self) -> None:
         """The answer is whole; whatever comes now was not asked for."""
         self._incoming = None
-        if self._transport is not None and self._transport.get_write_buffer_size():
+        if self._socket is not None and self._socket.get_write_buffer_size():
             # The server has answered before it had heard all, and the rest is still on its way out.
             self.close()
 
@@ -50,7 +52,13 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It stands."""
         if isinstance(transport, asyncio.Transport):
-            self._transport, self.should_close = transport, False
+            self._socket = self._transport = transport
+            self.should_close = False
+
+    def secure(self, transport: asyncio.Transport) -> None:
+        """It speaks TLS from now on, by `transport`; nothing was asked before."""
+        if self._transport is not None:
+            self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came; when nothing was asked, nobody can tell what it answers."""
@@ -67,7 +75,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
-        self.should_close, self._transport = True, None
+        self.should_close, self._socket, self._transport = True, None, None
         if self._incoming is not None and not self._incoming.is_over:
             self._incoming.end(exc)
         if self.lost is not None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import datetime as dt
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from aiohappyeyeballs import AddrInfoType
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,9 +20,13 @@ from cryptography.x509.oid import NameOID
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.execution.call import Answer
+from integrations.execution.certificate import read_certificate
 from integrations.execution.cold import COLD
+from integrations.execution.dialing import Dialer, Place
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind as K
+from integrations.execution.pool import Pools
+from integrations.execution.transport import HTTPTransport
 from tests.fakes.execution import call, line_spec
 from tests.fakes.signals import RecordingSubscriber
 
@@ -225,3 +231,46 @@ async def test_through_a_proxy_the_vendors_certificate_is_seen_and_its_handshake
     with anyio.fail_after(2):
         await closed.wait()
     proxy.close()
+
+
+async def test_a_name_with_a_dot_at_its_end_is_that_without(serve: Serve, tmp_path: Path) -> None:
+    cert = certificate(tmp_path, days=30)
+    port = await serve(cert)
+
+    async def resolve(host: str, port: int) -> Sequence[AddrInfoType]:
+        assert host == "localhost."
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    context = ssl.create_default_context(cafile=cert)
+    dialer = Dialer(context, path="", now=SystemClock().monotonic, resolve=resolve)
+    wire = await dialer.dial(Place(is_secure=True, host="localhost.", port=port))
+    assert wire.security is not None
+    shown = read_certificate(wire.security, "localhost.")
+    assert shown is not None
+    assert shown.matched == "localhost"
+    wire.close()
+
+
+async def test_an_answer_before_the_request_was_sent_leaves_nothing_of_it_to_the_next(tmp_path: Path) -> None:
+    cert = certificate(tmp_path, days=30)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the head, and read nothing of the body."""
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await leave.wait()
+        writer.transport.abort()
+
+    leave = asyncio.Event()
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=context)
+    pool = Pools(SystemClock()).open(line_spec(network=NetworkPolicy(ca_file=str(cert))))
+    transport = HTTPTransport(pool, clock=SystemClock())
+    url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+    for request in (httpx.Request("POST", url, content=bytes(8_000_000)), httpx.Request("GET", url)):
+        reply = await transport.send(request, connect=2, timeout=2, max_body=100)
+        assert reply.body == b"ok"
+    leave.set()
+    await transport.aclose()
+    server.close()

@@ -11,7 +11,6 @@ from integrations.execution import incoming as module
 from integrations.execution.failure import TransportFailure
 from integrations.execution.incoming import FIELD, FRAMES, Incoming
 from integrations.execution.outcome import FailureKind as K
-from integrations.execution.wire import Wire
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
@@ -141,11 +140,3 @@ async def test_a_coding_nobody_asked_for_matters_to_no_answer_without_body(
     incoming = new(is_head=is_head)
     incoming.take(head + b"content-encoding: br\r\n\r\n")
     assert (incoming.failure, incoming.body(), incoming.is_reusable) == (None, b"", True)
-
-
-async def test_nothing_is_asked_over_a_connection_whose_server_says_no_more() -> None:
-    wire = Wire()
-    wire.connection_made(asyncio.Transport())
-    assert not wire.should_close
-    wire.eof_received()
-    assert wire.should_close
