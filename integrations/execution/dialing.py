@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from aiohappyeyeballs import AddrInfoType, start_connection
@@ -14,6 +14,7 @@ from integrations.execution.cold import Stopwatch
 from integrations.execution.failure import unconnected
 from integrations.execution.guard import Guard
 from integrations.execution.guarded import guarded_sockets, host_and_port, refuse
+from integrations.execution.names import Resolve, SystemNames
 from integrations.execution.wire import Wire
 
 NAMES_KEPT = 10.0
@@ -32,16 +33,6 @@ class Place(NamedTuple):
     port: int
 
 
-Resolve = Callable[[str, int], Awaitable[Sequence[AddrInfoType]]]
-"""Finds the addresses of a name, for a port."""
-
-
-async def resolve(host: str, port: int) -> Sequence[AddrInfoType]:
-    """Ask the system."""
-    loop = asyncio.get_running_loop()
-    return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-
-
 class Dialer:
     """Opens connections of one TLS context, over TCP or to a unix socket. `now` is monotonic time.
 
@@ -56,13 +47,13 @@ class Dialer:
         path: str,
         now: Callable[[], float],
         guard: Guard | None = None,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
     ) -> None:
         self._context = context
         self._path = path
         self._now = now
         self._guard = guard
-        self._lookup = resolve
+        self._lookup = SystemNames() if resolve is None else resolve
         self._sockets = None if guard is None else guarded_sockets(guard)
         self._names: dict[tuple[str, int], tuple[float, Sequence[AddrInfoType]]] = {}
 

@@ -25,11 +25,12 @@ from integrations.execution.connectors import (
     TCPConnector,
     UnixConnector,
 )
-from integrations.execution.dialing import Dialer, Resolve, resolve
+from integrations.execution.dialing import Dialer
 from integrations.execution.direct import DirectPool
 from integrations.execution.failure import translate
 from integrations.execution.guard import Guard
 from integrations.execution.idle import IdleConnections
+from integrations.execution.names import Resolve, SystemNames
 from integrations.execution.outcome import Phases
 from integrations.execution.outgoing import user_agent
 
@@ -47,10 +48,10 @@ class Pools:
         clock: Clock,
         *,
         idle: IdleConnections | None = None,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
     ) -> None:
         self._clock = clock
-        self._resolve = resolve
+        self._resolve = SystemNames() if resolve is None else resolve
         self._idle = IdleConnections(clock) if idle is None else idle
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._sessions: dict[_Route, Session] = {}
