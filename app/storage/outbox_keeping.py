@@ -11,16 +11,17 @@ from app.storage import signal_log, tables
 from app.storage.outbox_rows import BEHIND, delivery_of
 from app.storage.tables import outbox, outbox_subject, receiver_condition
 from app.storage.units import Units
-from monitors.alerts.outbox import Backlog, Condition, Delivery, DeliveryState, Replay
+from monitors.alerts.outbox import LEASE_SECONDS, Backlog, Condition, Delivery, DeliveryState, Replay
 
 AT_ONCE = 5_000
 """Rows that one unit deletes or queues again, so that it holds up no other for long."""
 
 _ROW = outbox.c
-_UNDONE, _DONE, _DEAD = (
+_UNDONE, _DONE, _DEAD, _SENDING = (
     sa.text("finished_at IS NULL"),
     sa.text("finished_at IS NOT NULL"),
     sa.text("state = 'dead'"),
+    sa.text("state = 'sending'"),
 )
 
 # Of the rows that are queued again, the first of a subject that has no other undone row goes first.
@@ -61,6 +62,8 @@ class OutboxKeepingRows:
         def unit(connection: sa.Connection) -> Sequence[bytes]:
             late = sa.update(outbox).where(_UNDONE, _ROW.due_at > now).values(due_at=now)
             connection.execute(late)
+            ahead = sa.update(outbox).where(_SENDING, _ROW.lease_until > now + LEASE_SECONDS)
+            connection.execute(ahead.values(lease_until=now + LEASE_SECONDS))
             return connection.scalars(sa.select(receiver_condition.c.body)).all()
 
         bodies = await self._units.run(unit)

@@ -22,6 +22,9 @@ from integrations.signals import DeliveryAttempt
 FALL_BACK_SECONDS = 60.0
 """After so long a paging message that is not delivered goes to the fallback receiver too."""
 
+LEASE_SECONDS = 45.0
+"""For how long a relay may work on what it claimed: the longest timeout of a receiver, and 15 s."""
+
 KEEP_DEAD_DAYS = 30.0
 KEEP_DONE_DAYS = 7.0
 
@@ -155,7 +158,9 @@ class OutboxKeeping(Protocol):
     """What the relay keeps beside the messages."""
 
     async def rouse(self, now: float) -> Sequence[Condition]:
-        """Make all that waits due at `now` or before, and return how each receiver does."""
+        """Make all that waits due at `now` or before, let no lease end later than a new one, and return how
+        each receiver does: the clock may have been set back since.
+        """
         ...
 
     async def backlog(self) -> Sequence[Backlog]:

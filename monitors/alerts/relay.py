@@ -19,7 +19,15 @@ from integrations.signals import Signal
 from monitors.alerts.aftercare import Aftercare
 from monitors.alerts.condition import FAILING_AFTER, Conditions, Reports
 from monitors.alerts.courier import Courier, Result
-from monitors.alerts.outbox import Condition, Crowd, Delivery, Finished, Outbox, OutboxKeeping
+from monitors.alerts.outbox import (
+    LEASE_SECONDS,
+    Condition,
+    Crowd,
+    Delivery,
+    Finished,
+    Outbox,
+    OutboxKeeping,
+)
 from monitors.alerts.receivers import Directory, Receiver
 from monitors.alerts.sending import AT_ONCE as AT_ONCE_EACH
 from monitors.alerts.sending import Sender
@@ -27,8 +35,6 @@ from monitors.alerts.steady import SteadyClock
 
 AT_ONCE = 256
 FAILING_AT_ONCE = AT_ONCE // 2
-LEASE_SECONDS = 45.0
-"""The longest timeout of a receiver, and 15 s."""
 LOOK_SECONDS = 30.0
 """How long the outbox is not looked at when nothing is known to be due."""
 BUSY_SECONDS = 1.0

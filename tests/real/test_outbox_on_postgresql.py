@@ -11,6 +11,7 @@ from monitors.alerts.outbox import Crowd
 from tests.app.storage.test_outbox_keeping import (
     test_a_delivered_message_is_sent_again_only_when_it_is_named,
     test_a_start_makes_all_that_waits_due_and_tells_how_receivers_did,
+    test_a_start_waits_for_no_lease_of_a_clock_that_was_ahead,
     test_dead_letters_are_chosen_by_receiver_and_time,
     test_dead_letters_are_replayed_under_their_ids_and_only_once,
     test_deliveries_are_read_newest_first_page_by_page,
@@ -60,6 +61,7 @@ __all__ = [
     "test_a_renewal_that_is_stored_twice_does_not_supersede_itself",
     "test_a_repeated_message_ends_with_the_next_of_its_subject",
     "test_a_start_makes_all_that_waits_due_and_tells_how_receivers_did",
+    "test_a_start_waits_for_no_lease_of_a_clock_that_was_ahead",
     "test_conditions_are_replaced_by_the_receivers_name",
     "test_dead_letters_are_chosen_by_receiver_and_time",
     "test_dead_letters_are_replayed_under_their_ids_and_only_once",

@@ -126,6 +126,16 @@ async def test_the_dead_are_kept_longer_than_the_done(storage: Storage) -> None:
     assert set(await states(storage)) == {"waits"}
 
 
+async def test_a_start_waits_for_no_lease_of_a_clock_that_was_ahead(storage: Storage) -> None:
+    await storage.outbox.enqueue([message("m1")])
+    await storage.outbox.claim(now=4_000.0, lease=45.0, limit=9, crowd=CROWD)
+
+    await storage.outbox_keeping.rouse(300.0)
+
+    assert await storage.outbox.claim(now=344.0, lease=45.0, limit=9, crowd=CROWD) == []
+    assert len(await storage.outbox.claim(now=345.0, lease=45.0, limit=9, crowd=CROWD)) == 1
+
+
 async def test_a_start_makes_all_that_waits_due_and_tells_how_receivers_did(storage: Storage) -> None:
     await storage.outbox.enqueue([message("m1")])
     (one,) = await storage.outbox.claim(now=200.0, lease=9.0, limit=9, crowd=CROWD)
