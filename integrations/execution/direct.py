@@ -136,10 +136,18 @@ class DirectPool:
         except TimeoutError:
             detail = "no connection in time"
             raise TransportFailure(FailureKind.TIMEOUT, sent=False, detail=detail) from None
-        security, host = wire.security, errand.place.host
+        try:
+            self._note_certificate(wire, errand.place.host)
+        except BaseException:
+            # Some can be verified, and not be read.
+            wire.close()
+            raise
+        return wire
+
+    def _note_certificate(self, wire: Wire, host: str) -> None:
+        security = wire.security
         if security is not None and (certificate := read_certificate(security, host)) is not None:
             self.certificates[host] = certificate
-        return wire
 
     def _take(self, place: Place, method: str) -> Wire | None:
         """The connection that was idle for the shortest time, if it is fit for a request."""

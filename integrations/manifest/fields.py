@@ -95,9 +95,11 @@ def _is_socket(value: str) -> bool:
 def _check_url(value: str, field: ConfigField) -> None:
     try:
         url = parsed_url(value)
-    except httpx.InvalidURL as error:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError) as error:
+        # A host that begins with `xn--` and stands for no name shows itself only when it is read.
         raise ValueError(_expected(field)) from error
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+    if url.scheme not in ("http", "https") or not host or url.userinfo:
         raise ValueError(_expected(field) + " with http or https, a host, and no user in it")
 
 

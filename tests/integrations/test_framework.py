@@ -374,6 +374,10 @@ async def test_an_unregistered_integration_is_gone() -> None:
         (Connection(id="x", vendor="http"), r"config\.url: found nothing, expected a URL such as https://shop"),
         (Connection(id="x", vendor="http", config={"url": "ftp://a"}), r"config\.url: found another value"),
         (
+            Connection(id="x", vendor="http", config={"url": "https://xn--a/"}),
+            r"config\.url: found another value, expected a URL such as https://shop",
+        ),
+        (
             Connection(id="x", vendor="http", config={"url": "https://a", "methd": "GET"}),
             r"config\.methd: found an unknown key, .*; did you mean method",
         ),
