@@ -310,13 +310,17 @@ class CircuitBreaker:
         )
 
     def restore(self, saved: SavedBreaker) -> None:
-        """Take up a saved state, its times moved from the wall clock; tells nobody, for nothing changed."""
+        """Take up a saved state, its times moved from the wall clock; tells nobody, for nothing changed.
+
+        None is open for longer than it can be: the wall clock may have been set back since.
+        """
         until = saved.open_until if saved.state is _OPEN else saved.expires_at
         now, utc = self._clock.monotonic(), self._clock.time()
         if saved.state not in _HELD | {_OPEN}:
             return
         self._since, self._reason, self._actor = saved.since, saved.reason, saved.actor
-        self._be(saved.state, None if until is None else now + (until - utc))
+        longest = self._policy.open_max * (1 + self._policy.jitter) if saved.state is _OPEN else inf
+        self._be(saved.state, None if until is None else now + min(until - utc, longest))
         self._openings = saved.openings
 
     def _utc(self, monotonic: float | None) -> float | None:

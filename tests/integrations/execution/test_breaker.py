@@ -292,6 +292,17 @@ def test_an_open_breaker_survives_a_restart_on_the_wall_clock(downtime: float) -
     assert after.transitions == []
 
 
+def test_an_open_breaker_is_not_open_for_longer_because_the_wall_clock_was_set_back() -> None:
+    before, after = Watched(), Watched()
+    before.open()
+    saved = before.breaker.saved("read")
+    assert saved is not None
+    after.clock.jump_utc(-3_600)
+    after.breaker.restore(saved)
+    assert after.breaker.refuses(after.now)
+    assert not after.breaker.refuses(after.now + 361)
+
+
 def test_a_half_open_breaker_is_saved_as_open_and_overdue() -> None:
     before, after = Watched(), Watched()
     before.half_open()
