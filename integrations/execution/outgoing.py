@@ -25,6 +25,13 @@ async def body_of(request: httpx.Request) -> bytes:
         return await request.aread()
 
 
+async def correct_length(request: httpx.Request) -> None:
+    """Have a request that states a length state that of its body; for who does not use `written`."""
+    given = request.headers.get("content-length")
+    if given is not None and given != (length := str(len(await body_of(request)))):
+        request.headers["content-length"] = length
+
+
 def written(request: httpx.Request, body: bytes) -> bytes:
     """The request in HTTP/1.1, with what every request of ours says where it does not say it itself.
 

@@ -32,7 +32,7 @@ from integrations.execution.guard import Guard
 from integrations.execution.idle import IdleConnections
 from integrations.execution.names import Resolve, SystemNames
 from integrations.execution.outcome import Phases
-from integrations.execution.outgoing import user_agent
+from integrations.execution.outgoing import correct_length, user_agent
 
 _Route = tuple[str | None, str | None, str]
 """What sessions differ in: the file of authorities, the proxy, the unix socket."""
@@ -202,6 +202,7 @@ class Pool(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; raises what httpx and aiohttp raise, or a TransportFailure."""
+        await correct_length(request)
         token = BORROWER.set(self)
         try:
             return await self._session.send(request)

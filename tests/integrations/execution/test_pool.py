@@ -128,6 +128,22 @@ async def test_a_connection_is_kept_and_says_who_we_are(wire: Opened) -> None:
     assert b"cookie" not in head
 
 
+@pytest.mark.parametrize(
+    "stated", [[("content-length", "20")], [("Content-Length", "2"), ("content-length", "3")]]
+)
+async def test_a_request_that_states_the_length_of_another_body_takes_nothing_of_the_next_one(
+    wire: Opened, stated: list[tuple[str, str]]
+) -> None:
+    wired = await wire(lambda *_: OK)
+    odd = lambda: httpx.Request("GET", "http://unix.example/x", headers=stated)  # noqa: E731 - one line is enough
+    assert (await wired.executor.execute(call(prepare=odd))).outcome.status == 200
+    assert (await wired.get()).status == 200
+    first, _ = wired.server.requests
+    assert [line for line in first.lower().split(b"\r\n") if line.startswith(b"content-length")] == [
+        b"content-length: 0"
+    ]
+
+
 async def test_a_stale_connection_costs_an_idempotent_call_one_free_try_that_is_told(wire: Opened) -> None:
     wired = await wire(lambda number, _: None if number == 2 else OK)
     await wired.get()
