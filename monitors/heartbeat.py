@@ -69,6 +69,14 @@ def first(settings: HeartbeatSettings, *, at: float) -> HeartbeatState:
     return HeartbeatState(id=settings.id, known_since=at, anchor=at, since=at)
 
 
+def taken_up(state: HeartbeatState, *, now: float) -> HeartbeatState:
+    """A stored state, reckoned from now where it lies ahead: a wall clock that was set back before the start
+    gives no job more time.
+    """
+    runs = {run: min(began, now) for run, began in state.runs.items()}
+    return msgspec.structs.replace(state, anchor=min(state.anchor, now), runs=runs)
+
+
 def expected(settings: HeartbeatSettings, state: HeartbeatState) -> float:
     """When the next success is expected."""
     if settings.period is not None:

@@ -17,7 +17,7 @@ from integrations.samples import Sample
 from integrations.signals import Evidence, Health, HealthChange
 from monitors.alerts.facts import Subject
 from monitors.alerts.steady import SteadyClock
-from monitors.heartbeat import Beat, Heard, HeartbeatState, expected, first, hear, look, next_look
+from monitors.heartbeat import Beat, Heard, HeartbeatState, expected, first, hear, look, next_look, taken_up
 from monitors.heartbeat_settings import HeartbeatSettings
 
 TICK = 1.0
@@ -109,7 +109,8 @@ class HeartbeatWatch:
         for settings in heartbeats:
             known = before.get(settings.id)
             stored = known.state if known else self._stored.pop(settings.id, None)
-            watched = self._watched[settings.id] = _Watched(settings, stored or first(settings, at=now))
+            state = taken_up(stored, now=now) if stored else first(settings, at=now)
+            watched = self._watched[settings.id] = _Watched(settings, state)
             if stored is None:
                 self._unsaved.add(settings.id)
             self._look(watched, now)

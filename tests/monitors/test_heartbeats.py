@@ -172,6 +172,17 @@ async def test_after_a_long_absence_nobody_is_called_overdue_before_he_could_rep
         assert second.changes == []
 
 
+async def test_a_clock_that_was_set_back_before_a_start_gives_no_job_more_time() -> None:
+    first = Watching(BACKUP)
+    async with first.running() as watch:
+        await watch.hear("backup", Beat.SUCCESS)
+
+    second = Watching(BACKUP, store=first.store, utc=1_800_000_000.0 - 3_600)
+    async with second.running():
+        await anyio.sleep(650)
+        assert second.told == [("heartbeat:backup", "down")]
+
+
 async def test_a_jump_of_the_clock_makes_nobody_overdue() -> None:
     watching = Watching(BACKUP)
     async with watching.running() as watch:
