@@ -118,7 +118,9 @@ class Incoming:
         if self._head > FRAMES:
             self._fail(_no_http(f"its head is over {FRAMES} bytes"))
             return
-        named, text, headers = _named(name), value.decode("latin-1"), self.headers
+        # The longest names are those of nobody's answers but one, and would be held for ever.
+        named = _lower(name) if len(name) <= _MOST_CACHED else _lower.__wrapped__(name)
+        text, headers = value.decode("latin-1"), self.headers
         headers[named] = f"{headers[named]}, {text}" if named in headers else text
 
     def on_headers_complete(self) -> None:
@@ -237,11 +239,6 @@ def _parser(incoming: Incoming) -> httptools.HttpResponseParser:
 
 def _no_http(why: str) -> TransportFailure:
     return TransportFailure(FailureKind.MALFORMED, sent=True, detail=f"the answer is not valid HTTP: {why}")
-
-
-def _named(name: bytes) -> str:
-    # The longest names are those of nobody's answers but one, and would be held for ever.
-    return _lower(name) if len(name) <= _MOST_CACHED else _lower.__wrapped__(name)
 
 
 @lru_cache(maxsize=1024)
