@@ -150,7 +150,9 @@ class Outbox(Protocol):
         ...
 
     async def overdue(self, now: float, receivers: Collection[str]) -> Sequence[Delivery]:
-        """Paging messages of these receivers that have waited for FALL_BACK_SECONDS and were not copied."""
+        """Paging messages of these receivers that have waited for FALL_BACK_SECONDS and were not copied, or
+        that were put in by a clock that was far ahead.
+        """
         ...
 
 

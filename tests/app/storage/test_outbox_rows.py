@@ -338,6 +338,13 @@ async def test_paging_messages_are_overdue_after_a_minute_until_they_are_copied(
     assert "copy" in ids(await claim(box))
 
 
+async def test_a_page_does_not_wait_an_hour_for_a_clock_that_was_set_back(box: OutboxRows) -> None:
+    await box.enqueue([message("m1", is_paging=True, created_at=4_000.0)])
+
+    assert ids(await box.overdue(4_000.0, ["pager"])) == []
+    assert ids(await box.overdue(400.0, ["pager"])) == ["m1"]
+
+
 async def test_a_delivered_paging_message_is_not_overdue(box: OutboxRows) -> None:
     await box.enqueue([message("m1", is_paging=True)])
     (first,) = await claim(box)

@@ -165,6 +165,17 @@ async def test_a_page_that_is_late_by_a_minute_goes_to_the_fallback_within_75_se
         assert letter.message.id != "page"
 
 
+async def test_a_late_page_goes_to_the_fallback_although_the_clock_was_set_back_an_hour(box: Box) -> None:
+    pair = receiver("pager", fallback="phone"), receiver("phone")
+    async with scene(box, *pair, pager=FakeSender(REFUSED), phone=FakeSender()) as running:
+        await running.put(queued("page", at=running.clock.time(), is_paging=True))
+        await anyio.sleep(10)
+        running.clock._utc -= 3_600.0
+        await anyio.sleep(80)
+
+        assert len(running.senders["phone"].letters) == 1
+
+
 async def test_a_page_to_a_receiver_without_slots_goes_to_the_fallback_too(box: Box) -> None:
     pair = receiver("pager", fallback="phone"), receiver("phone")
     phone = FakeSender()
