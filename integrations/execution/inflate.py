@@ -18,11 +18,13 @@ class Inflater:
         self._wbits = _WBITS.get(coding, _RAW_DEFLATE)
         self._inflate = zlib.decompressobj(self._wbits)
         self._started = False
+        self._is_over = False
+        self._held = b""
 
     @property
     def is_whole(self) -> bool:
         """Whether the compressed body came to its end, or never began."""
-        return self._inflate.eof or not self._started
+        return self._inflate.eof or not (self._started or self._held)
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """Unpack what came, at most 256 KiB at a time.
@@ -32,20 +34,34 @@ class Inflater:
         """
         if data and not self._is_known:
             raise zlib.error("the content coding is not one that was asked for")
+        data, self._held = self._held + data, b""
+        if len(data) == 1 and not self._started:
+            # Whether it is zlib or raw shows in two.
+            self._held = data
+            return
         more = bool(data)
         while more:
-            if self._inflate.eof:
-                self._inflate = zlib.decompressobj(self._wbits)
+            if self._inflate.eof and not self._begins_again(data):
+                return
             piece = self._unpack(data)
             yield piece
-            data = self._left()
+            data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
             more = bool(data) or (len(piece) == _PIECE and not self._inflate.eof)
 
-    def _left(self) -> bytes:
-        if not self._inflate.eof:
-            return self._inflate.unconsumed_tail
-        unused = self._inflate.unused_data
-        return unused if unused.startswith(_MEMBER) else b""
+    def _begins_again(self, data: bytes) -> bool:
+        """Whether another member begins behind the one before. Whatever else comes there is passed over, and
+        so is all behind it, in how many pieces it may come.
+        """
+        if self._is_over or self._wbits != _WBITS["gzip"]:
+            return False
+        if data == _MEMBER[:1]:
+            self._held = data
+            return False
+        if not data.startswith(_MEMBER):
+            self._is_over = True
+            return False
+        self._inflate = zlib.decompressobj(self._wbits)
+        return True
 
     def _unpack(self, data: bytes) -> bytes:
         first, self._started = not self._started, True

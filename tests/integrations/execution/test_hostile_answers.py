@@ -88,6 +88,29 @@ async def test_what_unpacks_to_nothing_does_not_come_for_ever(nothing: bytes) ->
     assert (failure.kind, failure.status) == (K.TOO_LARGE, 200)
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 10_000])
+@pytest.mark.parametrize(
+    ("coding", "packed", "body"),
+    [
+        (b"gzip", gzip.compress(b"to") + gzip.compress(b"ne"), b"tone"),
+        (b"gzip", gzip.compress(b"tone") + b"\0" * 8, b"tone"),
+        (b"gzip", gzip.compress(b"tone") + b"\x1f", b"tone"),
+        (b"gzip", gzip.compress(b"tone") + b"?" + gzip.compress(b"less"), b"tone"),
+        (b"deflate", zlib.compress(b"tone") + gzip.compress(b"less"), b"tone"),
+        (b"deflate", zlib.compress(b"tone", wbits=-15) + b"\x1f\x8b", b"tone"),
+    ],
+    ids=["two members", "padding", "half a mark", "a member behind it", "after zlib", "after deflate"],
+)
+async def test_what_is_unpacked_does_not_depend_on_the_pieces_it_came_in(
+    step: int, coding: bytes, packed: bytes, body: bytes
+) -> None:
+    incoming = new()
+    incoming.take(OK + b"content-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (coding, len(packed)))
+    for at in range(0, len(packed), step):
+        incoming.take(packed[at : at + step])
+    assert (incoming.failure, incoming.body(), incoming.is_reusable) == (None, body, True)
+
+
 @pytest.mark.parametrize(
     "early",
     [
