@@ -48,7 +48,8 @@ def add(
     if made is not None:
         now = SystemClock.time()
         session.console.print(Text.assemble((made.id, "bold"), f"  ends {until(made.ends_at, now)}"))
-        session.console.print(f"{plural(made.matches, 'alert')} that fire now are silenced by it")
+        firing = "fires now is" if made.matches == 1 else "fire now are"
+        session.console.print(f"{plural(made.matches, 'alert')} that {firing} silenced by it")
 
 
 @silence.command("list")

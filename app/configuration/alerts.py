@@ -10,6 +10,8 @@ import msgspec
 from app.configuration.checks import value_at
 from app.configuration.entries import secret_hook
 from integrations.connection import NetworkPolicy
+from integrations.credentials.secret import Secret
+from integrations.execution.guarded import BadAddressError, read_url
 from integrations.manifest import source
 from integrations.manifest.decoding import decode
 from integrations.manifest.source import Document, Problem, SourceError, nearest
@@ -50,6 +52,7 @@ def _alerts(document: Document) -> Iterator[Problem]:
     for key, message in check_names(settings):
         yield document.problem(("alerts", *_path(key)), found="", expected=message)
     yield from _fallbacks(document, settings.receivers)
+    yield from _addresses(document, settings.receivers)
     yield from _watchdog(document, settings)
     if settings.receivers and settings.route is None:
         yield document.problem(
@@ -95,6 +98,32 @@ def _fallbacks(document: Document, receivers: Sequence[Receiver]) -> Iterator[Pr
             Directory(receivers)
         except ValueError as error:
             yield document.problem(("alerts", "receivers"), found="", expected=str(error))
+
+
+def _addresses(document: Document, receivers: Sequence[Receiver]) -> Iterator[Problem]:
+    """Addresses that no message could ever be sent to; what they hold is not shown."""
+    for index, receiver in enumerate(receivers):
+        for path, url in _urls(receiver):
+            where: source.Path = ("alerts", "receivers", index, *path)
+            if not url or value_at(document.value, where) is None:
+                continue
+            try:
+                read = read_url(url, allow_http=True)
+            except BadAddressError as error:
+                yield document.problem(where, found="", expected=str(error))
+                continue
+            if read.scheme == "http" and not (receiver.allow_http or receiver.allow_networks):
+                expected = "https://, or the key allow_networks with its private network, or allow_http: true"
+                yield document.problem(where, found="a URL without TLS", expected=expected)
+
+
+def _urls(receiver: Receiver) -> Iterator[tuple[source.Path, str]]:
+    for key in ("url", "api_url"):
+        value = getattr(receiver, key, None)
+        if value is not None:
+            yield (key,), value.reveal() if isinstance(value, Secret) else str(value)
+    for place, each in enumerate(getattr(receiver, "urls", ())):
+        yield ("urls", place), each.reveal()
 
 
 def _dependencies(document: Document, integrations: Sequence[str]) -> Iterator[Problem]:

@@ -85,7 +85,7 @@ def test_a_silence_is_made_shown_and_ended(dialtone, incident):
     ended = run(dialtone, "silence", "expire", name, "--reason", "over")
 
     assert "IntegrationDown" in previewed
-    assert "1 alert that fire now are silenced by it" in made.stdout
+    assert "1 alert that fires now is silenced by it" in made.stdout
     assert name in listed
     assert "their work" in listed
     assert ended.stdout == f"{name} has ended\n"
