@@ -44,13 +44,14 @@ class Grouping:
     def configure(
         self, settings: AlertSettings, *, now: float, alerts: Iterable[Alert] = ()
     ) -> tuple[Group, ...]:
-        """Take another configuration: alerts that fire are routed anew, those that no group holds too. A
-        group that no route makes any more tells of the end of what it told of, and of nothing else. Returns
-        the groups that changed.
+        """Take another configuration: alerts that fire are routed anew, those that no group holds too, and leave
+        groups to which no route leads them any more, unless these told of them. A group that no route makes
+        any more tells of the end of what it told of, and of nothing else. Returns the groups that changed.
         """
         firing = (*self.firing().values(), *alerts)
         self._use(settings)
         before = dict(self._groups)
+        self._leave_to_others()
         for id_ in before:
             self._replan(id_, now)
         self.take(firing, now=now)
@@ -63,9 +64,11 @@ class Grouping:
         for group in groups:
             retry_at = now if group.suppressed else None
             self._put(replace(group, retry_at=retry_at), {alert.fingerprint: alert for alert in group.alerts})
+        firing = (*self.firing().values(), *alerts)
+        self._leave_to_others()
         for id_ in self._groups:
             self._replan(id_, now)
-        self.take((*self.firing().values(), *alerts), now=now)
+        self.take(firing, now=now)
 
     def take(self, alerts: Sequence[Alert], *, now: float) -> tuple[Group, ...]:
         """Take alerts that began, changed or ended; return the groups that are different for it."""
@@ -176,14 +179,28 @@ class Grouping:
     def _destinations(self, alert: Alert, fingerprint: str) -> Iterable[GroupID]:
         """The groups an alert goes to: made where it fires, and those that have it already."""
         held = list(self._holders.get(fingerprint, ()))
-        if not alert.is_firing or self._tree is None or self._chains is None:
+        if not alert.is_firing:
             return held
-        made = [
-            self._group_for(place, alert)
-            for branch in self._tree.match(alert.labels)
-            for place in self._chains.places(branch, about=alert.labels.get(ABOUT_RECEIVER, ""))
-        ]
-        return dict.fromkeys(made + held)
+        return dict.fromkeys([*(self._group_for(place, alert) for place in self._places(alert)), *held])
+
+    def _places(self, alert: Alert) -> Iterable[Place]:
+        """Where routes lead an alert."""
+        if self._tree is None or self._chains is None:
+            return
+        for branch in self._tree.match(alert.labels):
+            yield from self._chains.places(branch, about=alert.labels.get(ABOUT_RECEIVER, ""))
+
+    def _leave_to_others(self) -> None:
+        """Take alerts that nobody was told of out of the groups that routes lead them to no more."""
+        for fingerprint, alert in self.firing().items():
+            wanted = {
+                GroupID(one.branch.group_key(alert.labels), one.receiver) for one in self._places(alert)
+            }
+            for id_ in self._holders[fingerprint] - wanted:
+                group = self._groups[id_]
+                if fingerprint not in group.told:
+                    self._drop(id_, fingerprint)
+                    self._groups[id_] = replace(group, suppressed=_without(group.suppressed, {fingerprint}))
 
     def _group_for(self, place: Place, alert: Alert) -> GroupID:
         branch: Branch = place.branch

@@ -38,6 +38,38 @@ def test_who_was_told_under_the_old_routes_hears_of_the_end_under_the_new(desk: 
     assert told(desk)[2:] == [("pager", Reason.ALL_RESOLVED), ("chat", Reason.ALL_RESOLVED)]
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route(receiver="pager", group_by=("integration",)),
+        Route(receiver="chat", routes=(Route(receiver="pager"),)),
+        Route(receiver="chat", routes=(Route(receiver="pager", matchers=('vendor="github"',)),)),
+    ],
+)
+def test_what_is_due_while_the_routes_change_is_told_once(desk: Desk, route: Route) -> None:
+    desk.configure(settings(Route(receiver="pager")))
+    desk.fire(alert())
+    desk.clock.advance(10)
+    desk.configure(settings(route))
+    desk.restart()
+    desk.wait(60)
+    assert [each.reason for each in desk.told] == [Reason.FIRST]
+    desk.end(alert())
+    desk.wait(400)
+    assert [each.reason for each in desk.told] == [Reason.FIRST, Reason.ALL_RESOLVED]
+
+
+def test_what_a_new_route_takes_is_not_told_by_the_old_one_too(desk: Desk) -> None:
+    desk.configure(settings(Route(receiver="pager")))
+    desk.fire(alert())
+    desk.wait(5)
+    desk.configure(
+        settings(Route(receiver="pager", routes=(Route(receiver="chat", matchers=('vendor="github"',)),)))
+    )
+    desk.wait(60)
+    assert [each.receiver for each in desk.told] == ["chat"]
+
+
 def test_a_receiver_that_is_gone_is_told_nothing_any_more(desk: Desk) -> None:
     desk.fire(DOWN)
     desk.wait(10)
