@@ -44,9 +44,9 @@ class Grouping:
     def configure(
         self, settings: AlertSettings, *, now: float, alerts: Iterable[Alert] = ()
     ) -> tuple[Group, ...]:
-        """Take another configuration: alerts that fire are routed anew, those that no group holds too, and leave
-        groups to which no route leads them any more, unless these told of them. A group that no route makes
-        any more tells of the end of what it told of, and of nothing else. Returns the groups that changed.
+        """Take another configuration: alerts that fire are routed anew, those that no group holds too, and
+        leave groups to which no route leads them any more, unless these told of them. A group that no route
+        makes any more tells of the end of what it told of, and of nothing else. Returns what changed.
         """
         firing = (*self.firing().values(), *alerts)
         self._use(settings)
