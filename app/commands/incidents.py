@@ -191,14 +191,17 @@ def _facts(found: IncidentDetail) -> Iterator[str]:
     if one.impact is not None:
         yield _cost(one.impact)
     if (held := one.acknowledgement) is not None:
-        ends = f", {until(held.expires_at, now)} at the latest" if held.expires_at else ""
-        yield f"{held.actor} works on it{ends}: {held.reason}"
+        yield f"{held.actor} {_working(held, now) if one.is_open else 'worked on it'}: {held.reason}"
     if one.parent:
         yield f"explained by {one.parent}"
     if found.explains:
         yield f"explains {', '.join(each.integration for each in found.explains)}"
     for alert in found.alerts:
         yield f"alert {alert.name} ({alert.severity}): {alert.phase}"
+
+
+def _working(held: Acknowledgement, now: float) -> str:
+    return f"works on it, {until(held.expires_at, now)} at the latest" if held.expires_at else "works on it"
 
 
 def _cost(impact: Impact) -> str:

@@ -3,6 +3,7 @@ application, in-process.
 """
 
 import json
+import re
 
 import pytest
 
@@ -60,6 +61,17 @@ def test_an_incident_is_acknowledged_by_the_name_of_its_integration(dialtone, in
     assert held.expires_at == pytest.approx(dialtone.clock.time() + 7200)
     assert "works on it" in run(dialtone, "alerts").stdout
     assert run(dialtone, "unack", incident, "--reason", "asleep").exit_code == 0
+
+
+def test_who_works_on_it_is_told_and_who_worked_on_it_when_it_is_over(dialtone, incident):
+    run(dialtone, "ack", incident, "--reason", "on it", "--for", "2h")
+    assert re.search(
+        r"works on it, .+ at the latest: on it", run(dialtone, "incidents", "show", incident).stdout
+    )
+
+    run(dialtone, "incidents", "resolve", incident, "--reason", "mended")
+
+    assert "worked on it: on it" in run(dialtone, "incidents", "show", incident).stdout
 
 
 def test_notes_links_and_an_end_are_written(dialtone, incident):

@@ -18,6 +18,15 @@ def dialtone() -> FakeDialtone:
     return FakeDialtone()
 
 
+def acknowledge(dialtone: FakeDialtone, incident: str) -> None:
+    desk = dialtone.alerting.desks.incidents
+
+    async def held() -> None:
+        await desk.acknowledge(incident, actor="ann", reason="on it", expires_in=None)
+
+    anyio.run(held)
+
+
 def words(text: str) -> str:
     """A page without its tags, in single spaces."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
@@ -32,18 +41,13 @@ def test_those_that_nobody_works_on_come_first(dialtone: FakeDialtone) -> None:
     dialtone.alerting.run(1)
     dialtone.alerting.fail("jira-cloud", health=Health.UNAUTHORIZED)
 
-    async def acknowledge() -> None:
-        await dialtone.alerting.desks.incidents.acknowledge(
-            held.id, actor="ann", reason="on it", expires_in=None
-        )
-
-    anyio.run(acknowledge)
+    acknowledge(dialtone, held.id)
     text = page(dialtone, "/incidents")
 
     assert "2 incidents go on" in text
     assert text.index(">jira-cloud</a>") < text.index(">slack-prod</a>")
     assert "nobody yet" in text
-    assert "<td>ann</td>" in text
+    assert '<td data-label="Who works on it">ann</td>' in text
 
 
 def test_resolved_ones_stay_to_be_read(dialtone: FakeDialtone) -> None:
@@ -54,6 +58,25 @@ def test_resolved_ones_stay_to_be_read(dialtone: FakeDialtone) -> None:
 
     assert f'href="/incidents/{incident.id}"' in page(dialtone, "/incidents")
     assert "Lasted 1 min" in words(page(dialtone, f"/incidents/{incident.id}"))
+
+
+def test_who_worked_on_a_resolved_one_does_so_no_longer(dialtone: FakeDialtone) -> None:
+    incident = dialtone.alerting.fail("slack-prod")
+    acknowledge(dialtone, incident.id)
+    assert "ann works on it" in page(dialtone, f"/incidents/{incident.id}")
+
+    dialtone.alerting.mend("slack-prod")
+    dialtone.alerting.run(1)
+
+    assert "ann worked on it" in page(dialtone, f"/incidents/{incident.id}")
+
+
+def test_on_a_phone_a_row_is_read_without_the_heads_of_columns(dialtone: FakeDialtone) -> None:
+    dialtone.alerting.fail("slack-prod", reason="it does not answer")
+    text = page(dialtone, "/incidents")
+
+    assert '<td class="words">it does not answer</td>' in text
+    assert all(f'data-label="{label}"' in text for label in ("Who works on it", "Cost"))
 
 
 def test_silences_and_receivers_in_trouble_are_shown(dialtone: FakeDialtone) -> None:
