@@ -45,6 +45,7 @@ class Datadog:
 
     def __init__(self, settings: DatadogSettings) -> None:
         self._settings = settings
+        self.secrets = (settings.api_key,)
         self._tags_of_all = [f"{name}:{value}" for name, value in settings.tags.items()]
         self._base = settings.url.rstrip("/") or f"https://api.{settings.site}"
         self._second = 0

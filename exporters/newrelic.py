@@ -47,6 +47,7 @@ class NewRelic:
 
     def __init__(self, settings: NewRelicSettings, *, version: str) -> None:
         self._settings = settings
+        self.secrets = (settings.license_key,)
         self._version = version
         self._url = settings.url or f"https://{_HOSTS[settings.region]}/metric/v1"
         self._attributes = {name: value[:MAX_VALUE] for name, value in settings.attributes.items()}

@@ -60,6 +60,7 @@ class OTLPMetrics:
 
     def __init__(self, settings: OTLPSettings, *, version: str, instance: str) -> None:
         self._settings = settings
+        self.secrets = tuple(settings.headers.values())
         self._version = version
         self._resource = {
             "service.name": "dialtone",

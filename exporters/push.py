@@ -17,10 +17,12 @@ import structlog
 from exporters.spool import Batch, Kept, Spool
 from exporters.window import Window, merged
 from integrations.clock import Clock
+from integrations.credentials.secret import Secret
 from integrations.samples import Sample
 
 SEND_TIMEOUT = 30.0
 FIRST_WAIT, LONGEST_WAIT = 1.0, 64.0
+_KEY_REFUSED = frozenset({401, 403})
 LONGEST_ASKED = 3_600.0
 """Seconds that an intake's Retry-After is honoured at most."""
 
@@ -73,6 +75,11 @@ class Intake(Protocol):
     name: str
     keep: float
     """Seconds after which the intake refuses a point for its age."""
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """What it authenticates with."""
+        ...
 
     def encode(self, window: Window) -> Sequence[Batch]:
         """The requests that carry a window, none of them over the intake's limits."""
@@ -237,8 +244,18 @@ class PushExporter:
         if limit.cancelled_caught:
             reply = Reply(None, failure=f"no answer within {SEND_TIMEOUT:g} s")
         verdict = self._intake.judge(reply)
+        if reply.status in _KEY_REFUSED and await self._reread():
+            verdict = Verdict(Action.RETRY, "the key was refused, and was read anew from its file")
         self._requests[verdict.action.value] = self._requests.get(verdict.action.value, 0) + 1
         return await self._settle(kept, verdict)
+
+    async def _reread(self) -> bool:
+        """Read the keys anew from their files; return whether one is another now."""
+        try:
+            return any([await secret.reread() for secret in self._intake.secrets])
+        except OSError as error:
+            self._tell(f"the key is refused, and its file cannot be read: {error.strerror}")
+            return False
 
     async def _settle(self, kept: Kept, verdict: Verdict) -> float | None:
         if verdict.action is Action.RETRY:

@@ -12,6 +12,7 @@ from exporters.catalogue import CATALOGUE
 from exporters.push import Action, Address, PushExporter, Reply, Verdict
 from exporters.spool import Batch, Spool
 from exporters.window import Point, Window
+from integrations.credentials.secret import Secret
 from tests.fakes.clock import FakeClock
 
 CALLS = CATALOGUE["dialtone_calls_total"]
@@ -30,6 +31,9 @@ class LetterIntake:
 
     name = "letters"
     keep = 3_300.0
+
+    def __init__(self, *secrets: Secret) -> None:
+        self.secrets = secrets
 
     def encode(self, cut: Window) -> Sequence[Batch]:
         names = [point.labels[0] for point in cut.points]
@@ -252,6 +256,36 @@ async def test_every_sample_has_a_row_in_the_catalogue(tmp_path: Path, status: i
 
     for sample in exporter.samples():
         assert len(CATALOGUE[sample.metric].labels) == len(sample.labels)
+
+
+async def test_a_refused_key_is_read_anew_from_its_file(tmp_path: Path) -> None:
+    keys = iter(["new", "new"])
+    secret = Secret("old", read=lambda: next(keys))
+    wire = Wire(Reply(403), Reply(202))
+    clock = FakeClock()
+    intake = LetterIntake(secret)
+    spool = Spool(tmp_path, limit=100_000, keep=intake.keep, clock=clock)
+    exporter = PushExporter(intake, spool=spool, send=wire.send, clock=clock, random=random.Random(1))
+    async with running(exporter):
+        exporter.take(window("a"))
+        await until(lambda: wire.taken == ["a"])
+
+    assert secret.reveal() == "new"
+    assert exporter.status().dropped == {}
+
+
+async def test_a_key_whose_file_is_the_same_stays_refused(tmp_path: Path) -> None:
+    secret = Secret("old", read=lambda: "old")
+    intake = LetterIntake(secret)
+    clock = FakeClock()
+    spool = Spool(tmp_path, limit=100_000, keep=intake.keep, clock=clock)
+    exporter = PushExporter(
+        intake, spool=spool, send=Wire(Reply(403)).send, clock=clock, random=random.Random(1)
+    )
+    exporter.take(window("a"))
+    await exporter.finish(within=1)
+
+    assert exporter.status().dropped == {"refused": 1}
 
 
 async def test_no_key_is_in_the_spool(tmp_path: Path) -> None:
