@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from isal import isal_zlib
 
+from exporters.judging import judge
 from exporters.naming import datadog_unit, dotted
 from exporters.packing import Limits, halves, packed
-from exporters.push import Action, Address, Reply, Verdict
+from exporters.push import Address, Reply, Verdict
 from exporters.representatives import values_of
 from exporters.settings import MAX_TAG, DatadogSettings
 from exporters.spool import Batch
@@ -31,7 +32,6 @@ _ROUTES: Mapping[str, str] = {
 _STATUS: Mapping[str, int] = {"up": 0, "degraded": 1, "throttled": 1, "down": 2, "unauthorized": 2}
 """OK, WARNING and CRITICAL by the state of health; the others are UNKNOWN."""
 _UNKNOWN = 3
-_BROKEN_KEY = frozenset({401, 403})
 _WORTHLESS = frozenset({400, 404, 405, 415, 422})
 
 Item = dict[str, object]
@@ -77,19 +77,10 @@ class Datadog:
         return Address(self._base + _ROUTES[batch.route], {"dd-api-key": self._settings.api_key.reveal()})
 
     def judge(self, reply: Reply) -> Verdict:
-        """What a reply means. A key that is refused can be replaced, so the data waits for that."""
-        status = reply.status
-        if status is None:
-            return Verdict(Action.RETRY, reply.failure)
-        if 200 <= status < 300:
-            return Verdict(Action.TAKEN)
-        if status in _BROKEN_KEY:
-            return Verdict(Action.RETRY, f"Datadog refuses the API key ({status}); is `site` the right one?")
-        if status == 413:
-            return Verdict(Action.SPLIT, "a single value is too large for Datadog")
-        if status in _WORTHLESS or 300 <= status < 400:
-            return Verdict(Action.REFUSED, f"Datadog refuses the data with {status}")
-        return Verdict(Action.RETRY, f"Datadog answers {status}", after=reply.retry_after)
+        """What a reply means."""
+        return judge(
+            reply, vendor="Datadog", worthless=_WORTHLESS, key_hint="is it an API key, and `site` right?"
+        )
 
     def _packed(self, route: str, items: Sequence[Item], cut_at: float) -> Iterator[Batch]:
         return packed(

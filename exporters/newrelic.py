@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from isal import igzip
 
+from exporters.judging import judge
 from exporters.naming import dotted
 from exporters.packing import Limits, halves, packed
-from exporters.push import Action, Address, Reply, Verdict
+from exporters.push import Address, Reply, Verdict
 from exporters.representatives import values_of
 from exporters.settings import NewRelicSettings
 from exporters.spool import Batch
@@ -25,7 +26,6 @@ LIMITS = Limits(items=4_000, plain_bytes=1_000_000, bytes=900_000)
 """New Relic takes 1,000,000 bytes, and does not say whether compressed; both are kept to."""
 MAX_NAME, MAX_VALUE = 255, 4_096
 _HOSTS: Mapping[str, str] = {"us": "metric-api.newrelic.com", "eu": "metric-api.eu.newrelic.com"}
-_BROKEN_KEY = frozenset({401, 403})
 _WORTHLESS = frozenset({400, 404, 405, 409, 410, 411})
 
 Item = dict[str, object]
@@ -80,19 +80,13 @@ class NewRelic:
         return Address(self._url, {"api-key": self._settings.license_key.reveal(), "user-agent": agent})
 
     def judge(self, reply: Reply) -> Verdict:
-        """What a reply means. A key that is refused can be replaced, so the data waits for that."""
-        status = reply.status
-        if status is None:
-            return Verdict(Action.RETRY, reply.failure)
-        if 200 <= status < 300:
-            return Verdict(Action.TAKEN)
-        if status in _BROKEN_KEY:
-            return Verdict(Action.RETRY, f"New Relic refuses the license key ({status}); is `region` right?")
-        if status == 413:
-            return Verdict(Action.SPLIT, "a single value is too large for New Relic")
-        if status in _WORTHLESS or 300 <= status < 400:
-            return Verdict(Action.REFUSED, f"New Relic refuses the data with {status}")
-        return Verdict(Action.RETRY, f"New Relic answers {status}", after=reply.retry_after)
+        """What a reply means."""
+        return judge(
+            reply,
+            vendor="New Relic",
+            worthless=_WORTHLESS,
+            key_hint="is it for ingest, and `region` right?",
+        )
 
 
 def _encoded(common: _Common, metrics: Sequence[Item]) -> bytes:

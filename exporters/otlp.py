@@ -24,6 +24,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Sum,
 )
 
+from exporters.judging import TOO_LARGE
 from exporters.naming import dotted, opentelemetry_unit
 from exporters.push import Action, Address, Reply, Verdict
 from exporters.settings import OTLPSettings, Temporality
@@ -31,7 +32,6 @@ from exporters.spool import Batch
 from exporters.window import Point, Spread, Window
 
 RETRYABLE = frozenset({429, 502, 503, 504})
-TOO_LARGE = 413
 MAX_PLAIN_BYTES = 4_000_000
 """What the OpenTelemetry Collector takes by default, unpacked, over gRPC; many set the same for HTTP."""
 _NANO = 1_000_000_000

@@ -2,7 +2,6 @@
 tries again, and a breaker that never opens, because it could hold data back after the intake is well again.
 """
 
-import email.utils
 import uuid
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,6 +15,7 @@ from integrations.connection import NetworkPolicy
 from integrations.execution.adaptive import Adaptive
 from integrations.execution.call import Answer, Call, LineSpec, Verdict
 from integrations.execution.outcome import Effect, FailureKind, Origin
+from integrations.execution.plain_http import kind_of, wait_of
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from integrations.execution.transport import Reply as Answered
 
@@ -90,7 +90,7 @@ class BatchSender:
         if answered is None and outcome.status is None:
             return Reply(None, failure=outcome.detail or str(outcome.kind))
         body = answered.body if answered is not None else b""
-        wait = _retry_after(answered.headers, self._clock.time()) if answered is not None else None
+        wait = _asked(answered.headers, self._clock.time()) if answered is not None else None
         return Reply(outcome.status, body=body, retry_after=wait)
 
 
@@ -98,19 +98,12 @@ def _classify(reply: Answered) -> Verdict:
     """What an answer means to the line: its metrics and its log; what it means to the data, the intake says.
     An intake that asks for time is waited for by the exporter, not by the line.
     """
-    if 200 <= reply.status < 300:
-        return Verdict()
-    kind = FailureKind.SERVER_ERROR if reply.status >= 500 else FailureKind.CLIENT_ERROR
-    known = {401: FailureKind.UNAUTHORIZED, 403: FailureKind.FORBIDDEN, 404: FailureKind.NOT_FOUND}
-    return Verdict(kind=known.get(reply.status, kind), detail=f"it answered {reply.status}")
+    kind = kind_of(reply.status)
+    if kind is FailureKind.THROTTLED:
+        kind = FailureKind.CLIENT_ERROR
+    return Verdict() if kind is None else Verdict(kind=kind, detail=f"it answered {reply.status}")
 
 
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that the intake asks to wait: Retry-After (RFC 9110, 10.2.3) or Datadog's X-RateLimit-Reset."""
-    text = headers.get("retry-after") or headers.get("x-ratelimit-reset") or ""
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None
+def _asked(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the intake asks to wait: Retry-After, or Datadog's X-RateLimit-Reset."""
+    return wait_of(headers.get("retry-after") or headers.get("x-ratelimit-reset") or "", now)

@@ -5,7 +5,6 @@ because it could hold up a page after the receiver is back; the schedule and the
 protect the receiver. The line waits as long as a 429 asks for.
 """
 
-import email.utils
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from integrations.execution.call import Answer, Call, LineSpec, Verdict
 from integrations.execution.guard import Guard
 from integrations.execution.guarded import BadAddressError, read_url
 from integrations.execution.outcome import Effect, FailureKind, Origin
+from integrations.execution.plain_http import kind_of, wait_of
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from integrations.execution.transport import Reply
 from monitors.alerts.exchange import Exchange, exchange_of
@@ -208,7 +208,7 @@ class HTTPSender:
     def _classify(self, reply: Reply) -> Verdict:
         """What an answer means to the line, and to the message."""
         heard = self._format.read(reply)
-        kind = _kind(reply.status) or heard.kind
+        kind = kind_of(reply.status) or heard.kind
         if kind is None:
             return Verdict()
         detail = heard.failure or f"it answered {reply.status}"
@@ -217,12 +217,12 @@ class HTTPSender:
     def _retry_after(self, reply: Reply, heard: Heard) -> float | None:
         if heard.retry_after is not None:
             return min(max(heard.retry_after, 0.0), 3600.0)
-        seconds = _seconds(reply.headers.get("retry-after", ""), self._clock.time())
-        return None if seconds is None else min(max(seconds, 0.0), 3600.0)
+        seconds = wait_of(reply.headers.get("retry-after", ""), self._clock.time())
+        return None if seconds is None else min(seconds, 3600.0)
 
     def _sent(self, answer: Answer) -> Sent:
         outcome, reply = answer
-        if outcome.kind is FailureKind.TOO_LARGE and _kind(outcome.status or 0) is None:
+        if outcome.kind is FailureKind.TOO_LARGE and kind_of(outcome.status or 0) is None:
             # It took the message; how much it has to say about that matters to nobody.
             return Sent(status=outcome.status)
         heard = self._format.read(reply) if reply is not None else Heard()
@@ -234,25 +234,3 @@ class HTTPSender:
             reference=heard.reference if outcome.ok else "",
             is_gone=heard.is_gone,
         )
-
-
-def _kind(status: int) -> FailureKind | None:
-    """The kind of failure that a status is; only 2xx is none, and redirects are not followed."""
-    if 200 <= status < 300:
-        return None
-    if status == 429:
-        return FailureKind.THROTTLED
-    if status >= 500:
-        return FailureKind.SERVER_ERROR
-    known = {401: FailureKind.UNAUTHORIZED, 403: FailureKind.FORBIDDEN, 404: FailureKind.NOT_FOUND}
-    return known.get(status, FailureKind.CLIENT_ERROR)
-
-
-def _seconds(text: str, now: float) -> float | None:
-    """Retry-After: seconds, or a date (RFC 9110, 10.2.3); None for what is neither."""
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp() - now
-    except (ValueError, TypeError, OverflowError):
-        return None

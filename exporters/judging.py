@@ -1,0 +1,26 @@
+"""What an intake's answer means to the data, where the vendor leaves it to HTTP's statuses."""
+
+from collections.abc import Collection
+
+from exporters.push import Action, Reply, Verdict
+
+TOO_LARGE = 413
+_KEY_REFUSED = frozenset({401, 403})
+
+
+def judge(reply: Reply, *, vendor: str, worthless: Collection[int], key_hint: str) -> Verdict:
+    """The verdict on a reply. Data with a status among `worthless`, or a redirect, would be refused again. A
+    key that is refused can be replaced, so the data waits for that; `key_hint` says what may be wrong.
+    """
+    status = reply.status
+    if status is None:
+        return Verdict(Action.RETRY, reply.failure)
+    if 200 <= status < 300:
+        return Verdict(Action.TAKEN)
+    if status in _KEY_REFUSED:
+        return Verdict(Action.RETRY, f"{vendor} refuses the key ({status}); {key_hint}")
+    if status == TOO_LARGE:
+        return Verdict(Action.SPLIT, f"a single value is too large for {vendor}")
+    if status in worthless or 300 <= status < 400:
+        return Verdict(Action.REFUSED, f"{vendor} refuses the data with {status}")
+    return Verdict(Action.RETRY, f"{vendor} answers {status}", after=reply.retry_after)
