@@ -1,13 +1,14 @@
 """A push exporter: windows in, requests out; what an intake has not taken waits in the spool.
 
 Two tasks: one encodes windows and keeps them, so that the other may wait for an intake as long as it likes.
-Nobody waits for either: a window that cannot be kept is merged into the next.
+Nobody waits for either: a window that cannot be kept is merged into the next. Beside windows of metrics it
+carries whatever can be cut, encoded and merged so: events too.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -15,7 +16,6 @@ import msgspec
 import structlog
 
 from exporters.spool import Batch, Kept, Spool
-from exporters.window import Window, merged
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
 from integrations.samples import Sample
@@ -27,6 +27,23 @@ LONGEST_ASKED = 3_600.0
 """Seconds that an intake's Retry-After is honoured at most."""
 
 T = TypeVar("T")
+
+
+class Cut(Protocol):
+    """What is kept and sent together, such as a window of metrics; drops are counted in its `points`."""
+
+    @property
+    def points(self) -> Sized:
+        """What it holds."""
+        ...
+
+    def followed_by(self, later: Self, /) -> Self:
+        """Both as one."""
+        ...
+
+
+CutT = TypeVar("CutT", bound=Cut)
+CutT_contra = TypeVar("CutT_contra", bound=Cut, contravariant=True)
 
 log = structlog.get_logger("dialtone.exporters")
 
@@ -69,7 +86,7 @@ class Verdict(NamedTuple):
     lost: int = 0
 
 
-class Intake(Protocol):
+class Intake(Protocol[CutT_contra]):
     """One vendor's way of taking windows. Pure: `encode` and `split` run on a thread."""
 
     name: str
@@ -81,7 +98,7 @@ class Intake(Protocol):
         """What it authenticates with."""
         ...
 
-    def encode(self, window: Window) -> Sequence[Batch]:
+    def encode(self, window: CutT_contra, /) -> Sequence[Batch]:
         """The requests that carry a window, none of them over the intake's limits."""
         ...
 
@@ -114,11 +131,11 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     dropped: Mapping[str, int]
 
 
-class PushExporter:
+class PushExporter(Generic[CutT]):
     """Keeps and sends the windows of one intake, from `run`; `finish` sends the rest."""
 
     def __init__(
-        self, intake: Intake, *, spool: Spool, send: Send, clock: Clock, random: random.Random
+        self, intake: Intake[CutT], *, spool: Spool, send: Send, clock: Clock, random: random.Random
     ) -> None:
         self._intake = intake
         self._spool = spool
@@ -126,7 +143,7 @@ class PushExporter:
         self._clock = clock
         self._random = random
         self._threads = anyio.CapacityLimiter(1)
-        self._pending: Window | None = None
+        self._pending: CutT | None = None
         self._wake_keeping = anyio.Event()
         self._wake_sending = anyio.Event()
         self._is_open = False
@@ -140,10 +157,19 @@ class PushExporter:
         """The intake's."""
         return self._intake.name
 
-    def take(self, window: Window) -> None:
+    @property
+    def is_keeping(self) -> bool:
+        """Whether what was taken is not safe in the spool yet."""
+        return self._pending is not None
+
+    def take(self, window: CutT) -> None:
         """Take a window, without waiting."""
-        self._pending = window if self._pending is None else merged(self._pending, window)
+        self._pending = window if self._pending is None else self._pending.followed_by(window)
         self._wake_keeping.set()
+
+    def lose(self, reason: str, points: int) -> None:
+        """Count what had to be given up before it could be taken."""
+        self._spool.count(reason, points)
 
     async def run(self) -> None:
         """Keep and send until cancelled."""
@@ -206,13 +232,13 @@ class PushExporter:
             with anyio.CancelScope(shield=True):
                 await self._on_thread(lambda: self._spool.append(self._encoded(window)))
         except OSError as error:
-            self._pending = window if self._pending is None else merged(window, self._pending)
+            self._pending = window if self._pending is None else window.followed_by(self._pending)
             self._tell(f"the spool cannot be written: {error.strerror or error}")
             return False
         self._wake_sending.set()
         return True
 
-    def _encoded(self, window: Window) -> Sequence[Batch]:
+    def _encoded(self, window: CutT) -> Sequence[Batch]:
         """The window's requests; one that cannot be encoded is a fault of ours, and is counted as dropped."""
         try:
             return self._intake.encode(window)

@@ -55,9 +55,9 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-def intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake]:
+def intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake[Window]]:
     """The intakes that are configured."""
-    found: list[Intake] = []
+    found: list[Intake[Window]] = []
     if settings.otlp is not None:
         found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
     if settings.datadog is not None:
@@ -162,7 +162,7 @@ class PushExporters:
         for exporter in self._exporters.values():
             yield from exporter.samples()
 
-    def _intake(self, name: str) -> Intake:
+    def _intake(self, name: str) -> Intake[Window]:
         try:
             return self._intakes[name]
         except KeyError:
@@ -186,7 +186,7 @@ class PushExporters:
             exporter.take(window)
 
 
-def _preview(intake: Intake, batch: Batch) -> Preview:
+def _preview(intake: Intake[Window], batch: Batch) -> Preview:
     return Preview(
         exporter=intake.name,
         url=intake.address(batch).url,
@@ -197,7 +197,7 @@ def _preview(intake: Intake, batch: Batch) -> Preview:
     )
 
 
-def _trial(intake: Intake, batch: Batch, reply: Reply) -> Trial:
+def _trial(intake: Intake[Window], batch: Batch, reply: Reply) -> Trial:
     verdict = intake.judge(reply)
     address = intake.address(batch)
     body = reply.body[:1024].decode("utf-8", "replace")

@@ -53,6 +53,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     ended: float
     points: tuple[Point, ...]
 
+    def followed_by(self, later: "Window") -> "Window":
+        """Both windows as one."""
+        return merged(self, later)
+
 
 class Cutter:
     """Cuts windows from readings of the whole table. `began` is when the counting began, `ended` when the

@@ -50,7 +50,7 @@ def newrelic(**settings: str) -> NewRelic:
 
 
 LIMITS = {"datadog": datadog_intake.LIMITS, "newrelic": newrelic_intake.LIMITS}
-INTAKES: dict[str, Callable[[], Intake]] = {"datadog": datadog, "newrelic": newrelic}
+INTAKES: dict[str, Callable[[], Intake[Window]]] = {"datadog": datadog, "newrelic": newrelic}
 
 
 def spread_of(*values: float) -> Spread:
@@ -284,7 +284,7 @@ def test_the_key_is_in_the_address_only(name: str) -> None:
         (newrelic(url="http://proxy/metric/v1"), "http://proxy/metric/v1"),
     ],
 )
-def test_sites_regions_and_proxies(intake: Intake, host: str) -> None:
+def test_sites_regions_and_proxies(intake: Intake[Window], host: str) -> None:
     (batch,) = intake.encode(window(call()))
 
     assert intake.address(batch).url == host

@@ -95,7 +95,7 @@ class SlowClock(FakeClock):
 
 def made(
     directory: Path, wire: Wire, *, clock: FakeClock | None = None, limit: int = 100_000
-) -> PushExporter:
+) -> PushExporter[Window]:
     clock = clock or FakeClock()
     intake = LetterIntake()
     spool = Spool(directory, limit=limit, keep=intake.keep, clock=clock)
@@ -103,7 +103,7 @@ def made(
 
 
 @asynccontextmanager
-async def running(exporter: PushExporter) -> AsyncIterator[None]:
+async def running(exporter: PushExporter[Window]) -> AsyncIterator[None]:
     async with anyio.create_task_group() as group:
         group.start_soon(exporter.run)
         yield
