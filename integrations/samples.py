@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 class Sample(NamedTuple):
     """One value of one metric at the moment of asking.
 
-    `metric` is a name of exporters/catalogue.py and `labels` are its label values in the catalogue's order;
+    `metric` is a name of exporters/catalogue and `labels` are its label values in the catalogue's order;
     a test holds every name against the catalogue. `value` is in the catalogue's unit.
     """
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporters.catalogue import CATALOGUE, SECTIONS, UNITS, Family, document
+from exporters.catalogue import CATALOGUE, SECTIONS, UNITS, Family
+from exporters.catalogue.manual import document
 from tests.exporters.named_samples import named_samples
 
 ROOT = Path(__file__).parents[2]

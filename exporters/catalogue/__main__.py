@@ -1,0 +1,7 @@
+"""Prints docs/metrics.md."""
+
+import sys
+
+from exporters.catalogue.manual import document
+
+sys.stdout.write(document())

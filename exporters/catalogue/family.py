@@ -1,0 +1,57 @@
+"""What a metric is: the row that declares it, and how rows are written."""
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+UNITS = ("seconds", "bytes", "ratio")
+"""Base units a name may end in; anything else is a plain count."""
+
+HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""OpenTelemetry's advice for http.client.request.duration (semantic conventions, HTTP metrics)."""
+AGE_SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric: `labels` in the order that label values are given in; `buckets` are a histogram's inclusive
+    upper bounds, rising, without infinity.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The base unit the name ends in; empty for a count, a state or a stamp of information."""
+        last = self.name.removesuffix("_total").rsplit("_", 1)[-1]
+        return last if last in UNITS else ""
+
+
+def counter(name: str, labels: tuple[str, ...], help_text: str) -> Family:
+    """Declare `dialtone_<name>_total`."""
+    return Family(name=f"dialtone_{name}_total", kind="counter", help=help_text, labels=labels)
+
+
+def gauge(name: str, labels: tuple[str, ...], help_text: str) -> Family:
+    """Declare `dialtone_<name>`, which may fall."""
+    return Family(name=f"dialtone_{name}", kind="gauge", help=help_text, labels=labels)
+
+
+def histogram(
+    name: str, labels: tuple[str, ...], help_text: str, *, buckets: tuple[float, ...] = HTTP_SECONDS
+) -> Family:
+    """Declare `dialtone_<name>`, a distribution over `buckets`."""
+    return Family(name=f"dialtone_{name}", kind="histogram", help=help_text, labels=labels, buckets=buckets)
+
+
+ONE = ("integration",)
+LINE = ("integration", "vendor")
+CALL = ("integration", "vendor", "action", "origin")
+CAPABILITY = ("integration", "capability")
+HEALTH = ("integration", "vendor", "capability")
+BUCKET = ("integration", "bucket")

@@ -1,0 +1,57 @@
+"""Metrics of Dialtone itself: the process, its stores and its exporters."""
+
+from exporters.catalogue.family import counter, gauge, histogram
+
+ITSELF = (
+    gauge("build_info", ("version",), "1, with the version that runs."),
+    gauge("config_loaded_timestamp_seconds", (), "When the running configuration took effect."),
+    gauge("config_last_reload_successful", (), "1 when the last reload was good, 0 when not."),
+    counter("config_reloads", ("result",), "Reloads: applied, unchanged, invalid (the file) or failed."),
+    counter("integration_close_errors", (), "Exceptions while closing integrations that were removed."),
+    gauge("event_loop_lag_seconds", (), "Longest delay of the event loop in the last 30 seconds."),
+    counter("signals", (), "Signals published."),
+    counter("subscriber_errors", ("subscriber",), "Exceptions of a subscriber to signals."),
+    gauge("queue_depth", ("queue",), "Entries that wait in a queue now."),
+    counter("queue_dropped", ("queue", "reason"), "Entries a queue gave up."),
+    counter("task_restarts", ("task",), "Background tasks that failed and were started again."),
+    gauge("scrape_duration_seconds", (), "Time the last scrape took to render."),
+    counter("scrapes", ("format",), "Scrapes rendered, by exposition format."),
+    counter("scrapes_timed_out", (), "Scrapes given up because they took too long."),
+    counter("metric_series_dropped", ("family",), "Values put into a family's overflow series, or left out."),
+    counter("samples_refused", ("reason",), "Values read at a scrape that do not fit the catalogue."),
+    counter("api_requests", ("method", "route", "status"), "Requests clients made to Dialtone."),
+    counter("api_refused_tokens", (), "Requests with an API token that is not known."),
+    gauge("live_readers", (), "Clients that read the live view now."),
+    counter("live_readers_dropped", (), "Clients of the live view that were too slow and were cut off."),
+    counter("live_events", (), "Signals handed to clients of the live view."),
+    histogram("api_request_duration_seconds", ("route",), "Time of requests clients made to Dialtone."),
+)
+STORES = (
+    gauge("analytics_up", (), "1 when DuckDB takes rows, 0 when it does not."),
+    counter("analytics_rows", ("table",), "Rows loaded into DuckDB."),
+    gauge(
+        "analytics_write_lag_seconds", (), "Age of the oldest acknowledged signal that DuckDB has not yet."
+    ),
+    gauge("analytics_spool_bytes", (), "Bytes of segments that wait for DuckDB."),
+    counter("analytics_dropped", ("table", "reason"), "Signals that analytics gave up."),
+    counter("analytics_queries", ("query", "result"), "Analytics queries; result is ok or error."),
+    gauge("analytics_load_duration_seconds", (), "Time of the last load into DuckDB."),
+    gauge("storage_up", (), "1 when the transactional store commits, 0 when it does not."),
+    counter("storage_commits", (), "Transactions committed."),
+    gauge("storage_commit_duration_seconds", (), "Time of the last commit."),
+)
+EXPORTER = ("exporter",)
+EXPORTERS = (
+    counter("exporter_points", EXPORTER, "Data points that an intake has taken, each counted once."),
+    counter(
+        "exporter_points_dropped", (*EXPORTER, "reason"), "Data points that a push exporter gave up, by why."
+    ),
+    counter(
+        "exporter_requests",
+        (*EXPORTER, "result"),
+        "Requests to an intake; result is taken, retry, split or refused.",
+    ),
+    gauge("exporter_spool_bytes", EXPORTER, "Bytes of requests that wait for an intake."),
+    gauge("exporter_spool_batches", EXPORTER, "Requests that wait for an intake."),
+    gauge("exporter_oldest_age_seconds", EXPORTER, "Age of the oldest data that waits for an intake."),
+)

@@ -1,0 +1,33 @@
+"""docs/metrics.md: the catalogue as Markdown."""
+
+from exporters.catalogue import SECTIONS, Family
+
+
+def document() -> str:
+    """Return docs/metrics.md: the catalogue as Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "Written by `python -m exporters.catalogue > docs/metrics.md`; a test fails when the two differ.",
+        "",
+        "`/metrics` answers in the Prometheus text format 0.0.4 and in OpenMetrics 1.0, and adds `process_*`",
+        "and `python_*`. With `metrics: {native_histograms: true}` a Prometheus started with",
+        "`--enable-feature=native-histograms` gets histograms whose quantiles are exact to about 1 %, and no",
+        "`_bucket` series. Durations are seconds, times are UTC seconds since 1970. A metric holds a bounded",
+        "number of series; what is beyond goes into one whose labels all say `overflow`, and is counted.",
+    ]
+    for title, rows in SECTIONS.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| metric | kind | unit | labels | meaning |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_document_row(row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _document_row(row: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in row.labels)
+    return f"| `{row.name}` | {row.kind} | {row.unit} | {labels} | {row.help} |"
