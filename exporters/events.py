@@ -1,8 +1,8 @@
 """Events for intakes that take them: incidents, breaker transitions and changes of health, as they happen.
 
-The way is one for all intakes: a signal comes over the bus into a bounded queue; about a second later all that
-is queued is encoded on a thread and kept in a spool of its own, from which it is sent. An exporter of events
-is an exporter beside that of metrics, because its intake may refuse them while it takes metrics.
+The way is one for all intakes: a signal comes over the bus into a bounded queue; about a second later all
+that is queued is encoded on a thread and kept in a spool of its own, from which it is sent. An exporter of
+events stands beside that of metrics, because its intake may refuse them while it takes metrics.
 """
 
 from collections import deque
