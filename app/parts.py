@@ -117,6 +117,7 @@ class Framework(Protocol):
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
+        trace_state: str = "",
         priority: Priority | None = None,
         traced: bool = False,
     ) -> Outcome:
@@ -267,6 +268,25 @@ class Catalog(Protocol):
         ...
 
 
+class Rows(Protocol):
+    """The answer of a named query."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns' names."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[Sequence[object]]:
+        """The rows, with a value for each column."""
+        ...
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there were more rows."""
+        ...
+
+
 class Analytics(Protocol):
     """Named queries over everything that happened."""
 
@@ -274,7 +294,7 @@ class Analytics(Protocol):
         """The named queries."""
         ...
 
-    async def query(self, name: str, params: Mapping[str, str], /, *, caller: str) -> object:
+    async def query(self, name: str, params: Mapping[str, str], /, *, caller: str) -> Rows:
         """Answer one; UnknownQuery, InvalidParams or AnalyticsUnavailable is raised."""
         ...
 

@@ -1,7 +1,7 @@
 """/v2/analytics: named queries over everything that happened."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, Router, get
@@ -11,11 +11,13 @@ from app.api.access import READ, CallerHeader, GivenParts, caller_of
 from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid, not_found
 from app.api.reading import refuse_repeats
 from app.api.responses import GUARDED, problems
-from app.parts import Analytics, Parts
+from app.parts import Analytics, Parts, Rows
 from exporters.analytics.parameters import InvalidParams
 from exporters.analytics.settings import AnalyticsUnavailable, UnknownQuery
 
 _RETRY_SECONDS = "5"
+_FORMAT = "format"
+"""Of the answer; no named query has a parameter of this name."""
 
 Start = Annotated[
     str | None,
@@ -43,6 +45,15 @@ InjectedFilter = Annotated[
         description="Calls that an injected fault struck: without (default), with, or only.",
     ),
 ]
+Format = Annotated[
+    Literal["table", "records"],
+    QueryParameter(
+        name=_FORMAT,
+        required=False,
+        description="table (default): columns, and rows as arrays; records: an array of objects, for Grafana "
+        "and the like, with the header dialtone-truncated.",
+    ),
+]
 
 
 @get(
@@ -67,10 +78,16 @@ def list_queries(parts: GivenParts) -> Response[object]:
     responses=problems(400, 401, 403, 404, 422, 503),
 )
 async def run_query(
-    request: AnyRequest, *, parts: GivenParts, name: FromPath[str], caller: CallerHeader = ""
+    request: AnyRequest,
+    *,
+    parts: GivenParts,
+    name: FromPath[str],
+    shape: Format = "table",
+    caller: CallerHeader = "",
 ) -> Response[object]:
     """The rows of a named query."""
-    return await _run(parts, name, _params(request), caller=caller_of(request, caller))
+    result = await _ask(parts, name, _params(request), caller=caller_of(request, caller))
+    return _records(result) if shape == "records" else Response(msgspec.to_builtins(result))
 
 
 @get(
@@ -104,13 +121,14 @@ async def get_performance(
         "injected": injected,
     }
     params = {name: value for name, value in given.items() if value is not None}
-    return await _run(parts, "performance", params, caller=caller_of(request, caller))
+    result = await _ask(parts, "performance", params, caller=caller_of(request, caller))
+    return Response(msgspec.to_builtins(result))
 
 
-async def _run(parts: Parts, name: str, params: dict[str, str], *, caller: str) -> Response[object]:
+async def _ask(parts: Parts, name: str, params: dict[str, str], *, caller: str) -> Rows:
     analytics = _analytics(parts)
     try:
-        result = await analytics.query(name, params, caller=caller)
+        return await analytics.query(name, params, caller=caller)
     except UnknownQuery as error:
         raise not_found("unknown-query", error) from error
     except InvalidParams as error:
@@ -118,12 +136,17 @@ async def _run(parts: Parts, name: str, params: dict[str, str], *, caller: str) 
         raise invalid(str(error), wrong) from error
     except AnalyticsUnavailable as error:
         raise _unavailable(str(error)) from error
-    return Response(msgspec.to_builtins(result))
+
+
+def _records(result: Rows) -> Response[object]:
+    rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    truncated = str(result.truncated).lower()
+    return Response(msgspec.to_builtins(rows), headers={"dialtone-truncated": truncated})
 
 
 def _params(request: AnyRequest) -> dict[str, str]:
     refuse_repeats(request)
-    return dict(request.query_params.multi_items())
+    return {name: text for name, text in request.query_params.multi_items() if name != _FORMAT}
 
 
 def _analytics(parts: Parts) -> Analytics:

@@ -13,8 +13,11 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _CHOICE = re.compile(r"one_of\(([\w|]+)\)")
 _LONGEST = 86_400.0 * 3_660
 _TEXT_LENGTH = 200
+_NAMES = 100
+ANY = "*"
+"""Given for names, it narrows nothing, as leaving them out does; a form that must send something sends it."""
 
-Value = datetime | float | int | str | None
+Value = datetime | float | int | str | list[str] | None
 """What is bound: times as naive UTC, durations as seconds."""
 
 
@@ -33,8 +36,9 @@ class InvalidParams(ValueError):  # noqa: N818 - the name says what is wrong
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter of a named query.
 
-    `type` is time, duration, int, text or one_of, with `choices`. `default` is given as a client would give
-    it; None means that the parameter may be left out and then does not narrow the answer.
+    `type` is time, duration, int, text, names (some, with commas between) or one_of, with `choices`.
+    `default` is given as a client would give it; None means that the parameter may be
+    left out and then does not narrow the answer.
     """
 
     name: str
@@ -135,9 +139,19 @@ def _read_text(name: str, text: str, _now: float) -> str:
     return text
 
 
+def _read_names(name: str, text: str, now: float) -> list[str] | None:
+    if text == ANY:
+        return None
+    names = text.split(",")
+    if len(names) > _NAMES:
+        raise InvalidParams(name, found=f"{len(names)} names", expected=f"at most {_NAMES}, or {ANY} for any")
+    return [_read_text(name, each, now) for each in names]
+
+
 _READERS: Mapping[str, Callable[[str, str, float], Value]] = {
     "time": _read_time,
     "duration": _read_duration,
     "int": _read_int,
     "text": _read_text,
+    "names": _read_names,
 }

@@ -538,6 +538,7 @@ class Scrape(msgspec.Struct, frozen=True, kw_only=True):
 class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
+    truncated: bool = False
 
 
 class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 -- The capability is empty for an integration as a whole; a state that still holds at the end of the window has no end.
 -- @param from time -7d Start of the window; a state that held then is included with its true start.
 -- @param to time now End of the window, exclusive.
--- @param integration text - Only this integration.
+-- @param integration names - Only these integrations, with commas between; * is any.
 -- @param capability text - Only this capability.
 
 WITH states AS (
@@ -17,7 +17,7 @@ WITH states AS (
         reason
     FROM health_changes
     WHERE ts < $to
-        AND ($integration IS NULL OR integration = $integration)
+        AND ($integration IS NULL OR list_contains($integration::VARCHAR[], integration))
         AND ($capability IS NULL OR capability = $capability)
 )
 SELECT

@@ -2,7 +2,7 @@
 -- The callers most affected come first. A run is one action asked for, however many requests it took; given-up ones are left out.
 -- @param from time -1h Start of the window, inclusive: when the trouble began.
 -- @param to time now End of the window, exclusive: when it was over.
--- @param integration text - Only this integration.
+-- @param integration names - Only these integrations, with commas between; * is any.
 
 WITH runs AS (
     SELECT
@@ -14,7 +14,7 @@ WITH runs AS (
     WHERE ts >= $from AND ts < $to
         AND origin = 'traffic'
         AND kind IS DISTINCT FROM 'cancelled'
-        AND ($integration IS NULL OR integration = $integration)
+        AND ($integration IS NULL OR list_contains($integration::VARCHAR[], integration))
     GROUP BY caller, run_id
 )
 SELECT

@@ -5,7 +5,7 @@
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
 -- @param bucket duration 1h Width of a time bucket; buckets are aligned to 1970-01-01T00:00:00Z.
--- @param integration text - Only this integration.
+-- @param integration names - Only these integrations, with commas between; * is any.
 -- @param origin one_of(traffic|check|delivery|export|credential|status|all) traffic On whose behalf the calls were made.
 -- @param injected one_of(without|with|only) without Calls that an injected fault struck.
 
@@ -21,7 +21,7 @@ SELECT
     quantile_cont(duration, 0.99) FILTER (WHERE kind IS NULL OR kind NOT IN ('rejected', 'cancelled')) AS p99
 FROM calls
 WHERE ts >= $from AND ts < $to
-    AND ($integration IS NULL OR integration = $integration)
+    AND ($integration IS NULL OR list_contains($integration::VARCHAR[], integration))
     AND ($origin = 'all' OR origin = $origin)
     AND source = 'live'
     AND ($injected = 'with' OR coalesce(injected, false) = ($injected = 'only'))

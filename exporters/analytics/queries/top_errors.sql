@@ -2,7 +2,7 @@
 -- Calls that an injected fault struck (a game day) are left out.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
--- @param integration text - Only this integration.
+-- @param integration names - Only these integrations, with commas between; * is any.
 -- @param limit int 50 How many rows at most.
 
 SELECT
@@ -20,7 +20,7 @@ WHERE ts >= $from AND ts < $to
     AND kind IS NOT NULL
     AND source = 'live'
     AND injected IS NOT TRUE
-    AND ($integration IS NULL OR integration = $integration)
+    AND ($integration IS NULL OR list_contains($integration::VARCHAR[], integration))
 GROUP BY integration, action, kind, status, code
 ORDER BY calls DESC, integration, action, kind, status, code
 LIMIT greatest($limit, 0)

@@ -3,7 +3,7 @@
 -- Runs that an injected fault struck (a game day) are counted, their failures are not.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
--- @param integration text - Only this integration.
+-- @param integration names - Only these integrations, with commas between; * is any.
 -- @param caller text - Only this caller.
 
 SELECT
@@ -17,7 +17,7 @@ SELECT
 FROM calls
 WHERE ts >= $from AND ts < $to
     AND origin = 'traffic'
-    AND ($integration IS NULL OR integration = $integration)
+    AND ($integration IS NULL OR list_contains($integration::VARCHAR[], integration))
     AND ($caller IS NULL OR caller = $caller)
 GROUP BY caller, integration, action
 ORDER BY runs DESC, caller, integration, action

@@ -54,9 +54,19 @@ def test_queries_are_listed_and_run(client):
     ]
 
 
+def test_a_query_is_answered_as_an_array_of_objects_where_they_are_asked_for(client):
+    answer = client.get("/v2/analytics/queries/performance?format=records")
+    assert answer.json() == [
+        {"integration": "github-prod", "calls": 12},
+        {"integration": "slack-prod", "calls": 9},
+    ]
+    assert answer.headers["dialtone-truncated"] == "false"
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
+        pytest.param("queries/performance?format=csv", 400, id="unknown format"),
         pytest.param("queries/perfomance", 404, id="unknown query"),
         pytest.param("queries/performance?speed=9", 422, id="unknown parameter"),
         pytest.param("queries/performance?integration=a&integration=b", 422, id="twice"),

@@ -12,6 +12,7 @@ PARAMETERS = (
     Parameter.declared("bucket", kind="duration", default="1h", doc="width"),
     Parameter.declared("limit", kind="int", default="50", doc="rows"),
     Parameter.declared("integration", kind="text", default="-", doc="which"),
+    Parameter.declared("lines", kind="names", default="-", doc="which, several"),
     Parameter.declared("origin", kind="one_of(traffic|check|all)", default="traffic", doc="whose"),
 )
 
@@ -27,6 +28,7 @@ def test_what_is_left_out_has_its_default() -> None:
         "bucket": 3600.0,
         "limit": 50,
         "integration": None,
+        "lines": None,
         "origin": "traffic",
     }
 
@@ -45,6 +47,9 @@ def test_what_is_left_out_has_its_default() -> None:
         ("integration", "", ""),
         ("integration", "'; DROP TABLE calls; --", "'; DROP TABLE calls; --"),
         ("origin", "all", "all"),
+        ("lines", "slack-prod", ["slack-prod"]),
+        ("lines", "slack-prod,o'hara", ["slack-prod", "o'hara"]),
+        ("lines", "*", None),
     ],
 )
 def test_a_value_is_read_as_its_type(name: str, text: str, value: Value) -> None:
@@ -72,6 +77,8 @@ def test_a_value_is_read_as_its_type(name: str, text: str, value: Value) -> None
             {"integration": "x" * 201},
             "integration: found 'x{20}…', expected at most 200",
         ),
+        ({"lines": "a,b," + "x" * 201}, "lines: found 'x{20}…', expected at most 200"),
+        ({"lines": "," * 100}, r"lines: found '101 names', expected at most 100, or \* for any"),
         (
             {"origin": "trafic"},
             "origin: found 'trafic', expected one of traffic, check, all; .* 'traffic'",
