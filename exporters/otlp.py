@@ -24,11 +24,11 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Sum,
 )
 
+from exporters.batchfile import Batch
 from exporters.judging import TOO_LARGE
 from exporters.naming import dotted, opentelemetry_unit
 from exporters.push import Action, Address, Reply, Verdict
 from exporters.settings import OTLPSettings, Temporality
-from exporters.spool import Batch
 from exporters.window import Point, Spread, Window
 
 RETRYABLE = frozenset({429, 502, 503, 504})

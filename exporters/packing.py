@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from exporters.spool import Batch
+from exporters.batchfile import Batch
 
 T = TypeVar("T")
 

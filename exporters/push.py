@@ -15,13 +15,14 @@ import anyio.to_thread
 import msgspec
 import structlog
 
-from exporters.spool import Batch, Kept, Spool
+from exporters.batchfile import Batch
+from exporters.spool import Kept, Spool
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
 from integrations.samples import Sample
 
 SEND_TIMEOUT = 30.0
-FIRST_WAIT, LONGEST_WAIT = 1.0, 64.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 32.0
 _KEY_REFUSED = frozenset({401, 403})
 LONGEST_ASKED = 3_600.0
 """Seconds that an intake's Retry-After is honoured at most."""
@@ -143,14 +144,15 @@ class PushExporter(Generic[CutT]):
         self._clock = clock
         self._random = random
         self._threads = anyio.CapacityLimiter(1)
+        self._turn = anyio.Lock()
         self._pending: CutT | None = None
         self._wake_keeping = anyio.Event()
         self._wake_sending = anyio.Event()
-        self._is_open = False
         self._failed_in_a_row = 0
         self._trouble = ""
         self._requests: dict[str, int] = {}
         self._exported = 0
+        self._last_success: float | None = None
 
     @property
     def name(self) -> str:
@@ -173,30 +175,40 @@ class PushExporter(Generic[CutT]):
 
     async def run(self) -> None:
         """Keep and send until cancelled."""
-        await self._open()
+        await self._on_thread(self._spool.open)
         async with anyio.create_task_group() as group:
             group.start_soon(self._keep_forever)
             group.start_soon(self._send_forever)
 
     async def finish(self, *, within: float) -> None:
-        """Keep what is pending, and send what waits for at most so many seconds; the rest stays on disk."""
-        await self._open()
-        await self._keep()
+        """Keep what is pending, and send what waits for at most so many seconds; the rest stays on disk. What
+        no disk takes is tried until the end, and then lost.
+        """
+        await self._on_thread(self._spool.open)
+        is_kept = await self._keep()
         with anyio.move_on_after(within):
-            while await self._send_first() is None:
-                pass
+            while (wait := await self._send_first()) is None or self._spool.held:
+                await self._clock.sleep(min(wait or 0.0, FIRST_WAIT))
+        if not is_kept or self._spool.held:
+            await self._on_thread(self._give_up)
 
     def status(self) -> ExporterStatus:
         """How it is."""
         return ExporterStatus(
             name=self.name,
-            ok=not self._trouble,
-            reason=self._trouble,
+            ok=not self._reason,
+            reason=self._reason,
             batches=len(self._spool),
             bytes=self._spool.bytes,
             oldest=self._spool.oldest,
             dropped=dict(self._spool.dropped),
         )
+
+    @property
+    def _reason(self) -> str:
+        """What is wrong, of the intake before the disk."""
+        disk = self._spool.trouble
+        return self._trouble or (f"the spool cannot be written: {disk}" if disk else "")
 
     def samples(self) -> Iterable[Sample]:
         """What was exported and dropped, how requests ended, and what waits."""
@@ -205,16 +217,28 @@ class PushExporter(Generic[CutT]):
             yield Sample("dialtone_exporter_points_dropped_total", (self.name, reason), points)
         for result, count in self._requests.items():
             yield Sample("dialtone_exporter_requests_total", (self.name, result), count)
+        yield Sample("dialtone_exporter_up", (self.name,), float(not self._trouble))
+        if self._last_success is not None:
+            yield Sample("dialtone_exporter_last_success_timestamp_seconds", (self.name,), self._last_success)
+        yield Sample("dialtone_exporter_points_waiting", (self.name,), self._spool.points)
         yield Sample("dialtone_exporter_spool_bytes", (self.name,), self._spool.bytes)
         yield Sample("dialtone_exporter_spool_batches", (self.name,), len(self._spool))
         oldest = self._spool.oldest
         age = 0.0 if oldest is None else max(0.0, self._clock.time() - oldest)
         yield Sample("dialtone_exporter_oldest_age_seconds", (self.name,), age)
 
-    async def _open(self) -> None:
-        if not self._is_open:
-            await self._on_thread(self._spool.open)
-            self._is_open = True
+    def _give_up(self) -> None:
+        """Tell what is lost, because the process ends, no disk takes it, and neither does the intake."""
+        points = self._spool.give_up_held()
+        if self._pending is not None:
+            points += len(self._pending.points)
+            self._spool.count("unwritten", len(self._pending.points))
+            self._pending = None
+        log.error(
+            "points are lost: the disk refuses them, and so does the intake",
+            exporter=self.name,
+            points=points,
+        )
 
     async def _keep_forever(self) -> None:
         while True:
@@ -231,9 +255,8 @@ class PushExporter(Generic[CutT]):
         try:
             with anyio.CancelScope(shield=True):
                 await self._on_thread(lambda: self._spool.append(self._encoded(window)))
-        except OSError as error:
+        except OSError:
             self._pending = window if self._pending is None else window.followed_by(self._pending)
-            self._tell(f"the spool cannot be written: {error.strerror or error}")
             return False
         self._wake_sending.set()
         return True
@@ -260,8 +283,12 @@ class PushExporter(Generic[CutT]):
 
     async def _send_first(self) -> float | None:
         """Send the oldest batch. Returns None when the next may follow at once, 0 when nothing waits, else
-        the seconds to wait before the same one is tried again.
+        the seconds to wait before the same one is tried again. One at a time, so that none is sent twice.
         """
+        async with self._turn:
+            return await self._send_oldest()
+
+    async def _send_oldest(self) -> float | None:
         kept = await self._on_thread(self._spool.first)
         if kept is None:
             return 0.0
@@ -294,8 +321,14 @@ class PushExporter(Generic[CutT]):
             with anyio.CancelScope(shield=True):
                 await self._on_thread(lambda: self._spool.remove(kept))
             return None
-        if verdict.action is Action.SPLIT and await self._split(kept):
-            return None
+        if verdict.action is Action.SPLIT:
+            try:
+                if await self._split(kept):
+                    return None
+            except OSError as error:
+                self._failed_in_a_row += 1
+                self._tell(f"the parts of what is too large cannot be written: {error.strerror or error}")
+                return self._back_off(None)
         self._tell(verdict.reason)
         reason = "too_large" if verdict.action is Action.SPLIT else "refused"
         await self._on_thread(lambda: self._spool.drop(kept, reason))
@@ -309,7 +342,7 @@ class PushExporter(Generic[CutT]):
         return True
 
     def _back_off(self, asked: float | None) -> float:
-        """Doubling from 1 s to 64 s, between half and all of it; at least what the intake asks for."""
+        """Doubling from 1 s to 32 s, between half and all of it; at least what the intake asks for."""
         doublings = min(self._failed_in_a_row - 1, 10)
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings) * self._random.uniform(0.5, 1.0)
         return max(wait, min(asked or 0.0, LONGEST_ASKED))
@@ -328,6 +361,7 @@ class PushExporter(Generic[CutT]):
         if self._trouble:
             log.info("exporting works again", exporter=self.name)
         self._trouble = ""
+        self._last_success = self._clock.time()
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=self._threads)

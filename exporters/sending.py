@@ -8,8 +8,8 @@ from typing import Protocol
 
 import httpx
 
+from exporters.batchfile import Batch
 from exporters.push import SEND_TIMEOUT, Address, Reply
-from exporters.spool import Batch
 from integrations.clock import Clock
 from integrations.connection import NetworkPolicy
 from integrations.execution.adaptive import Adaptive

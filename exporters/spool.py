@@ -1,41 +1,29 @@
 """The spool of one push exporter: requests that an intake has not taken yet, as files that survive kill -9.
 
-A batch is one file `<number>-<part>.batch`: a magic word, CRC-32 and lengths, a JSON head, the body. It is
-written beside, synced, and renamed, so a torn one has no name. Used by one thread at a time.
+A batch is one file `<number>-<part>-<points>.batch` (batchfile.py); its name tells how many points are lost
+when it is damaged. While the disk refuses, batches are held in memory, so that an intake that works still
+gets them. Used by one thread at a time.
 """
 
-import os
 import re
-import struct
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
+from exporters.batchfile import Batch, Stored, read_batch, sync_directory, write_batch
 from integrations.clock import Clock
 
-_MAGIC = b"DTX1"
-_LEAD = struct.Struct(">4sIII")
-_NAME = re.compile(r"(\d{16})-(\d{4})\.batch")
+IN_MEMORY = 16 << 20
+"""Bytes that are held in memory while the disk refuses."""
+MOST_DAMAGED = 8
+"""Damaged files that are left for a person to look at."""
+_NAME = re.compile(r"(\d{16})-(\d{4})(?:-(\d+))?\.batch")
 _MAX_PARTS = 10_000
 
 log = structlog.get_logger("dialtone.exporters")
-
-
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request to an intake carries. `route` names which of the intake's addresses it is for, and
-    `headers` describe the body; a key is never among them. `points` is how many data points it holds,
-    `cut_at` when their window ended (UTC seconds).
-    """
-
-    route: str
-    body: bytes
-    headers: Mapping[str, str]
-    points: int
-    cut_at: float
 
 
 class Kept(NamedTuple):
@@ -45,35 +33,44 @@ class Kept(NamedTuple):
     batch: Batch
 
 
-class _Head(msgspec.Struct, frozen=True):
-    route: str
-    headers: dict[str, str]
-    points: int
-    cut_at: float
-
-
 class _Entry(NamedTuple):
     size: int
     points: int
     cut_at: float
 
 
+class _Place(NamedTuple):
+    """Where a batch stands in the order, and how many points its file's name promises."""
+
+    number: int
+    part: int
+    points: int
+
+
 class Spool:
     """Keeps batches in order, at most `limit` bytes of them and each for `keep` seconds.
 
     What is given up (the oldest when it is full, what is too old, what is damaged) is counted by its reason
-    in `dropped`, in data points.
+    in `dropped`, in data points. `trouble` says why the disk refuses, and is empty while it does not.
     """
 
-    def __init__(self, directory: Path, *, limit: int, keep: float, clock: Clock) -> None:
+    def __init__(
+        self, directory: Path, *, limit: int, keep: float, clock: Clock, in_memory: int = IN_MEMORY
+    ) -> None:
         self._directory = directory
         self._limit = limit
         self._keep = keep
         self._clock = clock
+        self._in_memory = in_memory
         self._entries: dict[Path, _Entry] = {}
-        self._next = 1
+        self._held: dict[Path, Batch] = {}
+        self._in_hand: Path | None = None
+        self._number = 0
+        self._is_open = False
         self.bytes = 0
+        self.points = 0
         self.dropped: dict[str, int] = {}
+        self.trouble = ""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -81,172 +78,240 @@ class Spool:
     @property
     def oldest(self) -> float | None:
         """When the window of the oldest batch ended, as UTC seconds; None when nothing waits."""
-        entry = next(iter(self._entries.values()), None)
+        entry = next(iter(list(self._entries.values())), None)
         return entry.cut_at if entry else None
 
-    def open(self) -> None:
-        """Find what an earlier process left.
+    @property
+    def held(self) -> int:
+        """How many points are in memory only."""
+        return sum(batch.points for batch in list(self._held.values()))
 
-        Raises:
-            OSError: when the directory cannot be used.
+    def open(self) -> None:
+        """Find what an earlier process left; once it is found, this does nothing. A disk that refuses is
+        told of in `trouble`, and asked again with each window.
         """
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in sorted(self._directory.iterdir()):
-            named = _NAME.fullmatch(path.name)
-            if named is None:
-                if path.suffix == ".part":
-                    path.unlink()
-                continue
-            self._next = max(self._next, int(named[1]) + 1)
-            batch = self._read(path)
-            if batch is not None:
-                self._enter(path, batch)
+        try:
+            self._open()
+        except OSError as error:
+            self._note(error)
 
     def append(self, batches: Sequence[Batch]) -> None:
-        """Keep the batches of one window; when it returns, all of them survive the process and the machine.
+        """Keep the batches of one window: when it returns, all of them survive the process and the machine,
+        or are held in memory while the disk refuses.
 
         Raises:
-            OSError: none of them is kept then.
+            OSError: none of them is kept, because the disk refuses and there is too much in memory already.
         """
-        self._store(batches, number=self._next)
-        self._next += 1
+        self._number = max(self._number + 1, int(self._clock.time() * 1000))
+        paths = [self._path(self._number, part, batch.points) for part, batch in enumerate(batches)]
+        placed = dict(zip(paths, batches, strict=True))
+        try:
+            self._open()
+            self._store({**self._held, **placed})
+        except OSError as error:
+            self._note(error)
+            self._hold(placed, error)
+        else:
+            self._recover()
         self._make_room()
 
     def first(self) -> Kept | None:
-        """The oldest batch that can still be sent."""
+        """The oldest batch that can still be sent, and that the disk gives back."""
         for path, entry in list(self._entries.items()):
             if entry.cut_at + self._keep <= self._clock.time():
                 self._drop(path, "expired")
                 continue
-            batch = self._read(path)
+            try:
+                batch = self._found(path)
+            except OSError as error:
+                self._note(error)
+                continue
             if batch is not None:
+                self._in_hand = path
                 return Kept(path, batch)
             self._forget(path)
         return None
 
     def remove(self, kept: Kept) -> None:
         """Forget a batch that the intake has taken."""
-        self._forget(kept.path)
-        kept.path.unlink(missing_ok=True)
+        self._discard(kept.path)
 
     def drop(self, kept: Kept, reason: str) -> None:
         """Give a batch up, and count its points."""
         self._drop(kept.path, reason)
 
     def replace(self, kept: Kept, parts: Sequence[Batch]) -> None:
-        """Put smaller batches in the place of one that is too large. A crash in between leaves both: the
-        intake may then see points twice, and none is lost.
+        """Put smaller batches in the place of one that is too large. A crash in between leaves both, and the
+        parts are forgotten when they are found.
 
         Raises:
             OSError: the large one is kept then.
         """
-        number, part = (int(text) for text in kept.path.stem.split("-"))
-        places = [each for each in range(_MAX_PARTS) if not self._path(number, each).exists() and each > part]
-        if len(places) < len(parts):
+        place = _place(kept.path)
+        used = {other.part for path in self._entries if (other := _place(path)).number == place.number}
+        free = [part for part in range(place.part + 1, _MAX_PARTS) if part not in used]
+        if len(free) < len(parts):
             self.drop(kept, "too_large")
             return
-        self._store(parts, number=number, places=places[: len(parts)])
-        self.remove(kept)
+        paths = [
+            self._path(place.number, part, batch.points) for part, batch in zip(free, parts, strict=False)
+        ]
+        placed = dict(zip(paths, parts, strict=True))
+        if kept.path in self._held:
+            self._enter(placed, in_memory=True)
+        else:
+            self._store(placed, part_of=place.part)
+        self._discard(kept.path)
         self._entries = dict(sorted(self._entries.items()))
-
-    def _store(self, batches: Sequence[Batch], *, number: int, places: Sequence[int] | None = None) -> None:
-        stored: list[tuple[Path, Batch]] = []
-        try:
-            for place, batch in zip(places or range(len(batches)), batches, strict=True):
-                path = self._path(number, place)
-                stored.append((path, batch))
-                _write(path, batch)
-            _sync_directory(self._directory)
-        except OSError:
-            for path, _ in stored:
-                path.unlink(missing_ok=True)
-                path.with_suffix(".part").unlink(missing_ok=True)
-            raise
-        for path, batch in stored:
-            self._enter(path, batch)
-
-    def _make_room(self) -> None:
-        for path in list(self._entries):
-            if self.bytes <= self._limit:
-                return
-            self._drop(path, "full")
-
-    def _path(self, number: int, place: int) -> Path:
-        return self._directory / f"{number:016d}-{place:04d}.batch"
-
-    def _enter(self, path: Path, batch: Batch) -> None:
-        size = path.stat().st_size
-        self._entries[path] = _Entry(size, batch.points, batch.cut_at)
-        self.bytes += size
-
-    def _forget(self, path: Path) -> None:
-        entry = self._entries.pop(path, None)
-        self.bytes -= entry.size if entry else 0
-
-    def _drop(self, path: Path, reason: str) -> None:
-        entry = self._entries.get(path)
-        self.count(reason, entry.points if entry else 0)
-        self._forget(path)
-        path.unlink(missing_ok=True)
 
     def count(self, reason: str, points: int) -> None:
         """Count points that were given up."""
         self.dropped[reason] = self.dropped.get(reason, 0) + points
 
-    def _read(self, path: Path) -> Batch | None:
-        """The batch of a file; a damaged file is set aside under `.bad`, for a person to look at."""
+    def give_up_held(self) -> int:
+        """Give up what is in memory only, because the process ends; return how many points that is."""
+        points = self.held
+        for path in list(self._held):
+            self._drop(path, "unwritten")
+        return points
+
+    def _found(self, path: Path) -> Batch | None:
+        held = self._held.get(path)
+        if held is not None:
+            return held
+        stored = self._read(path)
+        return stored.batch if stored is not None else None
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        paths = sorted(self._directory.iterdir())
+        for path in paths:
+            if path.suffix == ".part":
+                path.unlink()
+        for path in [path for path in paths if path.suffix == ".bad"][:-MOST_DAMAGED]:
+            path.unlink()
+        self._find([path for path in paths if _NAME.fullmatch(path.name)])
+        self._is_open = True
+
+    def _find(self, paths: Sequence[Path]) -> None:
+        """Enter what an earlier process left; a part whose large one is still there will be made anew."""
+        large = {(place.number, place.part) for place in map(_place, paths)}
+        for path in paths:
+            number = _place(path).number
+            self._number = max(self._number, number)
+            try:
+                stored = self._read(path)
+            except OSError as error:
+                self._note(error)
+                continue
+            if stored is None:
+                continue
+            if (number, stored.part_of) in large:
+                path.unlink()
+            else:
+                self._enter({path: stored.batch})
+        self._entries = dict(sorted(self._entries.items()))
+
+    def _store(self, batches: Mapping[Path, Batch], *, part_of: int | None = None) -> None:
+        """Write all of them, or none."""
         try:
-            return _decoded(path.read_bytes())
+            for path, batch in batches.items():
+                write_batch(path, batch, part_of=part_of)
+            sync_directory(self._directory)
+        except OSError:
+            for path in batches:
+                _unlinked(path)
+                _unlinked(path.with_suffix(".part"))
+            raise
+        self._enter(batches)
+
+    def _hold(self, batches: Mapping[Path, Batch], error: OSError) -> None:
+        if sum(len(batch.body) for batch in (*self._held.values(), *batches.values())) > self._in_memory:
+            raise error
+        self._enter(batches, in_memory=True)
+
+    def _make_room(self) -> None:
+        """Give the oldest up while there is too much; what is being sent is not known to be lost."""
+        for path in list(self._entries):
+            if self.bytes <= self._limit:
+                return
+            if path != self._in_hand:
+                self._drop(path, "full")
+
+    def _path(self, number: int, part: int, points: int) -> Path:
+        return self._directory / f"{number:016d}-{part:04d}-{points}.batch"
+
+    def _enter(self, batches: Mapping[Path, Batch], *, in_memory: bool = False) -> None:
+        for path, batch in batches.items():
+            self._forget(path)
+            if in_memory:
+                self._held[path] = batch
+            size = len(batch.body) if in_memory else path.stat().st_size
+            self._entries[path] = _Entry(size, batch.points, batch.cut_at)
+            self.bytes += size
+            self.points += batch.points
+
+    def _forget(self, path: Path) -> None:
+        self._held.pop(path, None)
+        entry = self._entries.pop(path, None)
+        if entry is not None:
+            self.bytes -= entry.size
+            self.points -= entry.points
+
+    def _discard(self, path: Path) -> None:
+        self._forget(path)
+        if not _unlinked(path):
+            log.error("a batch that is done with cannot be removed and may be sent again", file=path.name)
+
+    def _drop(self, path: Path, reason: str) -> None:
+        entry = self._entries.get(path)
+        self.count(reason, entry.points if entry else 0)
+        self._discard(path)
+
+    def _read(self, path: Path) -> Stored | None:
+        """The batch of a file; a damaged file is set aside under `.bad`, for a person to look at.
+
+        Raises:
+            OSError: the disk does not give it back now.
+        """
+        try:
+            return read_batch(path)
         except FileNotFoundError:
             reason = "it is gone"
-        except (OSError, ValueError, msgspec.DecodeError) as error:
+        except ValueError as error:
             reason = str(error)
-            path.rename(path.with_suffix(".bad"))
+            with suppress(OSError):
+                path.rename(path.with_suffix(".bad"))
         entry = self._entries.get(path)
-        self.count("damaged", entry.points if entry else 0)
+        self.count("damaged", entry.points if entry else _place(path).points)
         log.error("a batch cannot be read and is left out", file=path.name, reason=reason)
         return None
 
+    def _note(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if reason != self.trouble:
+            log.error("the spool cannot be written", directory=str(self._directory), reason=reason)
+        self.trouble = reason
 
-def _write(path: Path, batch: Batch) -> None:
-    partial = path.with_suffix(".part")
-    with partial.open("wb") as file:
-        file.writelines(_encoded(batch))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-
-
-def _encoded(batch: Batch) -> Iterator[bytes]:
-    head = msgspec.json.encode(_Head(batch.route, dict(batch.headers), batch.points, batch.cut_at))
-    check = zlib.crc32(batch.body, zlib.crc32(head))
-    yield _LEAD.pack(_MAGIC, check, len(head), len(batch.body))
-    yield head
-    yield batch.body
+    def _recover(self) -> None:
+        if self.trouble:
+            log.info("the spool can be written again", directory=str(self._directory))
+        self.trouble = ""
 
 
-def _decoded(data: bytes) -> Batch:
-    if len(data) < _LEAD.size:
-        raise ValueError("it is too short")
-    magic, check, head_length, body_length = _LEAD.unpack_from(data)
-    head_end = _LEAD.size + head_length
-    if magic != _MAGIC or len(data) != head_end + body_length:
-        raise ValueError("it is no batch, or not a whole one")
-    if zlib.crc32(data[_LEAD.size :]) != check:
-        raise ValueError("its checksum does not hold")
-    head = msgspec.json.decode(data[_LEAD.size : head_end], type=_Head)
-    return Batch(
-        route=head.route,
-        body=data[head_end:],
-        headers=head.headers,
-        points=head.points,
-        cut_at=head.cut_at,
-    )
+def _place(path: Path) -> _Place:
+    named = _NAME.fullmatch(path.name)
+    if named is None:
+        raise ValueError(f"{path.name} is not the name of a batch")
+    return _Place(int(named[1]), int(named[2]), int(named[3] or 0))
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _unlinked(path: Path) -> bool:
+    """Remove a file that may be there; return whether it is gone."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.spool import Batch, Kept, Spool
+from exporters.batchfile import Batch
+from exporters.spool import MOST_DAMAGED, Kept, Spool
 from tests.fakes.clock import FakeClock
 
 START = FakeClock().time()
@@ -129,18 +130,126 @@ def test_a_file_that_somebody_removed_is_passed_over(tmp_path: Path) -> None:
     assert drained(spool) == [b"2"]
 
 
-def test_a_window_that_cannot_be_stored_whole_is_not_stored_at_all(tmp_path: Path) -> None:
+def next_file(number: int, part: int, points: int = 10) -> str:
+    """The name under which a batch is written, in the first millisecond of the clock."""
+    return f"{int(START * 1000) + number:016d}-{part:04d}-{points}"
+
+
+def test_a_window_that_cannot_be_written_whole_is_held_whole_in_memory(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     spool.append([batch("1")])
-    (tmp_path / "0000000000000002-0001.part").mkdir()
+    (tmp_path / f"{next_file(1, 1)}.part").mkdir()
+
+    spool.append([batch("2"), batch("3")])
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [f"{next_file(0, 0)}.batch"]
+    assert "directory" in spool.trouble
+    assert (spool.held, spool.points) == (20, 30)
+    assert drained(spool) == [b"1", b"2", b"3"]
+
+
+def test_what_is_held_is_written_with_the_next_window_that_can_be(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    blocked = tmp_path / f"{next_file(0, 0)}.part"
+    blocked.mkdir()
+    spool.append([batch("1")])
+    blocked.rmdir()
+    spool.append([batch("2")])
+
+    assert (spool.held, spool.trouble) == (0, "")
+    assert spool.bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert drained(opened(tmp_path)) == [b"1", b"2"]
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    (tmp_path / f"{next_file(0, 0)}.part").symlink_to("/dev/full")
+
+    spool.append([batch("1")])
+
+    assert spool.trouble == "No space left on device"
+    assert drained(spool) == [b"1"]
+
+
+def test_no_more_is_held_than_there_is_memory_for(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "file" / "spool", limit=10_000, keep=60.0, clock=FakeClock(), in_memory=100)
+    (tmp_path / "file").write_text("no directory")
+    spool.append([batch("1", size=90)])
 
     with pytest.raises(OSError, match="directory"):
-        spool.append([batch("2"), batch("3")])
+        spool.append([batch("2", size=90)])
 
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["0000000000000001-0000.batch"]
-    (tmp_path / "0000000000000002-0001.part").rmdir()
-    spool.append([batch("2"), batch("3")])
+    assert spool.give_up_held() == 10
+    assert spool.dropped == {"unwritten": 10}
+
+
+def test_a_spool_whose_directory_could_not_be_used_at_first_finds_what_was_in_it(tmp_path: Path) -> None:
+    directory = tmp_path / "spool"
+    opened(directory).append([batch("1")])
+    directory.rename(tmp_path / "aside")
+    directory.write_text("no directory")
+    spool = Spool(directory, limit=100_000, keep=3_300.0, clock=FakeClock(now=2_000.0, utc=START + 1))
+    spool.open()
+    spool.append([batch("2")])
+    directory.unlink()
+    (tmp_path / "aside").rename(directory)
+    spool.append([batch("3")])
+
     assert drained(spool) == [b"1", b"2", b"3"]
+
+
+def test_what_the_disk_does_not_give_back_now_is_kept_for_later(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    spool.append([batch("1"), batch("2")])
+    path = min(tmp_path.iterdir())
+    path.rename(tmp_path / "aside")
+    path.mkdir()
+
+    assert head(spool).batch.body == b"2"
+    assert spool.trouble == "Is a directory"
+    path.rmdir()
+    (tmp_path / "aside").rename(path)
+    assert drained(spool) == [b"1", b"2"]
+
+
+def test_a_damaged_file_that_is_found_at_start_counts_the_points_its_name_tells(tmp_path: Path) -> None:
+    opened(tmp_path).append([batch("1", points=5)])
+    path = next(tmp_path.iterdir())
+    path.write_bytes(b"garbage")
+
+    assert opened(tmp_path).dropped == {"damaged": 5}
+
+
+def test_only_some_damaged_files_are_left_to_look_at(tmp_path: Path) -> None:
+    for number in range(MOST_DAMAGED + 3):
+        (tmp_path / f"{next_file(number, 0)}.bad").write_bytes(b"garbage")
+
+    opened(tmp_path)
+
+    assert min(tmp_path.iterdir()).name == f"{next_file(3, 0)}.bad"
+    assert len(list(tmp_path.iterdir())) == MOST_DAMAGED
+
+
+def test_parts_are_forgotten_when_the_large_one_is_found_beside_them(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    spool.append([batch("12"), batch("3")])
+    large = head(spool).path
+    whole = large.read_bytes()
+    spool.replace(head(spool), [batch("1"), batch("2")])
+    large.write_bytes(whole)
+
+    again = opened(tmp_path)
+
+    assert len(again) == len(list(tmp_path.iterdir())) == 2
+    assert drained(again) == [b"12", b"3"]
+
+
+def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    opened(tmp_path).append([batch("1")])
+    path = next(tmp_path.iterdir())
+    path.rename(tmp_path / "0000000000000007-0000.batch")
+
+    assert drained(opened(tmp_path)) == [b"1"]
 
 
 def test_a_batch_that_is_too_large_is_replaced_by_parts_in_its_place(tmp_path: Path) -> None:

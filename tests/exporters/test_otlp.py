@@ -14,12 +14,12 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
 from exporters.naming import dotted, opentelemetry_unit
 from exporters.otlp import MAX_PLAIN_BYTES, OTLPMetrics
 from exporters.push import Action, Reply
 from exporters.settings import OTLPSettings, Temporality
-from exporters.spool import Batch
 from exporters.window import Point, Spread, Window
 from integrations.credentials.secret import Secret
 

@@ -3,14 +3,16 @@
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
+from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
 from exporters.push import Action, Address, PushExporter, Reply, Verdict
-from exporters.spool import Batch, Spool
+from exporters.spool import Spool
 from exporters.window import Point, Window
 from integrations.credentials.secret import Secret
 from tests.fakes.clock import FakeClock
@@ -70,6 +72,10 @@ class Wire:
         self.heard = anyio.Event()
         self._answers = list(answers) or [Reply(202)]
 
+    def answer(self, reply: Reply) -> None:
+        """Answer so from now on."""
+        self._answers = [reply]
+
     async def send(self, _address: Address, batch: Batch) -> Reply:
         self.sent.append(batch.body.decode())
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -122,7 +128,7 @@ async def test_windows_are_sent_in_order(tmp_path: Path) -> None:
     async with running(exporter):
         for name in "abc":
             exporter.take(window(name))
-            await until(lambda name=name: name in wire.taken)
+            await until(partial(wire.taken.__contains__, name))
 
     assert wire.taken == ["a", "b", "c"]
     assert exporter.status().ok
@@ -140,7 +146,7 @@ async def test_an_intake_that_is_away_gets_everything_when_it_is_back(tmp_path: 
         await until(lambda: "".join(sorted("".join(wire.taken).replace(",", ""))) == "abc")
 
     assert len(clock.slept) == 10
-    assert all(later <= 64 for later in clock.slept)
+    assert all(later <= 32 for later in clock.slept)
     assert clock.slept[0] <= 1 < clock.slept[3] < clock.slept[6]
     assert exporter.status().dropped == {}
 
@@ -205,20 +211,146 @@ async def test_a_window_that_cannot_be_encoded_costs_only_itself(tmp_path: Path)
     assert exporter.status().dropped == {"unencodable": 1}
 
 
-async def test_a_disk_that_refuses_makes_windows_grow_together(tmp_path: Path) -> None:
-    wire = Wire()
-    exporter = made(tmp_path, wire)
-    await exporter.finish(within=0)
-    blocked = tmp_path / "0000000000000001-0000.part"
-    blocked.mkdir()
+class Disk:
+    """A directory that can be made to refuse everything."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._aside = directory.with_name("aside")
+
+    def break_down(self) -> None:
+        self.directory.mkdir(exist_ok=True)
+        self.directory.rename(self._aside)
+        self.directory.write_text("no directory")
+
+    def mend(self) -> None:
+        self.directory.unlink()
+        self._aside.rename(self.directory)
+
+
+async def test_what_the_disk_refuses_is_sent_from_memory(tmp_path: Path) -> None:
+    disk, wire = Disk(tmp_path / "spool"), Wire()
+    exporter = made(disk.directory, wire)
+    disk.break_down()
     exporter.take(window("a"))
     await exporter.finish(within=1)
-    assert "cannot be written" in exporter.status().reason
-    exporter.take(window("b"))
-    blocked.rmdir()
+
+    assert wire.taken == ["a"]
+    assert "the spool cannot be written: File exists" in exporter.status().reason
+    assert exporter.status().dropped == {}
+
+
+async def test_what_was_held_in_memory_is_written_when_the_disk_is_well_again(tmp_path: Path) -> None:
+    disk, clock = Disk(tmp_path / "spool"), FakeClock()
+    exporter = made(disk.directory, Wire(Reply(503)), clock=clock)
+    disk.break_down()
+    async with running(exporter):
+        exporter.take(window("a"))
+        await until(lambda: exporter.status().batches == 1)
+        disk.mend()
+        exporter.take(window("b"))
+        await until(lambda: exporter.status().batches == 2)
+
+    wire = Wire()
+    await made(disk.directory, wire).finish(within=1)
+    assert wire.taken == ["a", "b"]
+
+
+async def test_what_neither_disk_nor_intake_takes_is_told_and_counted_at_the_end(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "spool")
+    exporter = made(disk.directory, Wire(Reply(503)))
+    disk.break_down()
+    exporter.take(window("a", "b"))
+    await exporter.finish(within=0.05)
+
+    assert exporter.status().dropped == {"unwritten": 2}
+
+
+async def test_windows_grow_together_when_memory_is_full_too(tmp_path: Path) -> None:
+    disk, wire, clock = Disk(tmp_path / "spool"), Wire(Reply(503)), FakeClock()
+    spool = Spool(disk.directory, limit=100_000, keep=3_300.0, clock=clock, in_memory=1)
+    exporter = PushExporter(LetterIntake(), spool=spool, send=wire.send, clock=clock, random=random.Random(1))
+    disk.break_down()
+    async with running(exporter):
+        exporter.take(window("a"))
+        await until(lambda: exporter.status().batches == 1)
+        exporter.take(window("b", "c"))
+        exporter.take(window("d"))
+        await until(lambda: exporter.is_keeping)
+    disk.mend()
+    wire.answer(Reply(202))
     await exporter.finish(within=1)
 
-    assert wire.taken == ["a,b"]
+    assert wire.taken == ["a", "b,c,d"]
+
+
+async def test_a_batch_is_not_sent_twice_when_it_ends_while_sending(tmp_path: Path) -> None:
+    class Slow(Wire):
+        async def send(self, address: Address, batch: Batch) -> Reply:
+            await anyio.sleep(0.05)
+            return await super().send(address, batch)
+
+    wire = Slow()
+    exporter = made(tmp_path, wire)
+    async with running(exporter):
+        exporter.take(window("a"))
+        await until(lambda: exporter.status().batches == 1)
+        await exporter.finish(within=1)
+
+    assert wire.sent == ["a"]
+    assert points_told(exporter) == {"exported": 1.0}
+
+
+async def test_what_is_being_sent_is_not_given_up_for_room(tmp_path: Path) -> None:
+    class Meanwhile(Wire):
+        async def send(self, address: Address, batch: Batch) -> Reply:
+            if not self.sent:
+                exporter.take(window("b" * 600))
+                await until(lambda: exporter.status().batches == 2)
+                exporter.take(window("c" * 600))
+                await until(lambda: bool(exporter.status().dropped))
+            return await super().send(address, batch)
+
+    wire = Meanwhile()
+    exporter = made(tmp_path, wire, limit=1_500)
+    async with running(exporter):
+        exporter.take(window("a" * 600))
+        await until(lambda: len(wire.taken) == 2)
+
+    assert [text[0] for text in wire.taken] == ["a", "c"]
+    assert points_told(exporter) == {"exported": 2.0, "full": 1.0}
+
+
+def points_told(exporter: PushExporter[Window]) -> dict[str, float]:
+    """What became of points, as the metrics tell it: each counts once."""
+    told = {sample.metric: sample for sample in exporter.samples() if "points" in sample.metric}
+    dropped = {
+        str(sample.labels[1]): float(sample.value)
+        for sample in exporter.samples()
+        if sample.metric == "dialtone_exporter_points_dropped_total"
+    }
+    return {"exported": float(told["dialtone_exporter_points_total"].value)} | dropped
+
+
+async def test_parts_that_cannot_be_written_leave_the_large_one_for_later(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "spool")
+
+    def too_large(batch: Batch) -> Reply:
+        if len(wire.sent) == 1:
+            disk.break_down()
+        return Reply(413 if batch.points > 1 else 202)
+
+    wire = Wire(too_large)
+    exporter = made(disk.directory, wire)
+    async with running(exporter):
+        exporter.take(window("a", "b"))
+        await until(lambda: "parts" in exporter.status().reason)
+        disk.mend()
+        exporter.take(window("c"))
+        await until(lambda: len(wire.taken) == 3)
+
+    assert wire.sent == ["a,b", "a,b", "a", "b", "c"]
+    assert exporter.status().dropped == {}
 
 
 async def test_what_was_not_sent_goes_out_after_a_restart(tmp_path: Path) -> None:
