@@ -170,6 +170,7 @@ class SLOWatch:
         for tracked in self._tracked.values():
             told, name = tracked.status or self._status(tracked), tracked.slo.name
             yield Sample("dialtone_slo_objective_ratio", (name,), tracked.slo.ratio)
+            yield Sample("dialtone_slo_window_seconds", (name,), tracked.slo.window_days * DAY)
             yield Sample("dialtone_slo_events_total", (name, "good"), tracked.good)
             yield Sample("dialtone_slo_events_total", (name, "bad"), tracked.bad)
             yield Sample("dialtone_slo_budget_left_ratio", (name,), told.budget_left)

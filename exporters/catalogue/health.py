@@ -78,6 +78,7 @@ EGRESS = (
 )
 WATCHING = (
     gauge("slo_objective_ratio", ("slo",), "The share of good requests that an objective asks for."),
+    gauge("slo_window_seconds", ("slo",), "How long the window is that an objective is about."),
     counter("slo_events", ("slo", "result"), "Requests that counted for an objective: good or bad."),
     gauge(
         "slo_burn_rate",

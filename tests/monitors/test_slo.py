@@ -415,6 +415,7 @@ async def test_the_metrics_hold_objective_budget_burns_and_events() -> None:
         samples = {(one.metric, one.labels): one.value for one in told}
         assert len(told) == len(samples)
         assert samples["dialtone_slo_objective_ratio", ("slack",)] == pytest.approx(0.999)
+        assert samples["dialtone_slo_window_seconds", ("slack",)] == 30 * 86_400
         assert samples["dialtone_slo_events_total", ("slack", "bad")] == 10
         assert samples["dialtone_slo_burn_rate", ("slack", "5m")] == pytest.approx(500, rel=0.1)
         windows = {labels[1] for name, labels in samples if name == "dialtone_slo_burn_rate"}
