@@ -19,6 +19,7 @@ from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.trace import Trace
 from integrations.execution.traced import ended
+from integrations.execution.tracing import trace_of
 from integrations.expectations import Expectation
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
@@ -222,10 +223,12 @@ class IntegrationFramework:
             redact=integration.redact,
             findings=None if examination is None else examination.findings,
         )
+        run_id = uuid.uuid4().hex
         order = Order(
             capability=check.capability,
             deadline=self._clock.monotonic() + timeout,
-            run_id=uuid.uuid4().hex,
+            run_id=run_id,
+            trace_id=trace_of(run_id),
             origin=Origin.CHECK,
             certificate=True,
             cold=cold,
@@ -253,6 +256,7 @@ class IntegrationFramework:
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
+        trace_state: str = "",
         priority: Priority | None = None,
         traced: bool = False,
     ) -> Outcome:
@@ -270,16 +274,18 @@ class IntegrationFramework:
         plan = integration.plan(action)
         paginate = integration.manifest.paginate.get(plan.action.paginate)
         seconds = integration.connection.policy.deadline if timeout is None else timeout
+        run_id = uuid.uuid4().hex
         order = Order(
             capability=integration.capability(action),
             deadline=self._clock.monotonic() + seconds,
-            run_id=uuid.uuid4().hex,
+            run_id=run_id,
             origin=origin,
             caller=caller,
             idempotency_key=idempotency_key or "",
-            trace_id=trace_id,
+            trace_id=trace_id or trace_of(run_id),
             parent_span_id=parent_span_id,
             sampled=sampled,
+            trace_state=trace_state,
             pages=_pages(action, params, paginate),
             priority=priority,
             trace=Trace(self._clock.monotonic) if traced else None,

@@ -70,6 +70,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
     parent_span_id: str = ""
     sampled: bool | None = None
+    trace_state: str = ""
     certificate: bool = False
     cold: bool = False
     cost: float | None = None
@@ -230,10 +231,12 @@ class ActionRun:
         outcome = msgspec.structs.replace(
             failed, run_id=order.run_id, call_id=secrets.token_hex(8), detail=self._advised(failed)
         )
+        record = unsent_record(
+            integration, self._plan, order, outcome=outcome, at=integration.clock.time(), step=step
+        )
+        is_sampled = True if order.sampled is None else order.sampled
         integration.publish(
-            unsent_record(
-                integration, self._plan, order, outcome=outcome, at=integration.clock.time(), step=step
-            )
+            msgspec.structs.replace(record, parent_span_id=order.parent_span_id, sampled=is_sampled)
         )
         return outcome
 
@@ -278,6 +281,7 @@ class ActionRun:
             trace_id=order.trace_id,
             parent_span_id=order.parent_span_id,
             sampled=order.sampled,
+            trace_state=order.trace_state,
             certificate=order.certificate,
             priority=order.priority,
             trace=order.trace,

@@ -72,7 +72,8 @@ class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
 
     `run_id` names the action it belongs to (an action may take several requests), `step` says which
     (`page-2`, `request`). `queued` is the time spent waiting for quota and bulkhead. `breaker_state` is the
-    state that admitted or refused it. `injected`: an operator's fault struck an attempt of it. Holds all that
+    state that admitted or refused it. `injected`: an operator's fault struck an attempt of it. `method` and
+    `server` (`https://api.example.com`) are the last request's, told of calls that are traced. Holds all that
     a replay of a policy needs.
     """
 
@@ -103,6 +104,8 @@ class CallRecord(_Signal, frozen=True, kw_only=True, tag="call_record"):
     span_id: str = ""
     parent_span_id: str = ""
     sampled: bool = False
+    method: str = ""
+    server: str = ""
     injected: bool = False
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from integrations.connection import NetworkPolicy
 from integrations.credentials.identity import ClientIdentity
+from integrations.execution.call_span import CallSpan
 from integrations.execution.fairness import PRIORITY_OF, Priority
 from integrations.execution.guard import Guard
 from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome
@@ -82,6 +83,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     `timeout` is seconds for one attempt, `deadline` a value of the clock's `monotonic`; None takes the
     policy's. `certificate` asks for the days the server's certificate is still valid. `priority` decides
     who goes first of those that must wait; None takes the origin's. A `trace` is told all that happens.
+    `span` is the executor's, of a call that is traced for spans.
     """
 
     integration: str
@@ -103,10 +105,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     step: str = "request"
     trace_id: str = ""
     parent_span_id: str = ""
+    trace_state: str = ""
     sampled: bool | None = None
     certificate: bool = False
     max_attempts: int | None = None
     trace: Trace | None = None
+    span: CallSpan | None = None
 
     @property
     def urgency(self) -> Priority:

@@ -26,6 +26,7 @@ from integrations.execution.run import Run
 from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
 from integrations.execution.trace import Stage
 from integrations.execution.traced import TracedRun, note_retry
+from integrations.execution.tracing import Tracing, system_random
 from integrations.execution.transport import HTTPTransport, close_all
 from integrations.samples import Sample
 from integrations.signals import BreakerState, Signal
@@ -57,13 +58,15 @@ class Executor:
         store: ExecutionStore | None = None,
         transport: TransportFactory | None = None,
         random: random.Random | None = None,
+        tracing: Tracing | None = None,
         drain: float = _DRAIN,
     ) -> None:
         self._clock = clock
         self._publish = publish
         self._store = store
         self._open_transport = transport if transport is not None else Pools(clock).open
-        self._random = random if random is not None else _system_random()
+        self._random = random if random is not None else system_random()
+        self._tracing = tracing if tracing is not None else Tracing()
         self._drain = drain
         self._lines: dict[str, Line] = {}
         self._astir: set[Line] = set()
@@ -142,6 +145,7 @@ class Executor:
                 record, answer = turn_away(call, route, now=now, utc=self._clock.time(), rng=self._random)
                 self._publish(record)
                 return answer
+        call = self._tracing.begin(call, tells=line.policy.trace_context)
         run = Run(call, line, route) if call.trace is None else TracedRun(call, line, route)
         line.active += 1
         try:
@@ -394,7 +398,3 @@ class Executor:
 def _pool_of(spec: LineSpec) -> tuple[object, ...]:
     """What a pool is made from: when it changes, the line gets another pool."""
     return spec.network, spec.socket, spec.identity, spec.guard, spec.policy.concurrency
-
-
-def _system_random() -> random.Random:
-    return random.Random()  # noqa: S311 - jitter and trace ids are no secrets

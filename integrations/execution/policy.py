@@ -86,7 +86,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     the connection within it. `concurrency` calls run at once, fewer while the `adaptive` rule sees that the
     vendor bears no more; `queue` more may wait. `max_body` is in bytes, decoded.
     Equal reads at once `share` one run; a last good answer of at most `stale_seconds` stands in for a read
-    that fails; a read that takes longer than `hedge_after` gets a second request beside it.
+    that fails; a read that takes longer than `hedge_after` gets a second request beside it. `trace_context`
+    tells the vendor the trace that each request belongs to.
     """
 
     deadline: float = 30.0
@@ -99,6 +100,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share: bool = True
     stale_seconds: float = 0.0
     hedge_after: float | None = None
+    trace_context: bool = False
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
 

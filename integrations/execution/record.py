@@ -9,6 +9,7 @@ import random
 from msgspec.structs import replace
 
 from integrations.execution.call import Answer, Call
+from integrations.execution.call_span import CallSpan
 from integrations.execution.line import Route
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason
 from integrations.execution.run import Run
@@ -23,7 +24,7 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
     """
     call, reply = run.call, run.reply
     digits = rng.getrandbits(192).to_bytes(24).hex()
-    span_id = digits[:16]
+    span_id = digits[:16] if call.span is None else call.span.id
     duration = run.line.now() - run.started
     record = replace(
         run.route.template,
@@ -52,6 +53,8 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
         record = _unusual(record, run)
     if run.line.strikes and any(attempt.injected for attempt in run.attempts):
         record = replace(record, injected=True)
+    if call.span is not None:
+        record = _spanned(record, call.span)
     return record, Answer(_outcome(run, span_id, duration), reply)
 
 
@@ -108,6 +111,11 @@ def turn_away(
         run_id=call.run_id,
     )
     return record, Answer(outcome, None)
+
+
+def _spanned(record: CallRecord, span: CallSpan) -> CallRecord:
+    is_kept = record.sampled and (record.kind is not None or not span.is_for_failures)
+    return replace(record, sampled=is_kept, method=span.method, server=span.server)
 
 
 def _unusual(record: CallRecord, run: Run) -> CallRecord:

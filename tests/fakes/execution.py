@@ -13,6 +13,7 @@ from integrations.execution.executor import Executor
 from integrations.execution.outcome import Effect, FailureKind, Origin
 from integrations.execution.policy import Policy
 from integrations.execution.status import ExecutionStore, SavedLine
+from integrations.execution.tracing import Tracing
 from integrations.execution.transport import Reply
 from tests.fakes.signals import RecordingSubscriber
 
@@ -119,6 +120,7 @@ class Bench:
         *,
         policy: Policy | None = None,
         store: MemoryStore | None = None,
+        tracing: Tracing | None = None,
         **spec: object,
     ) -> None:
         self.clock = clock
@@ -130,6 +132,7 @@ class Bench:
             store=store,
             transport=lambda _: httpx.MockTransport(self.vendor),
             random=random.Random(7),
+            tracing=tracing,
         )
         self.spec = line_spec(policy, **spec)
         self.executor.open_line(self.spec)

@@ -1,0 +1,88 @@
+"""Which calls are traced, and in which trace."""
+
+import random
+from enum import StrEnum
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from integrations.execution.call import Call
+from integrations.execution.call_span import CallSpan
+from integrations.execution.outcome import Origin
+
+_LIMIT = 1 << 64
+
+
+class TracedChecks(StrEnum):
+    """Which checks are traced: there are many, and of most there is nothing to tell."""
+
+    NONE = "none"
+    FAILED = "failed"
+    ALL = "all"
+
+
+class Sampler(msgspec.Struct, frozen=True, kw_only=True):
+    """Which traces are kept: a share `ratio` of those that begin here, and where it `follows_parent` those
+    that the caller keeps; otherwise the ratio decides on the caller's too.
+
+    Source: ParentBased and TraceIdRatioBased of OpenTelemetry's SDK specification.
+    """
+
+    ratio: float = 1.0
+    follows_parent: bool = True
+
+    def takes(self, trace_id: str, *, parent: bool | None = None) -> bool:
+        """Whether a trace is kept; `parent` is what the caller says of it, None when nobody called."""
+        if parent is not None and self.follows_parent:
+            return parent
+        return int(trace_id[16:], 16) < round(self.ratio * _LIMIT)
+
+
+class Tracing:
+    """Begins the spans of calls; without a `sampler` only of those that the third party is told of."""
+
+    def __init__(self, sampler: Sampler | None = None, *, checks: TracedChecks = TracedChecks.FAILED) -> None:
+        self._sampler = sampler
+        self._checks = checks
+        self._random = system_random()
+
+    def begin(self, call: Call, *, tells: bool) -> Call:
+        """The call as it is to be made; `tells` is whether the third party may know of the trace."""
+        sampler = self._sampler
+        if (sampler is None and not tells) or call.origin is Origin.EXPORT:
+            return call
+        digits = self._random.getrandbits(192).to_bytes(24).hex()
+        trace_id = call.trace_id or digits[16:]
+        is_kept = call.sampled
+        is_for_failures = False
+        if sampler is not None and is_kept is None:
+            is_kept = sampler.takes(trace_id)
+            if call.origin is Origin.CHECK:
+                is_kept = is_kept and self._checks is not TracedChecks.NONE
+                is_for_failures = self._checks is TracedChecks.FAILED
+        span = CallSpan(
+            call.prepare,
+            span_id=digits[:16],
+            is_for_failures=is_for_failures,
+            flags=_flags(is_sampled=bool(is_kept) and not is_for_failures) if tells else None,
+            state=call.trace_state,
+        )
+        prepare = partial(span.request, trace_id)
+        return replace(call, prepare=prepare, trace_id=trace_id, sampled=is_kept, span=span)
+
+
+def _flags(*, is_sampled: bool) -> str:
+    return "01" if is_sampled else "00"
+
+
+def trace_of(run_id: str) -> str:
+    """The trace of a run that no caller's trace is known of: its id (a UUID's hex) with its halves exchanged,
+    because samplers look at the second half, which begins with two bits that all UUIDs share.
+    """
+    return run_id[16:] + run_id[:16]
+
+
+def system_random() -> random.Random:
+    """What jitter and ids are drawn from."""
+    return random.Random()  # noqa: S311 - jitter and trace ids are no secrets

@@ -1,0 +1,164 @@
+"""Which calls are sampled, what records tell of them, and what a third party hears of their trace."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
+
+from integrations.execution.call_span import attempt_span_id
+from integrations.execution.outcome import Origin
+from integrations.execution.policy import Policy
+from integrations.execution.tracing import Sampler, TracedChecks, Tracing, trace_of
+from integrations.signals import CallRecord
+from tests.fakes.clock import VIRTUAL_TIME, LoopClock
+from tests.fakes.execution import Bench, ScriptedVendor, call, check
+
+OK = httpx.Response(200, json={"ok": True})
+DOWN = httpx.Response(503)
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TOLD = Policy(trace_context=True)
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+@pytest.fixture
+def clock(anyio_backend: object) -> LoopClock:
+    return LoopClock()
+
+
+@given(ratio=st.floats(0, 1), trace_id=st.integers(1, 2**128 - 1).map(lambda number: f"{number:032x}"))
+def test_the_ratio_decides_as_opentelemetrys_own_sampler(ratio: float, trace_id: str) -> None:
+    oracle = TraceIdRatioBased(ratio).should_sample(None, int(trace_id, 16), "a span")
+
+    assert Sampler(ratio=ratio).takes(trace_id) is (oracle.decision is Decision.RECORD_AND_SAMPLE)
+
+
+@pytest.mark.parametrize("parent", [True, False])
+def test_the_caller_decides_unless_the_sampler_does_not_follow_it(parent: bool) -> None:
+    assert Sampler(ratio=0.0).takes(TRACE, parent=parent) is parent
+    assert Sampler(ratio=1.0).takes(TRACE, parent=parent) is parent
+    assert Sampler(ratio=0.0, follows_parent=False).takes(TRACE, parent=parent) is False
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 50))
+def test_ids_of_attempts_differ_from_one_another_and_are_never_zero(number: int, attempts: int) -> None:
+    ids = [attempt_span_id(f"{number:016x}", each) for each in range(1, attempts + 1)]
+
+    assert len({*ids, f"{number:016x}"}) == attempts + 1
+    assert all(len(each) == 16 and int(each, 16) for each in ids)
+
+
+def test_traces_of_runs_are_sampled_evenly_although_uuids_share_bits() -> None:
+    runs = [f"{number:016x}"[::-1] + "8" + f"{number:015x}" for number in range(4096)]
+
+    taken = sum(Sampler(ratio=0.25).takes(trace_of(run)) for run in runs)
+
+    assert 900 < taken < 1150
+
+
+async def test_a_third_party_hears_nothing_of_a_trace_unless_the_operator_allows_it(clock: LoopClock) -> None:
+    bench = Bench(clock, tracing=Tracing(Sampler()))
+
+    await bench.executor.execute(call(trace_id=TRACE, parent_span_id=PARENT, sampled=True, trace_state="a=1"))
+
+    (request,) = bench.vendor.requests
+    assert not {"traceparent", "tracestate", "baggage"} & request.headers.keys()
+
+
+async def test_each_attempt_carries_the_span_that_its_record_leads_to(clock: LoopClock) -> None:
+    bench = Bench(clock, ScriptedVendor(DOWN, OK), policy=TOLD, tracing=Tracing(Sampler()))
+
+    await bench.executor.execute(call(trace_id=TRACE, sampled=True, trace_state="congo=t61"))
+
+    (record,) = bench.signals.of(CallRecord)
+    expected = [f"00-{TRACE}-{attempt_span_id(record.span_id, number)}-01" for number in (1, 2)]
+    assert [request.headers["traceparent"] for request in bench.vendor.requests] == expected
+    assert {request.headers["tracestate"] for request in bench.vendor.requests} == {"congo=t61"}
+
+
+async def test_a_caller_that_does_not_sample_is_passed_on_as_it_is(clock: LoopClock) -> None:
+    bench = Bench(clock, policy=TOLD)
+
+    await bench.executor.execute(call(trace_id=TRACE, sampled=False))
+
+    assert bench.vendor.requests[0].headers["traceparent"].startswith(f"00-{TRACE}-")
+    assert bench.vendor.requests[0].headers["traceparent"].endswith("-00")
+
+
+async def test_without_anybody_who_keeps_spans_a_trace_that_begins_here_is_told_as_not_sampled(
+    clock: LoopClock,
+) -> None:
+    bench = Bench(clock, policy=TOLD)
+
+    await bench.executor.execute(call())
+
+    (record,) = bench.signals.of(CallRecord)
+    own = attempt_span_id(record.span_id, 1)
+    assert bench.vendor.requests[0].headers["traceparent"] == f"00-{record.trace_id}-{own}-00"
+
+
+async def test_the_record_of_a_traced_call_tells_where_it_went_without_path_and_query(
+    clock: LoopClock,
+) -> None:
+    bench = Bench(clock, tracing=Tracing(Sampler()))
+
+    outcome, _ = await bench.executor.execute(call(method="POST"))
+
+    (record,) = bench.signals.of(CallRecord)
+    assert (record.method, record.server) == ("POST", "https://shop.example")
+    assert (record.call_id, record.span_id, outcome.call_id) == (
+        record.span_id,
+        record.span_id,
+        record.call_id,
+    )
+    assert record.sampled
+
+
+async def test_a_call_that_is_not_traced_costs_its_record_nothing(clock: LoopClock) -> None:
+    bench = Bench(clock)
+
+    await bench.executor.execute(call())
+
+    (record,) = bench.signals.of(CallRecord)
+    assert (record.method, record.server, record.sampled) == ("", "", True)
+
+
+async def test_the_sampler_decides_on_calls_that_nobody_elses_trace_holds(clock: LoopClock) -> None:
+    bench = Bench(clock, tracing=Tracing(Sampler(ratio=0.0)))
+
+    await bench.executor.execute(call())
+    await bench.executor.execute(call(trace_id=TRACE, sampled=True))
+
+    assert [record.sampled for record in bench.signals.of(CallRecord)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("checks", "sampled"),
+    [
+        (TracedChecks.NONE, [False, False]),
+        (TracedChecks.FAILED, [False, True]),
+        (TracedChecks.ALL, [True, True]),
+    ],
+)
+async def test_checks_are_sampled_as_the_operator_wants(
+    clock: LoopClock, checks: TracedChecks, sampled: list[bool]
+) -> None:
+    bench = Bench(clock, ScriptedVendor(OK, DOWN), tracing=Tracing(Sampler(), checks=checks))
+
+    await bench.executor.execute(check())
+    await bench.executor.execute(check(max_attempts=1))
+
+    assert [record.sampled for record in bench.signals.of(CallRecord)] == sampled
+
+
+async def test_an_export_is_no_part_of_any_trace(clock: LoopClock) -> None:
+    bench = Bench(clock, policy=TOLD, tracing=Tracing(Sampler()))
+
+    await bench.executor.execute(call(origin=Origin.EXPORT))
+
+    assert "traceparent" not in bench.vendor.requests[0].headers
+    assert bench.signals.of(CallRecord)[0].method == ""
