@@ -64,8 +64,9 @@ docs: $(VENV)/.dev ## Write the vendors' pages (docs/vendors/) anew from their m
 	$(BIN)/python -m integrations.manifest.pages
 
 .PHONY: dashboards
-dashboards: $(VENV)/.dev ## Generate the Grafana boards anew
+dashboards: $(VENV)/.dev ## Generate the Grafana boards and the Prometheus rules anew
 	$(BIN)/python -m dashboards.build
+	$(BIN)/python -m dashboards.build.rules
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code and mend what can be mended
