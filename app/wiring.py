@@ -229,6 +229,7 @@ class Dialtone:
             version=VERSION,
             instance=socket.gethostname(),
             random=Random(),  # noqa: S311 - it spreads retries, it guards nothing
+            home=lambda: self.settings.alerts.external_url,
         )
         return table, PrometheusExporter(table, clock=self.clock), pushing
 
@@ -301,6 +302,8 @@ class Dialtone:
         self.bus.subscribe("alerts", self.alerting)
         self.bus.subscribe("analytics", self.analytics)
         self.bus.subscribe("log", SignalLog())
+        for name, subscriber in self.pushing.subscribers():
+            self.bus.subscribe(name, subscriber)
         for source in (
             self,
             self.bus,

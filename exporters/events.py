@@ -14,7 +14,7 @@ from urllib.parse import quote
 import anyio
 import msgspec
 
-from exporters.push import PushExporter
+from exporters.push import ExporterStatus, PushExporter
 from integrations.clock import Clock
 from integrations.samples import Sample
 from integrations.signals import BreakerState, BreakerTransition, Health, HealthChange, IncidentChange, Signal
@@ -45,13 +45,13 @@ class Tone(StrEnum):
     INFO = "info"
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
+class TrialEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What `dialtone exporters test` sends in place of a signal."""
 
     at: float
 
 
-Told = IncidentChange | BreakerTransition | HealthChange | Trial
+Told = IncidentChange | BreakerTransition | HealthChange | TrialEvent
 _TOLD = frozenset({IncidentChange, BreakerTransition, HealthChange})
 
 
@@ -111,10 +111,9 @@ class EventExporter:
         self._queue: deque[Told] = deque(maxlen=MOST_WAITING)
         self._wake = anyio.Event()
 
-    @property
-    def exporter(self) -> PushExporter[Events]:
-        """Which keeps and sends them."""
-        return self._exporter
+    def status(self) -> ExporterStatus:
+        """How it is."""
+        return self._exporter.status()
 
     def on_signal(self, signal: Signal) -> None:
         """Take a signal that intakes are told of, and pass the others by."""
@@ -164,7 +163,7 @@ def event_of(told: Told, *, home: str) -> Event:
             return _transition(told, home=home)
         case HealthChange():
             return _health(told, home=home)
-        case Trial():
+        case TrialEvent():
             return _trial(told, home=home)
         case _:
             assert_never(told)
@@ -225,8 +224,8 @@ def _transition(change: BreakerTransition, *, home: str) -> Event:
         vendor=change.vendor,
         capability=change.capability,
         fields=_filled(
-            before=change.before.value,
-            after=change.after.value,
+            state=change.after.value,
+            previous_state=change.before.value,
             actor=change.actor,
             calls=change.calls,
             failures=change.failures,
@@ -250,8 +249,8 @@ def _health(change: HealthChange, *, home: str) -> Event:
         vendor=change.vendor,
         capability=change.capability,
         fields=_filled(
-            before=change.before.value,
-            after=change.after.value,
+            state=change.after.value,
+            previous_state=change.before.value,
             evidence=change.evidence.value,
             failure=change.kind.value if change.kind is not None else "",
             flapping=change.flapping,
@@ -261,7 +260,7 @@ def _health(change: HealthChange, *, home: str) -> Event:
     )
 
 
-def _trial(trial: Trial, *, home: str) -> Event:
+def _trial(trial: TrialEvent, *, home: str) -> Event:
     return Event(
         kind=EventKind.TRIAL,
         id=f"trial/{trial.at:.6f}",

@@ -4,20 +4,22 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import anyio
 import msgspec
 
+from exporters.batchfile import Batch
 from exporters.copying import copied
-from exporters.datadog import Datadog
-from exporters.newrelic import NewRelic
-from exporters.otlp import OTLPMetrics
-from exporters.push import ExporterStatus, Intake, PushExporter, Reply
+from exporters.events import EventExporter, Events, TrialEvent
+from exporters.intakes import event_intakes, metric_intakes
+from exporters.push import CutT, ExporterStatus, Intake, PushExporter, Reply
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
-from exporters.spool import Batch, Spool
+from exporters.spool import Spool
 from exporters.table import MetricTable
 from exporters.window import Cutter, Window
+from integrations.bus import Subscriber
 from integrations.clock import Clock
 from integrations.connection import NetworkPolicy
 from integrations.samples import Sample
@@ -55,27 +57,23 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-def intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake[Window]]:
-    """The intakes that are configured."""
-    found: list[Intake[Window]] = []
-    if settings.otlp is not None:
-        found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
-    if settings.datadog is not None:
-        named = (
-            settings.datadog
-            if settings.datadog.host
-            else msgspec.structs.replace(settings.datadog, host=instance)
-        )
-        found.append(Datadog(named))
-    if settings.newrelic is not None:
-        found.append(NewRelic(settings.newrelic, version=version))
-    return found
+class _Running(Protocol):
+    """An exporter, whatever it sends."""
+
+    async def run(self) -> None: ...
+
+    async def finish(self, *, within: float) -> None: ...
+
+    def status(self) -> ExporterStatus: ...
+
+    def samples(self) -> Iterable[Sample]: ...
 
 
 class PushExporters:
-    """Runs every configured intake. `instance` names this process to them.
+    """Runs every configured intake. `instance` names this process to them, `home` is where people reach it.
 
-    Wire it so: run the `tasks()`, and `await drain()` after calls have ended and before the executor closes.
+    Wire it so: subscribe the `subscribers()`, run the `tasks()`, and `await drain()` after calls have ended
+    and before the executor closes.
     """
 
     def __init__(
@@ -90,6 +88,7 @@ class PushExporters:
         version: str,
         instance: str,
         random: Random,
+        home: Callable[[], str] = str,
     ) -> None:
         self._settings = settings
         self._table = table
@@ -97,27 +96,31 @@ class PushExporters:
         self._cutter = Cutter(began=clock.time())
         self._threads = anyio.CapacityLimiter(1)
         self._turn = anyio.Lock()
-        self._intakes = {each.name: each for each in intakes(settings, version=version, instance=instance)}
-        self._senders = {
-            name: BatchSender(name, calls=calls, clock=clock, network=network) for name in self._intakes
+        self._random = random
+        self._network = network
+        self._calls = calls
+        self._directory = directory
+        metrics = metric_intakes(settings, version=version, instance=instance)
+        events = event_intakes(settings, version=version)
+        self._metrics = {each.name: each for each in metrics}
+        self._events = {each.name: each for each in events}
+        self._senders = {name: self._sender(name) for name in (*self._metrics, *self._events)}
+        self._exporters = {each.name: self._exporter(each) for each in metrics}
+        self._tellers = {
+            each.name: EventExporter(self._exporter(each), clock=clock, home=home) for each in events
         }
-        self._exporters = {
-            name: PushExporter(
-                intake,
-                spool=Spool(directory / name, limit=settings.spool_bytes, keep=intake.keep, clock=clock),
-                send=self._senders[name].send,
-                clock=clock,
-                random=random,
-            )
-            for name, intake in self._intakes.items()
-        }
+        self._running: dict[str, _Running] = {**self._exporters, **self._tellers}
 
     def tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
         """The background tasks; none without an exporter."""
-        for name, exporter in self._exporters.items():
+        for name, exporter in self._running.items():
             yield f"exporter-{name}", exporter.run
         if self._exporters:
             yield "windows", self._cut_forever
+
+    def subscribers(self) -> Iterable[tuple[str, Subscriber]]:
+        """Who wants signals: the exporters of events."""
+        return self._tellers.items()
 
     async def drain(self) -> None:
         """Cut the last window and let the intakes take what they can; the rest goes out at the next start."""
@@ -125,12 +128,12 @@ class PushExporters:
             return
         await self._cut()
         async with anyio.create_task_group() as group:
-            for exporter in self._exporters.values():
+            for exporter in self._running.values():
                 group.start_soon(partial(exporter.finish, within=DRAIN))
 
     def status(self) -> Sequence[ExporterStatus]:
         """How each exporter is."""
-        return [exporter.status() for exporter in self._exporters.values()]
+        return [exporter.status() for exporter in self._running.values()]
 
     async def preview(self, name: str) -> Sequence[Preview]:
         """What would be sent for all that the table has now; nothing is sent or taken out of a window.
@@ -138,11 +141,12 @@ class PushExporters:
         Raises:
             UnknownExporterError: when none of this name is configured.
         """
+        if name in self._events:
+            return _previewed(self._events[name], self._trial_event())
         intake = self._intake(name)
         readings = await copied(self._table, clock=self._clock)
         window = Cutter(began=self._cutter.ended).cut(readings, at=self._clock.time())
-        batches = await anyio.to_thread.run_sync(intake.encode, window)
-        return [_preview(intake, batch) for batch in batches]
+        return await anyio.to_thread.run_sync(partial(_previewed, intake, window))
 
     async def test(self, name: str) -> Trial:
         """Send one gauge, and tell what the intake said.
@@ -150,23 +154,44 @@ class PushExporters:
         Raises:
             UnknownExporterError: when none of this name is configured.
         """
+        if name in self._events:
+            return await self._tried(self._events[name], self._trial_event())
         intake = self._intake(name)
         readings = [each for each in self._table.read() if each.family.name in _TRIED]
         window = Cutter(began=self._clock.time() - 1).cut(readings, at=self._clock.time())
-        (batch, *_) = intake.encode(window)
-        reply = await self._senders[name].send(intake.address(batch), batch)
-        return _trial(intake, batch, reply)
+        return await self._tried(intake, window)
 
     def samples(self) -> Iterable[Sample]:
         """Of all exporters."""
-        for exporter in self._exporters.values():
+        for exporter in self._running.values():
             yield from exporter.samples()
+
+    def _sender(self, name: str) -> BatchSender:
+        return BatchSender(name, calls=self._calls, clock=self._clock, network=self._network)
+
+    def _exporter(self, intake: Intake[CutT]) -> PushExporter[CutT]:
+        limit, keep = self._settings.spool_bytes, intake.keep
+        return PushExporter(
+            intake,
+            spool=Spool(self._directory / intake.name, limit=limit, keep=keep, clock=self._clock),
+            send=self._senders[intake.name].send,
+            clock=self._clock,
+            random=self._random,
+        )
+
+    def _trial_event(self) -> Events:
+        return Events(points=(TrialEvent(at=self._clock.time()),))
+
+    async def _tried(self, intake: Intake[CutT], cut: CutT) -> Trial:
+        (batch, *_) = intake.encode(cut)
+        reply = await self._senders[intake.name].send(intake.address(batch), batch)
+        return _trial(intake, batch, reply)
 
     def _intake(self, name: str) -> Intake[Window]:
         try:
-            return self._intakes[name]
+            return self._metrics[name]
         except KeyError:
-            known = ", ".join(self._intakes) or "none"
+            known = ", ".join(self._running) or "none"
             raise UnknownExporterError(f"no exporter {name!r} is configured; there are: {known}") from None
 
     async def _cut_forever(self) -> None:
@@ -186,7 +211,11 @@ class PushExporters:
             exporter.take(window)
 
 
-def _preview(intake: Intake[Window], batch: Batch) -> Preview:
+def _previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:
+    return [_preview(intake, batch) for batch in intake.encode(cut)]
+
+
+def _preview(intake: Intake[CutT], batch: Batch) -> Preview:
     return Preview(
         exporter=intake.name,
         url=intake.address(batch).url,
@@ -197,7 +226,7 @@ def _preview(intake: Intake[Window], batch: Batch) -> Preview:
     )
 
 
-def _trial(intake: Intake[Window], batch: Batch, reply: Reply) -> Trial:
+def _trial(intake: Intake[CutT], batch: Batch, reply: Reply) -> Trial:
     verdict = intake.judge(reply)
     address = intake.address(batch)
     body = reply.body[:1024].decode("utf-8", "replace")

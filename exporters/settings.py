@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from exporters.newrelic_key import foreign
+from exporters.newrelic_words import check_attributes
 from integrations.credentials.secret import Secret
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 300.0
@@ -78,21 +80,38 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
 
 class NewRelicSettings(_Section, frozen=True, kw_only=True):
     """A New Relic account: its license key and region, or `url` for a proxy in its place. `attributes` are on
-    all that is sent.
+    all that is sent. With `account_id` it is told of incidents, breaker transitions and changes of health as
+    events, at `events_url` where a proxy takes them.
     """
 
     license_key: Secret
-    region: Literal["us", "eu"] = "us"
+    region: Literal["us", "eu", "gov"] = "us"
     url: str = ""
     attributes: dict[str, str] = {}
+    account_id: int | str = ""
+    events_url: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse an address that is none.
+        """Refuse a key that may send nothing, an address or account that is none, and attributes that New
+        Relic would change or drop.
 
         Raises:
             ValueError: with the key and what it must be.
         """
+        if what := foreign(self.license_key.reveal()):
+            raise ValueError(f"exporters.newrelic.license_key is {what}")
         _check_url("exporters.newrelic.url", self.url or "https://newrelic.com")
+        _check_url("exporters.newrelic.events_url", self.events_url or "https://newrelic.com")
+        if self.account_id != "" and not (self.account.isascii() and self.account.isdigit()):
+            raise ValueError("exporters.newrelic.account_id must be the account's number, such as 1234567")
+        if self.events_url and not self.account:
+            raise ValueError("exporters.newrelic.events_url needs exporters.newrelic.account_id beside it")
+        check_attributes(self.attributes)
+
+    @property
+    def account(self) -> str:
+        """The account's number; empty when it is told of no events."""
+        return str(self.account_id)
 
 
 class ExporterSettings(_Section, frozen=True, kw_only=True):

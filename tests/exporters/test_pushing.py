@@ -225,7 +225,7 @@ async def test_what_an_intake_asks_to_wait_is_heard(
 ) -> None:
     site = Site(tmp_path, httpx.Response(status, headers=headers))
     sender = site.exporters._senders["datadog"]
-    intake = site.exporters._intakes["datadog"]
+    intake = site.exporters._metrics["datadog"]
     site.table.on_signal(call_record())
     await site.exporters.drain()
 

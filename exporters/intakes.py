@@ -1,0 +1,37 @@
+"""The intakes that are configured: those of metrics and those of events."""
+
+import msgspec
+
+from exporters.datadog import Datadog
+from exporters.events import Events
+from exporters.newrelic import NewRelic
+from exporters.newrelic_events import NewRelicEvents
+from exporters.otlp import OTLPMetrics
+from exporters.push import Intake
+from exporters.settings import DatadogSettings, ExporterSettings
+from exporters.window import Window
+
+
+def metric_intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake[Window]]:
+    """Those of metrics. `instance` names this process to them."""
+    found: list[Intake[Window]] = []
+    if settings.otlp is not None:
+        found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
+    if settings.datadog is not None:
+        found.append(Datadog(_hosted(settings.datadog, instance)))
+    if settings.newrelic is not None:
+        found.append(NewRelic(settings.newrelic, version=version))
+    return found
+
+
+def event_intakes(settings: ExporterSettings, *, version: str) -> list[Intake[Events]]:
+    """Those of events."""
+    found: list[Intake[Events]] = []
+    if settings.newrelic is not None and settings.newrelic.account:
+        found.append(NewRelicEvents(settings.newrelic, version=version))
+    return found
+
+
+def _hosted(settings: DatadogSettings, instance: str) -> DatadogSettings:
+    """Settings with a host: Datadog knows a series by it."""
+    return settings if settings.host else msgspec.structs.replace(settings, host=instance)
