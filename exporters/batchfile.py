@@ -19,7 +19,8 @@ _LEAD = struct.Struct(">4sIII")
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What one request to an intake carries. `route` names which of the intake's addresses it is for, and
     `headers` describe the body; a key is never among them. `points` is how many data points it holds,
-    `cut_at` when their window ended (UTC seconds).
+    `cut_at` when their window ended (UTC seconds). `keep` is for how many seconds it may be sent where that
+    is less than for others of its intake.
     """
 
     route: str
@@ -27,6 +28,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     points: int
     cut_at: float
+    keep: float | None = None
 
 
 class Stored(NamedTuple):
@@ -42,6 +44,7 @@ class _Head(msgspec.Struct, frozen=True, omit_defaults=True):
     points: int
     cut_at: float
     part_of: int | None = None
+    keep: float | None = None
 
 
 def write_batch(path: Path, batch: Batch, *, part_of: int | None) -> None:
@@ -60,7 +63,7 @@ def write_batch(path: Path, batch: Batch, *, part_of: int | None) -> None:
 
 def _encoded(batch: Batch, *, part_of: int | None) -> Iterator[bytes]:
     head = msgspec.json.encode(
-        _Head(batch.route, dict(batch.headers), batch.points, batch.cut_at, part_of=part_of)
+        _Head(batch.route, dict(batch.headers), batch.points, batch.cut_at, part_of=part_of, keep=batch.keep)
     )
     check = zlib.crc32(batch.body, zlib.crc32(head))
     yield _LEAD.pack(_MAGIC, check, len(head), len(batch.body))
@@ -91,6 +94,7 @@ def read_batch(path: Path) -> Stored:
         headers=head.headers,
         points=head.points,
         cut_at=head.cut_at,
+        keep=head.keep,
     )
     return Stored(batch, head.part_of)
 

@@ -37,6 +37,7 @@ class _Entry(NamedTuple):
     size: int
     points: int
     cut_at: float
+    until: float
 
 
 class _Place(NamedTuple):
@@ -118,7 +119,7 @@ class Spool:
     def first(self) -> Kept | None:
         """The oldest batch that can still be sent, and that the disk gives back."""
         for path, entry in list(self._entries.items()):
-            if entry.cut_at + self._keep <= self._clock.time():
+            if entry.until <= self._clock.time():
                 self._drop(path, "expired")
                 continue
             try:
@@ -249,7 +250,8 @@ class Spool:
             if in_memory:
                 self._held[path] = batch
             size = len(batch.body) if in_memory else path.stat().st_size
-            self._entries[path] = _Entry(size, batch.points, batch.cut_at)
+            keep = self._keep if batch.keep is None else batch.keep
+            self._entries[path] = _Entry(size, batch.points, batch.cut_at, batch.cut_at + keep)
             self.bytes += size
             self.points += batch.points
 

@@ -92,6 +92,16 @@ def test_what_the_intake_would_refuse_for_its_age_is_given_up(tmp_path: Path) ->
     assert spool.dropped == {"expired": 3}
 
 
+def test_a_batch_may_be_of_use_for_less_long_than_the_others_also_after_a_restart(tmp_path: Path) -> None:
+    short = msgspec.structs.replace(batch("short", points=2, age=61.0), keep=60.0)
+    opened(tmp_path).append([short, batch("long", age=61.0)])
+
+    spool = opened(tmp_path)
+
+    assert drained(spool) == [b"long"]
+    assert spool.dropped == {"expired": 2}
+
+
 @pytest.mark.parametrize("place", [0, 5, 9, 14, 20, -1])
 def test_one_wrong_byte_sets_a_file_aside_and_the_next_is_sent(tmp_path: Path, place: int) -> None:
     spool = opened(tmp_path)
