@@ -33,6 +33,8 @@ from monitors.alerts.settings import AlertSettings
 RELOAD_SECONDS = 60.0
 MOST_TOLD = 50
 """Problems, or ids, that one log line names at most."""
+HASH_SHOWN = 12
+"""Digits of a file's hash that tell one file from another."""
 
 log = structlog.get_logger("dialtone.configuration")
 
@@ -120,8 +122,9 @@ class Reloader:
         )
 
     def samples(self) -> list[Sample]:
-        """How the reloads went."""
+        """How the reloads went, and what is in effect."""
         return [
+            Sample("dialtone_config_info", (self.settings.sha256[:HASH_SHOWN],), 1),
             Sample("dialtone_config_loaded_timestamp_seconds", (), self._loaded_at),
             Sample("dialtone_config_last_reload_successful", (), float(self._is_good)),
             *(Sample("dialtone_config_reloads_total", (name,), n) for name, n in self._results.items()),

@@ -27,6 +27,7 @@ from integrations.signals import (
     HealthChange,
     IncidentChange,
     OperatorAction,
+    QueryRun,
     Signal,
     VendorNotice,
     WebhookReceipt,
@@ -97,6 +98,7 @@ class MetricTable:
             DeliveryAttempt: self._delivery,
             OperatorAction: self._operator,
             APIRequest: self._request,
+            QueryRun: self._query,
         }
 
     def on_signal(self, signal: Signal) -> None:
@@ -226,6 +228,9 @@ class MetricTable:
     def _incident(self, change: IncidentChange) -> None:
         names = (change.integration, change.vendor, change.event)
         self._count("dialtone_incident_changes_total", *names)
+        if change.event == "resolved" and change.resolved_at is not None:
+            lasted = self._histograms["dialtone_incident_duration_seconds"].cell(change.integration)
+            lasted.observe(max(0.0, change.resolved_at - change.opened_at))
 
     def _credential(self, notice: CredentialNotice) -> None:
         names = (notice.integration, notice.vendor, notice.event)
@@ -255,6 +260,9 @@ class MetricTable:
 
     def _operator(self, action: OperatorAction) -> None:
         self._count("dialtone_operator_actions_total", action.action)
+
+    def _query(self, run: QueryRun) -> None:
+        self._histograms["dialtone_analytics_query_duration_seconds"].cell(run.query).observe(run.duration)
 
     def _request(self, request: APIRequest) -> None:
         method = request.method if request.method in METHODS else "other"

@@ -188,6 +188,11 @@ class AnalyticsStore:
         yield Sample("dialtone_analytics_load_duration_seconds", (), self._writer.load_seconds)
         yield Sample("dialtone_queue_depth", ("analytics",), len(self._buffer))
         yield Sample("dialtone_queue_depth", ("analytics-queries",), self._reader.waiting)
+        yield Sample("dialtone_analytics_files_set_aside", (), len(status.set_aside))
+        if status.checkpointed_at is not None:
+            yield Sample("dialtone_analytics_checkpoint_timestamp_seconds", (), status.checkpointed_at)
+        for file, size in self._writer.file_bytes.items():
+            yield Sample("dialtone_analytics_file_bytes", (file,), size)
         for table, count in status.rows.items():
             yield Sample("dialtone_analytics_rows_total", (table,), count)
         for labels, count in self._dropped().items():

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,8 @@ _PROBE_SECONDS = 10.0
 class Writer:
     """Moves the spool's sealed segments into hot.duckdb. Its methods run on one thread at a time.
 
-    `problem` says why it is off, or is empty. `set_aside` names damaged files that were renamed.
+    `problem` says why it is off, or is empty. `set_aside` names damaged files that were renamed. `file_bytes`
+    is what the database and its log took when they were last looked at.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Writer:
         self.rows: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self.load_seconds = 0.0
+        self.file_bytes: Mapping[str, int] = {}
         self.checkpointed_at: float | None = None
         self._spool = spool
         self._spool_directory = directory / "spool"
@@ -175,6 +177,7 @@ class Writer:
             self._probe_due = now + _PROBE_SECONDS
             self._check_disk()
             loader.probe()
+            self.file_bytes = {"database": self.path.stat().st_size, "log": self._log_bytes()}
         if now >= self._checkpoint_due or self._log_bytes() >= self._settings.checkpoint_bytes:
             self.checkpoint()
 

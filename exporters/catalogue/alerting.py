@@ -9,6 +9,12 @@ INCIDENTS = (
         ("integration", "vendor", "event"),
         "Changes of incidents: opened, worsened, eased, acknowledged, reopened, resolved and others.",
     ),
+    histogram(
+        "incident_duration_seconds",
+        ONE,
+        "Time from an incident's confirmation to its end, of those that ended.",
+        buckets=AGE_SECONDS,
+    ),
     gauge(
         "alerts",
         ("severity", "phase"),
@@ -76,5 +82,6 @@ DELIVERIES = (
     gauge("receiver_failures", ("receiver",), "Failed tries since a receiver last took a message."),
     gauge("receiver_disabled", ("receiver",), "1 while a receiver is sent nothing more, else 0."),
     counter("relay_errors", ("cause",), "Errors of the relay: storage (it is tried again) or format."),
+    gauge("watchdog_last_beat_timestamp_seconds", (), "When the outgoing heartbeat was last taken."),
     counter("watchdog_beats", ("result",), "Beats sent to the outgoing heartbeat: sent, failed or withheld."),
 )

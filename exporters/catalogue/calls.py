@@ -29,6 +29,15 @@ BREAKERS = (
     gauge(
         "breaker_open_until_timestamp_seconds", CAPABILITY, "When an open breaker lets a trial call through."
     ),
+    gauge("breaker_since_timestamp_seconds", CAPABILITY, "Since when a breaker is in its state."),
+    counter(
+        "breaker_time_seconds", (*CAPABILITY, "state"), "Time a breaker spent in each state it was ever in."
+    ),
+    gauge(
+        "breaker_trip_distance_ratio",
+        CAPABILITY,
+        "How far a breaker is from opening: 1 without failures, 0 when they suffice or it is open.",
+    ),
     counter("breaker_transitions", (*CAPABILITY, "to"), "Changes of a breaker's state, by the new state."),
 )
 LIMITS = (
@@ -38,6 +47,11 @@ LIMITS = (
     gauge("retry_budget_tokens", ONE, "What is left of the retry budget."),
     gauge("quota_limit", BUCKET, "Requests the vendor allows in one period of a quota bucket."),
     gauge("quota_remaining", BUCKET, "Requests the vendor still allows in this period."),
+    gauge(
+        "quota_exhaustion_timestamp_seconds",
+        BUCKET,
+        "When a quota bucket is used up at this period's rate; absent when it will last.",
+    ),
     gauge("quota_reset_timestamp_seconds", BUCKET, "When the vendor fills the quota bucket again."),
     gauge(
         "throttled_until_timestamp_seconds", BUCKET, "Until when the vendor asked for quiet; past when not."

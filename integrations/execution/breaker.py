@@ -8,7 +8,7 @@ Nothing here awaits: between the question and the permit no other task can run.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import NamedTuple
 
@@ -50,6 +50,15 @@ def too_bad(policy: BreakerPolicy, *, calls: int, failures: int, slow: int) -> s
     return ""
 
 
+def trip_distance(policy: BreakerPolicy, *, calls: int, failures: int, slow: int) -> float:
+    """Return what share is still missing of the failures, or slow calls, that would open a circuit: 1 while
+    there are none, 0 when they suffice and only the minimum of calls is missing.
+    """
+    enough = max(calls, policy.min_calls)
+    failed, slowed = failures / (policy.failure_ratio * enough), slow / (policy.slow_ratio * enough)
+    return max(0.0, 1.0 - max(failed, slowed))
+
+
 class CircuitBreaker:
     """Admits calls and learns from their results. `now` is always the clock's monotonic time."""
 
@@ -74,6 +83,8 @@ class CircuitBreaker:
         self.slow_seconds = policy.slow_floor
         self._openings = 0
         self._since = clock.time()
+        self._entered = clock.monotonic()
+        self._spent: dict[BreakerState, float] | None = None
         self._reason = self._actor = ""
         self._until: float | None = None
         self._shut_until = 0.0
@@ -100,6 +111,13 @@ class CircuitBreaker:
             return False
         self.tick(now)
         return self._is_full() if self.state is _HALF_OPEN else now < self._shut_until
+
+    def state_seconds(self) -> Mapping[BreakerState, float]:
+        """How long it was in each state that it was in since it was made."""
+        now = self._clock.monotonic()
+        self.tick(now)
+        spent = self._spent or {}
+        return {**spent, self.state: spent.get(self.state, 0.0) + now - self._entered}
 
     def retry_after(self, now: float) -> float | None:
         """Seconds until a refused call may be worth another try, where that is known."""
@@ -241,6 +259,11 @@ class CircuitBreaker:
         self._on_transition(Transition(before, state, reason, actor, *counts, open_seconds=max(0.0, seconds)))
 
     def _be(self, state: BreakerState, until: float | None) -> None:
+        now = self._clock.monotonic()
+        if self._spent is None:
+            self._spent = {}
+        self._spent[self.state] = self._spent.get(self.state, 0.0) + now - self._entered
+        self._entered = now
         self.state, self._until = state, until
         self.generation += 1
         self.is_guarded = state in _GUARDED
@@ -288,8 +311,17 @@ class CircuitBreaker:
             failure_threshold=policy.failure_ratio,
             slow_threshold=policy.slow_ratio,
             slow_seconds=self.slow_seconds,
+            trip_distance=self._trip_distance(),
             rejected=self.rejected,
         )
+
+    def _trip_distance(self) -> float | None:
+        if self.state is _DISABLED:
+            return None
+        if self.state is not _CLOSED and self.state is not _SHADOW:
+            return 0.0
+        window = self._window
+        return trip_distance(self._policy, calls=window.calls, failures=window.failures, slow=window.slow)
 
     def saved(self, capability: str) -> SavedBreaker | None:
         """Return what must survive a restart; None when it is closed. Half-open is kept as open, overdue."""

@@ -293,7 +293,7 @@ class Line:
         yield Sample("dialtone_pool_orphans", only, self.transport.orphans)
         yield Sample("dialtone_executor_errors_total", only, self.errors)
         for capability, breaker in tuple(self._breakers.items()):
-            yield from breaker_samples(name, breaker.status(capability))
+            yield from breaker_samples(name, breaker.status(capability), breaker.state_seconds())
         for quota in tuple(self._quotas.values()):
             yield from quota_samples(name, quota.status(0))
         yield from fault_samples(name, is_on=self.fault is not None, strikes=self.strikes)

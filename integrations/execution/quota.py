@@ -20,6 +20,8 @@ from integrations.manifest.schema import Limit
 _SAME_WINDOW = 1.5
 _UNSTATED_BURST = 10.0
 _MOMENT = 1e-3
+_TELLING = 20.0
+"""A forecast needs this part of a period to rest on."""
 
 
 class Part(Protocol):
@@ -51,6 +53,7 @@ class VendorQuota:
         self._in_flight = 0.0
         self._window = 0.0
         self._assumed_end: float | None = None
+        self._first: tuple[float, float] | None = None
         self.streak = 0
 
     def wait(self, now: float, cost: float, ahead: float = 0.0) -> float:
@@ -78,6 +81,7 @@ class VendorQuota:
         self.remaining = None if self.limit is None else self.limit - self._in_flight
         self.reset_at = None
         self._assumed_end = now + self._window - (now - ends) % self._window if self._window else None
+        self._begin(now)
         return self._assumed_end
 
     def draw(self, now: float, cost: float) -> float:
@@ -119,11 +123,30 @@ class VendorQuota:
             self.remaining = self._believed(reading.remaining, same=same)
         if reset_at is not None and not same:
             self._set_reset(reset_at, now)
+            self._begin(now)
 
     def _set_reset(self, at: float, now: float) -> None:
         """Windows are as long as the longest that is known: what is left of one may be its whole."""
         self.reset_at, self._assumed_end = at, None
         self._window = max(self._window, at - now)
+
+    def _begin(self, now: float) -> None:
+        """From now on it is seen how fast this window is used up."""
+        self._first = None if self.remaining is None else (now, self.remaining)
+
+    def _exhausted_at(self, now: float) -> float | None:
+        """When it will be used up, at the rate since this window was first seen; None when it lasts."""
+        ends = self._assumed_end if self.reset_at is None else self.reset_at
+        if self._first is None or self.remaining is None or ends is None:
+            return None
+        if self.remaining <= 0:
+            return now
+        began, at_first = self._first
+        passed, used = now - began, at_first - self.remaining
+        if used <= 0 or passed < (ends - began) / _TELLING:
+            return None
+        when = now + self.remaining * passed / used
+        return when if when < ends else None
 
     def _believed(self, remaining: float, *, same: bool) -> float:
         if same and self.remaining is not None:
@@ -155,6 +178,7 @@ class VendorQuota:
             remaining=None if self.remaining is None else max(0.0, self.remaining),
             reset_at=self._utc(self.reset_at),
             throttled_until=self._utc(self.throttled_until),
+            exhausted_at=self._utc(self._exhausted_at(now)),
             waiting=waiting,
         )
 
@@ -175,6 +199,7 @@ class VendorQuota:
         self.limit, self.remaining = saved.limit, saved.remaining
         if saved.reset_at is not None:
             self._set_reset(now + (saved.reset_at - utc), now)
+            self._begin(now)
         if saved.throttled_until is not None and saved.throttled_until > utc:
             self.throttled_until = now + (saved.throttled_until - utc)
 

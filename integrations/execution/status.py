@@ -11,7 +11,8 @@ from integrations.signals import BreakerState
 
 class BreakerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One breaker now. Times are UTC seconds; `*_ratio` is None while the window holds too few calls to
-    decide.
+    decide. `trip_distance` is how far it is from opening: 1 without failures, 0 when they suffice or it is
+    open; None where it cannot open.
     """
 
     capability: str
@@ -29,12 +30,14 @@ class BreakerStatus(msgspec.Struct, frozen=True, kw_only=True):
     failure_threshold: float = 0.5
     slow_threshold: float = 0.8
     slow_seconds: float = 2.0
+    trip_distance: float | None = None
     rejected: int = 0
 
 
 class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One quota bucket now, as the vendor last said. Times are UTC seconds; `waiting` calls stand in line for
-    it.
+    it. `exhausted_at` is when it will be used up if it goes on as it did since its period began; None when it
+    lasts, or that cannot be told.
     """
 
     bucket: str
@@ -42,6 +45,7 @@ class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
     remaining: float | None = None
     reset_at: float | None = None
     throttled_until: float | None = None
+    exhausted_at: float | None = None
     waiting: int = 0
 
 

@@ -115,6 +115,7 @@ class Watchdog:
         self._last_resort = last_resort
         self._reports = reports
         self._results: Counter[str] = Counter()
+        self._last_beat: float | None = None
         self._failing_since: float | None = None
         self._is_told = False
 
@@ -141,7 +142,9 @@ class Watchdog:
             self._is_told = await self._alarm(error)
 
     def samples(self) -> Iterable[Sample]:
-        """The beats, by what became of them."""
+        """The beats, by what became of them, and when one was last taken."""
+        if self._last_beat is not None:
+            yield Sample("dialtone_watchdog_last_beat_timestamp_seconds", (), self._last_beat)
         for result, count in self._results.items():
             yield Sample("dialtone_watchdog_beats_total", (result,), count)
 
@@ -158,7 +161,9 @@ class Watchdog:
             return
         sent = await self._try(self._heartbeat, _beat_letter(self._clock.time()))
         self._results["sent" if sent.kind is None else "failed"] += 1
-        if sent.kind is not None:
+        if sent.kind is None:
+            self._last_beat = self._clock.time()
+        else:
             log.warning("the outgoing heartbeat was not taken", kind=str(sent.kind), status=sent.status)
 
     async def _alarm(self, error: str) -> bool:

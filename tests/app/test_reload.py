@@ -220,6 +220,7 @@ async def test_a_file_with_a_problem_changes_nothing_and_says_so(tmp_path: Path)
         samples = run.samples()
         assert samples["dialtone_config_reloads_total", ("invalid",)] == 1
         assert samples["dialtone_config_last_reload_successful", ()] == 0
+        assert samples["dialtone_config_info", (run.dialtone.reloader.settings.sha256[:12],)] == 1
         assert len(run.signals.of(ConfigChange)) == 1
 
         await run.reload(WEB)

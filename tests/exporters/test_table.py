@@ -20,7 +20,9 @@ from integrations.signals import (
     Evidence,
     Health,
     HealthChange,
+    IncidentChange,
     OperatorAction,
+    QueryRun,
     QuotaSample,
     Signal,
     WebhookReceipt,
@@ -378,3 +380,20 @@ def test_a_reading_survives_what_happens_while_it_pauses() -> None:
     table.remove_integration("github-prod")
     assert first.family is CATALOGUE["dialtone_calls_total"]
     assert isinstance(list(reading), list)
+
+
+def incident(event: str, *, resolved_at: float | None = None) -> IncidentChange:
+    about = {"incident": "I-1", "capability": "", "state": Health.DOWN, "opened_at": 100.0}
+    return IncidentChange(**LINE, **about, event=event, resolved_at=resolved_at)
+
+
+def test_an_incident_has_a_duration_once_it_is_resolved() -> None:
+    table = counted(incident("opened"), incident("worsened"), incident("resolved", resolved_at=420.0))
+    found = buckets(table, "dialtone_incident_duration_seconds", "gh")
+    assert (sum(found.counts), found.total) == (1, 320)
+
+
+def test_a_query_is_timed_under_its_name() -> None:
+    table = counted(QueryRun(at=1.0, query="performance", caller="ann", duration=0.25, rows=3))
+    found = buckets(table, "dialtone_analytics_query_duration_seconds", "performance")
+    assert (sum(found.counts), found.total) == (1, 0.25)

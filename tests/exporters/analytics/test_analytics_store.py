@@ -277,6 +277,11 @@ async def test_every_sample_stands_in_the_catalogue(tmp_path: Path) -> None:
 
     samples: list[Sample] = list(store.samples())
 
+    sizes = {one.labels[0]: one.value for one in samples if one.metric == "dialtone_analytics_file_bytes"}
+    assert sizes.keys() == {"database", "log"}
+    assert sizes["database"] > 0
+    assert value_of(store, "dialtone_analytics_checkpoint_timestamp_seconds") > CLOCK.time() - 60
+    assert value_of(store, "dialtone_analytics_files_set_aside") == 0
     for sample in samples:
         assert len(CATALOGUE[sample.metric].labels) == len(sample.labels), sample
     assert {one.labels[0] for one in samples if one.metric == "dialtone_analytics_rows_total"} == set(

@@ -407,3 +407,60 @@ class BreakerMachine(RuleBasedStateMachine):
 
 TestBreakerMachine = BreakerMachine.TestCase
 TestBreakerMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("calls", "distance"),
+    [
+        pytest.param("", 1.0, id="no call"),
+        pytest.param("+" * 40, 1.0, id="no failure"),
+        pytest.param("--", 0.6, id="two of the five failures that ten calls may not have"),
+        pytest.param("-----", 0.0, id="enough failures, too few calls"),
+        pytest.param("+" * 15 + "-----", 0.5, id="five of the ten failures that twenty calls may not have"),
+        pytest.param("s" * 6, 0.25, id="six of the eight slow calls that ten may not have"),
+        pytest.param("-" + "s" * 6, 0.25, id="the nearer of both"),
+    ],
+)
+def test_its_distance_from_opening_is_the_share_of_failures_that_is_missing(
+    calls: str, distance: float
+) -> None:
+    watched = Watched()
+    for call in calls:
+        watched.call(ok=call != "-", seconds=9 if call == "s" else 0.1)
+    assert watched.breaker.status("read").trip_distance == pytest.approx(distance)
+
+
+def test_what_cannot_open_has_no_distance_and_what_is_open_none_left() -> None:
+    watched = Watched()
+    watched.open()
+    opened = watched.breaker.status("read").trip_distance
+    watched.clock.advance(15)
+    watched.breaker.acquire(watched.now)
+    half_open = watched.breaker.status("read").trip_distance
+    told = []
+    for state in (S.FORCED_OPEN, S.DISABLED, S.SHADOW):
+        watched.breaker.hold(state, watched.now, actor="ada", reason="", expires_at=None)
+        told.append(watched.breaker.status("read").trip_distance)
+    assert (opened, half_open, told) == (0, 0, [0, None, 1])
+
+
+def test_it_opens_exactly_when_nothing_is_missing_and_there_are_enough_calls() -> None:
+    watched = Watched(failure_ratio=0.3, min_calls=7)
+    for ok in (True, False, True, True, False, True, True, True):
+        watched.call(ok=ok)
+        assert watched.breaker.status("read").trip_distance > 0
+    watched.call(ok=False)
+    assert watched.breaker.state is S.OPEN
+
+
+def test_the_time_in_each_state_adds_up_to_all_of_its_time() -> None:
+    watched = Watched()
+    watched.clock.advance(100)
+    watched.open()
+    watched.clock.advance(15)
+    watched.breaker.acquire(watched.now)
+    watched.clock.advance(60)
+    assert watched.breaker.state_seconds() == {S.CLOSED: 100, S.OPEN: 15, S.HALF_OPEN: 60}
+    watched.breaker.reset(actor="ada", reason="")
+    watched.clock.advance(5)
+    assert watched.breaker.state_seconds()[S.CLOSED] == 105

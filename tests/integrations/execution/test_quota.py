@@ -548,3 +548,59 @@ class QuotaLineMachine(RuleBasedStateMachine):
 
 TestQuotaLineMachine = QuotaLineMachine.TestCase
 TestQuotaLineMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def quota_after(
+    *steps: tuple[float, float], remaining: float = 1000, reset: float = 3600
+) -> tuple[FakeClock, VendorQuota]:
+    """A quota of a window that ends in `reset` seconds; each step is a pause and what remains after it."""
+    clock, quota = quota_with(remaining, reset, limit=1000)
+    end = clock.time() + reset
+    for pause, left in steps:
+        clock.advance(pause)
+        quota.learn(QuotaReading(bucket="core", limit=1000, remaining=left, reset_at=end))
+    return clock, quota
+
+
+def test_a_forecast_goes_on_at_the_rate_of_the_period_so_far() -> None:
+    clock, quota = quota_after((600, 400))
+    assert quota.status(0).exhausted_at == pytest.approx(clock.time() + 400)
+    clock.advance(200)
+    assert quota.status(0).exhausted_at == pytest.approx(clock.time() + 400 / 600 * 800)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([], id="nothing used yet"),
+        pytest.param([(600, 900)], id="it will last until the reset"),
+        pytest.param([(60, 500)], id="too early to tell"),
+        pytest.param([(600, 400), (3000, 400)], id="filled again"),
+    ],
+)
+def test_there_is_no_forecast_of_what_lasts_or_cannot_be_told(steps: list[tuple[float, float]]) -> None:
+    assert quota_after(*steps)[1].status(0).exhausted_at is None
+
+
+def test_what_is_used_up_is_so_now_and_until_the_reset() -> None:
+    clock, quota = quota_after((60, 0))
+    assert quota.status(0).exhausted_at == clock.time()
+    clock.advance(3541)
+    assert quota.status(0).exhausted_at is None
+
+
+def test_a_bucket_that_never_resets_has_no_forecast() -> None:
+    clock, quota = quota_with(100, None)
+    clock.advance(600)
+    quota.learn(reading(clock, 1, None))
+    assert quota.status(0).exhausted_at is None
+
+
+def test_a_forecast_after_a_restart_rests_on_what_was_seen_since() -> None:
+    clock, quota = quota_after((600, 400))
+    restored = VendorQuota("core", clock)
+    restored.restore(quota.saved())
+    assert restored.status(0).exhausted_at is None
+    clock.advance(600)
+    restored.draw(clock.monotonic(), 200)
+    assert restored.status(0).exhausted_at == pytest.approx(clock.time() + 600)

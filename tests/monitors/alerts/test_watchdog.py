@@ -64,7 +64,11 @@ async def run(dog: Watchdog, seconds: float) -> None:
 
 
 def results(dog: Watchdog) -> dict[str, float]:
-    return {sample.labels[0]: sample.value for sample in dog.samples()}
+    return {sample.labels[0]: sample.value for sample in dog.samples() if sample.labels}
+
+
+def last_beat(dog: Watchdog) -> float | None:
+    return next((sample.value for sample in dog.samples() if not sample.labels), None)
 
 
 async def test_it_beats_every_minute(box: Box) -> None:
@@ -74,6 +78,7 @@ async def test_it_beats_every_minute(box: Box) -> None:
 
     assert len(heartbeat.letters) == 10
     assert results(dog) == {"sent": 10}
+    assert last_beat(dog) == pytest.approx(heartbeat.letters[-1].at, abs=1)
 
 
 async def test_it_is_silent_while_nothing_can_be_stored_and_beats_again_afterwards(box: Box) -> None:
@@ -83,6 +88,7 @@ async def test_it_is_silent_while_nothing_can_be_stored_and_beats_again_afterwar
     await run(dog, 5 * INTERVAL - 1)
     assert heartbeat.letters == []
     assert results(dog)["withheld"] == 5
+    assert last_beat(dog) is None
 
     box.units.failure = None
     await dog.beat()
