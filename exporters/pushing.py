@@ -209,6 +209,8 @@ class PushExporters:
             window = await anyio.to_thread.run_sync(cut, limiter=self._threads)
         for exporter in self._exporters.values():
             exporter.take(window)
+            if window.left_out:
+                exporter.lose("unencodable", window.left_out)
 
 
 def _previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:

@@ -5,6 +5,7 @@ the newest gauge counts.
 """
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import NamedTuple
 
 import msgspec
@@ -45,13 +46,15 @@ class Point(NamedTuple):
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What happened after `began`, up to `ended`; the counting began at `started` (all UTC seconds). Counters
-    that did not rise and histograms without a value have no point.
+    that did not rise and histograms without a value have no point. `left_out` is how many had a number that
+    is none (NaN, infinite), which no intake takes.
     """
 
     started: float
     began: float
     ended: float
     points: tuple[Point, ...]
+    left_out: int = 0
 
     def followed_by(self, later: "Window") -> "Window":
         """Both windows as one."""
@@ -71,9 +74,13 @@ class Cutter:
         """The window that ends now. A series that shrank was counted anew: all of it is a rise."""
         seen: dict[Key, float | Spread] = {}
         points = []
+        left_out = 0
         for family, labels, value in readings:
             key = (family.name, labels)
             now = Spread(value.counts, value.total, value.native) if isinstance(value, Buckets) else value
+            if not isfinite(now.total if isinstance(now, Spread) else now):
+                left_out += 1
+                continue
             if family.kind == "gauge":
                 points.append(Point(family, labels, now, now))
                 continue
@@ -82,7 +89,11 @@ class Cutter:
             if rise is not None:
                 points.append(Point(family, labels, rise, now))
         window = Window(
-            started=self._started, began=self.ended, ended=max(at, self.ended), points=tuple(points)
+            started=self._started,
+            began=self.ended,
+            ended=max(at, self.ended),
+            points=tuple(points),
+            left_out=left_out,
         )
         self._last, self.ended = seen, window.ended
         return window
@@ -96,7 +107,11 @@ def merged(earlier: Window, later: Window) -> Window:
         before = points.get(key)
         points[key] = point if before is None else _sum(before, point)
     return Window(
-        started=earlier.started, began=earlier.began, ended=later.ended, points=tuple(points.values())
+        started=earlier.started,
+        began=earlier.began,
+        ended=later.ended,
+        points=tuple(points.values()),
+        left_out=earlier.left_out + later.left_out,
     )
 
 

@@ -1,5 +1,6 @@
 """Windows add up to what the table counted, however they are cut and merged."""
 
+import math
 from functools import reduce
 
 import pytest
@@ -94,6 +95,17 @@ def test_the_newest_gauge_counts_when_windows_are_merged() -> None:
 
     assert values(both) == [1.0]
     assert (both.began, both.ended) == (0.0, 2.0)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_makes_no_point_and_is_told_of(value: float) -> None:
+    depth = Reading(CATALOGUE["dialtone_queue_depth"], ("spool",), value)
+
+    window = Cutter(began=0.0).cut([depth, buckets(1, total=value), count(2.0)], at=10.0)
+
+    assert values(window) == [2.0]
+    assert window.left_out == 2
+    assert merged(window, window).left_out == 4
 
 
 def test_labels_without_a_value_are_left_out() -> None:
