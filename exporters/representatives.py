@@ -8,11 +8,19 @@ from exporters.window import Point, Spread
 
 _DIGITS = 4
 
+Weighted = tuple[float, int]
+"""A value, and how often it was met; a plain tuple, because there are tens of thousands."""
+
 
 def values_of(point: Point) -> list[float]:
     """One value for each that was counted, in rising order: the middle of its bucket, never outside of what
     was really met. Native buckets make it right to 1.1 %.
     """
+    return [value for value, times in weighted_of(point) for _ in range(times)]
+
+
+def weighted_of(point: Point) -> list[Weighted]:
+    """The same values, each once with how often it was met."""
     spread = point.value
     if not isinstance(spread, Spread):
         return []
@@ -21,11 +29,12 @@ def values_of(point: Point) -> list[float]:
     )
 
 
-def _of_native(native: Native) -> list[float]:
-    values = [0.0] * native.zero
-    for place in sorted(native.buckets):
-        middle = _middle(place, native.schema)
-        values += [min(max(middle, native.low), native.high)] * native.buckets[place]
+def _of_native(native: Native) -> list[Weighted]:
+    low, high, schema = native.low, native.high, native.schema
+    values = [(0.0, native.zero)] if native.zero else []
+    for place, times in sorted(native.buckets.items()):
+        middle = _middle(place, schema)
+        values.append((low if middle < low else min(middle, high), times))
     return values
 
 
@@ -34,12 +43,10 @@ def _middle(place: int, schema: int) -> float:
     return _short(2.0 ** ((place - 0.5) / 2.0**schema))
 
 
-def _of_classic(bounds: tuple[float, ...], spread: Spread) -> list[float]:
+def _of_classic(bounds: tuple[float, ...], spread: Spread) -> list[Weighted]:
     middles = [(low + high) / 2 for low, high in pairwise((0.0, *bounds))]
-    values: list[float] = []
-    for middle, count in zip((*middles, bounds[-1]), spread.counts, strict=True):
-        values += [_short(middle)] * count
-    return values
+    counted = zip((*middles, bounds[-1]), spread.counts, strict=True)
+    return [(_short(middle), times) for middle, times in counted if times]
 
 
 def _short(value: float) -> float:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from exporters.compression import Encoding
+from exporters.datadog_sites import SITES, check_site
 from exporters.newrelic_key import foreign
 from exporters.newrelic_words import check_attributes
 from integrations.credentials.secret import Secret
@@ -13,6 +15,7 @@ from integrations.credentials.secret import Secret
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 300.0
 LEAST_SPOOL = 1 << 20
 MAX_TAG = 200
+"""Characters of a Datadog tag, its name and colon among them."""
 
 
 class Temporality(StrEnum):
@@ -20,6 +23,13 @@ class Temporality(StrEnum):
 
     DELTA = "delta"
     CUMULATIVE = "cumulative"
+
+
+class Histograms(StrEnum):
+    """Which buckets a histogram is sent with: those of its row in the catalogue, or exponential ones."""
+
+    EXPLICIT = "explicit"
+    EXPONENTIAL = "exponential"
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +45,7 @@ class OTLPSettings(_Section, frozen=True, kw_only=True):
     endpoint: str
     headers: dict[str, Secret] = {}
     temporality: Temporality = Temporality.CUMULATIVE
+    histograms: Histograms = Histograms.EXPLICIT
     resource: dict[str, str] = {}
     max_bytes: int = 1_000_000
 
@@ -56,14 +67,15 @@ class OTLPSettings(_Section, frozen=True, kw_only=True):
 
 class DatadogSettings(_Section, frozen=True, kw_only=True):
     """A Datadog account: `site` such as `datadoghq.eu`, or `url` for a proxy in its place. `host` (by default
-    this machine's name) and `tags` are on all that is sent.
+    this machine's name) and `tags` are on all that is sent; `compression` is of counts and gauges.
     """
 
     api_key: Secret
-    site: str = "datadoghq.com"
+    site: str = SITES[0]
     url: str = ""
     host: str = ""
     tags: dict[str, str] = {}
+    compression: Encoding = Encoding.DEFLATE
 
     def __post_init__(self) -> None:
         """Refuse an address that is none, and tags that Datadog would cut.
@@ -71,9 +83,10 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
         Raises:
             ValueError: with the key and what it must be.
         """
-        _check_url("exporters.datadog.url", self.url or f"https://{self.site}")
-        if "/" in self.site:
-            raise ValueError("exporters.datadog.site must be a host such as datadoghq.eu, without https://")
+        if self.url:
+            _check_url("exporters.datadog.url", self.url)
+        else:
+            check_site(self.site)
         if long := [name for name, value in self.tags.items() if len(name) + len(value) >= MAX_TAG]:
             raise ValueError(f"exporters.datadog.tags: {long[0]} must be shorter than {MAX_TAG} characters")
 

@@ -1,0 +1,44 @@
+"""The health of integrations as Datadog's service checks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from exporters.datadog_tags import tag_of
+from exporters.window import Point, labelled
+
+CHECK = "dialtone.integration"
+_STATUS: Mapping[str, int] = {"up": 0, "degraded": 1, "throttled": 1, "down": 2, "unauthorized": 2}
+"""OK, WARNING and CRITICAL by the state of health; the others are UNKNOWN."""
+_UNKNOWN = 3
+
+
+class ServiceCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """The health of one integration as Datadog takes it."""
+
+    check: str
+    host_name: str
+    status: int
+    tags: list[str]
+    timestamp: int
+    message: str
+
+
+def service_checks(
+    points: Iterable[Point], *, at: int, host: str, tags: Mapping[str, str]
+) -> Iterator[ServiceCheck]:
+    """Yield one service check an integration, by its health as a whole."""
+    for point in points:
+        if point.family.name != "dialtone_health" or point.value != 1:
+            continue
+        labels = dict(labelled(point))
+        state = labels.pop("state", "")
+        if "capability" not in labels:
+            yield ServiceCheck(
+                check=CHECK,
+                host_name=host,
+                status=_STATUS.get(state, _UNKNOWN),
+                tags=[tag_of(name, value) for name, value in {**labels, **tags}.items()],
+                timestamp=at,
+                message=f"{labels.get('integration', '')} is {state}",
+            )

@@ -1,0 +1,45 @@
+"""Datadog's sites: separate installations, each with its own accounts and keys.
+
+Source: `servers` of Datadog's OpenAPI description (v1), which a test compares where it is at hand.
+"""
+
+from integrations.manifest.source import nearest
+
+SITES = (
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+    "uk1.datadoghq.com",
+    "ddog-gov.com",
+    "us2.ddog-gov.com",
+)
+_PREFIXES = ("https://", "http://", "api.", "app.")
+
+
+def check_site(site: str) -> None:
+    """Refuse a site that is none, and name the one that was probably meant.
+
+    Raises:
+        ValueError: with the key and what it must be.
+    """
+    if site in SITES:
+        return
+    meant = _bare(site)
+    near = meant if meant in SITES else nearest(meant, SITES)
+    hint = f"; did you mean {near}?" if near else ""
+    known = ", ".join(SITES)
+    raise ValueError(
+        f"exporters.datadog.site {site!r} is none of Datadog's sites ({known}){hint}"
+        " For a proxy or a site that is newer than this list, set `url`"
+    )
+
+
+def _bare(site: str) -> str:
+    """The site in what may be the address of its page or its API."""
+    bare = site.strip().lower()
+    for prefix in _PREFIXES:
+        bare = bare.removeprefix(prefix)
+    return bare.split("/")[0]
