@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from isal import igzip
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.registry import Collector
 
 from exporters.negotiation import Format
@@ -13,15 +12,6 @@ from exporters.table import Reading
 
 GZIP_LEVEL = 1
 """Of ISA-L's 0 to 3: the third takes seven times the CPU for 2 % fewer bytes."""
-
-
-def process_registry() -> CollectorRegistry:
-    """Return a registry of the process, the garbage collector and the platform, apart from the global one."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
 
 
 def render(readings: Sequence[Reading], process: Collector, wanted: Format, *, compress: bool) -> bytes:

@@ -10,8 +10,9 @@ import msgspec
 from prometheus_client.registry import Collector
 
 from exporters.copying import copied
-from exporters.exposition import process_registry, render
+from exporters.exposition import render
 from exporters.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
+from exporters.process import process_registry
 from exporters.table import MetricTable
 from integrations.clock import Clock
 from integrations.samples import Sample

@@ -8,16 +8,18 @@ from typing import Protocol
 
 import anyio
 import msgspec
+from prometheus_client.registry import Collector
 
 from exporters.batchfile import Batch
 from exporters.copying import copied
 from exporters.events import EventExporter, Events, TrialEvent
 from exporters.intakes import event_intakes, metric_intakes
+from exporters.process import process_readings, process_registry
 from exporters.push import CutT, ExporterStatus, Intake, PushExporter, Reply
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
 from exporters.spool import Spool
-from exporters.table import MetricTable
+from exporters.table import MetricTable, Reading
 from exporters.window import Cutter, Window
 from integrations.bus import Subscriber
 from integrations.clock import Clock
@@ -88,12 +90,14 @@ class PushExporters:
         version: str,
         instance: str,
         random: Random,
+        process: Collector | None = None,
         home: Callable[[], str] = str,
     ) -> None:
         self._settings = settings
         self._table = table
         self._clock = clock
         self._cutter = Cutter(began=clock.time())
+        self._process = process_registry() if process is None else process
         self._threads = anyio.CapacityLimiter(1)
         self._turn = anyio.Lock()
         self._random = random
@@ -145,8 +149,10 @@ class PushExporters:
             return _previewed(self._events[name], self._trial_event())
         intake = self._intake(name)
         readings = await copied(self._table, clock=self._clock)
-        window = Cutter(began=self._cutter.ended).cut(readings, at=self._clock.time())
-        return await anyio.to_thread.run_sync(partial(_previewed, intake, window))
+        cutter, at = Cutter(began=self._cutter.ended), self._clock.time()
+        return await anyio.to_thread.run_sync(
+            lambda: _previewed(intake, self._window(cutter, readings, at=at))
+        )
 
     async def test(self, name: str) -> Trial:
         """Send one gauge, and tell what the intake said.
@@ -205,12 +211,16 @@ class PushExporters:
     async def _cut(self) -> None:
         async with self._turn:
             readings = await copied(self._table, clock=self._clock, cut=True)
-            cut: Callable[[], Window] = partial(self._cutter.cut, readings, at=self._clock.time())
+            cut = partial(self._window, self._cutter, readings, at=self._clock.time())
             window = await anyio.to_thread.run_sync(cut, limiter=self._threads)
         for exporter in self._exporters.values():
             exporter.take(window)
             if window.left_out:
                 exporter.lose("unencodable", window.left_out)
+
+    def _window(self, cutter: Cutter, readings: Sequence[Reading], *, at: float) -> Window:
+        """The window of these readings and of the process, which is read from files: call it on a thread."""
+        return cutter.cut([*readings, *process_readings(self._process)], at=at)
 
 
 def _previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:

@@ -12,8 +12,9 @@ from exporters.catalogue.calls import BREAKERS, CALLS, LIMITS
 from exporters.catalogue.family import HTTP_SECONDS, UNITS, Family
 from exporters.catalogue.health import EGRESS, HEALTH_ROWS, WATCHING
 from exporters.catalogue.itself import EXPORTERS, ITSELF, STORES
+from exporters.catalogue.process import PROCESS_ROWS
 
-__all__ = ["CATALOGUE", "HTTP_SECONDS", "SECTIONS", "UNITS", "Family"]
+__all__ = ["CATALOGUE", "EXPOSED", "HTTP_SECONDS", "SECTIONS", "UNITS", "Family"]
 
 SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Calls": CALLS,
@@ -30,3 +31,5 @@ SECTIONS: Mapping[str, tuple[Family, ...]] = {
     "Push exporters": EXPORTERS,
 }
 CATALOGUE: Mapping[str, Family] = {row.name: row for rows in SECTIONS.values() for row in rows}
+EXPOSED: Mapping[str, Family] = {**CATALOGUE, **{row.name: row for row in PROCESS_ROWS}}
+"""All that `/metrics` has: our own, and what prometheus-client adds of the process."""

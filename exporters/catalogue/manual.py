@@ -1,6 +1,7 @@
 """docs/metrics.md: the catalogue as Markdown."""
 
 from exporters.catalogue import SECTIONS, Family
+from exporters.catalogue.process import PROCESS_ROWS
 
 
 def document() -> str:
@@ -10,13 +11,13 @@ def document() -> str:
         "",
         "Written by `python -m exporters.catalogue > docs/metrics.md`; a test fails when the two differ.",
         "",
-        "`/metrics` answers in the Prometheus text format 0.0.4 and in OpenMetrics 1.0, and adds `process_*`",
-        "and `python_*`. With `metrics: {native_histograms: true}` a Prometheus started with",
-        "`--enable-feature=native-histograms` gets histograms whose quantiles are exact to about 1 %, and no",
-        "`_bucket` series. Durations are seconds, times are UTC seconds since 1970. A metric holds a bounded",
-        "number of series; what is beyond goes into one whose labels all say `overflow`, and is counted.",
+        "`/metrics` answers in the Prometheus text format 0.0.4 and in OpenMetrics 1.0. With",
+        "`metrics: {native_histograms: true}` a Prometheus started with `--enable-feature=native-histograms`",
+        "gets histograms whose quantiles are exact to about 1 %, and no `_bucket` series. Durations are",
+        "seconds, times are UTC seconds since 1970. A metric holds a bounded number of series; what is beyond",
+        "goes into one whose labels all say `overflow`, and is counted.",
     ]
-    for title, rows in SECTIONS.items():
+    for title, rows in (*SECTIONS.items(), ("The process", PROCESS_ROWS)):
         lines += [
             "",
             f"## {title}",

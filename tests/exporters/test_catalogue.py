@@ -9,6 +9,8 @@ import pytest
 
 from exporters.catalogue import CATALOGUE, SECTIONS, UNITS, Family
 from exporters.catalogue.manual import document
+from exporters.catalogue.process import PROCESS_ROWS
+from exporters.process import process_readings, process_registry
 from tests.exporters.named_samples import named_samples
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,25 @@ def test_the_manual_is_the_catalogue() -> None:
     assert (ROOT / "docs" / "metrics.md").read_text() == document(), (
         "write it anew: python -m exporters.catalogue > docs/metrics.md"
     )
+
+
+def test_the_rows_of_the_process_are_what_prometheus_client_exposes() -> None:
+    exposed = {
+        (sample.name, metric.type, metric.documentation, frozenset(sample.labels))
+        for metric in process_registry().collect()
+        for sample in metric.samples
+    }
+    assert {(row.name, row.kind, row.help, frozenset(row.labels)) for row in PROCESS_ROWS} == exposed
+
+
+def test_the_process_can_be_read_as_the_table_is() -> None:
+    readings = {
+        (reading.family.name, reading.labels): reading.value
+        for reading in process_readings(process_registry())
+    }
+    assert {name for name, _ in readings} == {row.name for row in PROCESS_ROWS}
+    assert readings["process_resident_memory_bytes", ()] > 1_000_000
+    assert readings["python_gc_collections_total", ("0",)] >= 0
 
 
 def test_every_sample_in_the_code_is_a_metric_of_the_catalogue_with_its_labels() -> None:

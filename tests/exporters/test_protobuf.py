@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.catalogue import CATALOGUE
-from exporters.exposition import process_registry, render
+from exporters.exposition import render
 from exporters.native import NativeHistogram
 from exporters.negotiation import Format
+from exporters.process import process_registry
 from exporters.protobuf import family_class, render_protobuf
 from exporters.table import Buckets, MetricTable, Reading
 from integrations.samples import Sample

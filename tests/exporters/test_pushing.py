@@ -106,6 +106,15 @@ async def test_every_intake_is_told_all_that_was_counted_when_dialtone_stops(tmp
     assert [status.batches for status in site.exporters.status()] == [0, 0, 0]
 
 
+async def test_intakes_are_told_of_the_process_too(tmp_path: Path) -> None:
+    site = Site(tmp_path, settings=ExporterSettings(newrelic=ALL.newrelic))
+    await site.exporters.drain()
+    (body,) = json.loads(gzip.decompress(site.vendor.requests[0].content))
+    told = {item["name"]: item["value"] for item in body["metrics"]}
+    assert told["dialtone.process_resident_memory"] > 1_000_000
+    assert told["dialtone.process_cpu"] > 0
+
+
 async def test_windows_add_up_over_restarts_and_outages(tmp_path: Path) -> None:
     delta = ExporterSettings(datadog=ALL.datadog, newrelic=ALL.newrelic)
     total = 0
