@@ -14,7 +14,7 @@ def document() -> str:
         "`/metrics` answers in the Prometheus text format 0.0.4 and in OpenMetrics 1.0. With",
         "`metrics: {native_histograms: true}` a Prometheus started with `--enable-feature=native-histograms`",
         "gets histograms whose quantiles are exact to about 1 %, and no `_bucket` series. Durations are",
-        "seconds, times are UTC seconds since 1970. A metric holds a bounded number of series; what is beyond",
+        "seconds, times are UTC seconds since 1970. A metric holds a bounded number of series; what is more",
         "goes into one whose labels all say `overflow`, and is counted.",
     ]
     for title, rows in (*SECTIONS.items(), ("The process", PROCESS_ROWS)):
