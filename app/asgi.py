@@ -36,6 +36,7 @@ from app.api.gate import Gate
 from app.api.openapi import close_requests, openapi_config
 from app.api.problems import HANDLERS
 from app.api.reading import JSONRequest
+from app.api.served import NoSpans, RequestSpans, Served
 from app.api.tokens import TokenTable
 from app.operations import Operations
 from app.parts import Parts
@@ -69,12 +70,16 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[object]]
 
 
 def create_app(
-    parts: Parts, *, lifespan: Sequence[Lifespan] = (), tokens: TokenTable | None = None
+    parts: Parts,
+    *,
+    lifespan: Sequence[Lifespan] = (),
+    tokens: TokenTable | None = None,
+    spans: RequestSpans | None = None,
 ) -> Litestar:
     """Return the application.
 
     `lifespan` starts and stops what the parts run on. `tokens` may be passed by whoever samples it; by
-    default it is made from the parts.
+    default it is made from the parts. `spans` takes the spans of requests; by default none are made.
     """
     operations = _operations(parts)
     app = Litestar(
@@ -97,7 +102,7 @@ def create_app(
         clock=parts.clock,
         publish=parts.publish,
     )
-    app.asgi_handler = _open_places(gate, parts)
+    app.asgi_handler = Served(_open_places(gate, parts), clock=parts.clock, spans=spans or NoSpans())
     return app
 
 

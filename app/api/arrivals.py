@@ -16,6 +16,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from app.api.served import note
 from app.storage.errors import StorageError
 from integrations.clock import Clock
 from integrations.errors import UnknownIntegration
@@ -33,6 +34,7 @@ MAX_EACH = 256
 
 RETRY_SECONDS = "5"
 
+ROUTE = "/v2/webhooks/{integration_id}"
 _PLACE = re.compile(r"/v2/webhooks/([^/]+)(?:/([A-Za-z0-9_-]{43}))?")
 _HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -96,10 +98,12 @@ class Arrivals:
     async def _take(
         self, scope: HTTPScope, receive: Receive, *, integration_id: str, key: str
     ) -> WebhookAnswer | None:
+        scope["path_template"] = ROUTE
         try:
             endpoint = self._door.endpoint(integration_id)
         except UnknownIntegration as error:
             raise _RefusedError("unknown", HTTPStatus.NOT_FOUND) from error
+        note(scope, "dialtone.integration", integration_id)
         if self._active[integration_id] >= MAX_EACH:
             raise _RefusedError("busy", HTTPStatus.SERVICE_UNAVAILABLE)
         if endpoint.is_closed(key):
@@ -126,7 +130,7 @@ class Arrivals:
             key=key,
         )
         try:
-            return await self._door.take(integration_id, payload)
+            answer = await self._door.take(integration_id, payload)
         except UnknownIntegration as error:
             raise _RefusedError("unknown", HTTPStatus.NOT_FOUND) from error
         except StorageError as error:
@@ -134,6 +138,8 @@ class Arrivals:
         except Exception as error:
             log.exception("a webhook failed by our own fault", integration=integration_id)
             raise _RefusedError("failed", HTTPStatus.SERVICE_UNAVAILABLE) from error
+        note(scope, "dialtone.webhook.verdict", answer.receipt.verdict)
+        return answer
 
     def grow(self, size: int) -> bool:
         """Count bytes that were received; whether there is room for them."""

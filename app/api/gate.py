@@ -14,6 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from app.api.problems import MEDIA_TYPE, ProblemError
+from app.api.served import trace_of_request
 from app.api.tokens import Caller, TokenTable
 from integrations.clock import Clock
 from integrations.signals import APIRequest, Signal
@@ -77,7 +78,7 @@ class Gate:
             self._check(scope, headers)
         except ProblemError as error:
             scope["user"] = None
-            await _refuse(error, scope["path"], send)
+            await _refuse(error, scope, send)
             return
         scope["user"] = self._tokens.caller(headers.get("authorization", ""))
         await self._app(scope, receive, send)
@@ -114,8 +115,9 @@ def _with_security(headers: object) -> list[tuple[bytes, bytes]]:
     return [*raw, *_RAW_SECURITY_HEADERS] if cached else [*raw, *_RAW_SECURITY_HEADERS, _NO_STORE]
 
 
-async def _refuse(error: ProblemError, path: str, send: Send) -> None:
-    body = msgspec.json.encode(error.problem(path))
+async def _refuse(error: ProblemError, scope: HTTPScope, send: Send) -> None:
+    trace_id = trace_of_request(scope).trace_id
+    body = msgspec.json.encode(error.problem(scope["path"], trace_id=trace_id))
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),

@@ -20,8 +20,8 @@ from app.api.priority import PriorityHeader, priority_of
 from app.api.problems import AnyRequest, InvalidValue, Problem, invalid, not_found
 from app.api.reading import refuse_repeats, refuse_unknown
 from app.api.responses import CALLING, ONE, problems
+from app.api.served import trace_of_request
 from app.api.summaries import summarize, summarize_actions
-from app.api.trace import trace_context
 from app.parts import Parts, Registered
 from integrations.errors import InvalidParams, UnknownAction
 from integrations.execution.outcome import Outcome
@@ -223,8 +223,10 @@ async def execute_action(
     traced: Traced = False,
 ) -> Response[Outcome] | Response[Problem]:
     """Execute one action and tell its outcome in HTTP's words."""
+    # The layer in front of all has read it; it stands here to be described.
+    del traceparent
     find(parts, integration_id)
-    trace = trace_context(traceparent)
+    trace = trace_of_request(request.scope)
     try:
         outcome = await parts.framework.execute_integration(
             integration_id,
@@ -234,8 +236,9 @@ async def execute_action(
             timeout=data.timeout,
             idempotency_key=_idempotency_key(data.idempotency_key, key),
             trace_id=trace.trace_id,
-            parent_span_id=trace.parent_span_id,
+            parent_span_id=trace.parent_of_calls,
             sampled=trace.sampled,
+            trace_state=trace.state,
             priority=priority_of(priority),
             traced=traced,
         )
@@ -243,7 +246,7 @@ async def execute_action(
         raise not_found("unknown-action", error) from error
     except InvalidParams as error:
         raise invalid(str(error), *_wrong_params(error)) from error
-    return answer(outcome, instance=request.url.path)
+    return answer(outcome, instance=request.url.path, trace_id=trace.trace_id)
 
 
 def _wrong_params(error: InvalidParams) -> list[InvalidValue]:

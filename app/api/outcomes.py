@@ -30,8 +30,10 @@ def status_of(kind: FailureKind) -> HTTPStatus:
     return _STATUS.get(kind, HTTPStatus.BAD_GATEWAY)
 
 
-def answer(outcome: Outcome, *, instance: str) -> Response[Outcome] | Response[Problem]:
-    """Return the HTTP answer for what became of a call; `instance` is the path that was asked for."""
+def answer(outcome: Outcome, *, instance: str, trace_id: str = "") -> Response[Outcome] | Response[Problem]:
+    """Return the HTTP answer for what became of a call; `instance` is the path that was asked for,
+    `trace_id` the request's.
+    """
     if outcome.kind is None:
         return Response(outcome, status_code=HTTPStatus.OK, headers=_source(outcome))
     status = status_of(outcome.kind)
@@ -42,6 +44,7 @@ def answer(outcome: Outcome, *, instance: str) -> Response[Outcome] | Response[P
         detail=outcome.detail or outcome.kind.value.replace("_", " "),
         instance=instance,
         outcome=outcome,
+        trace_id=trace_id,
     )
     headers = _source(outcome) | _retry_after(outcome, status)
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from app.api.served import trace_of_request
 from app.storage.errors import StorageUnavailableError
 from exporters.prometheus import ScrapeTimeoutError
 from integrations.errors import UnknownIntegration
@@ -46,7 +47,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What went wrong (RFC 9457). `type` is a URN that programs may compare; `detail` is for people.
 
     `instance` is the path that was asked for. `errors` lists values that were not accepted, `outcome` is the
-    failed call, `scope` the scope that a token lacks.
+    failed call, `scope` the scope that a token lacks. By `trace_id` the request is found again in traces,
+    logs and analytics.
     """
 
     type: str
@@ -57,6 +59,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[InvalidValue, ...] = ()
     outcome: Outcome | None = None
     scope: str = ""
+    trace_id: str = ""
 
 
 class ProblemError(Exception):
@@ -81,8 +84,8 @@ class ProblemError(Exception):
         self.scope = scope
         self.headers = headers or {}
 
-    def problem(self, instance: str) -> Problem:
-        """Return the body for the path that was asked for."""
+    def problem(self, instance: str, *, trace_id: str = "") -> Problem:
+        """Return the body for the path that was asked for, and the request's trace."""
         return Problem(
             type=urn(self.kind),
             title=self.title,
@@ -91,6 +94,7 @@ class ProblemError(Exception):
             instance=instance,
             errors=self.errors,
             scope=self.scope,
+            trace_id=trace_id,
         )
 
 
@@ -120,8 +124,12 @@ def _answer(problem: Problem, headers: Mapping[str, str]) -> Response[Problem]:
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers))
 
 
+def _trace_id(request: AnyRequest) -> str:
+    return trace_of_request(request.scope).trace_id
+
+
 def _on_problem(request: AnyRequest, error: ProblemError) -> Response[Problem]:
-    return _answer(error.problem(request.url.path), error.headers)
+    return _answer(error.problem(request.url.path, trace_id=_trace_id(request)), error.headers)
 
 
 def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[Problem]:
@@ -133,6 +141,7 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[Proble
         detail=_sentence(error, status),
         instance=request.url.path,
         errors=_invalid_values(request, error.extra),
+        trace_id=_trace_id(request),
     )
     return _answer(problem, error.headers or {})
 
@@ -184,6 +193,7 @@ def _on_bug(request: AnyRequest, error: Exception) -> Response[Problem]:
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         detail="Dialtone failed to answer; its log says why.",
         instance=request.url.path,
+        trace_id=_trace_id(request),
     )
     return _answer(problem, {})
 
@@ -195,6 +205,7 @@ def _on_unavailable(request: AnyRequest, error: Exception) -> Response[Problem]:
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         detail=str(error),
         instance=request.url.path,
+        trace_id=_trace_id(request),
     )
     return _answer(problem, {"retry-after": "5"})
 

@@ -317,6 +317,7 @@ class FakeDialtone:
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
+        trace_state: str = "",
         priority: Priority | None = None,
         traced: bool = False,
     ) -> Outcome:
@@ -329,7 +330,9 @@ class FakeDialtone:
                 "timeout": timeout,
                 "idempotency_key": idempotency_key,
                 "trace_id": trace_id,
+                "parent_span_id": parent_span_id,
                 "sampled": sampled,
+                "trace_state": trace_state,
                 "priority": priority,
             }
         )

@@ -1,0 +1,252 @@
+"""Spans, made from what was recorded: a request to Dialtone, a call and each of its attempts.
+
+Nothing here runs on the call path. Names are those of OpenTelemetry's semantic conventions for HTTP
+(https://opentelemetry.io/docs/specs/semconv/http/http-spans/); what they do not name is `dialtone.*`. No span
+holds a URL, a header or a body.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from exporters.attributes import Value, attribute_fields, bytes_field, encodable, fixed64
+from integrations.execution.call_span import attempt_span_id
+from integrations.execution.outcome import Attempt, FailureKind, Source
+from integrations.signals import BreakerTransition, CallRecord
+
+_NANO = 1_000_000_000
+_ID, _OWN_ID, _STATE, _PARENT, _NAME, _START, _END, _ATTRIBUTES, _EVENTS, _STATUS = (
+    Span.DESCRIPTOR.fields_by_name[name].number
+    for name in (
+        "trace_id",
+        "span_id",
+        "trace_state",
+        "parent_span_id",
+        "name",
+        "start_time_unix_nano",
+        "end_time_unix_nano",
+        "attributes",
+        "events",
+        "status",
+    )
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Template = Callable[[str, str], str]
+"""The path template of an integration's action, by both names; empty where it has none."""
+
+
+class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to Dialtone, answered: an API call or an inbound webhook. `at` is when it came (UTC
+    seconds), `route` the path's template, `details` further attributes.
+    """
+
+    at: float
+    duration: float
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    trace_state: str
+    method: str
+    route: str
+    status: int
+    details: Mapping[str, str]
+
+
+class TracedCall(NamedTuple):
+    """A call, and what its circuit breaker did while it ran."""
+
+    record: CallRecord
+    transitions: tuple[BreakerTransition, ...] = ()
+
+    @property
+    def spans(self) -> int:
+        """How many spans it makes."""
+        return 1 + len(self.record.attempts)
+
+
+def spans_of(told: ServedRequest | TracedCall, *, template: Template) -> Iterator[bytes]:
+    """Yield its spans, serialized."""
+    if isinstance(told, ServedRequest):
+        yield _served(told)
+        return
+    record = told.record
+    yield _call(told)
+    where = _where(record, template)
+    for number, attempt in enumerate(record.attempts, 1):
+        yield _attempt(record, attempt, number=number, where=where)
+
+
+def _served(request: ServedRequest) -> bytes:
+    is_error = request.status >= 500
+    attributes: list[tuple[str, Value]] = [
+        ("http.request.method", request.method),
+        ("http.route", request.route),
+        ("http.response.status_code", request.status),
+        *request.details.items(),
+    ]
+    if is_error:
+        attributes.append(("error.type", str(request.status)))
+    return b"".join(
+        (
+            _head(request.trace_id, request.span_id, request.parent_span_id, kind=_SERVER),
+            bytes_field(_NAME, f"{request.method} {request.route}".strip().encode()),
+            bytes_field(_STATE, request.trace_state.encode()) if request.trace_state else b"",
+            _times(request.at, request.at + request.duration),
+            attribute_fields(_ATTRIBUTES, attributes),
+            _FAILED if is_error else b"",
+        )
+    )
+
+
+def _call(told: TracedCall) -> bytes:
+    record = told.record
+    start = record.at - record.duration
+    return b"".join(
+        (
+            _head(record.trace_id, record.span_id, record.parent_span_id, kind=_INTERNAL),
+            bytes_field(_NAME, f"{record.vendor} {record.action}".encode()),
+            _times(start, record.at),
+            attribute_fields(_ATTRIBUTES, _call_attributes(record)),
+            *(_event(transition) for transition in told.transitions),
+            _status(record.kind, record.detail),
+        )
+    )
+
+
+def _call_attributes(record: CallRecord) -> list[tuple[str, Value]]:
+    kind = record.kind
+    values: list[tuple[str, Value]] = [
+        ("dialtone.integration", record.integration),
+        ("dialtone.vendor", record.vendor),
+        ("dialtone.action", record.action),
+        ("dialtone.capability", record.capability),
+        ("dialtone.effect", record.effect.value),
+        ("dialtone.origin", record.origin.value),
+        ("dialtone.outcome", "ok" if kind is None else kind.value),
+        ("dialtone.breaker.state", record.breaker_state.value),
+        ("dialtone.attempts", len(record.attempts)),
+    ]
+    if kind is not None:
+        values.append(("error.type", kind.value))
+    if record.queued:
+        values.append(("dialtone.queued", record.queued))
+    if record.source is not Source.LIVE:
+        values.append(("dialtone.source", record.source.value))
+    if record.reason is not None:
+        values.append(("dialtone.rejected", record.reason.value))
+    if record.injected:
+        values.append(("dialtone.fault_injected", True))
+    # These differ from call to call, so they are not among what is kept serialized.
+    for name, text in (("run_id", record.run_id), ("caller", record.caller), ("code", record.code)):
+        values.append((f"dialtone.{name}", text))
+    if record.step != "request":
+        values.append(("dialtone.step", record.step))
+    return values
+
+
+class _Where(NamedTuple):
+    """What the attempts of a call have in common: the span's name, and attributes."""
+
+    name: bytes
+    attributes: bytes
+
+
+def _where(record: CallRecord, template: Template) -> _Where:
+    is_own_path = record.step == "request" or record.step.startswith("page-")
+    path = template(record.integration, record.action) if is_own_path else ""
+    return _located(record.integration, record.method, record.server, path)
+
+
+@lru_cache(maxsize=4_096)
+def _located(integration: str, method: str, server: str, path: str) -> _Where:
+    parts = urlsplit(server)
+    attributes: list[tuple[str, Value]] = [
+        ("dialtone.integration", integration),
+        ("http.request.method", method),
+        ("server.address", parts.hostname or ""),
+        ("url.scheme", parts.scheme),
+        ("url.template", path),
+    ]
+    if port := parts.port or _DEFAULT_PORTS.get(parts.scheme):
+        attributes.append(("server.port", port))
+    name = f"{method} {path}".strip() or "HTTP"
+    return _Where(bytes_field(_NAME, name.encode()), attribute_fields(_ATTRIBUTES, attributes))
+
+
+def _attempt(record: CallRecord, attempt: Attempt, *, number: int, where: _Where) -> bytes:
+    start = record.at - record.duration + attempt.start
+    values: list[tuple[str, Value]] = []
+    if attempt.status is not None:
+        values.append(("http.response.status_code", attempt.status))
+    if number > 1:
+        values.append(("http.request.resend_count", number - 1))
+    if attempt.kind is not None:
+        values.append(("error.type", _error_type(attempt)))
+    if attempt.injected:
+        values.append(("dialtone.fault_injected", True))
+    own = attempt_span_id(record.span_id, number)
+    return b"".join(
+        (
+            _head(record.trace_id, own, record.span_id, kind=_CLIENT),
+            where.name,
+            _times(start, start + attempt.duration),
+            where.attributes,
+            attribute_fields(_ATTRIBUTES, values),
+            _status(attempt.kind, ""),
+        )
+    )
+
+
+def _error_type(attempt: Attempt) -> str:
+    """The status where that is the failure, as the conventions have it; else the kind of failure."""
+    is_by_status = attempt.status is not None and attempt.status >= 400
+    return str(attempt.status) if is_by_status else str(attempt.kind)
+
+
+def _kind(kind: Span.SpanKind.ValueType) -> bytes:
+    return Span(kind=kind).SerializeToString()
+
+
+_SERVER, _INTERNAL, _CLIENT = (
+    _kind(kind) for kind in (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_INTERNAL, Span.SPAN_KIND_CLIENT)
+)
+
+
+def _head(trace_id: str, span_id: str, parent: str, *, kind: bytes) -> bytes:
+    ids = bytes_field(_ID, bytes.fromhex(trace_id)) + bytes_field(_OWN_ID, bytes.fromhex(span_id))
+    return ids + (bytes_field(_PARENT, bytes.fromhex(parent)) if parent else b"") + kind
+
+
+def _times(start: float, end: float) -> bytes:
+    return fixed64(_START, int(start * _NANO)) + fixed64(_END, int(end * _NANO))
+
+
+def _event(transition: BreakerTransition) -> bytes:
+    event = Span.Event(time_unix_nano=int(transition.at * _NANO), name="dialtone.breaker.transition")
+    number = Span.Event.DESCRIPTOR.fields_by_name["attributes"].number
+    values: list[tuple[str, Value]] = [
+        ("dialtone.breaker.before", transition.before.value),
+        ("dialtone.breaker.state", transition.after.value),
+        ("dialtone.breaker.reason", transition.reason),
+        ("dialtone.breaker.calls", transition.calls),
+        ("dialtone.breaker.failures", transition.failures),
+    ]
+    return bytes_field(_EVENTS, event.SerializeToString() + attribute_fields(number, values))
+
+
+def _status(kind: FailureKind | None, detail: str) -> bytes:
+    """An error says why; who went away has not failed."""
+    if kind is None or kind is FailureKind.CANCELLED:
+        return b""
+    if not detail:
+        return _FAILED
+    status = Status(code=Status.STATUS_CODE_ERROR, message=encodable(detail))
+    return bytes_field(_STATUS, status.SerializeToString())
+
+
+_FAILED = bytes_field(_STATUS, Status(code=Status.STATUS_CODE_ERROR).SerializeToString())
