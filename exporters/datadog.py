@@ -17,10 +17,9 @@ import msgspec
 from exporters.batchfile import Batch
 from exporters.catalogue import Family
 from exporters.compression import Encoding, compressed, decompressed
+from exporters.datadog_address import DatadogAddress
 from exporters.datadog_checks import service_checks
-from exporters.datadog_keys import key_hint
 from exporters.datadog_tags import Tags, numbers, spreads
-from exporters.judging import judge
 from exporters.naming import datadog_unit, dotted
 from exporters.packing import Limits, halves, packed
 from exporters.push import Address, Reply, Verdict
@@ -33,12 +32,6 @@ LIMITS = Limits(items=20_000, plain_bytes=5_000_000, bytes=500_000)
 CHECKS_KEPT = 9 * 60.0
 """Datadog takes service checks that are up to ten minutes old."""
 _COUNT, _GAUGE = 1, 3
-_ROUTES: Mapping[str, str] = {
-    "series": "/api/v2/series",
-    "distributions": "/api/v1/distribution_points",
-    "checks": "/api/v1/check_run",
-}
-_WORTHLESS = frozenset({400, 404, 405, 415, 422})
 
 
 class _Body(msgspec.Struct):
@@ -57,7 +50,7 @@ class Datadog:
         self._settings = settings
         self.secrets = (settings.api_key,)
         self._tags = Tags(settings.tags, write=json.dumps)
-        self._base = settings.url.rstrip("/") or f"https://api.{settings.site}"
+        self._address = DatadogAddress(settings)
         self._second = 0
 
     def encode(self, window: Window, /) -> Sequence[Batch]:
@@ -86,12 +79,11 @@ class Datadog:
 
     def address(self, batch: Batch) -> Address:
         """Where a batch goes, with the key."""
-        return Address(self._base + _ROUTES[batch.route], {"dd-api-key": self._settings.api_key.reveal()})
+        return self._address.of(batch.route)
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means."""
-        hint = key_hint(self._settings.api_key, site=self._settings.site)
-        return judge(reply, vendor="Datadog", worthless=_WORTHLESS, key_hint=hint)
+        return self._address.judge(reply)
 
     def _packed(self, route: str, items: Sequence[str], *, cut_at: float) -> Iterator[Batch]:
         return packed(

@@ -3,12 +3,13 @@
 import msgspec
 
 from exporters.datadog import Datadog
+from exporters.datadog_events import DatadogEvents
 from exporters.events import Events
 from exporters.newrelic import NewRelic
 from exporters.newrelic_events import NewRelicEvents
 from exporters.otlp import OTLPMetrics
 from exporters.push import Intake
-from exporters.settings import DatadogSettings, ExporterSettings
+from exporters.settings import DatadogEventChoice, DatadogSettings, ExporterSettings
 from exporters.window import Window
 
 
@@ -24,9 +25,11 @@ def metric_intakes(settings: ExporterSettings, *, version: str, instance: str) -
     return found
 
 
-def event_intakes(settings: ExporterSettings, *, version: str) -> list[Intake[Events]]:
-    """Those of events."""
+def event_intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake[Events]]:
+    """Those of events. `instance` names this process to them."""
     found: list[Intake[Events]] = []
+    if settings.datadog is not None and settings.datadog.events is not DatadogEventChoice.NONE:
+        found.append(DatadogEvents(_hosted(settings.datadog, instance)))
     if settings.newrelic is not None and settings.newrelic.account:
         found.append(NewRelicEvents(settings.newrelic, version=version))
     return found

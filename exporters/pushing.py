@@ -105,7 +105,7 @@ class PushExporters:
         self._calls = calls
         self._directory = directory
         metrics = metric_intakes(settings, version=version, instance=instance)
-        events = event_intakes(settings, version=version)
+        events = event_intakes(settings, version=version, instance=instance)
         self._metrics = {each.name: each for each in metrics}
         self._events = {each.name: each for each in events}
         self._senders = {name: self._sender(name) for name in (*self._metrics, *self._events)}

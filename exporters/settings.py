@@ -65,6 +65,14 @@ class OTLPSettings(_Section, frozen=True, kw_only=True):
         return f"{self.endpoint.rstrip('/')}/v1/metrics"
 
 
+class DatadogEventChoice(StrEnum):
+    """Which events Datadog is told of: incidents, or breaker transitions and changes of health as well."""
+
+    INCIDENTS = "incidents"
+    ALL = "all"
+    NONE = "none"
+
+
 class DatadogSettings(_Section, frozen=True, kw_only=True):
     """A Datadog account: `site` such as `datadoghq.eu`, or `url` for a proxy in its place. `host` (by default
     this machine's name) and `tags` are on all that is sent; `compression` is of counts and gauges.
@@ -76,6 +84,7 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
     host: str = ""
     tags: dict[str, str] = {}
     compression: Encoding = Encoding.DEFLATE
+    events: DatadogEventChoice = DatadogEventChoice.INCIDENTS
 
     def __post_init__(self) -> None:
         """Refuse an address that is none, and tags that Datadog would cut.

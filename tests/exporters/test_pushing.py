@@ -103,7 +103,7 @@ async def test_every_intake_is_told_all_that_was_counted_when_dialtone_stops(tmp
     await site.exporters.drain()
 
     assert {host: site.calls_counted(host) for host in READERS} == dict.fromkeys(READERS, 7.0)
-    assert [status.batches for status in site.exporters.status()] == [0, 0, 0]
+    assert [status.batches for status in site.exporters.status()] == [0, 0, 0, 0]
 
 
 async def test_intakes_are_told_of_the_process_too(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_intakes_that_fail_hold_up_neither_the_others_nor_the_end(tmp_path
 
     assert site.calls_counted("datadoghq") == 1.0
     waiting = {status.name: status.batches for status in site.exporters.status()}
-    assert waiting == {"otlp": 1, "datadog": 0, "newrelic": 1}
+    assert waiting == {"otlp": 1, "datadog": 0, "datadog-events": 0, "newrelic": 1}
 
 
 @pytest.mark.parametrize("name", ["otlp", "datadog", "newrelic"])

@@ -1,0 +1,52 @@
+"""Where Datadog's intakes are, with which key, and what their answers mean."""
+
+import re
+from collections.abc import Mapping
+
+from exporters.judging import judge
+from exporters.push import Address, Reply, Verdict
+from exporters.settings import DatadogSettings
+from integrations.credentials.secret import Secret
+
+ROUTES: Mapping[str, str] = {
+    "series": "/api/v2/series",
+    "distributions": "/api/v1/distribution_points",
+    "sketches": "/api/beta/sketches",
+    "checks": "/api/v1/check_run",
+    "events": "/api/v1/events",
+    "validate": "/api/v1/validate",
+}
+_WORTHLESS = frozenset({400, 404, 405, 415, 422})
+_API_KEY = re.compile(r"[0-9a-f]{32}")
+_APPLICATION_KEY = re.compile(r"[0-9a-f]{40}")
+
+
+class DatadogAddress:
+    """One account's addresses."""
+
+    def __init__(self, settings: DatadogSettings) -> None:
+        self._key = settings.api_key
+        self._site = settings.site
+        self._base = settings.url.rstrip("/") or f"https://api.{settings.site}"
+
+    def of(self, route: str) -> Address:
+        """Where a route leads, with the key."""
+        return Address(self._base + ROUTES[route], {"dd-api-key": self._key.reveal()})
+
+    def judge(self, reply: Reply) -> Verdict:
+        """What a reply means."""
+        hint = key_hint(self._key, site=self._site)
+        return judge(reply, vendor="Datadog", worthless=_WORTHLESS, key_hint=hint)
+
+
+def key_hint(key: Secret, *, site: str) -> str:
+    """What an operator should look at when Datadog refuses a key. It tells only the key's kind."""
+    value = key.reveal()
+    if _APPLICATION_KEY.fullmatch(value):
+        return "it looks like an application key (40 hexadecimal digits), and an API key is needed"
+    if not _API_KEY.fullmatch(value):
+        return "API keys usually are 32 hexadecimal digits, and this is something else"
+    return (
+        f"it was revoked, or it belongs to another site than {site}; the address of your Datadog pages"
+        " tells which `site` is right"
+    )
