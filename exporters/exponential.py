@@ -1,0 +1,27 @@
+"""Native buckets as OpenTelemetry's exponential histograms have them.
+
+Both have the same bounds. OpenTelemetry numbers a bucket by its lower bound, Prometheus by its upper one, and
+OpenTelemetry sends a run of buckets with the empty ones between them.
+Source: https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram
+"""
+
+from collections.abc import Sequence
+
+from exporters.native import Native, coarser
+
+MOST_BUCKETS = 160
+"""What OpenTelemetry's SDKs send at most, and intakes are made for."""
+
+
+def exponential(native: Native) -> tuple[int, int, Sequence[int]]:
+    """The scale, the number of the first bucket, and the counts from it on; as fine as the most buckets let
+    it be.
+    """
+    if not native.buckets:
+        return native.schema, 0, ()
+    low, high, by = min(native.buckets), max(native.buckets), 0
+    while -(-high >> by) - -(-low >> by) >= MOST_BUCKETS:
+        by += 1
+    buckets = coarser(native.buckets, by=by)
+    first, last = min(buckets), max(buckets)
+    return native.schema - by, first - 1, [buckets.get(place, 0) for place in range(first, last + 1)]
