@@ -1,8 +1,8 @@
 """New Relic's Event API: incidents, breaker transitions and changes of health as custom events.
 
-`FROM DialtoneIncident SELECT *` shows them; `storyId` joins those of one incident, and `eventId` is the same
-when New Relic took one twice. The API answers 200 before it looks at the events: what is wrong with one shows
-in `FROM NrIntegrationError` only.
+`FROM DialtoneIncident SELECT *` shows them; `story_id` joins those of one incident, and `event_id` is the
+same when New Relic took one twice. The API answers 200 before it looks at the events: what is wrong with one
+shows in `FROM NrIntegrationError` only.
 
 Sources: New Relic's OpenAPI description of the Event API and its page on custom event data. The two disagree
 on the oldest event taken (48 and 24 hours); the longer one is tried.
@@ -84,8 +84,8 @@ class NewRelicEvents:
         own: Mapping[str, Value] = {
             **self._settings.attributes,
             **event.fields,
-            "eventId": event.id,
-            "storyId": event.key,
+            "event_id": event.id,
+            "story_id": event.key,
             "title": event.title,
             "reason": event.text,
             "tone": event.tone.value,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
@@ -156,8 +157,8 @@ async def test_while_the_disk_takes_nothing_events_wait_in_the_bounded_queue(tmp
     async with anyio.create_task_group() as group:
         group.start_soon(teller.run)
         teller.on_signal(OPENED)
-        while not busy.taken:  # noqa: ASYNC110 - the exporter's own tasks set no event
-            await anyio.sleep(0)
+        while not busy.taken:
+            await anyio.lowlevel.checkpoint()
             assert busy.looks <= 3
         group.cancel_scope.cancel()
 
