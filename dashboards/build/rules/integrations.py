@@ -62,7 +62,7 @@ def _health() -> Iterable[Alert]:
     )
     yield Alert(
         name="DialtoneIntegrationDegraded",
-        expr=owned(f"sum without (state) ({_health_is('degraded', 'throttled')}) == 1"),
+        expr=owned(f"{_health_is('degraded', 'throttled')} == 1"),
         wait="15m",
         severity="warning",
         labels=about("IntegrationDegraded"),
@@ -81,8 +81,14 @@ def _health() -> Iterable[Alert]:
 
 
 def _health_is(*states: str) -> str:
+    return _is("dialtone_health", *states, matchers=(WHOLE,))
+
+
+def _is(metric: str, *states: str, matchers: tuple[str, ...] = ()) -> str:
+    """1 where the state is one of these; without the label, so that an alert stays one while it changes."""
     either = "|".join(states)
-    return pick("dialtone_health", WHOLE, f'state="{either}"' if len(states) == 1 else f'state=~"{either}"')
+    among = f'state=~"{either}"'
+    return f"sum without (state) ({pick(metric, *matchers, among)})"
 
 
 def _heartbeats() -> Iterable[Alert]:
@@ -124,10 +130,9 @@ def _calls() -> Iterable[Alert]:
 
 def _breakers() -> Iterable[Alert]:
     state, transitions = "dialtone_breaker_state", "dialtone_breaker_transitions_total"
-    stopping, forced = pick(state, 'state=~"open|half_open"'), pick(state, 'state="forced_open"')
     yield Alert(
         name="DialtoneBreakerOpen",
-        expr=owned(f"sum without (state) ({stopping}) == 1"),
+        expr=owned(f"{_is(state, 'open', 'half_open')} == 1"),
         wait="10m",
         severity="warning",
         labels=about("BreakerOpen"),
@@ -146,7 +151,7 @@ def _breakers() -> Iterable[Alert]:
     )
     yield Alert(
         name="DialtoneBreakerForced",
-        expr=owned(f"{forced} == 1"),
+        expr=owned(f"{_is(state, 'forced_open')} == 1"),
         wait="4h",
         severity="warning",
         labels=about(),
@@ -246,7 +251,7 @@ def _changes() -> Iterable[Alert]:
         wait="10m",
         severity="info",
         labels=about("EndingSoon"),
-        summary="{{ $labels.vendor }} ends {{ or $labels.action `its API` }} in "
+        summary="The vendor {{ $labels.vendor }} ends {{ or $labels.action `its API` }} in "
         "{{ $value | humanizeDuration }}",
         description=f"{WHO} uses it, and must change before. {OWNER}",
     )

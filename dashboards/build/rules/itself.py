@@ -191,13 +191,13 @@ def _losses() -> Iterable[Alert]:
         description="A background task was started again three times in half an hour; its log lines say why.",
     )
     errors = (
-        "dialtone_executor_errors_total",
-        "dialtone_check_errors_total",
-        "dialtone_subscriber_errors_total",
+        f"sum without (integration) ({grown('dialtone_executor_errors_total', over='15m')})",
+        f"sum without (subscriber) ({grown('dialtone_subscriber_errors_total', over='15m')})",
+        grown("dialtone_check_errors_total", over="15m"),
     )
     yield Alert(
         name="DialtoneInternalErrors",
-        expr="\nor ".join(grown(one, over="15m") for one in errors),
+        expr="\nor ".join(errors),
         keep="15m",
         severity="warning",
         labels=LABELS,
