@@ -34,7 +34,8 @@ _FULL = 2
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Collect nothing while much is made that stays: opening ten thousand integrations takes half the time
-    so, and reading their configuration four fifths.
+    so, and reading their configuration four fifths. What was made is old at once, or set aside where
+    more is, so that the next look at what is young does not walk it all.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -42,6 +43,11 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            is_set_aside = gc.get_freeze_count() > 0
+            gc.freeze()
+            if not is_set_aside:
+                # Taken back, everything is among the oldest, and nobody had to look at it.
+                gc.unfreeze()
             gc.enable()
 
 
@@ -56,12 +62,13 @@ class GarbageCollection:
         self._closed = 0
 
     def start(self) -> None:
-        """Collect, set aside what is there, and watch from now on."""
+        """Set aside what is there, and watch from now on. To collect first would take 0.8 s with ten thousand
+        integrations, and free a megabyte.
+        """
         self._before, self._switch_before = gc.get_threshold(), sys.getswitchinterval()
         sys.setswitchinterval(SWITCH)
         gc.set_threshold(*THRESHOLDS)
         gc.callbacks.append(self._heed)
-        gc.collect()
         gc.freeze()
 
     def stop(self) -> None:

@@ -61,7 +61,8 @@ class Integration:
             clock=clock,
             publish=publish,
         )
-        self.reader = AnswerReader(manifest, now=clock.time, redact=self.redact, lacks=self.access.lacks)
+        access = self.access
+        self.reader = AnswerReader(manifest, now=clock.time, redact=access.redact, lacks=access.lacks)
         self.remarks = Remarks(connection.id, manifest, clock=clock, publish=publish)
         self.kept: dict[str, object] = {}
         self._plans: dict[str, RequestPlan] = {}

@@ -87,6 +87,22 @@ def test_stopping_leaves_the_collector_as_it_was(clock: FakeClock) -> None:
     assert gc.get_freeze_count() == 0
 
 
+def test_what_was_made_uncollected_is_old_at_once() -> None:
+    assert gc.get_freeze_count() == 0
+    with uncollected():
+        kept = [Ring() for _ in range(5_000)]
+    assert gc.get_count()[0] < len(kept)
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_was_made_uncollected_is_set_aside_where_more_is(garbage: GarbageCollection) -> None:
+    assert garbage is not None
+    before = gc.get_freeze_count()
+    with uncollected():
+        kept = [Ring() for _ in range(5_000)]
+    assert gc.get_freeze_count() >= before + len(kept)
+
+
 def test_nothing_is_collected_while_much_is_made_and_all_is_as_before_afterwards() -> None:
     with uncollected():
         assert not gc.isenabled()
