@@ -122,7 +122,6 @@ FAULTS = {
     "timed out there": httpx.Response(408),
     "broken": httpx.Response(500, text="<html>oops</html>"),
     "away": httpx.Response(503),
-    "too large": httpx.Response(413),
     "key refused": httpx.Response(403),
     "garbage": httpx.Response(599, content=b"\xff\x00garbage"),
 }
@@ -132,13 +131,19 @@ FAULTS = {
     rises=st.lists(
         st.dictionaries(st.sampled_from("abc"), st.integers(1, 1_000), min_size=2), min_size=1, max_size=4
     ),
-    faults=st.lists(st.sampled_from(sorted(FAULTS)), max_size=12),
+    faults=st.lists(st.sampled_from(sorted(FAULTS)), max_size=10),
+    too_large_at=st.none() | st.integers(0, 10),
 )
 def test_totals_are_exact_whatever_the_intake_answers(
-    tmp_path_factory: pytest.TempPathFactory, rises: list[dict[str, int]], faults: list[str]
+    tmp_path_factory: pytest.TempPathFactory,
+    rises: list[dict[str, int]],
+    faults: list[str],
+    too_large_at: int | None,
 ) -> None:
     account = metrics(tmp_path_factory.mktemp("spool"))
     account.newrelic.answers = [FAULTS[name] for name in faults]
+    if too_large_at is not None:
+        account.newrelic.answers.insert(too_large_at, httpx.Response(413))
     windows = [
         window(*(call(name, float(rise)) for name, rise in each.items()), ended=AT + 10 * place)
         for place, each in enumerate(rises)
