@@ -33,6 +33,7 @@ lint: $(VENV)/.dev ## Format check, lint, types, imports
 
 .PHONY: test
 test: lint ## All checks that need no foreign server
+	sh tests/dashboards/install.sh
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2
 	$(BIN)/coverage combine --quiet
