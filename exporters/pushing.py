@@ -8,6 +8,7 @@ from typing import Protocol
 
 import anyio
 import msgspec
+import structlog
 from prometheus_client.registry import Collector
 
 from exporters.batchfile import Batch
@@ -25,6 +26,8 @@ from integrations.bus import Subscriber
 from integrations.clock import Clock
 from integrations.connection import NetworkPolicy
 from integrations.samples import Sample
+
+log = structlog.get_logger("dialtone.exporters")
 
 DRAIN = 4.0
 """Seconds that intakes have to take the rest when Dialtone stops; what they do not take stays on disk."""
@@ -133,7 +136,7 @@ class PushExporters:
         await self._cut()
         async with anyio.create_task_group() as group:
             for exporter in self._running.values():
-                group.start_soon(partial(exporter.finish, within=DRAIN))
+                group.start_soon(_finish, exporter)
 
     def status(self) -> Sequence[ExporterStatus]:
         """How each exporter is."""
@@ -225,6 +228,14 @@ class PushExporters:
 
 def _previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:
     return [_preview(intake, batch) for batch in intake.encode(cut)]
+
+
+async def _finish(exporter: _Running) -> None:
+    """Let an exporter end; what fails in it costs no other."""
+    try:
+        await exporter.finish(within=DRAIN)
+    except Exception:
+        log.exception("an exporter ends with an error", exporter=exporter.status().name)
 
 
 def _preview(intake: Intake[CutT], batch: Batch) -> Preview:
