@@ -25,7 +25,12 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from exporters.catalogue import Family
 from exporters.exponential import exponential
-from exporters.naming import dotted, opentelemetry_unit
+from exporters.naming import (
+    attribute_value,
+    opentelemetry_attributes,
+    opentelemetry_name,
+    opentelemetry_unit,
+)
 from exporters.native import ZERO_THRESHOLD, Native
 from exporters.window import Point, Spread, Window
 
@@ -111,7 +116,8 @@ class _Writing:
         self._is_delta = is_delta
         self._is_exponential = is_exponential
         self._end = int(window.ended * _NANO)
-        self._start = int((window.began if is_delta else window.started) * _NANO)
+        self._since = int(window.started * _NANO)
+        self._start = int(window.began * _NANO) if is_delta else self._since
         self._numbers = _Attributes(NumberDataPoint)
         self._histograms = _Attributes(HistogramDataPoint)
         self._exponentials = _Attributes(ExponentialHistogramDataPoint)
@@ -120,7 +126,12 @@ class _Writing:
         """The frame of a point's family, and what writes such points."""
         family = point.family
         temporality = _DELTA if self._is_delta else _CUMULATIVE
-        metric = Metric(name=dotted(family), description=family.help, unit=opentelemetry_unit(family))
+        metric = Metric(
+            name=opentelemetry_name(family), description=family.help, unit=opentelemetry_unit(family)
+        )
+        if family.convention is not None and family.convention.is_level:
+            level = Sum(aggregation_temporality=_CUMULATIVE, is_monotonic=False)
+            return Frame(metric, "sum", level), self._number(start=self._since)
         if family.kind == "gauge":
             return Frame(metric, "gauge", Gauge()), self._number(start=0)
         if family.kind == "counter":
@@ -213,14 +224,25 @@ class _Attributes(dict[tuple[str, str], bytes]):
     def __init__(self, kind: type[Message]) -> None:
         super().__init__()
         self._tag = tag(kind, "attributes")
+        self._names: dict[str, tuple[Sequence[str], bytes]] = {}
 
     def __missing__(self, label: tuple[str, str]) -> bytes:
-        name, value = label
-        attribute = KeyValue(key=name, value=AnyValue(string_value=value)).SerializeToString()
+        name, text = label
+        value = attribute_value(name, text)
+        kept = AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
+        attribute = KeyValue(key=name, value=kept).SerializeToString()
         # A label without a value is no label, as Prometheus means it.
-        self[label] = text = field(self._tag, attribute) if value else b""
-        return text
+        self[label] = found = b"" if value == "" else field(self._tag, attribute)
+        return found
 
     def of(self, point: Point) -> bytes:
         """The attributes of a point."""
-        return b"".join([self[label] for label in zip(point.family.labels, point.labels, strict=True)])
+        names, same = self._names.get(point.family.name) or self._named(point.family)
+        return same + b"".join([self[label] for label in zip(names, point.labels, strict=True)])
+
+    def _named(self, family: Family) -> tuple[Sequence[str], bytes]:
+        """What the labels of a family are called, and the attributes that are the same for all its series."""
+        constants = () if family.convention is None else family.convention.constants
+        same = b"".join([self[constant] for constant in constants])
+        self._names[family.name] = named = (opentelemetry_attributes(family), same)
+        return named

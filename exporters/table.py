@@ -267,9 +267,8 @@ class MetricTable:
     def _request(self, request: APIRequest) -> None:
         method = request.method if request.method in METHODS else "other"
         self._count("dialtone_api_requests_total", method, request.route, str(request.status))
-        self._histograms["dialtone_api_request_duration_seconds"].cell(request.route).observe(
-            request.duration
-        )
+        timed = self._histograms["dialtone_api_request_duration_seconds"]
+        timed.cell(method, request.route, str(request.status)).observe(request.duration)
 
 
 def _distribution(family: Family, *, native: bool) -> Callable[[], Distribution]:

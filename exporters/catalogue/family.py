@@ -14,9 +14,25 @@ AGE_SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
+class Convention(msgspec.Struct, frozen=True, kw_only=True):
+    """What OpenTelemetry's semantic conventions make of a metric: its name and unit there, `attributes` as
+    pairs of a label and what it is called, and `constants`, which are the same for every series. `is_level`:
+    it is no gauge there but an UpDownCounter, whose series add up.
+
+    Source: https://opentelemetry.io/docs/specs/semconv/general/metrics; a test holds it against the package
+    opentelemetry-semantic-conventions.
+    """
+
+    name: str
+    unit: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    constants: tuple[tuple[str, str], ...] = ()
+    is_level: bool = False
+
+
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """One metric: `labels` in the order that label values are given in; `buckets` are a histogram's inclusive
-    upper bounds, rising, without infinity.
+    upper bounds, rising, without infinity. `convention` is there where OpenTelemetry has a name for it.
     """
 
     name: str
@@ -24,6 +40,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    convention: Convention | None = None
 
     @property
     def unit(self) -> str:
@@ -43,10 +60,22 @@ def gauge(name: str, labels: tuple[str, ...], help_text: str) -> Family:
 
 
 def histogram(
-    name: str, labels: tuple[str, ...], help_text: str, *, buckets: tuple[float, ...] = HTTP_SECONDS
+    name: str,
+    labels: tuple[str, ...],
+    help_text: str,
+    *,
+    buckets: tuple[float, ...] = HTTP_SECONDS,
+    convention: Convention | None = None,
 ) -> Family:
     """Declare `dialtone_<name>`, a distribution over `buckets`."""
-    return Family(name=f"dialtone_{name}", kind="histogram", help=help_text, labels=labels, buckets=buckets)
+    return Family(
+        name=f"dialtone_{name}",
+        kind="histogram",
+        help=help_text,
+        labels=labels,
+        buckets=buckets,
+        convention=convention,
+    )
 
 
 ONE = ("integration",)

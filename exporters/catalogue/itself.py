@@ -1,6 +1,6 @@
 """Metrics of Dialtone itself: the process, its stores and its exporters."""
 
-from exporters.catalogue.family import counter, gauge, histogram
+from exporters.catalogue.family import Convention, counter, gauge, histogram
 
 ITSELF = (
     gauge("build_info", ("version",), "1, with the version that runs."),
@@ -25,7 +25,22 @@ ITSELF = (
     gauge("live_readers", (), "Clients that read the live view now."),
     counter("live_readers_dropped", (), "Clients of the live view that were too slow and were cut off."),
     counter("live_events", (), "Signals handed to clients of the live view."),
-    histogram("api_request_duration_seconds", ("route",), "Time of requests clients made to Dialtone."),
+    histogram(
+        "api_request_duration_seconds",
+        ("method", "route", "status"),
+        "Time of requests clients made to Dialtone.",
+        convention=Convention(
+            name="http.server.request.duration",
+            unit="s",
+            attributes=(
+                ("method", "http.request.method"),
+                ("route", "http.route"),
+                ("status", "http.response.status_code"),
+            ),
+            # Dialtone itself speaks HTTP; what encrypts stands before it.
+            constants=(("url.scheme", "http"),),
+        ),
+    ),
 )
 STORES = (
     gauge("analytics_up", (), "1 when DuckDB takes rows, 0 when it does not."),

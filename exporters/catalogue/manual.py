@@ -2,6 +2,7 @@
 
 from exporters.catalogue import SECTIONS, Family
 from exporters.catalogue.process import PROCESS_ROWS
+from exporters.naming import dotted
 
 
 def document() -> str:
@@ -16,14 +17,17 @@ def document() -> str:
         "gets histograms whose quantiles are exact to about 1 %, and no `_bucket` series. Durations are",
         "seconds, times are UTC seconds since 1970. A metric holds a bounded number of series; what is more",
         "goes into one whose labels all say `overflow`, and is counted.",
+        "",
+        "Datadog and New Relic carry the unit beside a name with dots; a histogram is a distribution or a",
+        "summary there. OTLP has the same names, except where OpenTelemetry's semantic conventions have one.",
     ]
     for title, rows in (*SECTIONS.items(), ("The process", PROCESS_ROWS)):
         lines += [
             "",
             f"## {title}",
             "",
-            "| metric | kind | unit | labels | meaning |",
-            "|---|---|---|---|---|",
+            "| metric | kind | unit | labels | meaning | Datadog, New Relic | OpenTelemetry |",
+            "|---|---|---|---|---|---|---|",
         ]
         lines += [_document_row(row) for row in rows]
     return "\n".join(lines) + "\n"
@@ -31,4 +35,13 @@ def document() -> str:
 
 def _document_row(row: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in row.labels)
-    return f"| `{row.name}` | {row.kind} | {row.unit} | {labels} | {row.help} |"
+    cells = (f"`{row.name}`", row.kind, row.unit, labels, row.help, f"`{dotted(row)}`", _convention(row))
+    return f"| {' | '.join(cells)} |"
+
+
+def _convention(row: Family) -> str:
+    """What OpenTelemetry calls it, where that is something else."""
+    if row.convention is None:
+        return ""
+    renamed = ", ".join(f"`{label}` is `{called}`" for label, called in row.convention.attributes)
+    return f"`{row.convention.name}`" + (f"; {renamed}" if renamed else "")
