@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from app.configuration.alerts import check_alerting, networked
+from app.configuration.alike import Alike
 from app.configuration.checks import Listen, check, parse_listen, value_at
-from app.configuration.entries import Entry, connection, read_entries, secret_hook, without_empty_sections
+from app.configuration.entries import Entry, read_entries, secret_hook, without_empty_sections
 from app.configuration.references import References
 from app.configuration.structure import (
     FaultSettings,
@@ -109,10 +110,14 @@ class _Reading:
         self._add(self._own_problems(entries))
         self._add(check(self._document, self._folder))
         self._add(check_alerting(self._document))
-        self._add(self._vendor_problems(entries, validate))
+        alike = Alike(self._absolute)
+        connections = {
+            one.index: alike.connection(one.settings) for one in entries if one.settings is not None
+        }
+        self._add(self._vendor_problems(connections, validate))
         if file is None or self._problems or self._references.problems:
             return None
-        return self._result(file, entries, sha256)
+        return self._result(file, connections.values(), sha256)
 
     def problems(self) -> list[Problem]:
         """The first hundred that were found, in the order of the file; nothing that only follows from a
@@ -151,27 +156,25 @@ class _Reading:
             if not (is_inherited and is_default_wrong):
                 yield problem
 
-    def _vendor_problems(self, entries: Iterable[Entry], validate: Validate | None) -> Iterator[Problem]:
-        for entry in entries:
-            is_known = not any(
-                key.startswith(key_of(entry.path) + ".") for key in self._references.unresolved
-            )
-            if validate is not None and entry.settings is not None and is_known:
-                candidate = connection(entry.settings)
-                candidate = msgspec.structs.replace(candidate, network=self._absolute(candidate.network))
+    def _vendor_problems(
+        self, connections: Mapping[int, Connection], validate: Validate | None
+    ) -> Iterator[Problem]:
+        for index, candidate in connections.items():
+            path = ("integrations", index)
+            is_known = not any(key.startswith(key_of(path) + ".") for key in self._references.unresolved)
+            if validate is not None and is_known:
                 for error in _errors(validate, candidate):
                     yield self._document.problem(
-                        (*entry.path, *_parts(error.key)),
+                        (*path, *_parts(error.key)),
                         found=error.found,
                         expected=error.expected,
                         nearest=error.nearest,
                     )
 
-    def _result(self, file: File, entries: Iterable[Entry], sha256: str) -> Settings | None:
+    def _result(self, file: File, connections: Iterable[Connection], sha256: str) -> Settings | None:
         listen = parse_listen(file.listen)
         if listen is None:
             return None
-        connections = (connection(entry.settings) for entry in entries if entry.settings is not None)
         return Settings(
             listen=listen,
             state_dir=self._folder / file.state_dir,
@@ -186,9 +189,7 @@ class _Reading:
             status_pages=file.status_pages,
             webhooks=file.webhooks,
             alerts=self._alerts(file),
-            integrations=tuple(
-                msgspec.structs.replace(each, network=self._absolute(each.network)) for each in connections
-            ),
+            integrations=tuple(connections),
             source=str(self._path),
             sha256=sha256,
             warnings=tuple(map(self._literal_secret, self._references.literals)),

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from app.configuration.structure import IntegrationSettings
-from integrations.connection import Connection
 from integrations.manifest import source
 from integrations.manifest.decoding import decode
 from integrations.manifest.source import MAX_PROBLEMS, Document, Problem, SourceError, key_of
@@ -44,11 +43,6 @@ def read_entries(document: Document, *, has_good_defaults: bool = True) -> Itera
         problems += len(entry.problems)
         if problems >= MAX_PROBLEMS:
             return
-
-
-def connection(entry: IntegrationSettings) -> Connection:
-    """What the rest of Dialtone is given."""
-    return Connection(**{name: getattr(entry, name) for name in entry.__struct_fields__})
 
 
 def secret_hook(type_: type, value: object) -> object:

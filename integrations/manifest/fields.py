@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import httpx
 import msgspec
@@ -37,6 +38,30 @@ _NAMES = {
 }  # fmt: skip
 
 
+class _Written:
+    """A value that equals those that are written alike: 1, 1.0 and true are equal otherwise."""
+
+    __slots__ = ("_text", "value")
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self._text = repr(value)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Written) and self._text == other._text
+
+
+@lru_cache(maxsize=256)
+def _condition(written: _Written) -> Condition:
+    """The condition; most sites expect the same, and it is wanted when a file is checked and when an
+    integration is opened.
+    """
+    return msgspec.convert(written.value, Condition)
+
+
 def read_field(value: object, field: ConfigField) -> object:
     """The value, right for its field; a condition is decoded.
 
@@ -53,7 +78,7 @@ def read_field(value: object, field: ConfigField) -> object:
         raise ValueError(_expected(field) + ", names as tokens and text in ASCII")
     if field.type == "condition" and isinstance(value, dict):
         try:
-            return msgspec.convert(value, Condition)
+            return _condition(_Written(value))
         except msgspec.ValidationError as error:
             raise ValueError(f"a condition: {why_no_condition(error)}") from error
     if field.type == "webhooks" and isinstance(value, dict):
