@@ -31,7 +31,8 @@ class DatadogAddress:
 
     def of(self, route: str) -> Address:
         """Where a route leads, with the key."""
-        return Address(self._base + ROUTES[route], {"dd-api-key": self._key.reveal()})
+        method = "GET" if route == "validate" else "POST"
+        return Address(self._base + ROUTES[route], {"dd-api-key": self._key.reveal()}, method)
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means."""

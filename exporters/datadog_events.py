@@ -74,6 +74,10 @@ class DatadogEvents:
         """Where events go, with the key."""
         return self._address.of(batch.route)
 
+    def key_question(self) -> Batch:
+        """The request that asks Datadog whether it knows the key."""
+        return Batch(route="validate", body=b"", headers={}, points=0, cut_at=0.0)
+
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means."""
         return self._address.judge(reply)

@@ -1,7 +1,10 @@
-"""Datadog's sites: separate installations, each with its own accounts and keys.
+"""Where Datadog may be: its sites, which are separate installations with accounts and keys of their own, and
+an Agent nearby.
 
 Source: `servers` of Datadog's OpenAPI description (v1), which a test compares where it is at hand.
 """
+
+from urllib.parse import urlsplit
 
 from integrations.manifest.source import nearest
 
@@ -43,3 +46,27 @@ def _bare(site: str) -> str:
     for prefix in _PREFIXES:
         bare = bare.removeprefix(prefix)
     return bare.split("/")[0]
+
+
+def check_agent(url: str) -> None:
+    """Refuse an address at which no Agent can listen.
+
+    Raises:
+        ValueError: with the key and what it must be.
+    """
+    if not _is_agent(url):
+        raise ValueError(
+            f"exporters.datadog.dogstatsd {url!r} must be udp://127.0.0.1:8125"
+            " or unix:///var/run/datadog/dsd.socket"
+        )
+
+
+def _is_agent(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_bare = not (parts.query or parts.fragment or parts.username)
+        if parts.scheme == "unix":
+            return is_bare and not parts.netloc and len(parts.path) > 1
+        return is_bare and parts.scheme == "udp" and bool(parts.hostname and parts.port) and not parts.path
+    except ValueError:
+        return False

@@ -4,6 +4,7 @@ import msgspec
 
 from exporters.datadog import Datadog
 from exporters.datadog_events import DatadogEvents
+from exporters.dogstatsd import DogStatsD, DogStatsDEvents
 from exporters.events import Events
 from exporters.newrelic import NewRelic
 from exporters.newrelic_events import NewRelicEvents
@@ -19,7 +20,7 @@ def metric_intakes(settings: ExporterSettings, *, version: str, instance: str) -
     if settings.otlp is not None:
         found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
     if settings.datadog is not None:
-        found.append(Datadog(_hosted(settings.datadog, instance)))
+        found.append(_datadog(settings.datadog, instance))
     if settings.newrelic is not None:
         found.append(NewRelic(settings.newrelic, version=version))
     return found
@@ -29,10 +30,25 @@ def event_intakes(settings: ExporterSettings, *, version: str, instance: str) ->
     """Those of events. `instance` names this process to them."""
     found: list[Intake[Events]] = []
     if settings.datadog is not None and settings.datadog.events is not DatadogEventChoice.NONE:
-        found.append(DatadogEvents(_hosted(settings.datadog, instance)))
+        found.append(_datadog_events(settings.datadog, instance))
     if settings.newrelic is not None and settings.newrelic.account:
         found.append(NewRelicEvents(settings.newrelic, version=version))
     return found
+
+
+def agent_of(settings: ExporterSettings, exporter: str) -> str:
+    """The address of the DogStatsD server that an exporter sends to; empty when it sends over HTTP."""
+    if settings.datadog is None or not exporter.startswith("datadog"):
+        return ""
+    return settings.datadog.dogstatsd
+
+
+def _datadog(settings: DatadogSettings, instance: str) -> Intake[Window]:
+    return DogStatsD(settings) if settings.dogstatsd else Datadog(_hosted(settings, instance))
+
+
+def _datadog_events(settings: DatadogSettings, instance: str) -> Intake[Events]:
+    return DogStatsDEvents(settings) if settings.dogstatsd else DatadogEvents(_hosted(settings, instance))
 
 
 def _hosted(settings: DatadogSettings, instance: str) -> DatadogSettings:

@@ -23,7 +23,7 @@ from integrations.samples import Sample
 
 SEND_TIMEOUT = 30.0
 FIRST_WAIT, LONGEST_WAIT = 1.0, 32.0
-_KEY_REFUSED = frozenset({401, 403})
+KEY_REFUSED = frozenset({401, 403})
 LONGEST_ASKED = 3_600.0
 """Seconds that an intake's Retry-After is honoured at most."""
 
@@ -54,6 +54,7 @@ class Address(NamedTuple):
 
     url: str
     headers: Mapping[str, str]
+    method: str = "POST"
 
 
 class Reply(NamedTuple):
@@ -297,7 +298,7 @@ class PushExporter(Generic[CutT]):
         if limit.cancelled_caught:
             reply = Reply(None, failure=f"no answer within {SEND_TIMEOUT:g} s")
         verdict = self._intake.judge(reply)
-        if reply.status in _KEY_REFUSED and await self._reread():
+        if reply.status in KEY_REFUSED and await self._reread():
             verdict = Verdict(Action.RETRY, "the key was refused, and was read anew from its file")
         self._requests[verdict.action.value] = self._requests.get(verdict.action.value, 0) + 1
         return await self._settle(kept, verdict)

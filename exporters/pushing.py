@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import anyio
 import msgspec
@@ -12,11 +12,13 @@ import structlog
 from prometheus_client.registry import Collector
 
 from exporters.batchfile import Batch
+from exporters.compression import decompressed
 from exporters.copying import copied
+from exporters.datagrams import DatagramSender
 from exporters.events import EventExporter, Events, TrialEvent
-from exporters.intakes import event_intakes, metric_intakes
+from exporters.intakes import agent_of, event_intakes, metric_intakes
 from exporters.process import process_readings, process_registry
-from exporters.push import CutT, ExporterStatus, Intake, PushExporter, Reply
+from exporters.push import KEY_REFUSED, CutT, ExporterStatus, Intake, PushExporter, Reply
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
 from exporters.spool import Spool
@@ -31,6 +33,8 @@ log = structlog.get_logger("dialtone.exporters")
 
 DRAIN = 4.0
 """Seconds that intakes have to take the rest when Dialtone stops; what they do not take stays on disk."""
+SHOWN = 100_000
+"""Characters of each body that a preview shows."""
 _TRIED = frozenset({"dialtone_build_info"})
 """What a trial sends: one gauge that says nothing new."""
 
@@ -43,6 +47,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one request to an intake. `body` is the beginning of its answer, without our key."""
 
     exporter: str
+    method: str = "POST"
     url: str
     route: str
     status: int | None
@@ -52,7 +57,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """One request that would be sent: where to, its headers without the key, how many points and bytes."""
+    """One request that would be sent: where to, its headers without the key, how many points and bytes.
+    `body` is what it holds before compression, if that is text; at most SHOWN characters of it.
+    """
 
     exporter: str
     url: str
@@ -60,6 +67,16 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     points: int
     bytes: int
+    body: str = ""
+
+
+@runtime_checkable
+class KeyAsked(Protocol):
+    """An intake that can be asked whether a key is right, without being sent anything."""
+
+    def key_question(self) -> Batch:
+        """The request that asks."""
+        ...
 
 
 class _Running(Protocol):
@@ -175,7 +192,9 @@ class PushExporters:
         for exporter in self._running.values():
             yield from exporter.samples()
 
-    def _sender(self, name: str) -> BatchSender:
+    def _sender(self, name: str) -> BatchSender | DatagramSender:
+        if agent := agent_of(self._settings, name):
+            return DatagramSender(agent, clock=self._clock)
         return BatchSender(name, calls=self._calls, clock=self._clock, network=self._network)
 
     def _exporter(self, intake: Intake[CutT]) -> PushExporter[CutT]:
@@ -192,6 +211,11 @@ class PushExporters:
         return Events(points=(TrialEvent(at=self._clock.time()),))
 
     async def _tried(self, intake: Intake[CutT], cut: CutT) -> Trial:
+        if isinstance(intake, KeyAsked):
+            question = intake.key_question()
+            answer = await self._senders[intake.name].send(intake.address(question), question)
+            if answer.status in KEY_REFUSED:
+                return _trial(intake, question, answer)
         (batch, *_) = intake.encode(cut)
         reply = await self._senders[intake.name].send(intake.address(batch), batch)
         return _trial(intake, batch, reply)
@@ -246,7 +270,16 @@ def _preview(intake: Intake[CutT], batch: Batch) -> Preview:
         headers=dict(batch.headers),
         points=batch.points,
         bytes=len(batch.body),
+        body=_shown(batch),
     )
+
+
+def _shown(batch: Batch) -> str:
+    """The text of a body, or nothing when it is none."""
+    if "protobuf" in batch.headers.get("content-type", ""):
+        return ""
+    text = decompressed(batch.body, batch.headers.get("content-encoding", "")).decode("utf-8", "replace")
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _trial(intake: Intake[CutT], batch: Batch, reply: Reply) -> Trial:
@@ -257,6 +290,7 @@ def _trial(intake: Intake[CutT], batch: Batch, reply: Reply) -> Trial:
         body = body.replace(value, "***")
     return Trial(
         exporter=intake.name,
+        method=address.method,
         url=address.url,
         route=batch.route,
         status=reply.status,

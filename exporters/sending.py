@@ -70,7 +70,7 @@ class BatchSender:
         )
 
     async def send(self, address: Address, batch: Batch) -> Reply:
-        """Make one POST; whatever the network or the intake does is a value."""
+        """Make one request; whatever the network or the intake does is a value."""
         headers = {**batch.headers, **address.headers, "accept-encoding": "identity"}
         outcome, answered = await self._calls.execute(
             Call(
@@ -79,7 +79,9 @@ class BatchSender:
                 capability=CAPABILITY,
                 effect=Effect.WRITE,
                 idempotent=True,
-                prepare=lambda: httpx.Request("POST", address.url, headers=headers, content=batch.body),
+                prepare=lambda: httpx.Request(
+                    address.method, address.url, headers=headers, content=batch.body
+                ),
                 classify=_classify,
                 run_id=uuid.uuid4().hex,
                 origin=Origin.EXPORT,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from exporters.compression import Encoding
-from exporters.datadog_sites import SITES, check_site
+from exporters.datadog_sites import SITES, check_agent, check_site
 from exporters.newrelic_key import foreign
 from exporters.newrelic_words import check_attributes
 from integrations.credentials.secret import Secret
@@ -16,6 +16,9 @@ SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 300.0
 LEAST_SPOOL = 1 << 20
 MAX_TAG = 200
 """Characters of a Datadog tag, its name and colon among them."""
+
+
+_NO_SECRET = Secret("")
 
 
 class Temporality(StrEnum):
@@ -75,23 +78,29 @@ class DatadogEventChoice(StrEnum):
 
 class DatadogSettings(_Section, frozen=True, kw_only=True):
     """A Datadog account: `site` such as `datadoghq.eu`, or `url` for a proxy in its place. `host` (by default
-    this machine's name) and `tags` are on all that is sent; `compression` is of counts and gauges.
+    this machine's name) and `tags` are on all that is sent; `compression` is of counts and gauges. Where
+    `dogstatsd` is the address of an Agent, that takes everything in the account's place.
     """
 
-    api_key: Secret
+    api_key: Secret = _NO_SECRET
     site: str = SITES[0]
     url: str = ""
     host: str = ""
     tags: dict[str, str] = {}
     compression: Encoding = Encoding.DEFLATE
     events: DatadogEventChoice = DatadogEventChoice.INCIDENTS
+    dogstatsd: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse an address that is none, and tags that Datadog would cut.
+        """Refuse two ways or none, an address that is none, and tags that Datadog would cut.
 
         Raises:
             ValueError: with the key and what it must be.
         """
+        if bool(self.api_key.reveal()) is bool(self.dogstatsd):
+            raise ValueError("exporters.datadog needs either api_key or dogstatsd, the address of an Agent")
+        if self.dogstatsd:
+            check_agent(self.dogstatsd)
         if self.url:
             _check_url("exporters.datadog.url", self.url)
         else:

@@ -44,12 +44,12 @@ def list_exporters(parts: GivenParts) -> ExporterList:
     operation_id="preview_exporter",
     summary="What would be sent to an intake",
     description="Encodes all that the metrics hold now; nothing is sent, and nothing is missing from what is "
-    "sent later.",
+    "sent later. Of a body that is text, 100,000 characters are shown.",
     guards=READ,
     responses=ONE,
 )
 async def preview_exporter(parts: GivenParts, name: FromPath[str]) -> PreviewList:
-    """The requests, without bodies and keys."""
+    """The requests, without keys."""
     try:
         return PreviewList(requests=tuple(await parts.pushing.preview(name)))
     except UnknownExporterError as error:
@@ -61,7 +61,7 @@ async def preview_exporter(parts: GivenParts, name: FromPath[str]) -> PreviewLis
     operation_id="test_exporter",
     summary="Send one value to an intake",
     description="At once and past the spool. The answer shows what the intake said, which tells whether the "
-    "address and the key are right.",
+    "address and the key are right. Datadog is asked about the key first, and sent nothing if it is refused.",
     guards=OPERATE,
     responses=ONE,
     status_code=HTTPStatus.OK,

@@ -54,7 +54,7 @@ def try_exporter(session: Session, exporter: str, *, as_json: bool) -> None:
     if found is None:
         return
     answer = "no answer" if found.status is None else f"{found.status}"
-    session.console.print(Text(f"POST {found.url}\n{answer}\n{plain(found.body)}"), soft_wrap=True)
+    session.console.print(Text(f"{found.method} {found.url}\n{answer}\n{plain(found.body)}"), soft_wrap=True)
     if found.action != Action.TAKEN.value:
         raise exits.CommandError(f"{exporter} did not take it: {plain(found.reason)}")
     session.console.print(f"{exporter} took it")
@@ -62,9 +62,10 @@ def try_exporter(session: Session, exporter: str, *, as_json: bool) -> None:
 
 @exporters.command()
 @click.argument("exporter")
+@click.option("--bodies", is_flag=True, help="Show what the requests hold, before compression.")
 @json_option
 @click.pass_obj
-def preview(session: Session, exporter: str, *, as_json: bool) -> None:
+def preview(session: Session, exporter: str, *, bodies: bool, as_json: bool) -> None:
     """Show what would be sent now, without sending it."""
     reply = session.server.get(f"/v2/exporters/{segment(exporter)}/preview")
     found = session.read(reply, PreviewList, as_json=as_json)
@@ -74,3 +75,5 @@ def preview(session: Session, exporter: str, *, as_json: bool) -> None:
     for one in found.requests:
         rows.add_row(one.url, str(one.points), str(one.bytes))
     session.console.print(rows)
+    for one in found.requests if bodies else ():
+        session.console.print(Text(f"\n{one.url}\n{plain(one.body) or '(no text)'}"), soft_wrap=True)
