@@ -336,8 +336,8 @@ class Scrape(Protocol):
 class MetricsExporter(Protocol):
     """Renders the metrics as the client asks for them."""
 
-    async def scrape(self, *, accept: str, accept_encoding: str) -> Scrape:
-        """Render; ScrapeTimeoutError when it takes too long."""
+    async def scrape(self, *, accept: str, accept_encoding: str, names: Collection[str] = ()) -> Scrape:
+        """Render, of all metrics or of those named; ScrapeTimeoutError when it takes too long."""
         ...
 
 

@@ -2,7 +2,8 @@
 event loop. Protobuf is offered where the table keeps native histograms.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -13,6 +14,7 @@ from exporters.copying import copied
 from exporters.exposition import render
 from exporters.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
 from exporters.process import process_registry
+from exporters.selecting import Selection
 from exporters.table import MetricTable
 from integrations.clock import Clock
 from integrations.samples import Sample
@@ -31,6 +33,14 @@ class Scrape(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     content_type: str
     content_encoding: str | None = None
+
+
+class _Wanted(NamedTuple):
+    """What a scrape asks for: scrapes that ask for the same can share an answer."""
+
+    format: Format
+    is_gzip: bool
+    names: frozenset[str]
 
 
 class _Rendering:
@@ -61,24 +71,28 @@ class PrometheusExporter:
         self._clock = clock
         self._process = process_registry() if process is None else process
         self._deadline = deadline
-        self._renderings: dict[tuple[Format, bool], _Rendering] = {}
+        self._renderings: dict[_Wanted, _Rendering] = {}
         self._scrapes = dict.fromkeys(Format, 0)
         self._timeouts = 0
         self._duration: float | None = None
         self._threads = anyio.CapacityLimiter(1)
         table.add_source(self)
 
-    async def scrape(self, *, accept: str, accept_encoding: str) -> Scrape:
-        """Answer one scrape by its Accept and Accept-Encoding headers (empty when there is none).
+    async def scrape(self, *, accept: str, accept_encoding: str, names: Collection[str] = ()) -> Scrape:
+        """Answer one scrape by its Accept and Accept-Encoding headers (empty when there is none); `names` are
+        the metrics or series that it wants, without any all of them.
 
         Raises:
             ScrapeTimeoutError: it took longer than the deadline.
         """
-        wanted = choose_format(accept, protobuf=self._table.is_native)
-        compress = accepts_gzip(accept_encoding)
+        wanted = _Wanted(
+            choose_format(accept, protobuf=self._table.is_native),
+            is_gzip=accepts_gzip(accept_encoding),
+            names=frozenset(names),
+        )
         try:
             with anyio.fail_after(self._deadline):
-                return await self._shared(wanted, compress=compress)
+                return await self._shared(wanted)
         except TimeoutError as error:
             self._timeouts += 1
             raise ScrapeTimeoutError(
@@ -93,34 +107,39 @@ class PrometheusExporter:
             yield Sample("dialtone_scrapes_total", (name.value,), count)
         yield Sample("dialtone_scrapes_timed_out_total", (), self._timeouts)
 
-    async def _shared(self, wanted: Format, *, compress: bool) -> Scrape:
+    async def _shared(self, wanted: _Wanted) -> Scrape:
         while True:
-            rendering = self._renderings.get((wanted, compress))
+            rendering = self._renderings.get(wanted)
             if rendering is None:
-                return await self._lead(wanted, compress=compress)
+                return await self._lead(wanted)
             await rendering.done.wait()
             if rendering.scrape is not None:
                 return rendering.scrape
 
-    async def _lead(self, wanted: Format, *, compress: bool) -> Scrape:
-        rendering = self._renderings[wanted, compress] = _Rendering()
+    async def _lead(self, wanted: _Wanted) -> Scrape:
+        rendering = self._renderings[wanted] = _Rendering()
         try:
-            rendering.scrape = await self._render(wanted, compress=compress)
+            rendering.scrape = await self._render(wanted)
             return rendering.scrape
         finally:
-            del self._renderings[wanted, compress]
+            del self._renderings[wanted]
             rendering.done.set()
 
-    async def _render(self, wanted: Format, *, compress: bool) -> Scrape:
+    async def _render(self, wanted: _Wanted) -> Scrape:
         began = self._clock.monotonic()
+        selection = Selection(wanted.names)
         readings = await copied(self._table, clock=self._clock)
         body = await anyio.to_thread.run_sync(
-            lambda: render(readings, self._process, wanted, compress=compress),
+            lambda: render(
+                readings, self._process, wanted.format, compress=wanted.is_gzip, selection=selection
+            ),
             abandon_on_cancel=True,
             limiter=self._threads,
         )
         self._duration = self._clock.monotonic() - began
-        self._scrapes[wanted] += 1
+        self._scrapes[wanted.format] += 1
         return Scrape(
-            body=body, content_type=CONTENT_TYPES[wanted], content_encoding="gzip" if compress else None
+            body=body,
+            content_type=CONTENT_TYPES[wanted.format],
+            content_encoding="gzip" if wanted.is_gzip else None,
         )

@@ -21,6 +21,7 @@ from prometheus_client.utils import floatToGoString
 
 from exporters.catalogue import CATALOGUE, Family
 from exporters.negotiation import Format
+from exporters.selecting import EVERYTHING, Selection
 from exporters.series import TraceExemplar
 from exporters.table import Buckets, Reading
 
@@ -36,7 +37,7 @@ _LIBRARY_TEXT: Mapping[Format, Callable[[Collector], bytes]] = {
 _BEFORE, _AFTER = "\n1\n", "\n2\n"
 
 
-def families(readings: Iterable[Reading], wanted: Format) -> Iterator[str]:
+def families(readings: Iterable[Reading], wanted: Format, selection: Selection = EVERYTHING) -> Iterator[str]:
     """Yield one text a family that has a series, in the catalogue's order."""
     rows: dict[str, list[Reading]] = {}
     for reading in readings:
@@ -45,7 +46,9 @@ def families(readings: Iterable[Reading], wanted: Format) -> Iterator[str]:
     for name in CATALOGUE:
         if name in rows:
             layout = _layout(CATALOGUE[name], wanted)
-            yield "".join([layout.head, *layout.lines(rows.pop(name), escaped)])
+            lines = layout.lines(rows.pop(name), escaped)
+            parts = selection.parts(CATALOGUE[name])
+            yield "".join([layout.head, *(lines if parts is None else _only(parts, lines))])
 
 
 def go_number(value: float) -> str:
@@ -127,6 +130,14 @@ class _Histograms:
         for place, found in value.exemplars.items():
             lines[place] += _exemplar(found)
         return "\n".join(lines)
+
+
+def _only(parts: tuple[str, ...], texts: Iterable[str]) -> Iterator[str]:
+    """The lines that begin so; a line ends with a line feed, which no label value holds."""
+    for text in texts:
+        for line in text.split("\n"):
+            if line.startswith(parts):
+                yield f"{line}\n"
 
 
 def _order(labels: Sequence[str]) -> list[int]:

@@ -1,10 +1,12 @@
 """/healthz, /readyz and /metrics: what orchestrators and Prometheus ask."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 from litestar import Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import SecurityRequirement
+from litestar.params import QueryParameter
 
 from app.api.access import GivenParts, require
 from app.api.bodies import Alive, Readiness
@@ -12,6 +14,16 @@ from app.api.problems import AnyRequest
 from app.api.responses import problems
 from app.api.tokens import Scope
 
+MOST_NAMES = 500
+Names = Annotated[
+    tuple[str, ...],
+    QueryParameter(
+        name="name[]",
+        required=False,
+        max_items=MOST_NAMES,
+        description="A metric, or a series of a histogram, that is wanted; may be repeated. Without: all.",
+    ),
+]
 OPEN: list[SecurityRequirement] = [{}]
 
 
@@ -64,13 +76,16 @@ def _analytics(parts: GivenParts) -> str:
     media_type="text/plain",
     responses=problems(401, 403),
 )
-async def metrics(request: AnyRequest, parts: GivenParts) -> Response[bytes]:
-    """Text 0.0.4 or OpenMetrics 1.0, as the Accept header asks."""
+async def metrics(request: AnyRequest, parts: GivenParts, names: Names = ()) -> Response[bytes]:
+    """Text 0.0.4, OpenMetrics 1.0 or, with native histograms, protobuf, as the Accept header asks; all
+    metrics, or those that `name[]` names.
+    """
     if not parts.public_metrics():
         require(request.scope, Scope.READ)
     scrape = await parts.metrics.scrape(
         accept=request.headers.get("accept", ""),
         accept_encoding=request.headers.get("accept-encoding", ""),
+        names=names,
     )
     headers = {"vary": "Accept, Accept-Encoding", "content-type": scrape.content_type}
     if scrape.content_encoding is not None:

@@ -18,6 +18,10 @@ def document() -> str:
         "seconds, times are UTC seconds since 1970. A metric holds a bounded number of series; what is more",
         "goes into one whose labels all say `overflow`, and is counted.",
         "",
+        "`/metrics?name[]=dialtone_health&name[]=dialtone_calls_total` answers with these metrics only (in",
+        "Prometheus: `params` of a scrape configuration); a histogram's `_bucket`, `_sum` and `_count` can be",
+        "named apart. A name that nothing has selects nothing.",
+        "",
         "Datadog and New Relic carry the unit beside a name with dots; a histogram is a distribution or a",
         "summary there. OTLP has the same names, except where OpenTelemetry's semantic conventions have one.",
     ]

@@ -4,7 +4,7 @@ command line."""
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -213,6 +213,7 @@ class FakeDialtone:
         self.storage_problem: str | None = None
         self.fail_with: Exception | None = None
         self.scrape_error: Exception | None = None
+        self.scraped: tuple[str, ...] = ()
         self.difference = Difference(unchanged=len(self.lines))
         self.reload_error: Exception | None = None
         self.reloads: list[tuple[str, bool]] = []
@@ -501,9 +502,10 @@ class FakeDialtone:
 
     # Metrics and analytics
 
-    async def scrape(self, *, accept: str, accept_encoding: str) -> "Scrape":
+    async def scrape(self, *, accept: str, accept_encoding: str, names: Collection[str] = ()) -> "Scrape":
         if self.scrape_error is not None:
             raise self.scrape_error
+        self.scraped = tuple(names)
         return Scrape(
             body=b"# TYPE dialtone_calls_total counter\n",
             content_type="text/plain; version=0.0.4; charset=utf-8",

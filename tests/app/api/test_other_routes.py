@@ -28,6 +28,12 @@ def test_metrics_come_with_the_type_they_were_rendered_in(client):
     assert answer.text.startswith("# TYPE dialtone_calls_total")
 
 
+def test_metrics_can_be_asked_for_by_name_but_not_by_thousands_of_them(client, dialtone):
+    client.get("/metrics", params={"name[]": ["dialtone_calls_total", "dialtone_health"]})
+    assert dialtone.scraped == ("dialtone_calls_total", "dialtone_health")
+    assert client.get("/metrics", params={"name[]": ["x"] * 501}).status_code == 400
+
+
 def test_a_scrape_that_takes_too_long_is_503(client, dialtone):
     dialtone.scrape_error = ScrapeTimeoutError("not ready within 9 s")
     assert client.get("/metrics").status_code == 503
