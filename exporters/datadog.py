@@ -9,8 +9,8 @@ Ten thousand series are written each window, so their JSON is put together from 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -19,12 +19,13 @@ from exporters.catalogue import Family
 from exporters.compression import Encoding, compressed, decompressed
 from exporters.datadog_address import DatadogAddress
 from exporters.datadog_checks import service_checks
+from exporters.datadog_sketches import dogsketch, encode_sketch, split_sketches
 from exporters.datadog_tags import Tags, numbers, spreads
 from exporters.naming import datadog_unit, dotted
 from exporters.packing import Limits, halves, packed
 from exporters.push import Address, Reply, Verdict
-from exporters.representatives import Weighted
-from exporters.settings import DatadogSettings
+from exporters.representatives import weighted_of
+from exporters.settings import DatadogSettings, Distributions
 from exporters.window import Point, Window
 
 LIMITS = Limits(items=20_000, plain_bytes=5_000_000, bytes=500_000)
@@ -32,6 +33,13 @@ LIMITS = Limits(items=20_000, plain_bytes=5_000_000, bytes=500_000)
 CHECKS_KEPT = 9 * 60.0
 """Datadog takes service checks that are up to ten minutes old."""
 _COUNT, _GAUGE = 1, 3
+_JSON_CONTENT = {"content-type": "application/json"}
+_CONTENT: Mapping[str, Mapping[str, str]] = {
+    "sketches": {"content-type": "application/x-protobuf", "dd-agent-payload": "4.87.0"}
+}
+"""The Agent's header names the version of the schema; Vector sends the same one."""
+
+Item = TypeVar("Item", str, bytes)
 
 
 class _Body(msgspec.Struct):
@@ -57,24 +65,31 @@ class Datadog:
         """The requests that carry a window."""
         self._second = max(int(window.ended), self._second + 1)
         interval = max(1, round(window.ended - window.began))
-        parts = {
-            "series": self._series(window.points, interval),
-            "distributions": self._distributions(window.points),
-            "checks": self._checks(window.points),
-        }
-        return [
+        points = window.points
+        parts: dict[str, Iterable[str]] = {"series": self._series(points, interval)}
+        if self._settings.distributions is Distributions.POINTS:
+            parts["distributions"] = self._distributions(points)
+        parts["checks"] = self._checks(points)
+        batches = [
             batch
             for route, items in parts.items()
-            for batch in self._packed(route, list(items), cut_at=window.ended)
+            for batch in self._packed(list(items), route=route, encode=_JSON[route], cut_at=window.ended)
         ]
+        if self._settings.distributions is Distributions.SKETCHES:
+            sketches = list(self._sketches(points))
+            batches += self._packed(sketches, route="sketches", encode=b"".join, cut_at=window.ended)
+        return batches
 
     def split(self, batch: Batch) -> Sequence[Batch]:
         """A batch as two."""
+        plain = decompressed(batch.body, batch.headers["content-encoding"])
+        if batch.route == "sketches":
+            parts = [(b"".join(half), len(half)) for half in halves(split_sketches(plain))]
+        else:
+            encode, items = _JSON[batch.route], _items(plain, is_list=batch.route == "checks")
+            parts = [(encode(half), len(half)) for half in halves(items)]
         return [
-            self._sealed(
-                _encoded(batch.route, part), points=len(part), route=batch.route, cut_at=batch.cut_at
-            )
-            for part in halves(_items(batch))
+            self._sealed(body, points=count, route=batch.route, cut_at=batch.cut_at) for body, count in parts
         ]
 
     def address(self, batch: Batch) -> Address:
@@ -89,10 +104,12 @@ class Datadog:
         """What a reply means."""
         return self._address.judge(reply)
 
-    def _packed(self, route: str, items: Sequence[str], *, cut_at: float) -> Iterator[Batch]:
+    def _packed(
+        self, items: Sequence[Item], *, route: str, encode: Callable[[Sequence[Item]], bytes], cut_at: float
+    ) -> Iterator[Batch]:
         return packed(
             items,
-            encode=partial(_encoded, route),
+            encode=encode,
             seal=lambda plain, points: self._sealed(plain, points=points, route=route, cut_at=cut_at),
             limits=LIMITS,
         )
@@ -102,7 +119,7 @@ class Datadog:
         return Batch(
             route=route,
             body=compressed(plain, encoding),
-            headers={"content-type": "application/json", "content-encoding": encoding.value},
+            headers={**_CONTENT.get(route, _JSON_CONTENT), "content-encoding": encoding.value},
             points=points,
             cut_at=cut_at,
             keep=CHECKS_KEPT if route == "checks" else None,
@@ -135,7 +152,21 @@ class Datadog:
 
         lead = f'{{"points":[[{self._second},['
         found = spreads(points, head_of=head_of, tags=self._tags)
-        return (f"{lead}{_written(values)}{text}]}}" for text, values in found.items())
+        return (f"{lead}{_written(same)}{text}]}}" for text, same in found.items())
+
+    def _sketches(self, points: Iterable[Point]) -> Iterator[bytes]:
+        tags = Tags(self._settings.tags)
+        found = spreads(points, head_of=lambda family: f"{dotted(family)}\n", tags=tags)
+        for text, same in found.items():
+            metric, written = text.split("\n")
+            yield encode_sketch(
+                {
+                    "metric": metric,
+                    "host": self._settings.host,
+                    "tags": written.split(",") if written else [],
+                    "dogsketches": [dogsketch(same, second=self._second)],
+                }
+            )
 
     def _checks(self, points: Sequence[Point]) -> Iterator[str]:
         """One service check an integration, by its health as a whole."""
@@ -144,18 +175,10 @@ class Datadog:
             yield msgspec.json.encode(check).decode()
 
 
-def _written(values: Sequence[Weighted]) -> str:
-    return "".join([f"{value!r}," * times for value, times in values])[:-1]
-
-
-def _items(batch: Batch) -> list[str]:
-    """The items of a body, each as it was written."""
-    plain = decompressed(batch.body, batch.headers["content-encoding"])
-    if batch.route == "checks":
-        items = msgspec.json.decode(plain, type=list[msgspec.Raw])
-    else:
-        items = msgspec.json.decode(plain, type=_Body).series
-    return [bytes(item).decode() for item in items]
+def _written(same: Iterable[Point]) -> str:
+    """The values of histograms, joined by commas."""
+    each = (pair for point in same for pair in weighted_of(point))
+    return "".join([f"{value!r}," * times for value, times in each])[:-1]
 
 
 def _inner(fields: Mapping[str, object]) -> str:
@@ -163,6 +186,25 @@ def _inner(fields: Mapping[str, object]) -> str:
     return msgspec.json.encode(fields).decode()[1:-1]
 
 
-def _encoded(route: str, items: Sequence[str]) -> bytes:
-    joined = ",".join(items)
-    return (f"[{joined}]" if route == "checks" else f'{{"series":[{joined}]}}').encode()
+def _items(plain: bytes, *, is_list: bool) -> list[str]:
+    """The items of a body, each as it was written."""
+    if is_list:
+        items = msgspec.json.decode(plain, type=list[msgspec.Raw])
+    else:
+        items = msgspec.json.decode(plain, type=_Body).series
+    return [bytes(item).decode() for item in items]
+
+
+def _as_list(items: Sequence[str]) -> bytes:
+    return f"[{','.join(items)}]".encode()
+
+
+def _as_series(items: Sequence[str]) -> bytes:
+    return f'{{"series":[{",".join(items)}]}}'.encode()
+
+
+_JSON: Mapping[str, Callable[[Sequence[str]], bytes]] = {
+    "series": _as_series,
+    "distributions": _as_series,
+    "checks": _as_list,
+}

@@ -20,6 +20,7 @@ from newrelic_telemetry_sdk import CountMetric, GaugeMetric, SummaryMetric
 
 from exporters import datadog as datadog_intake
 from exporters import newrelic as newrelic_intake
+from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
 from exporters.datadog import Datadog
 from exporters.naming import dotted
@@ -28,7 +29,6 @@ from exporters.newrelic import NewRelic
 from exporters.push import Action, Intake, Reply
 from exporters.representatives import values_of
 from exporters.settings import DatadogSettings, NewRelicSettings
-from exporters.spool import Batch
 from exporters.window import Point, Spread, Window
 from integrations.credentials.secret import Secret
 
@@ -154,6 +154,19 @@ def test_datadogs_models_would_find_a_fault() -> None:
     body["series"][0]["type"] = 9  # type: ignore[index]  # A JSON tree.
 
     assert unread(validate_and_convert_types(body, (MetricPayload,), ["body"], True, True, Configuration()))
+
+
+def test_the_first_window_of_a_process_shares_no_second_with_the_last_of_the_one_before() -> None:
+    ended = 1_800_000_010.2
+    before, after = datadog(), datadog()
+    last = before.encode(Window(started=0.0, began=0.0, ended=ended, points=(call(),)))
+    first = after.encode(Window(started=ended + 0.1, began=ended + 0.1, ended=ended + 0.7, points=(call(),)))
+
+    seconds = [
+        told(batches, "series")["series"][0]["points"][0]["timestamp"]  # type: ignore[index]  # A JSON tree.
+        for batches in (last, first)
+    ]
+    assert seconds[0] < seconds[1]
 
 
 def test_no_two_windows_share_a_second_because_datadog_keeps_the_last() -> None:
