@@ -146,6 +146,7 @@ class PushExporter(Generic[CutT]):
         self._random = random
         self._threads = anyio.CapacityLimiter(1)
         self._turn = anyio.Lock()
+        self._running: anyio.CancelScope | None = None
         self._pending: CutT | None = None
         self._wake_keeping = anyio.Event()
         self._wake_sending = anyio.Event()
@@ -175,21 +176,24 @@ class PushExporter(Generic[CutT]):
         self._spool.count(reason, points)
 
     async def run(self) -> None:
-        """Keep and send until cancelled."""
-        await self._on_thread(self._spool.open)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._keep_forever)
-            group.start_soon(self._send_forever)
+        """Keep and send until cancelled, or until all is finished."""
+        with anyio.CancelScope() as self._running:
+            await self._on_thread(self._spool.open)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._keep_forever)
+                group.start_soon(self._send_forever)
 
     async def finish(self, *, within: float) -> None:
-        """Keep what is pending, and send what waits for at most so many seconds; the rest stays on disk. What
-        no disk takes is tried until the end, and then lost.
+        """Keep what is pending, send what waits for at most so many seconds, and end; the rest stays on disk.
+        What no disk takes is tried until then, and lost.
         """
         await self._on_thread(self._spool.open)
         is_kept = await self._keep()
         with anyio.move_on_after(within):
             while (wait := await self._send_first()) is None or self._spool.held:
                 await self._clock.sleep(min(wait or 0.0, FIRST_WAIT))
+        if self._running is not None:
+            self._running.cancel()
         if not is_kept or self._spool.held:
             await self._on_thread(self._give_up)
 

@@ -284,6 +284,25 @@ async def test_windows_grow_together_when_memory_is_full_too(tmp_path: Path) -> 
     assert wire.taken == ["a", "b,c,d"]
 
 
+async def test_what_is_on_its_way_is_let_go_when_all_is_finished(tmp_path: Path) -> None:
+    class Hanging(Wire):
+        async def send(self, _address: Address, batch: Batch) -> Reply:
+            self.sent.append(batch.body.decode())
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    wire = Hanging()
+    exporter = made(tmp_path, wire)
+    async with anyio.create_task_group() as group:
+        group.start_soon(exporter.run)
+        exporter.take(window("a"))
+        await until(lambda: wire.sent == ["a"])
+        with anyio.fail_after(5):
+            await exporter.finish(within=0.05)
+
+    assert exporter.status().batches == 1
+
+
 async def test_a_batch_is_not_sent_twice_when_it_ends_while_sending(tmp_path: Path) -> None:
     class Slow(Wire):
         async def send(self, address: Address, batch: Batch) -> Reply:
