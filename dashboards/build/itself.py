@@ -1,90 +1,358 @@
-"""The row on Dialtone itself: is it in time, does it lose anything, are its stores well."""
+"""Dialtone itself and its exporters: is it in time, does it lose anything, are its stores well?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models import common
-from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.builders import dashboard
 
-from dashboards.build.panels import graph, number, words
-from dashboards.build.queries import NONE_SEEN, otherwise, rate, select
+from dashboards.build import frame
+from dashboards.build.panels import (
+    ANY_IS_BAD,
+    NONE_IS_GOOD,
+    ONE_IS_GOOD,
+    UNJUDGED,
+    Steps,
+    coloured,
+    graph,
+    number,
+    plain,
+    stacked,
+    timeline,
+    told,
+)
+from dashboards.build.queries import increase, otherwise, quantile, rate, select, total
+from dashboards.build.tables import Column, sheet
+from dashboards.build.variables import SCRAPE
+from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
+
+LAG: Steps = ((None, GOOD), (0.1, WARN), (0.5, BAD))
+BEHIND: Steps = ((None, GOOD), (5.0, WARN), (30.0, BAD))
+LOSSES: Mapping[str, str] = {
+    "task restarts": "dialtone_task_restarts_total",
+    "executor errors": "dialtone_executor_errors_total",
+    "check errors": "dialtone_check_errors_total",
+    "subscriber errors": "dialtone_subscriber_errors_total",
+    "series dropped": "dialtone_metric_series_dropped_total",
+    "samples refused": "dialtone_samples_refused_total",
+    "analytics dropped": "dialtone_analytics_dropped_total",
+    "points dropped": "dialtone_exporter_points_dropped_total",
+    "scrapes timed out": "dialtone_scrapes_timed_out_total",
+    "not saved: health": "dialtone_health_save_failures_total",
+    "not saved: breakers and limits": "dialtone_execution_save_errors_total",
+    "not saved: tokens": "dialtone_credential_save_errors_total",
+    "not saved: objectives": "dialtone_slo_save_errors_total",
+    "not saved: heartbeats": "dialtone_heartbeat_save_errors_total",
+    "credential errors": "dialtone_credential_errors_total",
+    "common causes not found": "dialtone_parent_errors_total",
+    "errors while closing": "dialtone_integration_close_errors_total",
+}
 
 
-def panels() -> Sequence[Builder[models.Panel]]:
-    """Return the panels from left to right."""
-    return [_lag(), _queues(), _losses(), _store_lag(), _stores()]
-
-
-def _lag() -> Builder[models.Panel]:
-    return graph(
-        "Event loop and scrape",
-        "Longest delay of the event loop in 30 seconds, and the time the last scrape took to render.",
-        series=[
-            (f"max({select('dialtone_event_loop_lag_seconds')})", "event loop lag"),
-            (f"max({select('dialtone_scrape_duration_seconds')}) or vector(0)", "scrape"),
-        ],
-        unit="s",
-        steps=((None, "green"), (0.1, "yellow"), (0.5, "red")),
+def board() -> dashboard.Dashboard:
+    """Return the board."""
+    return frame.board(
+        "itself",
+        title="Dialtone itself and its exporters",
+        about="Whether Dialtone is in time, loses anything, and whether its stores and exporters are well.",
+        chosen=SCRAPE,
+        rows={
+            "Now": _now(),
+            "Must stay at zero": _losses(),
+            "Process": _process(),
+            "Stores": _stores(),
+            "Exporters": [*_exporting(), *_waiting()],
+            "HTTP API and live view": _clients(),
+        },
     )
 
 
-def _queues() -> Builder[models.Panel]:
-    return graph(
-        "Queue depths",
-        "Entries that wait in each queue of Dialtone.",
-        series=[(f"sum by (queue) ({select('dialtone_queue_depth')})", "{{queue}}")],
-        unit="short",
-    )
-
-
-def _losses() -> Builder[models.Panel]:
-    drops = f"sum by (queue, reason) ({rate('dialtone_queue_dropped_total')})"
-    others = {
-        "task restarts": "dialtone_task_restarts_total",
-        "executor errors": "dialtone_executor_errors_total",
-        "check errors": "dialtone_check_errors_total",
-        "subscriber errors": "dialtone_subscriber_errors_total",
-        "series dropped": "dialtone_metric_series_dropped_total",
-        "samples refused": "dialtone_samples_refused_total",
-        "analytics dropped": "dialtone_analytics_dropped_total",
-    }
-    return graph(
-        "What must stay at zero",
-        "Per second: entries dropped by queues, tasks started again, errors and lost values inside Dialtone.",
-        series=[
-            (otherwise(drops, 0, queue="queues"), "dropped: {{queue}} {{reason}}"),
-            *((f"sum({rate(metric)}) or vector(0)", name) for name, metric in others.items()),
-        ],
-        unit="cps",
-        steps=((None, "green"), (0.001, "red")),
-    )
-
-
-def _store_lag() -> Builder[models.Panel]:
-    return graph(
-        "DuckDB and storage lag",
-        "Age of the oldest signal that DuckDB has not yet, and the time of the last commit to storage.",
-        series=[
-            (f"max({select('dialtone_analytics_write_lag_seconds')}) or vector(0)", "DuckDB write lag"),
-            (f"max({select('dialtone_storage_commit_duration_seconds')}) or vector(0)", "storage commit"),
-        ],
-        unit="s",
-        steps=((None, "green"), (5.0, "yellow"), (30.0, "red")),
-    ).span(8)
-
-
-def _stores() -> Builder[models.Panel]:
-    stores = {"DuckDB": "dialtone_analytics_up", "Storage": "dialtone_storage_up"}
-    return (
+def _now() -> frame.Panels:
+    lost = " + ".join(f"({total(increase(metric))} or vector(0))" for metric in LOSSES.values())
+    dropped = f"({total(increase('dialtone_queue_dropped_total'))} or vector(0))"
+    writing = {1: ("writing", GOOD), 0: ("NOT WRITING", BAD), NONE_SEEN: ("off", PLAIN)}
+    stores = {"Storage": "dialtone_storage_up", "DuckDB": "dialtone_analytics_up"}
+    return [
+        *(
+            told(
+                plain(
+                    number(
+                        title,
+                        f"Whether {title} takes what it is given; calls and checks go on without it.",
+                        series=[(otherwise(f"min({select(metric)})", NONE_SEEN), title)],
+                        unit="none",
+                        steps=ONE_IS_GOOD,
+                    )
+                ),
+                writing,
+            )
+            for title, metric in stores.items()
+        ),
+        told(
+            plain(
+                number(
+                    "Exporters",
+                    "Push exporters whose intake does not take what is sent; the data waits on disk.",
+                    series=[(f"count({select('dialtone_exporter_up')} == 0) or vector(0)", "failing")],
+                    unit="none",
+                    steps=NONE_IS_GOOD,
+                )
+            ),
+            {0: ("None fails", GOOD)},
+        ),
+        told(
+            number(
+                "Lost on this board",
+                "Everything dropped or failed inside Dialtone in this time; the row below says what.",
+                series=[(f"{lost} + {dropped}", "lost")],
+                unit="none",
+                steps=NONE_IS_GOOD,
+            ).decimals(0),
+            {0: ("Nothing", GOOD)},
+        ),
         number(
-            "Stores",
-            "Whether DuckDB and the transactional store take what they are given.",
-            series=[(otherwise(f"min({select(name)})", NONE_SEEN), title) for title, name in stores.items()],
+            "Event loop lag",
+            "The longest delay of the event loop in 30 seconds; more than half a second delays every check.",
+            series=[(f"max({select('dialtone_event_loop_lag_seconds')})", "lag")],
+            unit="s",
+            steps=LAG,
+        ),
+        plain(
+            number(
+                "Running since",
+                "When the process started that was started last.",
+                series=[(f"max({select('process_start_time_seconds')}) * 1000", "start")],
+                unit="dateTimeFromNow",
+                steps=UNJUDGED,
+            )
+        ),
+    ]
+
+
+def _losses() -> frame.Panels:
+    drops = total(rate("dialtone_queue_dropped_total"), "queue", "reason")
+    return [
+        graph(
+            "Errors and losses",
+            "Per second: what failed or was dropped inside Dialtone. Anything above 0 deserves its log.",
+            series=[(f"{total(rate(metric))} or vector(0)", name) for name, metric in LOSSES.items()],
+            unit="cps",
+            steps=ANY_IS_BAD,
+        ),
+        graph(
+            "Dropped by queues",
+            "Entries per second that a full queue gave up, by queue and reason.",
+            series=[(otherwise(drops, 0, queue="none dropped"), "{{queue}} {{reason}}")],
+            unit="cps",
+            steps=ANY_IS_BAD,
+        ),
+    ]
+
+
+def _process() -> frame.Panels:
+    fds = f"{select('process_open_fds')} / {select('process_max_fds')}"
+    return [
+        graph(
+            "CPU",
+            "Cores in use; Dialtone's loop takes one at most, near 1 it is too busy to be in time.",
+            series=[(total(rate("process_cpu_seconds_total"), "instance"), "{{instance}}")],
             unit="none",
-            steps=((None, "red"), (1.0, "green")),
+            steps=((None, GOOD), (0.7, WARN), (0.95, BAD)),
+            span=6,
+        ),
+        graph(
+            "Memory",
+            "Resident memory; it grows with the number of integrations, and not with time.",
+            series=[(total(select("process_resident_memory_bytes"), "instance"), "{{instance}}")],
+            unit="bytes",
+            span=6,
+        ),
+        graph(
+            "Open files",
+            "Share of the file descriptors the system allows; at 100 % no connection can be opened.",
+            series=[(f"max by (instance) ({fds})", "{{instance}}")],
+            unit="percentunit",
+            steps=((None, GOOD), (0.5, WARN), (0.8, BAD)),
+            span=6,
+        ),
+        graph(
+            "Loop lag and scrape time",
+            "Longest delay of the event loop, and how long the last scrape took to render.",
+            series=[
+                (f"max({select('dialtone_event_loop_lag_seconds')})", "loop lag"),
+                (f"max({select('dialtone_scrape_duration_seconds')}) or vector(0)", "scrape"),
+            ],
+            unit="s",
+            steps=LAG,
+            span=6,
+        ),
+        stacked(
+            graph(
+                "Queue depths",
+                "Entries that wait in each queue; one that only grows will drop.",
+                series=[(total(select("dialtone_queue_depth"), "queue"), "{{queue}}")],
+                unit="short",
+            )
+        ),
+        graph(
+            "Signals and scrapes",
+            "Signals per second (everything that happens), and scrapes per minute by format.",
+            series=[
+                (total(rate("dialtone_signals_total")), "signals"),
+                (f"{total(rate('dialtone_scrapes_total'), 'format')} * 60", "scrapes/min {{format}}"),
+            ],
+            unit="none",
+        ),
+    ]
+
+
+def _stores() -> frame.Panels:
+    return [
+        graph(
+            "How far behind",
+            "Age of the oldest signal that DuckDB has not yet, and the time of the last commit to storage.",
+            series=[
+                (f"max({select('dialtone_analytics_write_lag_seconds')}) or vector(0)", "DuckDB"),
+                (f"max({select('dialtone_storage_commit_duration_seconds')}) or vector(0)", "storage commit"),
+            ],
+            unit="s",
+            steps=BEHIND,
+            span=8,
+        ),
+        stacked(
+            graph(
+                "Rows into DuckDB",
+                "Rows per second by table.",
+                series=[(total(rate("dialtone_analytics_rows_total"), "table"), "{{table}}")],
+                unit="cps",
+                span=8,
+            )
+        ),
+        graph(
+            "What DuckDB takes on disk",
+            "The database, its log, and segments that wait to be loaded.",
+            series=[
+                (total(select("dialtone_analytics_file_bytes"), "file"), "{{file}}"),
+                (total(select("dialtone_analytics_spool_bytes")), "waiting segments"),
+            ],
+            unit="bytes",
+            span=8,
+        ),
+        graph(
+            "Queries, p95",
+            "The time that 95 of 100 queries of DuckDB stayed under, by query.",
+            series=[(quantile(0.95, "dialtone_analytics_query_duration_seconds", "query"), "{{query}}")],
+            unit="s",
+            steps=((None, GOOD), (1.0, WARN), (10.0, BAD)),
+            nothing="nobody asked",
+        ),
+        graph(
+            "Commits to storage",
+            "Transactions per second of the transactional store, which holds what must survive a crash.",
+            series=[(total(rate("dialtone_storage_commits_total")), "commits")],
+            unit="cps",
+        ),
+    ]
+
+
+def _exporting() -> frame.Panels:
+    up = f"min by (exporter) ({select('dialtone_exporter_up')})"
+    points = total(rate("dialtone_exporter_points_total"), "exporter")
+    requests = total(rate("dialtone_exporter_requests_total"), "exporter", "result")
+    none = {"exporter": "no exporters"}
+    return [
+        timeline(
+            "Intakes",
+            "Whether each push exporter's intake takes what it is sent; what it does not take waits on disk.",
+            series=[(otherwise(up, NONE_SEEN, **none), "{{exporter}}")],
+            mapping={1: ("takes", GOOD), 0: ("TAKES NOTHING", BAD), NONE_SEEN: ("none is configured", PLAIN)},
+            span=8,
+        ),
+        graph(
+            "Points taken",
+            "Data points per second that the intake has taken, each counted once.",
+            series=[(otherwise(points, 0, **none), "{{exporter}}")],
+            unit="cps",
+            span=8,
+        ),
+        coloured(
+            graph(
+                "Requests by result",
+                "Requests per second: taken, retry (later), split (too large) or refused (given up).",
+                series=[(otherwise(requests, 0, **none), "{{exporter}} {{result}}")],
+                unit="reqps",
+                span=8,
+            )
+        ),
+    ]
+
+
+def _waiting() -> frame.Panels:
+    dropped = total(rate("dialtone_exporter_points_dropped_total"), "exporter", "reason")
+    waiting, oldest, spool, success = (
+        f"max by (exporter) ({select(f'dialtone_exporter_{name}')})"
+        for name in (
+            "points_waiting",
+            "oldest_age_seconds",
+            "spool_bytes",
+            "last_success_timestamp_seconds",
         )
-        .mappings(words({1: ("writing", "green"), 0: ("NOT WRITING", "red"), NONE_SEEN: ("off", "text")}))
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .height(8)
-        .span(4)
     )
+    none = {"exporter": "no exporters"}
+    return [
+        sheet(
+            "What waits, the oldest first",
+            "Points and bytes that wait for each intake, how old the oldest are, and when it last "
+            "took something.",
+            series=[otherwise(waiting, 0, **none), oldest, spool, f"{success} * 1000"],
+            columns={
+                "exporter": Column("Exporter"),
+                "Value #A": Column("Points", unit="short", width=90),
+                "Value #B": Column("Oldest", unit="s", steps=BEHIND, width=90),
+                "Value #C": Column("Spool", unit="bytes", width=90),
+                "Value #D": Column("Last taken", unit="dateTimeFromNow", width=130),
+            },
+            sort="Oldest",
+        ),
+        graph(
+            "Points given up",
+            "Data points per second that an exporter gave up, by why; these are gone.",
+            series=[(otherwise(dropped, 0, **none), "{{exporter}} {{reason}}")],
+            unit="cps",
+            steps=ANY_IS_BAD,
+        ),
+    ]
+
+
+def _clients() -> frame.Panels:
+    requests = total(rate("dialtone_api_requests_total"), "status")
+    slow = quantile(0.95, "dialtone_api_request_duration_seconds", "route")
+    return [
+        stacked(
+            graph(
+                "Requests to the API by status",
+                "Requests per second by HTTP status; 502, 503 and 504 pass on what vendors did.",
+                series=[(otherwise(requests, 0, status="none"), "{{status}}")],
+                unit="reqps",
+                span=8,
+            )
+        ),
+        graph(
+            "Slowest routes, p95",
+            "The time that 95 of 100 requests stayed under; routes of actions include the vendor's time.",
+            series=[(f"topk(10, {slow})", "{{route}}")],
+            unit="s",
+            nothing="no requests",
+            span=8,
+        ),
+        graph(
+            "Live readers and refused tokens",
+            "Readers of the live view, those cut off for being slow, and requests with an unknown "
+            "token per second.",
+            series=[
+                (total(select("dialtone_live_readers")), "readers"),
+                (f"{total(rate('dialtone_live_readers_dropped_total'))} or vector(0)", "cut off"),
+                (f"{total(rate('dialtone_api_refused_tokens_total'))} or vector(0)", "refused tokens"),
+            ],
+            unit="none",
+            span=8,
+        ),
+    ]

@@ -1,85 +1,290 @@
-"""The board an SRE opens first: what is down, since when, and whether Dialtone itself is well."""
-
-from collections.abc import Mapping, Sequence
+"""The board an SRE opens first: what is wrong, the worst first; what changed; where to look next."""
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.build import calls, checks, itself, limits, now, vendors
-from dashboards.build.panels import SOURCE
+from dashboards.build import frame
+from dashboards.build.panels import (
+    ERRORS,
+    NONE_IS_GOOD,
+    ONE_IS_GOOD,
+    SECONDS,
+    graph,
+    link,
+    number,
+    plain,
+    timeline,
+    told,
+)
+from dashboards.build.queries import (
+    WHOLE,
+    code,
+    otherwise,
+    recorded,
+    select,
+    states,
+    total,
+    worst,
+)
+from dashboards.build.tables import Column, sheet
+from dashboards.build.words import BAD, GOOD, HEALTH_CODES, HEALTH_WORDS, NONE_SEEN, PLAIN, WARN
+
+FAILING = states("down", "unauthorized")
+IN_TROUBLE = states("down", "unauthorized", "degraded", "throttled")
+RATIO = "integration:dialtone_calls:error_ratio_rate5m"
 
 
 def board() -> dashboard.Dashboard:
-    """Return the whole board."""
-    overview = (
-        dashboard.Dashboard("Dialtone overview")
-        .uid("dialtone-overview")
-        .description("Health, calls, breakers and limits of every integration, and of Dialtone itself.")
-        .tags(["dialtone"])
-        .readonly()
-        .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .time("now-1h", "now")
-        .refresh("30s")
-        .timezone("browser")
-        .variables(variables())
+    """Return the board."""
+    return frame.board(
+        "overview",
+        title="fleet overview",
+        about="What is wrong with the third parties, the worst first; what changed; where to look next.",
+        rows={
+            "Now": _now(),
+            "The worst first": [_worst(), _over_time()],
+            "What changed": _changes(),
+            "Traffic": _traffic(),
+        },
     )
-    ids = iter(range(1, 1_000))
-    for title, panels in rows().items():
-        overview.with_row(dashboard.Row(title).id(next(ids)))
-        for panel in panels:
-            built = panel.build()
-            built.id_val = next(ids)
-            overview.with_panel(_Built(built))
-    return overview
 
 
-class _Built(Builder[models.Panel]):
-    """A panel that is built already, in a builder's clothes."""
-
-    def __init__(self, panel: models.Panel) -> None:
-        self._panel = panel
-
-    def build(self) -> models.Panel:
-        """Return it."""
-        return self._panel
+def _now() -> frame.Panels:
+    return [_failing(), _in_trouble(), _breakers(), _errors(), _objectives(), _itself()]
 
 
-def variables() -> list[Builder[models.VariableModel]]:
-    """The data source, vendor and integration; `All` expands to the integrations of the vendors chosen."""
+def _failing() -> Builder[models.Panel]:
+    """Down and unauthorized: nothing works there."""
+    return told(
+        number(
+            "Not working",
+            "Integrations that are down or unauthorized, confirmed by evidence. Anything but None: "
+            "read the table.",
+            series=[(f"{total(select('dialtone_health', WHOLE, FAILING))} or vector(0)", "not working")],
+            unit="none",
+            steps=NONE_IS_GOOD,
+        ),
+        {0: ("None", GOOD)},
+    )
+
+
+def _in_trouble() -> Builder[models.Panel]:
+    half = states("degraded", "throttled")
+    return told(
+        number(
+            "Working badly",
+            "Integrations that are degraded or throttled: they answer, but too slowly, too rarely or "
+            "too little.",
+            series=[(f"{total(select('dialtone_health', WHOLE, half))} or vector(0)", "working badly")],
+            unit="none",
+            steps=((None, GOOD), (1.0, WARN)),
+        ),
+        {0: ("None", GOOD)},
+    )
+
+
+def _breakers() -> Builder[models.Panel]:
+    stopping = states("open", "half_open", "forced_open")
+    panel = told(
+        number(
+            "Breakers not closed",
+            "Breakers that are open, half-open or forced open: calls are refused. Disabled and "
+            "shadow do not count.",
+            series=[(f"{total(select('dialtone_breaker_state', stopping))} or vector(0)", "not closed")],
+            unit="none",
+            steps=NONE_IS_GOOD,
+        ),
+        {0: ("All closed", GOOD)},
+    )
+    return panel.data_links([link("breakers", "Breakers", value="$__all")])
+
+
+def _errors() -> Builder[models.Panel]:
+    failed, sent = (
+        total(recorded(f"integration:dialtone_calls_{which}:rate5m")) for which in ("failed", "sent")
+    )
+    return number(
+        "Errors, all calls",
+        "Share of requests of the last 5 minutes that failed at their vendor; what Dialtone refused "
+        "is left out.",
+        series=[(f"({failed} or vector(0)) / ({sent} > 0)", "errors")],
+        unit="percentunit",
+        steps=ERRORS,
+    ).decimals(1)
+
+
+def _objectives() -> Builder[models.Panel]:
+    left = f"min({select('dialtone_slo_budget_left_ratio')})"
+    panel = told(
+        number(
+            "Least error budget left",
+            "What is left of the error budget of the objective that fares worst; below 0 % it is missed.",
+            series=[(otherwise(left, NONE_SEEN), "budget left")],
+            unit="percentunit",
+            steps=((None, BAD), (0.0, WARN), (0.25, GOOD)),
+        ),
+        {NONE_SEEN: ("no objectives", PLAIN)},
+    )
+    return panel.data_links([link("objectives", "Objectives", value="$__all")])
+
+
+def _itself() -> Builder[models.Panel]:
+    stores = f"min({select('dialtone_storage_up')})"
+    panel = told(
+        plain(
+            number(
+                "Dialtone itself",
+                "Whether Dialtone is scraped and stores what it learns. Anything but `well`: trust "
+                "no other panel.",
+                series=[(otherwise(stores, NONE_SEEN), "stores")],
+                unit="none",
+                steps=ONE_IS_GOOD,
+            )
+        ),
+        {1: ("well", GOOD), 0: ("STORES NOTHING", BAD), NONE_SEEN: ("NOT SCRAPED", BAD)},
+    )
+    return panel.data_links([link("itself", "Dialtone itself", value="$__all")])
+
+
+def _worst() -> Builder[models.Panel]:
+    by = "integration, vendor"
+    state = code("dialtone_health", HEALTH_CODES, by, WHOLE)
+    since = f"max by ({by}) ({select('dialtone_health_since_timestamp_seconds', WHOLE)}) * 1000"
+    owner = f"max by ({by}, team, environment, tier) ({select('dialtone_integration_info')})"
+    return (
+        sheet(
+            "Health of each integration, the worst first",
+            "Confirmed health and since when, errors and p95 of the last 5 minutes. A name leads to "
+            "its own board.",
+            series=[state, since, f"max by ({by}) ({recorded(RATIO)})", f"max by ({by}) ({_p95()})", owner],
+            columns={
+                "integration": Column("Integration", board="integration"),
+                "Value #A": Column("Health", words=HEALTH_WORDS, width=130),
+                "Value #B": Column("Since", unit="dateTimeFromNow", width=130),
+                "Value #C": Column("Errors", unit="percentunit", steps=ERRORS, width=80),
+                "Value #D": Column("p95", unit="s", steps=SECONDS, width=80),
+                "team": Column("Team", width=100),
+                "environment": Column("Env.", width=70),
+                "tier": Column("Tier", width=60),
+            },
+            sort="Health",
+        )
+        .span(14)
+        .height(13)
+    )
+
+
+def _p95() -> str:
+    return recorded("integration:dialtone_call_duration_seconds:p95_rate5m")
+
+
+def _over_time() -> Builder[models.Panel]:
+    state = code("dialtone_health", HEALTH_CODES, "integration", WHOLE)
+    bad = f"max_over_time({select('dialtone_health', WHOLE, IN_TROUBLE)}[$__range] @ end()) > 0"
+    troubled = f"({state}) and on (integration) max by (integration) ({bad})"
+    return (
+        timeline(
+            "Who was in trouble",
+            "States of the integrations that were not well at some time on this board; the rest were "
+            "up all the time.",
+            series=[(f"{troubled} or on() {_all_well()}", "{{integration}}")],
+            mapping=HEALTH_WORDS,
+        )
+        .span(10)
+        .height(13)
+    )
+
+
+def _all_well() -> str:
+    """One line that says so, from where Dialtone was scraped."""
+    known = f"clamp_max(count({select('dialtone_build_info')}), 1)"
+    return f'label_replace({known}, "integration", "every integration", "", "")'
+
+
+def _changes() -> frame.Panels:
+    return [_health_changes(), _breaker_changes(), _configuration()]
+
+
+def _health_changes() -> Builder[models.Panel]:
+    since = f"max by (integration) ({select('dialtone_health_since_timestamp_seconds', WHOLE)})"
+    last = f"topk(12, {since})"
+    state = code("dialtone_health", HEALTH_CODES, "integration", WHOLE)
+    return sheet(
+        "Changed last",
+        "The integrations whose state is the youngest: what changed last stands first.",
+        series=[f"{last} * 1000", f"{state} and on (integration) {last}"],
+        columns={
+            "Value #A": Column("Since", unit="dateTimeFromNow", width=150),
+            "integration": Column("Integration", board="integration"),
+            "Value #B": Column("is now", words=HEALTH_WORDS, width=130),
+        },
+        sort="Since",
+    ).span(8)
+
+
+def _breaker_changes() -> Builder[models.Panel]:
+    opened = recorded("integration:dialtone_breaker_transitions:increase1h")
+    return sheet(
+        "Breakers that opened in the last hour",
+        "How often each breaker opened; more than twice is flapping: find out why before raising limits.",
+        series=[f"max by (integration, capability) ({opened}) > 0"],
+        columns={
+            "integration": Column("Integration", board="integration"),
+            "capability": Column("Capability"),
+            "Value": Column("Opened", unit="none", steps=((None, WARN), (2.5, BAD)), width=90, decimals=0),
+        },
+        sort="Opened",
+    ).span(8)
+
+
+def _configuration() -> Builder[models.Panel]:
+    loaded = f"max by (instance) ({select('dialtone_config_loaded_timestamp_seconds')}) * 1000"
+    good = f"min by (instance) ({select('dialtone_config_last_reload_successful')})"
+    version = f"max by (instance, version) ({select('dialtone_build_info')})"
+    return sheet(
+        "Configuration and version",
+        "When the running configuration took effect, whether the last reload was good, and what "
+        "version runs.",
+        series=[loaded, good, version],
+        columns={
+            "instance": Column("Instance"),
+            "version": Column("Version", width=80),
+            "Value #A": Column("In effect", unit="dateTimeFromNow", width=130),
+            "Value #B": Column("Last reload", words={1: ("good", GOOD), 0: ("REFUSED", BAD)}, width=120),
+        },
+        sort="In effect",
+    ).span(8)
+
+
+def _traffic() -> frame.Panels:
+    rates = total(recorded("integration:dialtone_calls:rate5m"), "integration")
     return [
-        dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"),
-        _choice("vendor", "Vendor", "label_values(dialtone_integration_info, vendor)"),
-        _choice(
-            "integration",
-            "Integration",
-            'label_values(dialtone_integration_info{vendor=~"$vendor"}, integration)',
+        graph(
+            "Calls, the ten busiest",
+            "Requests per second of the last 5 minutes, checks included; a sudden fall is as telling "
+            "as a rise.",
+            series=[(worst(rates), "{{integration}}")],
+            unit="reqps",
+            span=8,
+        ),
+        graph(
+            "Error ratio, the ten worst",
+            "Share of requests that failed at the vendor; integrations without failures or traffic "
+            "are left out.",
+            series=[(worst(f"{total(recorded(RATIO), 'integration')} > 0"), "{{integration}}")],
+            unit="percentunit",
+            steps=ERRORS,
+            nothing="no errors",
+            span=8,
+        ),
+        graph(
+            "p95 latency, the ten slowest",
+            "The time that 95 of 100 requests of the last 5 minutes stayed under, retries and waits "
+            "included.",
+            series=[(worst(f"max by (integration) ({_p95()})"), "{{integration}}")],
+            unit="s",
+            steps=SECONDS,
+            span=8,
         ),
     ]
-
-
-def _choice(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    return (
-        dashboard.QueryVariable(name)
-        .label(label)
-        .datasource(SOURCE)
-        .query({"query": query, "refId": name})
-        .definition(query)
-        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(models.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)  # noqa: FBT003 - the library's own signature
-        .include_all(True)  # noqa: FBT003 - the same
-        .current(models.VariableOption(text=["All"], value=["$__all"], selected=True))
-    )
-
-
-def rows() -> Mapping[str, Sequence[Builder[models.Panel]]]:
-    """Return the rows of the board from top to bottom, each with its panels from left to right."""
-    return {
-        "Now": now.panels(),
-        "Calls": calls.panels(),
-        "Breakers and limits": limits.panels(),
-        "Checks and certificates": checks.panels(),
-        "Vendors, credentials and webhooks": vendors.panels(),
-        "Dialtone itself": itself.panels(),
-    }

@@ -4,35 +4,50 @@ States are words first and colours second: a board must be readable without colo
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
     dashboard,
+    heatmap,
     prometheus,
     stat,
     statetimeline,
-    table,
     timeseries,
 )
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import heatmap as heatmap_models
 from grafana_foundation_sdk.models import prometheus as prometheus_models
+
+from dashboards.build.variables import SOURCE
+from dashboards.build.words import BAD, GOOD, NO_TRAFFIC, NOTICE, OUTCOME_COLOURS, PLAIN, WARN, Words
 
 Series = tuple[str, str]
 """A query and the legend of its series."""
 Step = tuple[float | None, str]
 """From which value on which colour; None is where the scale begins."""
-Words = Mapping[float, tuple[str, str]]
-"""A word and a colour for a value."""
+Steps = Sequence[Step]
 
-SOURCE = common_models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 HEIGHT = 8
-ERRORS: Sequence[Step] = ((None, "green"), (0.01, "yellow"), (0.05, "red"))
+WIDE = 12
+"""From which width on a graph has room for figures in its legend."""
+UNJUDGED: Steps = ((None, PLAIN),)
+"""Neither good nor bad."""
+ERRORS: Steps = ((None, GOOD), (0.01, WARN), (0.05, BAD))
 """Where a share of errors becomes noticeable, and bad."""
+SECONDS: Steps = ((None, GOOD), (0.5, WARN), (2.0, BAD))
+"""Where a call's time becomes noticeable, and bad."""
+NONE_IS_GOOD: Steps = ((None, GOOD), (1.0, BAD))
+ANY_IS_BAD: Steps = ((None, GOOD), (0.000_001, BAD))
+ONE_IS_GOOD: Steps = ((None, BAD), (1.0, GOOD))
+DAYS: Steps = ((None, BAD), (7.0, WARN), (30.0, GOOD))
+
+P = TypeVar("P", bound=timeseries.Panel)
 
 
-def thresholds(*steps: Step) -> dashboard.ThresholdsConfig:
+def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
     """Return thresholds in absolute values."""
     return (
         dashboard.ThresholdsConfig()
@@ -41,43 +56,49 @@ def thresholds(*steps: Step) -> dashboard.ThresholdsConfig:
     )
 
 
-def words(mapping: Words) -> list[models.ValueMapping]:
-    """Return the value mapping that shows words for values."""
+def words(mapping: Words, *, nothing: str = "") -> list[models.ValueMapping]:
+    """Return the value mappings that show words for values, and for no value and NaN."""
     options = {
         f"{value:g}": models.ValueMappingResult(text=text, color=color, index=place)
         for place, (value, (text, color)) in enumerate(mapping.items())
     }
-    return [models.ValueMap(options=options)]
+    mappings: list[models.ValueMapping] = [models.ValueMap(options=options)] if mapping else []
+    if nothing:
+        result = models.ValueMappingResult(text=nothing, color=PLAIN, index=len(mapping))
+        match = models.SpecialValueMatch.NULL_AND_NAN
+        mappings.append(
+            models.SpecialValueMap(options=models.DashboardSpecialValueMapOptions(match=match, result=result))
+        )
+    return mappings
+
+
+def target(place: int, expr: str, legend: str) -> prometheus.Dataquery:
+    """Return a target of Prometheus, the first as A."""
+    query = prometheus.Dataquery().datasource(SOURCE).ref_id(chr(65 + place))
+    return query.expr(expr).legend_format(legend)
 
 
 def queries(series: Sequence[Series]) -> list[prometheus.Dataquery]:
     """Return targets over the board's time range."""
-    return [
-        prometheus.Dataquery()
-        .datasource(SOURCE)
-        .ref_id(chr(65 + place))
-        .expr(expr)
-        .legend_format(legend)
-        .range()
-        for place, (expr, legend) in enumerate(series)
-    ]
+    return [target(place, expr, legend).range() for place, (expr, legend) in enumerate(series)]
 
 
 def instants(series: Sequence[Series]) -> list[prometheus.Dataquery]:
     """Return targets of the last moment."""
-    return [
-        prometheus.Dataquery()
-        .datasource(SOURCE)
-        .ref_id(chr(65 + place))
-        .expr(expr)
-        .legend_format(legend)
-        .instant()
-        for place, (expr, legend) in enumerate(series)
-    ]
+    return [target(place, expr, legend).instant() for place, (expr, legend) in enumerate(series)]
+
+
+def link(
+    board: str, title: str, *, variable: str = "integration", value: str = ""
+) -> dashboard.DashboardLink:
+    """Return a link from a value to another board, with the time and the source kept."""
+    given = value or f"${{__field.labels.{variable}}}"
+    url = f"/d/dialtone-{board}?var-datasource=${{datasource}}&var-{variable}={given}&${{__url_time_range}}"
+    return dashboard.DashboardLink(title).type(models.DashboardLinkType.LINK).url(url)
 
 
 def number(
-    title: str, description: str, *, series: Sequence[Series], unit: str, steps: Sequence[Step]
+    title: str, description: str, *, series: Sequence[Series], unit: str, steps: Steps, span: int = 4
 ) -> stat.Panel:
     """Return one big number with its course behind it."""
     return (
@@ -87,13 +108,25 @@ def number(
         .datasource(SOURCE)
         .targets([*queries(series)])
         .unit(unit)
-        .thresholds(thresholds(*steps))
+        .thresholds(thresholds(steps))
+        .no_value(NO_TRAFFIC)
+        .mappings(words({}, nothing=NO_TRAFFIC))
         .color_mode(common_models.BigValueColorMode.VALUE)
         .graph_mode(common_models.BigValueGraphMode.AREA)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .height(4)
-        .span(6)
+        .span(span)
     )
+
+
+def told(panel: stat.Panel, mapping: Words, *, nothing: str = NO_TRAFFIC) -> stat.Panel:
+    """Return the number with words for some of its values, and for none."""
+    return panel.mappings(words(mapping, nothing=nothing)).no_value(nothing)
+
+
+def plain(panel: stat.Panel) -> stat.Panel:
+    """Return the number without its course."""
+    return panel.graph_mode(common_models.BigValueGraphMode.NONE)
 
 
 def graph(
@@ -102,10 +135,12 @@ def graph(
     *,
     series: Sequence[Series],
     unit: str,
-    steps: Sequence[Step] = ((None, "green"),),
+    steps: Steps = UNJUDGED,
+    span: int = 12,
+    nothing: str = NO_TRAFFIC,
 ) -> timeseries.Panel:
-    """Return lines over time, with the last and the largest value in the legend."""
-    return (
+    """Return lines over time; where there is room, the last and the largest value stand in the legend."""
+    panel = (
         timeseries.Panel()
         .title(title)
         .description(description)
@@ -113,24 +148,46 @@ def graph(
         .targets([*queries(series)])
         .unit(unit)
         .min(0)
-        .thresholds(thresholds(*steps))
+        .thresholds(thresholds(steps))
+        .no_value(nothing)
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(common_models.LegendDisplayMode.TABLE)
-            .placement(common_models.LegendPlacement.RIGHT)
-            .show_legend(True)  # noqa: FBT003 - the library's own signature
-            .calcs(["lastNotNull", "max"])
-        )
+        .legend(_legend() if span >= WIDE else _names())
         .tooltip(
             common.VizTooltipOptions()
             .mode(common_models.TooltipDisplayMode.MULTI)
             .sort(common_models.SortOrder.DESCENDING)
         )
+        .show_points(common_models.VisibilityMode.NEVER)
         .fill_opacity(0)
         .line_width(1)
         .height(HEIGHT)
-        .span(12)
+        .span(span)
+    )
+    if len(steps) > 1:
+        panel.thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
+        )
+    return panel
+
+
+def _legend() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(common_models.LegendDisplayMode.TABLE)
+        .placement(common_models.LegendPlacement.RIGHT)
+        .show_legend(True)  # noqa: FBT003 - the library's own signature
+        .calcs(["lastNotNull", "max"])
+        .sort_by("Max")
+        .sort_desc(True)  # noqa: FBT003 - the same
+    )
+
+
+def _names() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(common_models.LegendDisplayMode.LIST)
+        .placement(common_models.LegendPlacement.BOTTOM)
+        .show_legend(True)  # noqa: FBT003 - the library's own signature
     )
 
 
@@ -139,8 +196,25 @@ def stacked(panel: timeseries.Panel) -> timeseries.Panel:
     return panel.fill_opacity(40).stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL))
 
 
+def coloured(panel: timeseries.Panel, colours: Mapping[str, str] = OUTCOME_COLOURS) -> timeseries.Panel:
+    """Return the graph with fixed colours for series by their names."""
+    for name, colour in colours.items():
+        fixed = {"mode": "fixed", "fixedColor": colour}
+        panel.override_by_name(name, [models.DynamicConfigValue(id_val="color", value=fixed)])
+    return panel
+
+
+def quantiles(panel: timeseries.Panel) -> timeseries.Panel:
+    """Return the graph of p50, p95 and p99 in one colour each, the worst the thickest."""
+    for width, (name, colour) in enumerate({"p50": GOOD, "p95": NOTICE, "p99": WARN}.items(), start=1):
+        fixed = models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour})
+        thick = models.DynamicConfigValue(id_val="custom.lineWidth", value=width)
+        panel.override_by_name(name, [fixed, thick])
+    return panel
+
+
 def timeline(
-    title: str, description: str, *, series: Sequence[Series], mapping: Words
+    title: str, description: str, *, series: Sequence[Series], mapping: Words, span: int = 12
 ) -> statetimeline.Panel:
     """Return states over time, one line for each series, with the state's word in it."""
     return (
@@ -151,8 +225,8 @@ def timeline(
         .targets([*queries(series)])
         .unit("none")
         .mappings(words(mapping))
-        .thresholds(thresholds((None, "text")))
-        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color("text"))
+        .thresholds(thresholds(UNJUDGED))
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(PLAIN))
         .show_value(common_models.VisibilityMode.AUTO)
         .merge_values(True)  # noqa: FBT003 - the library's own signature
         .row_height(0.85)
@@ -164,12 +238,12 @@ def timeline(
             .show_legend(False)  # noqa: FBT003 - the words say it
         )
         .height(HEIGHT)
-        .span(12)
+        .span(span)
     )
 
 
 def bars(
-    title: str, description: str, *, series: Sequence[Series], unit: str, steps: Sequence[Step]
+    title: str, description: str, *, series: Sequence[Series], unit: str, steps: Steps, span: int = 12
 ) -> bargauge.Panel:
     """Return one bar for each series, with its value beside it."""
     return (
@@ -180,45 +254,38 @@ def bars(
         .targets([*instants(series)])
         .unit(unit)
         .min(0)
-        .thresholds(thresholds(*steps))
+        .thresholds(thresholds(steps))
+        .no_value(NO_TRAFFIC)
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
         .orientation(common_models.VizOrientation.HORIZONTAL)
         .display_mode(common_models.BarGaugeDisplayMode.BASIC)
         .value_mode(common_models.BarGaugeValueMode.TEXT)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .height(HEIGHT)
-        .span(12)
+        .span(span)
     )
 
 
-def sheet(
-    title: str, description: str, *, series: Sequence[str], columns: Mapping[str, str], sort: str
-) -> table.Panel:
-    """Return a table that merges queries by their labels; `columns` names label or `Value #A` in order."""
-    panel = (
-        table.Panel()
+def density(title: str, description: str, *, buckets: str) -> heatmap.Panel:
+    """Return how often each length of time was seen, over time; `buckets` is a query by `le`."""
+    query = target(0, buckets, "{{le}}").range().format(prometheus_models.PromQueryFormat.HEATMAP)
+    return (
+        heatmap.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
-        .targets(
-            [
-                target.format(prometheus_models.PromQueryFormat.TABLE)
-                for target in instants([(q, "") for q in series])
-            ]
+        .targets([query])
+        .unit("reqps")
+        .thresholds(thresholds(UNJUDGED))
+        .no_value(NO_TRAFFIC)
+        .calculate(False)  # noqa: FBT003 - the library's own signature
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(heatmap_models.HeatmapColorMode.SCHEME)
+            .scheme("Viridis")
+            .steps(32)
         )
-        .unit("none")
-        .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(
-            models.DataTransformerConfig(
-                id_val="organize",
-                options={
-                    "excludeByName": {"Time": True},
-                    "indexByName": {name: place for place, name in enumerate(columns)},
-                    "renameByName": dict(columns),
-                },
-            )
-        )
-        .sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])  # noqa: FBT003 - the library's
-        .thresholds(thresholds((None, "text")))
+        .y_axis(heatmap.YAxisConfig().unit("s"))
+        .height(HEIGHT)
+        .span(12)
     )
-    return panel.height(HEIGHT).span(12)

@@ -1,0 +1,252 @@
+"""Circuit breakers: which are open, how near the others are, and what it costs their users."""
+
+from grafana_foundation_sdk.builders import dashboard
+
+from dashboards.build import frame
+from dashboards.build.panels import (
+    ANY_IS_BAD,
+    NONE_IS_GOOD,
+    Steps,
+    bars,
+    coloured,
+    graph,
+    number,
+    stacked,
+    timeline,
+    told,
+)
+from dashboards.build.queries import (
+    code,
+    increase,
+    otherwise,
+    rate,
+    recorded,
+    select,
+    states,
+    total,
+    worst,
+)
+from dashboards.build.tables import Column, sheet
+from dashboards.build.words import BAD, BREAKER_CODES, BREAKER_WORDS, GOOD, WARN
+
+STATE = "dialtone_breaker_state"
+AMPLIFIED: Steps = ((None, GOOD), (1.2, WARN), (2.0, BAD))
+NEAR: Steps = ((None, BAD), (0.25, WARN), (0.5, GOOD))
+
+
+def board() -> dashboard.Dashboard:
+    """Return the board."""
+    return frame.board(
+        "breakers",
+        title="circuit breakers",
+        about="Which breakers are open, how near the others are to opening, and what that costs users.",
+        rows={
+            "Now": _now(),
+            "States": _states(),
+            "How near to opening": _near(),
+            "What users feel": _users(),
+            "Retries": _retries(),
+        },
+    )
+
+
+def _now() -> frame.Panels:
+    stopping = states("open", "half_open", "forced_open")
+    by_hand = states("forced_open", "disabled", "shadow")
+    opened = total(increase("dialtone_breaker_transitions_total", 'to="open"'))
+    refused = total(increase("dialtone_rejected_calls_total"))
+    everything = total(increase("dialtone_calls_total"))
+    return [
+        told(
+            number(
+                "Not closed",
+                "Breakers that are open, half-open or forced open: their calls are refused.",
+                series=[(f"{total(select(STATE, stopping))} or vector(0)", "not closed")],
+                unit="none",
+                steps=NONE_IS_GOOD,
+                span=6,
+            ),
+            {0: ("All closed", GOOD)},
+        ),
+        told(
+            number(
+                "Changed by hand",
+                "Breakers that somebody forced open, disabled or put into shadow. Forgotten ones "
+                "protect nobody.",
+                series=[(f"{total(select(STATE, by_hand))} or vector(0)", "by hand")],
+                unit="none",
+                steps=((None, GOOD), (1.0, WARN)),
+                span=6,
+            ),
+            {0: ("None", GOOD)},
+        ),
+        told(
+            number(
+                "Opened on this board",
+                "How often breakers opened in the time this board shows.",
+                series=[(f"{opened} or vector(0)", "opened")],
+                unit="none",
+                steps=((None, GOOD), (1.0, WARN), (5.0, BAD)),
+                span=6,
+            ),
+            {0: ("Never", GOOD)},
+        ).decimals(0),
+        number(
+            "Calls refused on this board",
+            "Share of all requests in the time of this board that Dialtone refused, for whatever reason.",
+            series=[(f"({refused} or vector(0)) / ({everything} > 0)", "refused")],
+            unit="percentunit",
+            steps=((None, GOOD), (0.001, WARN), (0.01, BAD)),
+            span=6,
+        ).decimals(2),
+    ]
+
+
+def _states() -> frame.Panels:
+    by = "integration, capability"
+    state = code(STATE, BREAKER_CODES, by)
+    not_closed = (
+        f"max_over_time({select(STATE, states('open', 'half_open', 'forced_open'))}[$__range] @ end()) > 0"
+    )
+    moved = f"({state}) and on ({by}) max by ({by}) ({not_closed})"
+    known = f"clamp_max(count({select('dialtone_build_info')}), 1)"
+    rest = f'label_replace({known}, "integration", "every breaker", "", "")'
+    since = f"max by ({by}) ({select('dialtone_breaker_since_timestamp_seconds')}) * 1000"
+    until = f"max by ({by}) ({select('dialtone_breaker_open_until_timestamp_seconds')} > time()) * 1000"
+    return [
+        timeline(
+            "Breakers that moved",
+            "States over time of the breakers that were not closed at some time on this board.",
+            series=[(f"{moved} or on() {rest}", "{{integration}} {{capability}}")],
+            mapping=BREAKER_WORDS,
+            span=14,
+        ).height(10),
+        sheet(
+            "Every breaker, the worst first",
+            "State, since when, and when an open one lets a trial call through.",
+            series=[state, since, until],
+            columns={
+                "integration": Column("Integration", board="integration"),
+                "capability": Column("Capability", width=100),
+                "Value #A": Column("State", words=BREAKER_WORDS, width=120),
+                "Value #B": Column("Since", unit="dateTimeFromNow", width=120),
+                "Value #C": Column("Trial", unit="dateTimeFromNow", width=110),
+            },
+            sort="State",
+        )
+        .span(10)
+        .height(10),
+    ]
+
+
+def _near() -> frame.Panels:
+    by = "integration, capability"
+    distance = f"min by ({by}) ({select('dialtone_breaker_trip_distance_ratio')})"
+    failing, slow = (
+        worst(f"max by ({by}) ({select(f'dialtone_breaker_{which}_ratio')}) > 0")
+        for which in ("failure", "slow")
+    )
+    return [
+        bars(
+            "Distance to opening, the nearest first",
+            "100 %: no failures in the window. 0 %: it opens with the next failure, or is open.",
+            series=[(f"sort(bottomk(12, {distance}))", "{{integration}} {{capability}}")],
+            unit="percentunit",
+            steps=NEAR,
+            span=8,
+        ).max(1),
+        graph(
+            "Failed calls in the window",
+            "Share of failed calls among those the breaker looks at; most breakers open at a half.",
+            series=[(failing, "{{integration}} {{capability}}")],
+            unit="percentunit",
+            steps=((None, GOOD), (0.25, WARN), (0.5, BAD)),
+            nothing="no failures",
+            span=8,
+        ),
+        graph(
+            "Slow calls in the window",
+            "Share of calls slower than thrice the usual p95 or 2 s; breakers open at 80 %.",
+            series=[(slow, "{{integration}} {{capability}}")],
+            unit="percentunit",
+            steps=((None, GOOD), (0.4, WARN), (0.8, BAD)),
+            nothing="no slow calls",
+            span=8,
+        ),
+    ]
+
+
+def _users() -> frame.Panels:
+    by_reason = total(rate("dialtone_rejected_calls_total"), "reason")
+    by_line = total(rate("dialtone_rejected_calls_total"), "integration")
+    spent = total(
+        increase("dialtone_breaker_time_seconds_total", states("open", "half_open", "forced_open")),
+        "integration",
+    )
+    return [
+        coloured(
+            stacked(
+                graph(
+                    "Refused calls by reason",
+                    "Requests per second that Dialtone refused: an open circuit, quota, a full "
+                    "bulkhead, no time left.",
+                    series=[(otherwise(by_reason, 0, reason="none refused"), "{{reason}}")],
+                    unit="reqps",
+                    steps=ANY_IS_BAD,
+                    span=8,
+                )
+            )
+        ),
+        graph(
+            "Refused calls by integration",
+            "Whose callers are refused: they see errors at once instead of waiting for a vendor that fails.",
+            series=[(otherwise(worst(f"{by_line} > 0"), 0, integration="none refused"), "{{integration}}")],
+            unit="reqps",
+            steps=ANY_IS_BAD,
+            span=8,
+        ),
+        bars(
+            "Time not closed on this board",
+            "How long breakers of an integration were open, half-open or forced open, all "
+            "capabilities together.",
+            series=[
+                (otherwise(f"sort_desc({worst(f'{spent} > 0')})", 0, integration="none"), "{{integration}}")
+            ],
+            unit="s",
+            steps=((None, GOOD), (0.001, WARN), (300.0, BAD)),
+            span=8,
+        ),
+    ]
+
+
+def _retries() -> frame.Panels:
+    tries = recorded("integration:dialtone_attempts_per_call:ratio_rate5m")
+    budget = f"min by (integration) ({select('dialtone_retry_budget_tokens')})"
+    saved = total(rate("dialtone_answers_total", 'source!="live"'), "source")
+    return [
+        graph(
+            "Tries for each call",
+            "1: no retries. 2: the vendor in trouble gets twice the load from us. The retry budget "
+            "bounds it.",
+            series=[(worst(f"max by (integration) ({tries})"), "{{integration}}")],
+            unit="none",
+            steps=AMPLIFIED,
+            span=8,
+        ),
+        graph(
+            "Retry budget left, the least",
+            "Tokens left to retry with; at 0 a failed call is not tried again.",
+            series=[(f"bottomk(10, {budget})", "{{integration}}")],
+            unit="none",
+            span=8,
+        ),
+        stacked(
+            graph(
+                "Answers that took no request",
+                "Reads per second answered from another's request, the last good answer or a fallback.",
+                series=[(otherwise(saved, 0, source="none"), "{{source}}")],
+                unit="reqps",
+                span=8,
+            )
+        ),
+    ]

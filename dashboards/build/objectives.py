@@ -1,0 +1,210 @@
+"""Objectives and error budgets, and the heartbeats of jobs."""
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as models
+
+from dashboards.build import frame
+from dashboards.build.panels import Steps, bars, coloured, graph, number, stacked, timeline, told, words
+from dashboards.build.queries import otherwise, rate, recorded, select, total
+from dashboards.build.tables import Column, sheet
+from dashboards.build.variables import SCRAPE
+from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
+
+LEFT: Steps = ((None, BAD), (0.0, WARN), (0.25, GOOD))
+BURN: Steps = ((None, GOOD), (1.0, WARN), (14.4, BAD))
+NO_OBJECTIVES = {NONE_SEEN: ("no objectives", PLAIN)}
+BUDGET = "dialtone_slo_budget_left_ratio"
+RATE = "dialtone_slo_burn_rate"
+
+
+def board() -> dashboard.Dashboard:
+    """Return the board."""
+    return frame.board(
+        "objectives",
+        title="objectives and error budgets",
+        about="Whether the objectives are met, how fast their error budgets burn, and whether jobs report.",
+        chosen=(*SCRAPE, "slo"),
+        since="now-6h",
+        rows={
+            "Now": _now(),
+            "Each objective": _each(),
+            "Burn": _burn(),
+            "What was counted": _counted(),
+            "Heartbeats of jobs": _heartbeats(),
+        },
+    )
+
+
+def _now() -> frame.Panels:
+    least = f"min({select(BUDGET)})"
+    short, long = (f"max({select(RATE, window)})" for window in ('window="1h"', 'window="3d"'))
+    missed = f"count({select('dialtone_heartbeat_up')} == 0)"
+    return [
+        told(
+            number(
+                "Least budget left",
+                "Error budget left of the objective that fares worst; below 0 % the objective is missed.",
+                series=[(otherwise(least, NONE_SEEN), "left")],
+                unit="percentunit",
+                steps=LEFT,
+                span=6,
+            ),
+            NO_OBJECTIVES,
+        ),
+        told(
+            number(
+                "Fastest burn, last hour",
+                "1: the budget lasts its window exactly. 14.4: a thirty-day budget is gone in two days. Act.",
+                series=[(otherwise(short, NONE_SEEN), "burn")],
+                unit="none",
+                steps=BURN,
+                span=6,
+            ).decimals(1),
+            NO_OBJECTIVES,
+        ),
+        told(
+            number(
+                "Fastest burn, three days",
+                "The same over three days: above 1 the objective will be missed if nothing changes.",
+                series=[(otherwise(long, NONE_SEEN), "burn")],
+                unit="none",
+                steps=BURN,
+                span=6,
+            ).decimals(1),
+            NO_OBJECTIVES,
+        ),
+        told(
+            number(
+                "Jobs not heard of",
+                "Heartbeats that should have come and did not: a job did not run, or could not report.",
+                series=[(f"{missed} or vector(0)", "missed")],
+                unit="none",
+                steps=((None, GOOD), (1.0, BAD)),
+                span=6,
+            ),
+            {0: ("None", GOOD)},
+        ),
+    ]
+
+
+def _each() -> frame.Panels:
+    left, objective = (f"min by (slo) ({select(one)})" for one in (BUDGET, "dialtone_slo_objective_ratio"))
+    window = f"max by (slo) ({select('dialtone_slo_window_seconds')})"
+    burn = _burn_of("6h")
+    gone = f"{left} * {window} / ({burn} > 0) > 0"
+    return [
+        sheet(
+            "Objectives, the least budget first",
+            "Used up in: if the burn of the last six hours goes on. Empty: nothing burns, or all is spent.",
+            series=[left, objective, _burn_of("1h"), burn, gone],
+            columns={
+                "slo": Column("Objective"),
+                "Value #A": Column("Budget left", unit="percentunit", steps=LEFT, width=120, decimals=1),
+                "Value #B": Column("Goal", unit="percentunit", width=90, decimals=2),
+                "Value #C": Column("Burn 1h", steps=BURN, width=90, decimals=1),
+                "Value #D": Column("Burn 6h", steps=BURN, width=90, decimals=1),
+                "Value #E": Column("Used up in", unit="s", width=130),
+            },
+            sort="+Budget left",
+        ),
+        graph(
+            "Budget left over time",
+            "A steady slope to 0 at the window's end is what a budget is for; a cliff is an outage.",
+            series=[(otherwise(left, NONE_SEEN, slo="no objectives"), "{{slo}}")],
+            unit="percentunit",
+            steps=LEFT,
+        ).min(-1),
+    ]
+
+
+def _burn_of(window: str) -> str:
+    matcher = f'window="{window}"'
+    return f"max by (slo) ({select(RATE, matcher)})"
+
+
+def _burn() -> frame.Panels:
+    by_window = f"max by (slo, window) ({select(RATE)})"
+    windows = ("5m", "1h", "6h", "3d")
+    errors = [
+        (f"max by (slo) ({recorded(f'slo:dialtone_slo_errors:ratio_rate{window}')})", f"{{{{slo}}}} {window}")
+        for window in windows
+    ]
+    return [
+        graph(
+            "Burn rate by window",
+            "Both windows of a pair above its line page: 5m and 1h at 14.4, 30m and 6h at 6, 2h and 1d at 3.",
+            series=[(otherwise(by_window, 0, slo="no objectives"), "{{slo}} {{window}}")],
+            unit="none",
+            steps=BURN,
+        ),
+        graph(
+            "Share of bad requests by window",
+            "The same as shares: the short windows tell how it is now, the long ones how it went.",
+            series=[
+                (otherwise(query, 0, slo="no objectives"), legend) if not place else (query, legend)
+                for place, (query, legend) in enumerate(errors)
+            ],
+            unit="percentunit",
+        ),
+    ]
+
+
+def _counted() -> frame.Panels:
+    events = total(rate("dialtone_slo_events_total"), "slo", "result")
+    return [
+        coloured(
+            stacked(
+                graph(
+                    "Requests that counted",
+                    "Requests per second that counted for an objective, good and bad; none counted, "
+                    "none missed.",
+                    series=[(otherwise(events, 0, slo="no objectives"), "{{slo}} {{result}}")],
+                    unit="reqps",
+                )
+            )
+        ),
+        _bad(),
+    ]
+
+
+def _bad() -> Builder[models.Panel]:
+    bad = total(rate("dialtone_slo_events_total", 'result="bad"'), "slo")
+    return graph(
+        "Bad requests by objective",
+        "Bad requests per second: where they rise, the budget falls.",
+        series=[(otherwise(bad, 0, slo="no objectives"), "{{slo}}")],
+        unit="reqps",
+    )
+
+
+def _heartbeats() -> frame.Panels:
+    up = f"min by (heartbeat) ({select('dialtone_heartbeat_up')})"
+    ago = f"time() - max by (heartbeat) ({select('dialtone_heartbeat_last_success_timestamp_seconds')})"
+    lasted = f"max by (heartbeat) ({select('dialtone_heartbeat_duration_seconds')})"
+    none = {"heartbeat": "no heartbeats"}
+    return [
+        timeline(
+            "Heartbeats",
+            "When each job was heard of in time, and when not.",
+            series=[(otherwise(up, NONE_SEEN, **none), "{{heartbeat}}")],
+            mapping={1: ("heard", GOOD), 0: ("MISSED", BAD), NONE_SEEN: ("none are configured", PLAIN)},
+            span=8,
+        ),
+        bars(
+            "Last success",
+            "How long ago each job last reported success.",
+            series=[(otherwise(ago, NONE_SEEN, **none), "{{heartbeat}}")],
+            unit="s",
+            steps=((None, PLAIN),),
+            span=8,
+        ).mappings(words({NONE_SEEN: ("none are configured", PLAIN)})),
+        bars(
+            "How long the last run took",
+            "From a job's start to its end, where it reports both; a job that grows will miss its time.",
+            series=[(otherwise(lasted, NONE_SEEN, **none), "{{heartbeat}}")],
+            unit="s",
+            steps=((None, PLAIN),),
+            span=8,
+        ).mappings(words({NONE_SEEN: ("none are configured", PLAIN)})),
+    ]

@@ -1,0 +1,70 @@
+"""What states are called and how they are coloured, the same on every board.
+
+The colours are those of Okabe and Ito ("Color Universal Design", 2008), which people with any kind of colour
+vision tell apart; no panel says anything by colour alone.
+"""
+
+from collections.abc import Mapping
+
+Words = Mapping[float, tuple[str, str]]
+"""A word and a colour for a value."""
+
+GOOD = "#009E73"
+NOTICE = "#56B4E9"
+WARN = "#E69F00"
+BAD = "#D55E00"
+WORST = "#CC79A7"
+COOL = "#0072B2"
+PLAIN = "text"
+PALETTE = frozenset({GOOD, NOTICE, WARN, BAD, WORST, COOL, PLAIN})
+
+HEALTH_CODES: Mapping[str, int] = {
+    "up": 1,
+    "paused": 2,
+    "unknown": 3,
+    "degraded": 4,
+    "throttled": 5,
+    "unauthorized": 6,
+    "down": 7,
+}
+"""A number for each health, the worst highest; 0 is left for no state at all."""
+HEALTH_WORDS: Words = {
+    0: ("No state", PLAIN),
+    1: ("Up", GOOD),
+    2: ("Paused", PLAIN),
+    3: ("Unknown", NOTICE),
+    4: ("Degraded", WARN),
+    5: ("Throttled", WARN),
+    6: ("UNAUTHORIZED", WORST),
+    7: ("DOWN", BAD),
+}
+BREAKER_CODES: Mapping[str, int] = {
+    "closed": 1,
+    "disabled": 2,
+    "shadow": 3,
+    "half_open": 4,
+    "forced_open": 5,
+    "open": 6,
+}
+BREAKER_WORDS: Words = {
+    0: ("No state", PLAIN),
+    1: ("Closed", GOOD),
+    2: ("Disabled", PLAIN),
+    3: ("Shadow", NOTICE),
+    4: ("Half-open", WARN),
+    5: ("FORCED OPEN", WORST),
+    6: ("OPEN", BAD),
+}
+OUTCOME_COLOURS: Mapping[str, str] = {
+    "ok": GOOD,
+    "throttled": WARN,
+    "unauthorized": WORST,
+    "rejected": COOL,
+    "skipped": PLAIN,
+    "cancelled": PLAIN,
+    "server_error": BAD,
+}
+"""Outcomes that keep their colour wherever they are drawn."""
+NO_TRAFFIC = "no traffic"
+NONE_SEEN = -9_999
+"""Stands for `nothing seen yet` where a query would otherwise be empty; a value mapping says so in words."""
