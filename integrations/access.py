@@ -12,6 +12,7 @@ from integrations.connection import Connection
 from integrations.credentials.credential import Credential, fingerprint
 from integrations.credentials.ends import CredentialEnds
 from integrations.credentials.identity import ClientCertificate, ClientIdentity
+from integrations.credentials.none import NoCredential
 from integrations.credentials.opening import open_credential
 from integrations.credentials.renewing import TokenCredential
 from integrations.credentials.scopes import GrantedScopes
@@ -275,7 +276,8 @@ class Access:
         values = Values(self._config, clock=self._clock, secrets=self.secrets)
         try:
             credential = open_credential(self.auth, values=values, secrets=self.secrets, clock=self._clock)
-            credential.apply(httpx.Request("GET", _PROBE))
+            if not isinstance(credential, NoCredential):
+                credential.apply(httpx.Request("GET", _PROBE))
             if isinstance(credential, ClientCertificate):
                 self.identity = credential.identity
         except UnfitValueError as error:

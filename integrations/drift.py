@@ -5,6 +5,7 @@ at most once a minute, with how many answers were seen to drift there since.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,6 +18,9 @@ TELL_EVERY = 60.0
 MOST_BYTES = 128 * 1024
 MOST_PLACES = 200
 """Places of one integration that are remembered; what is beyond is not told."""
+
+
+_NO_SHAPES: Mapping[str, Shape] = MappingProxyType({})
 
 
 class DriftStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +49,8 @@ class _Place:
 class DriftWatch:
     """The drift of one integration's answers. Never raises, whatever an answer holds."""
 
+    __slots__ = ("_integration", "_looked", "_monotonic", "_now", "_places", "_tell", "_vendor", "shapes")
+
     def __init__(
         self,
         integration: str,
@@ -54,7 +60,7 @@ class DriftWatch:
         now: Callable[[], float],
         tell: Callable[[ContractDrift], None],
     ) -> None:
-        self.shapes: Mapping[str, Shape] = {}
+        self.shapes: Mapping[str, Shape] = _NO_SHAPES
         self._integration = integration
         self._vendor = vendor
         self._monotonic = monotonic

@@ -39,6 +39,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 class Endings:
     """The endings of one integration, each told once per action and day. `tell` publishes."""
 
+    __slots__ = ("_declared", "_integration", "_known", "_now", "_own", "_tell", "_vendor")
+
     def __init__(
         self,
         integration: str,

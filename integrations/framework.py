@@ -26,6 +26,7 @@ from integrations.integration import Integration
 from integrations.keeping import CredentialKeeper
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Paginate
+from integrations.manifest.shape import Shape
 from integrations.probes import Check, Probe, checks_of, declaration, params_of
 from integrations.remarks import shapes_of
 from integrations.runs import MAX_PAGES, ActionRun, Order
@@ -76,6 +77,7 @@ class IntegrationFramework:
         self._runs: dict[str, _Runs] = {}
         self._leaving: dict[str, Integration] = {}
         self._actions: dict[str, Mapping[str, type[CodeAction]]] = {}
+        self._shapes: dict[str, Mapping[str, Shape]] = {}
         self.inbound = Inbound(
             webhooks or in_memory(), calls=executor, clock=clock, publish=publish, find=self._integrations.get
         )
@@ -359,8 +361,11 @@ class IntegrationFramework:
         told of its endings as long as the vendor is.
         """
         before, remarks = self._integrations.get(integration.id), integration.remarks
-        remarks.drift.shapes = shapes_of(integration.manifest, self._catalog.lock(integration.vendor))
-        if before is not None and before.vendor == integration.vendor:
+        vendor = integration.vendor
+        if vendor not in self._shapes:
+            self._shapes[vendor] = shapes_of(integration.manifest, self._catalog.lock(vendor))
+        remarks.drift.shapes = self._shapes[vendor]
+        if before is not None and before.vendor == vendor:
             remarks.endings.adopt(before.remarks.endings)
         remarks.endings.begin()
         if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):

@@ -15,6 +15,8 @@ from integrations.signals import Signal
 class Remarks:
     """The remarks of one integration. Read it; only the integration's runs give it answers."""
 
+    __slots__ = ("drift", "endings")
+
     def __init__(
         self, integration: str, manifest: Manifest, *, clock: Clock, publish: Callable[[Signal], None]
     ) -> None:

@@ -23,13 +23,13 @@ CERTIFICATE = "certificate"
 class CredentialEnds:
     """The ends known, as UTC seconds; from the secrets themselves, and from the vendor's answers."""
 
+    __slots__ = ("_auth", "_secrets", "known", "told")
+
     def __init__(self, auth: Auth, secrets: Mapping[str, Secret]) -> None:
         self._auth = auth
         self._secrets = secrets
         self.known: dict[str, float] = {}
         self.told: dict[str, Told] = {}
-        self._headers = [place for place in auth.expiry if place.header]
-        self._actions = {place.action: place for place in auth.expiry if place.pointer}
 
     def read_secrets(self, identity: ClientIdentity | None = None) -> None:
         """Find the ends that the secrets tell themselves; what an answer told of others is forgotten."""
@@ -43,10 +43,11 @@ class CredentialEnds:
 
     def read_answer(self, reply: Reply, action: str) -> None:
         """Take what a good answer says of an end."""
-        for place in self._headers:
-            self._take(place, reply.headers.get(place.header.lower(), ""))
-        if (asked := self._actions.get(action)) is not None:
-            self._take(asked, _text_at(reply, asked.pointer))
+        for place in self._auth.expiry:
+            if place.header:
+                self._take(place, reply.headers.get(place.header.lower(), ""))
+            elif place.pointer and place.action == action:
+                self._take(place, _text_at(reply, place.pointer))
 
     def news(self, now: float) -> list[tuple[str, float, int]]:
         """What is to be told now, each once: name, end, and for how many days (0: that it is over)."""

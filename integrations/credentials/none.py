@@ -6,6 +6,8 @@ import httpx
 class NoCredential:
     """Leaves requests as they are."""
 
+    __slots__ = ()
+
     def apply(self, request: httpx.Request) -> None:
         """Do nothing."""
 

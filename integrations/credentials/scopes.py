@@ -12,6 +12,8 @@ class GrantedScopes:
     nothing: GitHub sends one for fine-grained tokens, which have no such scopes.
     """
 
+    __slots__ = ("_header", "_implied", "granted", "is_comparable")
+
     def __init__(self, implied: Mapping[str, Collection[str]]) -> None:
         self._implied = implied
         self._header = ""

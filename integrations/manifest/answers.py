@@ -50,6 +50,8 @@ class AnswerReader:
     does not have, of those an action needs, given the header that tells what it has.
     """
 
+    __slots__ = ("_errors", "_granted", "_lacks", "_now", "_quota", "_redact")
+
     def __init__(
         self,
         manifest: Manifest,

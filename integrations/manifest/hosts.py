@@ -31,8 +31,11 @@ class Origins:
     `suffixes` allow https hosts that end in one of them, at a dot.
     """
 
+    __slots__ = ("_origins", "_suffixes")
+
     def __init__(self, entries: Iterable[str], *, suffixes: Iterable[str] = ()) -> None:
-        self._origins = frozenset(_origin(parsed_url(e if "://" in e else f"https://{e}")) for e in entries)
+        # No set, which takes 216 bytes and more, for what is one or few.
+        self._origins = tuple(_origin(parsed_url(e if "://" in e else f"https://{e}")) for e in entries)
         self._suffixes = tuple("." + suffix.lstrip(".").lower() for suffix in suffixes)
 
     def check(self, url: httpx.URL) -> httpx.URL:

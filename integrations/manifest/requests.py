@@ -7,7 +7,7 @@ path, and no request leaves the allowed origins. Credentials are put in later, b
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import httpx
@@ -21,7 +21,14 @@ from integrations.manifest import inputs, pointers
 from integrations.manifest.constants import prepared
 from integrations.manifest.hosts import ForeignHostError, Origins
 from integrations.manifest.schema import Action, Input, Manifest
-from integrations.manifest.templates import Lookup, Position, Template, UnfitValueError, fits_header
+from integrations.manifest.templates import (
+    Lookup,
+    Position,
+    Template,
+    UnfitValueError,
+    fits_header,
+    template,
+)
 from integrations.manifest.values import Values
 
 USER_AGENT = "Dialtone"
@@ -42,8 +49,24 @@ class _Placed(NamedTuple):
     filenames: dict[str, str]
 
 
+class _Prepared(NamedTuple):
+    """What the manifest says of an action's requests, parsed. `address` is empty where it holds a secret."""
+
+    values: Values
+    base: Template
+    address: str
+    path: Template
+    headers: dict[str, Template]
+    query: dict[str, Template]
+    constant: Callable[[Lookup], object]
+
+
 class RequestPlan:
-    """How one action's requests are made for one connection."""
+    """How one action's requests are made for one connection. What it takes is made with the first: an action
+    in code may make its own.
+    """
+
+    __slots__ = ("_clock", "_config", "_manifest", "_origins", "_ready", "_secrets", "action", "name")
 
     def __init__(
         self,
@@ -57,19 +80,35 @@ class RequestPlan:
     ) -> None:
         self.name = name
         self.action: Action = manifest.actions[name]
+        self._manifest = manifest
+        self._config = config
         self._origins = origins
-        self._values = Values(config, clock=clock, secrets=secrets)
-        self._base = Template(self.action.base_url or manifest.base_url)
-        is_secret = any(name.startswith("secret.") for name in self._base.names)
-        self._address = "" if is_secret else self._base.fill(self._values).rstrip("/")
-        self._path = Template(self.action.path, position=Position.PATH)
-        self._headers = {
-            key.lower(): Template(text, position=Position.HEADER)
-            for key, text in {**manifest.headers, **self.action.headers}.items()
-        }
-        self._query = {key: Template(text) for key, text in self.action.query.items()}
-        base = self.action.body.base if self.action.body is not None else msgspec.UNSET
-        self._constant = prepared(base if isinstance(base, (dict, list)) else {})
+        self._clock = clock
+        self._secrets = secrets
+        self._ready: _Prepared | None = None
+
+    @property
+    def _prepared(self) -> _Prepared:
+        if self._ready is None:
+            self._ready = self._prepare()
+        return self._ready
+
+    def _prepare(self) -> _Prepared:
+        action, manifest = self.action, self._manifest
+        values = Values(self._config, clock=self._clock, secrets=self._secrets)
+        base = template(action.base_url or manifest.base_url)
+        is_secret = any(name.startswith("secret.") for name in base.names)
+        headers = {**manifest.headers, **action.headers}
+        constant = action.body.base if action.body is not None else msgspec.UNSET
+        return _Prepared(
+            values=values,
+            base=base,
+            address="" if is_secret else base.fill(values).rstrip("/"),
+            path=template(action.path, Position.PATH),
+            headers={key.lower(): template(text, Position.HEADER) for key, text in headers.items()},
+            query={key: template(text) for key, text in action.query.items()},
+            constant=prepared(constant if isinstance(constant, (dict, list)) else {}),
+        )
 
     @property
     def idempotent(self) -> bool:
@@ -140,20 +179,23 @@ class RequestPlan:
         return httpx.Request(request.method, self._origins.check(target), headers=headers)
 
     def _url(self, placed: _Placed) -> httpx.URL:
-        path = self._path.fill(self._lookup(placed.path))
-        address = self._address or self._base.fill(self._values).rstrip("/")
+        ready = self._prepared
+        path = ready.path.fill(self._lookup(placed.path))
+        address = ready.address or ready.base.fill(ready.values).rstrip("/")
         if not address:
-            missing = ", ".join(self._base.names)
+            missing = ", ".join(ready.base.names)
             raise InvalidParams(self.name, {"address": f"{missing} is not set, and says where to call"})
-        query = [(name, template.fill(self._values)) for name, template in self._query.items()]
+        query = [(name, wanted.fill(ready.values)) for name, wanted in ready.query.items()]
         return self._origins.check(_with_query(address + path, (*query, *placed.query)))
 
     def _filled_headers(self) -> dict[str, str]:
-        filled = {key: template.fill(self._values) for key, template in self._headers.items()}
+        ready = self._prepared
+        filled = {key: wanted.fill(ready.values) for key, wanted in ready.headers.items()}
         return {"user-agent": USER_AGENT, **{key: text for key, text in filled.items() if text}}
 
     def _lookup(self, path: Mapping[str, str]) -> Lookup:
-        return lambda name: path[name] if name in path else self._values(name)
+        values = self._prepared.values
+        return lambda name: path[name] if name in path else values(name)
 
     def _place(self, params: Mapping[str, object]) -> _Placed:
         placed = _Placed(path={}, query=[], headers={}, body=self._base_body(), files={}, filenames={})
@@ -170,7 +212,7 @@ class RequestPlan:
         return placed
 
     def _base_body(self) -> dict[str, object] | list[object]:
-        filled = self._constant(self._values)
+        filled = self._prepared.constant(self._prepared.values)
         return filled if isinstance(filled, (dict, list)) else {}
 
     def _add_key(self, placed: _Placed, key: str | None) -> None:

@@ -126,13 +126,13 @@ class Template:
 
 
 @lru_cache(maxsize=4_096)
-def template(text: str) -> Template:
+def template(text: str, position: Position = Position.TEXT) -> Template:
     """The template of a manifest's text: ten thousand integrations fill the same few.
 
     Raises:
         ValueError: as Template.
     """
-    return Template(text)
+    return Template(text, position=position)
 
 
 def _segment(value: str) -> str:

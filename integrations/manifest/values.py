@@ -12,12 +12,14 @@ from integrations.manifest import inputs
 class Values:
     """A Lookup over a connection's config and, where they are given, its secrets."""
 
+    __slots__ = ("_clock", "_config", "_secrets")
+
     def __init__(
         self, config: Mapping[str, object], *, clock: Clock, secrets: Mapping[str, Secret] | None = None
     ) -> None:
         self._config = config
         self._clock = clock
-        self._secrets = secrets or {}
+        self._secrets = secrets
 
     def __call__(self, name: str) -> str:
         """The value of `name`; an optional config field or secret that is not given is empty text.
@@ -29,7 +31,7 @@ class Values:
         if kind == "config" and key:
             return inputs.text(self._config[key]) if key in self._config else ""
         if kind == "secret" and key:
-            return self._secrets[key].reveal() if key in self._secrets else ""
+            return self._secrets[key].reveal() if self._secrets and key in self._secrets else ""
         return self._call(name)
 
     def _call(self, name: str) -> str:
