@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from exporters.push import ExporterStatus
-from exporters.pushing import Preview, Trial
+from exporters.trials import Preview, Trial
 
 
 class Pushing(Protocol):

@@ -19,6 +19,7 @@ from exporters.batchfile import Batch
 from exporters.spool import Kept, Spool
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
+from integrations.execution.outcome import FailureKind
 from integrations.samples import Sample
 
 SEND_TIMEOUT = 30.0
@@ -59,13 +60,14 @@ class Address(NamedTuple):
 
 class Reply(NamedTuple):
     """What came of one request: a status with the beginning of the body, or why there is none.
-    `retry_after` is how many seconds the intake asks to wait.
+    `retry_after` is how many seconds the intake asks to wait; `kind` is that of a failure on the way.
     """
 
     status: int | None
     body: bytes = b""
     retry_after: float | None = None
     failure: str = ""
+    kind: FailureKind | None = None
 
 
 class Action(StrEnum):

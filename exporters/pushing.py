@@ -4,25 +4,23 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import anyio
-import msgspec
 import structlog
 from prometheus_client.registry import Collector
 
-from exporters.batchfile import Batch
-from exporters.compression import decompressed
 from exporters.copying import copied
 from exporters.datagrams import DatagramSender
 from exporters.events import EventExporter, Events, TrialEvent
 from exporters.intakes import agent_of, event_intakes, metric_intakes
 from exporters.process import process_readings, process_registry
-from exporters.push import KEY_REFUSED, CutT, ExporterStatus, Intake, PushExporter, Reply
+from exporters.push import CutT, ExporterStatus, Intake, PushExporter
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
 from exporters.spool import Spool
 from exporters.table import MetricTable, Reading
+from exporters.trials import Preview, Trial, previewed, tried
 from exporters.window import Cutter, Window
 from integrations.bus import Subscriber
 from integrations.clock import Clock
@@ -33,50 +31,12 @@ log = structlog.get_logger("dialtone.exporters")
 
 DRAIN = 4.0
 """Seconds that intakes have to take the rest when Dialtone stops; what they do not take stays on disk."""
-SHOWN = 100_000
-"""Characters of each body that a preview shows."""
 _TRIED = frozenset({"dialtone_build_info"})
 """What a trial sends: one gauge that says nothing new."""
 
 
 class UnknownExporterError(LookupError):
     """No exporter of this name is configured; the message names those that are."""
-
-
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one request to an intake. `body` is the beginning of its answer, without our key."""
-
-    exporter: str
-    method: str = "POST"
-    url: str
-    route: str
-    status: int | None
-    action: str
-    reason: str
-    body: str
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """One request that would be sent: where to, its headers without the key, how many points and bytes.
-    `body` is what it holds before compression, if that is text; at most SHOWN characters of it.
-    """
-
-    exporter: str
-    url: str
-    route: str
-    headers: dict[str, str]
-    points: int
-    bytes: int
-    body: str = ""
-
-
-@runtime_checkable
-class KeyAsked(Protocol):
-    """An intake that can be asked whether a key is right, without being sent anything."""
-
-    def key_question(self) -> Batch:
-        """The request that asks."""
-        ...
 
 
 class _Running(Protocol):
@@ -166,12 +126,12 @@ class PushExporters:
             UnknownExporterError: when none of this name is configured.
         """
         if name in self._events:
-            return _previewed(self._events[name], self._trial_event())
+            return previewed(self._events[name], self._trial_event())
         intake = self._intake(name)
         readings = await copied(self._table, clock=self._clock)
         cutter, at = Cutter(began=self._cutter.ended), self._clock.time()
         return await anyio.to_thread.run_sync(
-            lambda: _previewed(intake, self._window(cutter, readings, at=at))
+            lambda: previewed(intake, self._window(cutter, readings, at=at))
         )
 
     async def test(self, name: str) -> Trial:
@@ -211,14 +171,8 @@ class PushExporters:
         return Events(points=(TrialEvent(at=self._clock.time()),))
 
     async def _tried(self, intake: Intake[CutT], cut: CutT) -> Trial:
-        if isinstance(intake, KeyAsked):
-            question = intake.key_question()
-            answer = await self._senders[intake.name].send(intake.address(question), question)
-            if answer.status in KEY_REFUSED:
-                return _trial(intake, question, answer)
-        (batch, *_) = intake.encode(cut)
-        reply = await self._senders[intake.name].send(intake.address(batch), batch)
-        return _trial(intake, batch, reply)
+        send = self._senders[intake.name].send
+        return await tried(intake, cut, send=send, has_proxy=bool(self._network.proxy))
 
     def _intake(self, name: str) -> Intake[Window]:
         try:
@@ -250,51 +204,9 @@ class PushExporters:
         return cutter.cut([*readings, *process_readings(self._process)], at=at)
 
 
-def _previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:
-    return [_preview(intake, batch) for batch in intake.encode(cut)]
-
-
 async def _finish(exporter: _Running) -> None:
     """Let an exporter end; what fails in it costs no other."""
     try:
         await exporter.finish(within=DRAIN)
     except Exception:
         log.exception("an exporter ends with an error", exporter=exporter.status().name)
-
-
-def _preview(intake: Intake[CutT], batch: Batch) -> Preview:
-    return Preview(
-        exporter=intake.name,
-        url=intake.address(batch).url,
-        route=batch.route,
-        headers=dict(batch.headers),
-        points=batch.points,
-        bytes=len(batch.body),
-        body=_shown(batch),
-    )
-
-
-def _shown(batch: Batch) -> str:
-    """The text of a body, or nothing when it is none."""
-    if "protobuf" in batch.headers.get("content-type", ""):
-        return ""
-    text = decompressed(batch.body, batch.headers.get("content-encoding", "")).decode("utf-8", "replace")
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _trial(intake: Intake[CutT], batch: Batch, reply: Reply) -> Trial:
-    verdict = intake.judge(reply)
-    address = intake.address(batch)
-    body = reply.body[:1024].decode("utf-8", "replace")
-    for value in filter(None, address.headers.values()):
-        body = body.replace(value, "***")
-    return Trial(
-        exporter=intake.name,
-        method=address.method,
-        url=address.url,
-        route=batch.route,
-        status=reply.status,
-        action=verdict.action.value,
-        reason=verdict.reason,
-        body=body,
-    )

@@ -90,7 +90,7 @@ class BatchSender:
             )
         )
         if answered is None and outcome.status is None:
-            return Reply(None, failure=outcome.detail or str(outcome.kind))
+            return Reply(None, failure=outcome.detail or str(outcome.kind), kind=outcome.kind)
         body = answered.body if answered is not None else b""
         wait = _asked(answered.headers, self._clock.time()) if answered is not None else None
         return Reply(outcome.status, body=body, retry_after=wait)

@@ -10,7 +10,8 @@ from app.api.access import OPERATE, READ, GivenParts
 from app.api.problems import ProblemError
 from app.api.responses import GUARDED, ONE
 from exporters.push import ExporterStatus
-from exporters.pushing import Preview, Trial, UnknownExporterError
+from exporters.pushing import UnknownExporterError
+from exporters.trials import Preview, Trial
 
 
 class ExporterList(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from app.commands.server import segment
 from app.commands.session import Session, json_option
 from app.web.words import NOTHING, ago
 from exporters.push import Action
-from exporters.pushing import Trial
+from exporters.trials import Trial
 from integrations.clock import SystemClock
 
 TEST_PATIENCE = 45.0

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from exporters.push import ExporterStatus
-from exporters.pushing import Preview, Trial, UnknownExporterError
+from exporters.pushing import UnknownExporterError
+from exporters.trials import Preview, Trial
 
 
 class FakePushing:
