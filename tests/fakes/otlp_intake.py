@@ -119,9 +119,7 @@ class OTLPIntake:
         return sum(value for _, value in last.values())
 
     def _store(self, metric: Metric, point: DataPoint) -> None:
-        labels = tuple(
-            sorted((attribute.key, attribute.value.string_value) for attribute in point.attributes)
-        )
+        labels = _labels(point.attributes)
         value = point.as_double if isinstance(point, NumberDataPoint) else float(point.count)
         times = self._stored.setdefault((metric.name, labels), {})
         times[point.start_time_unix_nano, point.time_unix_nano] = value
@@ -201,10 +199,10 @@ def _metric_faults(metric: Metric, temporality: int) -> Iterator[str]:
         yield "it has no name, description, unit or data"
         return
     data = getattr(metric, kind)
-    if kind != "gauge" and data.aggregation_temporality != temporality:
+    # What may rise and fall is told since the beginning, whatever is asked for.
+    is_level = kind == "sum" and not data.is_monotonic
+    if kind != "gauge" and data.aggregation_temporality != (CUMULATIVE if is_level else temporality):
         yield "its temporality is not the one that is taken"
-    if kind == "sum" and not data.is_monotonic:
-        yield "it is not monotonic"
     seen: set[Labels] = set()
     for point in points_of(metric):
         labels = _labels(point.attributes)
@@ -215,7 +213,11 @@ def _metric_faults(metric: Metric, temporality: int) -> Iterator[str]:
 
 
 def _labels(attributes: Iterable[KeyValue]) -> Labels:
-    return tuple(sorted((attribute.key, attribute.value.string_value) for attribute in attributes))
+    return tuple(sorted((attribute.key, _text(attribute)) for attribute in attributes))
+
+
+def _text(attribute: KeyValue) -> str:
+    return str(getattr(attribute.value, str(attribute.value.WhichOneof("value"))))
 
 
 def _point_faults(point: DataPoint, kind: str) -> Iterator[str]:
@@ -227,7 +229,7 @@ def _point_faults(point: DataPoint, kind: str) -> Iterator[str]:
         yield "it ends before it begins"
     if isinstance(point, NumberDataPoint):
         if kind == "sum" and not point.as_double >= 0:
-            yield "it falls"
+            yield "it is below 0"
     else:
         yield from _histogram_faults(point)
 
