@@ -6,6 +6,7 @@ a cancelled call too, says nothing. A limit starts at its maximum, so it changes
 
 from collections.abc import Callable
 from enum import StrEnum
+from math import inf
 from typing import Protocol
 
 _CUT = 0.9
@@ -50,9 +51,10 @@ class ConcurrencyLimit(Protocol):
 class FixedLimit:
     """A limit that stays what it is."""
 
-    is_learning = False
+    __slots__ = ("is_learning", "limit")
 
     def __init__(self, maximum: int) -> None:
+        self.is_learning = False
         self.limit = maximum
 
     def succeeded(self, sent: float, ended: float, *, running: int) -> None:
@@ -69,10 +71,12 @@ class FixedLimit:
 class _Moving:
     """What both learning rules share: the bounds, and the cut at overload, once a round trip."""
 
+    __slots__ = ("_cut_at", "_exact", "is_learning", "limit", "maximum")
+
     def __init__(self, start: int, maximum: int) -> None:
         self.maximum = maximum
         self._exact = float(start)
-        self._cut_at = float("-inf")
+        self._cut_at = -inf
         self._set(start)
 
     def overloaded(self, sent: float, ended: float) -> None:
@@ -100,6 +104,8 @@ class AIMDLimit(_Moving):
     settles half above what the vendor bears: a round trip wins back more than its one cut takes.
     """
 
+    __slots__ = ()
+
     def __init__(self, maximum: int) -> None:
         super().__init__(maximum, maximum)
 
@@ -123,9 +129,9 @@ class Gradient2Limit(_Moving):
         self._is_probing = False
         super().__init__(min(_START, maximum), maximum)
         self._long = 0.0
-        self._least = float("inf")
+        self._least = inf
         self._windows = 0
-        self._opened = float("-inf")
+        self._opened = -inf
         self._samples = self._peak = 0
         self._seconds = 0.0
 

@@ -62,6 +62,34 @@ def trip_distance(policy: BreakerPolicy, *, calls: int, failures: int, slow: int
 class CircuitBreaker:
     """Admits calls and learns from their results. `now` is always the clock's monotonic time."""
 
+    __slots__ = (
+        "_actor",
+        "_admitted",
+        "_bad",
+        "_clock",
+        "_entered",
+        "_on_transition",
+        "_openings",
+        "_policy",
+        "_random",
+        "_reason",
+        "_running",
+        "_shut_until",
+        "_since",
+        "_slow",
+        "_spent",
+        "_trials",
+        "_until",
+        "_usual",
+        "_window",
+        "generation",
+        "is_guarded",
+        "refusal",
+        "rejected",
+        "slow_seconds",
+        "state",
+    )
+
     def __init__(
         self,
         policy: BreakerPolicy,

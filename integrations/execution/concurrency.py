@@ -19,6 +19,8 @@ class Bulkhead:
     `is_learning`: whether `succeeded` wants to hear of calls now; `overloaded` always may.
     """
 
+    __slots__ = ("_line", "_rule", "is_learning", "limit", "running")
+
     def __init__(self, limit: int | ConcurrencyLimit, *, queue: int) -> None:
         self.running = 0
         self._line = FairLine(queue)

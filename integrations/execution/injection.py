@@ -10,7 +10,6 @@ cut        the connection fails `before` the request could leave, or `after` it 
 """
 
 import random
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Literal, Protocol
@@ -149,7 +148,7 @@ class Injector:
         seconds: float,
         clock: Clock,
         rng: random.Random,
-        strikes: Counter[str],
+        strikes: dict[str, int],
     ) -> None:
         self._injection = injection
         self._until = clock.monotonic() + seconds
@@ -168,7 +167,8 @@ class Injector:
         if not struck:
             return wire.send
         attempt.is_struck = True
-        self._strikes.update(fault.kind for fault in struck)
+        for fault in struck:
+            self._strikes[fault.kind] = self._strikes.get(fault.kind, 0) + 1
         return partial(self._send, struck, wire.send)
 
     def _draw(self, call: Call) -> tuple[Fault, ...]:
@@ -235,7 +235,7 @@ class Faultable(Protocol):
     """A line that faults are injected into."""
 
     injector: Injector | None
-    strikes: Counter[str]
+    strikes: dict[str, int]
     rng: random.Random
 
 

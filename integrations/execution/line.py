@@ -3,13 +3,11 @@
 import asyncio
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from functools import partial
 
 import anyio
-from msgspec.structs import replace
 
 from integrations.clock import Clock
 from integrations.execution.adaptive import ConcurrencyLimit, new_limit
@@ -18,14 +16,14 @@ from integrations.execution.call import Call, LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.gauges import breaker_samples, quota_samples
 from integrations.execution.injection import Injection, Injector, fault_samples
-from integrations.execution.outcome import FailureKind, RejectReason
-from integrations.execution.quota import Allowance, Part, QuotaLine, VendorQuota
+from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
+from integrations.execution.route import Route, first_record
 from integrations.execution.status import LineStatus, SavedLine
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
-from integrations.signals import BreakerTransition, CallRecord, QuotaSample, Signal
+from integrations.signals import BreakerTransition, QuotaSample, Signal
 
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
@@ -33,22 +31,6 @@ _SAMPLE_EVERY = 10.0
 
 SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
-
-
-class Route:
-    """What a call of one action passes, and what its records begin with: looked up once, then kept."""
-
-    __slots__ = ("breaker", "parts", "queue", "quota", "refusal", "template")
-
-    def __init__(
-        self, breaker: CircuitBreaker, quota: VendorQuota, queue: QuotaLine, *, declared: Iterable[Part]
-    ) -> None:
-        self.breaker = breaker
-        self.quota = quota
-        self.queue = queue
-        self.parts: tuple[Part, ...] = (quota, *declared)
-        self.template: CallRecord
-        self.refusal: CallRecord
 
 
 class Line:
@@ -85,14 +67,14 @@ class Line:
         self.is_closing = False
         self.is_cut = False
         self.is_changed = False
-        self.scopes: set[anyio.CancelScope] = set()
+        # A list, because an empty set takes four times as much, and a few wait at once.
+        self.scopes: list[anyio.CancelScope] = []
         self._injector: Injector | None = None
-        # Not made by Counter[str](), which also makes each a dict of its own.
-        self.strikes: Counter[str] = Counter()
+        self.strikes: dict[str, int] = {}
         self._shared = shared
         self._breakers: dict[str, CircuitBreaker] = {}
         self._quotas: dict[str, VendorQuota] = {}
-        self._queues: dict[str, dict[tuple[str, ...], QuotaLine]] = {}
+        self._queues: dict[tuple[str, tuple[str, ...]], QuotaLine] = {}
         self._allowances: list[tuple[Limit, Allowance]] = []
         self.routes: dict[tuple[str, str, str], Route] = {}
         self._sampled: dict[str, float] = {}
@@ -106,7 +88,7 @@ class Line:
         self.slots.adopt(self._limit, queue=spec.policy.queue)
         for breaker in self._breakers.values():
             breaker.adopt(spec.policy.breaker)
-        for queue in self._all_queues():
+        for queue in self._queues.values():
             queue.adopt(spec.policy.queue)
         self._fit()
 
@@ -123,9 +105,13 @@ class Line:
             if not limit.actions or call.action in limit.actions
         }
         queue = self._queue(call.bucket, tuple(declared))
-        route = Route(self.breaker(call.capability), quota, queue, declared=declared.values())
-        route.template = _template(self.spec, call)
-        route.refusal = replace(route.template, kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)
+        route = Route(
+            self.breaker(call.capability),
+            quota,
+            queue,
+            declared=declared.values(),
+            template=first_record(self.spec, call),
+        )
         self.routes[call.capability, call.action, call.bucket] = route
         return route
 
@@ -176,7 +162,7 @@ class Line:
 
     def wake(self, bucket: str) -> None:
         """Let those look again who wait for a bucket."""
-        for queue in self._queues[bucket].values():
+        for queue in self._queues_of(bucket):
             queue.wake()
 
     def stir(self) -> None:
@@ -207,12 +193,12 @@ class Line:
     def cuttable(self, within: float) -> Iterator[anyio.CancelScope]:
         """A wait that ends after `within` seconds, or when the line is cut."""
         scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + within)
-        self.scopes.add(scope)
+        self.scopes.append(scope)
         try:
             with scope:
                 yield scope
         finally:
-            self.scopes.discard(scope)
+            self.scopes.remove(scope)
 
     def cut(self) -> None:
         """Cancel what is still on its way or waits."""
@@ -243,7 +229,7 @@ class Line:
     @property
     def waiting(self) -> int:
         """Calls that wait for quota or a slot."""
-        queued = sum(queue.waiting for queue in self._all_queues())
+        queued = sum(queue.waiting for queue in self._queues.values())
         return queued + self.slots.waiting + self.check_slots.waiting
 
     def status(self) -> LineStatus:
@@ -258,7 +244,7 @@ class Line:
             retry_budget=int(self.budget.capacity),
             breakers=tuple(breaker.status(name) for name, breaker in self._breakers.items()),
             quotas=tuple(
-                quota.status(sum(queue.waiting for queue in self._queues[bucket].values()))
+                quota.status(sum(queue.waiting for queue in self._queues_of(bucket)))
                 for bucket, quota in self._quotas.items()
             ),
             fault=self.fault,
@@ -314,9 +300,7 @@ class Line:
         return next((known for old, known in self._allowances if old == limit), Allowance(limit, self.clock))
 
     def _new_breaker(self, capability: str) -> CircuitBreaker:
-        def tell(transition: Transition) -> None:
-            self._on_transition(capability, transition)
-
+        tell = partial(self._on_transition, capability)
         return CircuitBreaker(self.policy.breaker, clock=self.clock, rng=self.rng, on_transition=tell)
 
     def _on_transition(self, capability: str, transition: Transition) -> None:
@@ -334,18 +318,17 @@ class Line:
     def _quota(self, bucket: str) -> VendorQuota:
         if bucket not in self._quotas:
             self._quotas[bucket] = VendorQuota(bucket, self.clock)
-            self._queues[bucket] = {}
         return self._quotas[bucket]
 
     def _queue(self, bucket: str, declared: tuple[str, ...]) -> QuotaLine:
         """One line for calls under the same limits: none waits behind one that a limit of its own holds."""
-        queues = self._queues[bucket]
-        if declared not in queues:
-            queues[declared] = QuotaLine(self.clock, bound=self.policy.queue)
-        return queues[declared]
+        key = bucket, declared
+        if key not in self._queues:
+            self._queues[key] = QuotaLine(self.clock, bound=self.policy.queue)
+        return self._queues[key]
 
-    def _all_queues(self) -> Iterator[QuotaLine]:
-        return chain.from_iterable(queues.values() for queues in self._queues.values())
+    def _queues_of(self, bucket: str) -> Iterator[QuotaLine]:
+        return (queue for (named, _), queue in self._queues.items() if named == bucket)
 
     def _limit_under(self, spec: LineSpec) -> ConcurrencyLimit:
         if spec.policy.adaptive is not self.policy.adaptive:
@@ -377,17 +360,3 @@ class Line:
 def _concurrency(spec: LineSpec) -> int:
     declared = [limit.concurrency for limit in spec.limits if limit.concurrency]
     return min([spec.policy.concurrency, *declared])
-
-
-def _template(spec: LineSpec, call: Call) -> CallRecord:
-    return CallRecord(
-        at=0.0,
-        call_id="",
-        run_id="",
-        integration=spec.integration,
-        vendor=spec.vendor,
-        action=call.action,
-        capability=call.capability,
-        effect=call.effect,
-        origin=call.origin,
-    )

@@ -43,6 +43,20 @@ class Part(Protocol):
 class VendorQuota:
     """One bucket as the vendor last said, less what has been taken since."""
 
+    __slots__ = (
+        "_assumed_end",
+        "_clock",
+        "_first",
+        "_in_flight",
+        "_window",
+        "bucket",
+        "limit",
+        "remaining",
+        "reset_at",
+        "streak",
+        "throttled_until",
+    )
+
     def __init__(self, bucket: str, clock: Clock) -> None:
         self.bucket = bucket
         self._clock = clock
@@ -257,6 +271,8 @@ class QuotaLine:
 
     Only its head looks at the clock; it naps until the parts may give enough.
     """
+
+    __slots__ = ("_clock", "_line")
 
     def __init__(self, clock: Clock, *, bound: int) -> None:
         self._clock = clock

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from integrations.execution.call import Answer, Call
 from integrations.execution.call_span import CallSpan
-from integrations.execution.line import Route
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason
+from integrations.execution.route import Route
 from integrations.execution.run import Run
 from integrations.execution.traced import note_turned_away
 from integrations.signals import CallRecord

@@ -57,6 +57,8 @@ def why_not_retryable(failed: Failed, *, idempotent: bool) -> str:
 class RetryBudget:
     """The tokens of one integration that its retries are paid from."""
 
+    __slots__ = ("capacity", "tokens")
+
     def __init__(self, capacity: float) -> None:
         self.capacity = capacity
         self.tokens = capacity

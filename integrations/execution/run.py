@@ -19,9 +19,10 @@ from integrations.execution.call import Call, Verdict, body_bytes
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.effect import is_failure, is_overload, record
 from integrations.execution.failure import TransportFailure
-from integrations.execution.line import Line, Route
+from integrations.execution.line import Line
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
 from integrations.execution.retry import is_retryable
+from integrations.execution.route import Route
 from integrations.execution.trace import Stage
 from integrations.execution.transport import Reply
 
@@ -293,7 +294,7 @@ class Run:
         """The answer, or None when the time is up. The deadline is the loop's, whatever the clock."""
         scopes = self.line.scopes
         scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + seconds)
-        scopes.add(scope)
+        scopes.append(scope)
         try:
             with scope:
                 return await self._send(request)
@@ -302,7 +303,7 @@ class Run:
             if not scope.cancel_called:
                 raise
         finally:
-            scopes.discard(scope)
+            scopes.remove(scope)
         return None
 
     # The verdict.

@@ -13,10 +13,11 @@ from integrations.execution.breaker import REFUSED, CircuitBreaker
 from integrations.execution.call import Call
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.connectors import OPENING
-from integrations.execution.line import Line, Route
+from integrations.execution.line import Line
 from integrations.execution.outcome import Outcome, RejectReason
 from integrations.execution.quota import Allowance
 from integrations.execution.retry import why_not_retryable
+from integrations.execution.route import Route
 from integrations.execution.run import Run
 from integrations.execution.shown import shown_url
 from integrations.execution.status import BreakerStatus

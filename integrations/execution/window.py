@@ -14,12 +14,12 @@ class CallWindow:
     The buckets are made with the first call: most integrations have only checks, which never come here.
     """
 
+    __slots__ = ("_buckets", "_second", "_size", "calls", "failures", "slow")
+
     def __init__(self, seconds: int) -> None:
         self._size = seconds
         self._second = 0
-        self._calls: list[int] = []
-        self._failures: list[int] = []
-        self._slow: list[int] = []
+        self._buckets: _Buckets | None = None
         self.calls = 0
         self.failures = 0
         self.slow = 0
@@ -30,30 +30,50 @@ class CallWindow:
         if second != self._second:
             self.move_to(second)
             second = self._second
-        if not self._calls:
-            self._calls, self._failures, self._slow = ([0] * self._size for _ in range(3))
+        buckets = self._buckets
+        if buckets is None:
+            buckets = self._buckets = _Buckets(self._size)
         place = second % self._size
-        self._calls[place] += 1
+        buckets.calls[place] += 1
         self.calls += 1
         if failed:
-            self._failures[place] += 1
+            buckets.failures[place] += 1
             self.failures += 1
         if slow:
-            self._slow[place] += 1
+            buckets.slow[place] += 1
             self.slow += 1
 
     def move_to(self, second: int) -> None:
         """Evict what is too old at `second`; a time that goes back evicts nothing."""
-        if self.calls:
+        if self.calls and self._buckets is not None:
             for passed in range(self._second + 1, min(second, self._second + self._size) + 1):
-                self._evict(passed % self._size)
+                self._evict(self._buckets, passed % self._size)
         self._second = max(second, self._second)
 
-    def _evict(self, place: int) -> None:
-        self.calls -= self._calls[place]
-        self.failures -= self._failures[place]
-        self.slow -= self._slow[place]
-        self._calls[place] = self._failures[place] = self._slow[place] = 0
+    def _evict(self, buckets: "_Buckets", place: int) -> None:
+        self.calls -= buckets.calls[place]
+        self.failures -= buckets.failures[place]
+        self.slow -= buckets.slow[place]
+        buckets.calls[place] = buckets.failures[place] = buckets.slow[place] = 0
+
+
+class _Buckets:
+    """A count of each kind for each second of a window."""
+
+    __slots__ = ("calls", "failures", "slow")
+
+    def __init__(self, seconds: int) -> None:
+        self.calls, self.failures, self.slow = ([0] * seconds for _ in range(3))
+
+
+class _Periods:
+    """The buckets of durations: what counts, what counts with the next rotation, and what is gathered."""
+
+    __slots__ = ("fresh", "ripening", "settled")
+
+    def __init__(self) -> None:
+        self.settled = [0.0] * _SIZE
+        self.ripening, self.fresh = [0] * _SIZE, [0] * _SIZE
 
 
 class UsualDuration:
@@ -64,40 +84,42 @@ class UsualDuration:
     them.
     """
 
+    __slots__ = ("_periods", "_rotates_at", "p95")
+
     def __init__(self) -> None:
-        self._settled: list[float] = []
-        self._ripening: list[int] = []
-        self._fresh: list[int] = []
+        self._periods: _Periods | None = None
         self._rotates_at = 0.0
         self.p95: float | None = None
 
     def add(self, now: float, seconds: float) -> bool:
         """Count one success that ended at `now` (monotonic seconds); return whether p95 may have changed."""
-        if not self._fresh:
-            self._settled, self._ripening, self._fresh = [0.0] * _SIZE, [0] * _SIZE, [0] * _SIZE
+        periods = self._periods
+        if periods is None:
+            periods = self._periods = _Periods()
         fraction, exponent = frexp(seconds)
-        self._fresh[_OFFSET + 4 * exponent + int(8 * fraction)] += 1
+        periods.fresh[_OFFSET + 4 * exponent + int(8 * fraction)] += 1
         if now < self._rotates_at:
             return False
-        self._rotate(now)
+        self._rotate(periods, now)
         return True
 
-    def _rotate(self, now: float) -> None:
+    def _rotate(self, periods: _Periods, now: float) -> None:
         if self._rotates_at:
-            pairs = zip(self._settled, self._ripening, strict=True)
-            self._settled = [settled / 2 + ripe for settled, ripe in pairs]
-            self._ripening, self._fresh = self._fresh, [0] * _SIZE
-            self.p95 = self._percentile(0.95)
+            pairs = zip(periods.settled, periods.ripening, strict=True)
+            periods.settled = [settled / 2 + ripe for settled, ripe in pairs]
+            periods.ripening, periods.fresh = periods.fresh, [0] * _SIZE
+            self.p95 = _percentile(periods.settled, 0.95)
         self._rotates_at = now + _PERIOD
 
-    def _percentile(self, share: float) -> float | None:
-        total = sum(self._settled)
-        if total < _ENOUGH:
-            return None
-        below = 0.0
-        for place, count in enumerate(self._settled):
-            below += count
-            if below >= share * total:
-                exponent, step = divmod(place - _OFFSET - 4, 4)
-                return float(2.0**exponent * (step + 4.5) / 8)
+
+def _percentile(settled: list[float], share: float) -> float | None:
+    total = sum(settled)
+    if total < _ENOUGH:
         return None
+    below = 0.0
+    for place, count in enumerate(settled):
+        below += count
+        if below >= share * total:
+            exponent, step = divmod(place - _OFFSET - 4, 4)
+            return float(2.0**exponent * (step + 4.5) / 8)
+    return None

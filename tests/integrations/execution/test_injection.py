@@ -1,7 +1,6 @@
 """Injected faults through a real executor with a scripted vendor, in virtual time."""
 
 import random
-from collections import Counter
 
 import anyio
 import httpx
@@ -364,7 +363,7 @@ def test_without_a_strike_the_wire_is_used_as_it_is() -> None:
         seconds=1.0,
         clock=FakeClock(),
         rng=random.Random(1),
-        strikes=Counter(),
+        strikes={},
     )
 
     assert injector.sender(attempted, wire) == wire.send
