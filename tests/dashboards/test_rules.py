@@ -66,9 +66,16 @@ USED = sorted({family for query in EXPRESSIONS.values() for family in families(q
 
 def test_generating_the_rules_again_changes_no_byte() -> None:
     generated = files()
-    assert sorted(generated) == sorted(path.name for path in FOLDER.iterdir())
+    in_folder = {f"dashboards/rules/{path.name}" for path in FOLDER.iterdir()}
+    assert {name for name in generated if name.startswith("dashboards/")} == in_folder
     for name, text in generated.items():
-        assert (FOLDER / name).read_text() == text, "write them anew: make dashboards"
+        assert (REPOSITORY / name).read_text() == text, "write them anew: make dashboards"
+
+
+def test_kubernetes_is_given_the_same_rules() -> None:
+    resource = yaml.safe_load((REPOSITORY / "deploy" / "kubernetes" / "prometheusrule.yaml").read_text())
+    both = [yaml.safe_load((FOLDER / name).read_text())["groups"] for name in ("recording.yml", "alerts.yml")]
+    assert resource["spec"]["groups"] == both[0] + both[1]
 
 
 def test_promtool_finds_no_fault_in_the_rules() -> None:
@@ -193,6 +200,6 @@ def test_the_generator_of_rules_knows_the_catalogue_and_the_table_of_burn_rates_
 
 
 def test_the_address_of_the_runbooks_can_be_chosen() -> None:
-    text = files("https://wiki.example/dialtone/")["alerts.yml"]
+    text = files("https://wiki.example/dialtone/")["dashboards/rules/alerts.yml"]
     assert "runbook_url: https://wiki.example/dialtone/DialtoneAbsent.md\n" in text
     assert "dialtone.example" not in text

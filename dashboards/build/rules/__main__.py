@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dashboards.build.rules import integrations, itself, objectives, recording
-from dashboards.build.rules.model import Group, rendered
+from dashboards.build.rules.model import Group, rendered, rendered_resource
 
-FOLDER = Path(__file__).parents[2] / "rules"
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "dashboards" / "rules"
 RUNBOOKS = "https://dialtone.example/runbooks"
 """Stands for wherever you publish docs/runbooks."""
 
@@ -19,23 +20,28 @@ ALERTS = (
 
 
 def files(runbooks: str = RUNBOOKS) -> Mapping[str, str]:
-    """Return the YAML of each file by its name; the same bytes each time."""
+    """Return the YAML of each file by its path in the repository; the same bytes each time."""
+    recorded = recording.groups()
     return {
-        "recording.yml": rendered(recording.groups(), runbooks=runbooks),
-        "alerts.yml": rendered(ALERTS, runbooks=runbooks),
+        "dashboards/rules/recording.yml": rendered(recorded, runbooks=runbooks),
+        "dashboards/rules/alerts.yml": rendered(ALERTS, runbooks=runbooks),
+        "deploy/kubernetes/prometheusrule.yaml": rendered_resource(
+            "dialtone", (*recorded, *ALERTS), runbooks=runbooks
+        ),
     }
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     parser = argparse.ArgumentParser(description="Write the Prometheus rules.")
     parser.add_argument("--runbooks", default=RUNBOOKS, help="where docs/runbooks is published (%(default)s)")
-    parser.add_argument("--output", type=Path, default=FOLDER, help="the folder to write to (%(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT, help="write below this folder (%(default)s)")
     chosen = parser.parse_args()
-    chosen.output.mkdir(parents=True, exist_ok=True)
     for name, text in files(chosen.runbooks).items():
-        (chosen.output / name).write_text(text)
-        print(chosen.output / name)
+        path = chosen.output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(name)
 
 
 if __name__ == "__main__":

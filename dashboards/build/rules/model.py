@@ -74,9 +74,28 @@ _Dumper.add_representer(str, _text)
 
 def rendered(groups: Sequence[Group], *, runbooks: str) -> str:
     """Return a file of rules; `runbooks` is the address that the pages of the alerts lie below."""
-    content = {"groups": [_group(group, runbooks.rstrip("/")) for group in groups]}
+    return _written(_groups(groups, runbooks))
+
+
+def rendered_resource(name: str, groups: Sequence[Group], *, runbooks: str) -> str:
+    """Return the same rules as the Prometheus Operator takes them: one resource of Kubernetes."""
+    return _written(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": name},
+            "spec": _groups(groups, runbooks),
+        }
+    )
+
+
+def _written(content: Fields) -> str:
     text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1_000)
     return f"# Written by make dashboards from dashboards/build/rules; do not edit it by hand.\n{text}"
+
+
+def _groups(groups: Sequence[Group], runbooks: str) -> Fields:
+    return {"groups": [_group(group, runbooks.rstrip("/")) for group in groups]}
 
 
 def _group(group: Group, runbooks: str) -> Fields:
