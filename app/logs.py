@@ -6,7 +6,7 @@ import logging
 import logging.handlers
 import queue
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import structlog
@@ -18,6 +18,7 @@ from integrations.signals import (
     ContractDrift,
     CredentialNotice,
     HealthChange,
+    IncidentChange,
     Indicator,
     OperatorAction,
     Signal,
@@ -27,6 +28,7 @@ from integrations.signals import (
 QUEUE_SIZE = 10_000
 STOP_SECONDS = 5.0
 
+_WORSE = frozenset({"opened", "worsened", "reopened"})
 _LEVELS = {"up": "info", "paused": "info", "unknown": "info"}
 
 
@@ -75,10 +77,17 @@ class Logs:
         self._queue: queue.Queue[logging.LogRecord | None] = queue.Queue(QUEUE_SIZE)
         self._handler = _BoundedQueueHandler(self._queue)
         self._listener: logging.handlers.QueueListener | None = None
+        self._export: logging.Handler | None = None
+
+    def export_to(self, handler: logging.Handler | None) -> None:
+        """Hand each line to this handler too, from `start` to `stop`."""
+        self._export = handler
 
     def start(self) -> None:
         """Route structlog and the standard library's logging to stderr through the thread."""
         shared: list[structlog.types.Processor] = [
+            # The trace of the request that is being answered.
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -95,7 +104,8 @@ class Logs:
         )
         self._listener = _PatientListener(self._queue, output)
         self._listener.start()
-        logging.basicConfig(level=self._level, handlers=[self._handler], force=True)
+        handlers = [self._handler, *([self._export] if self._export is not None else ())]
+        logging.basicConfig(level=self._level, handlers=handlers, force=True)
         for name in ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -110,6 +120,8 @@ class Logs:
             self._listener.stop()
             self._listener = None
             logging.getLogger().removeHandler(self._handler)
+        if self._export is not None:
+            logging.getLogger().removeHandler(self._export)
 
     def samples(self) -> Iterable[Sample]:
         """The queue's depth and drops."""
@@ -124,6 +136,12 @@ class Logs:
         return [plain, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
+_INCIDENT = ("event", "incident", "capability", "state", "reason", "actor")
+_OPERATOR = ("action", "capability", "actor", "reason", "expires_at")
+_WARNINGS: Mapping[type[Signal], tuple[str, tuple[str, ...]]] = {
+    BreakerTransition: ("breaker changed", ("capability", "before", "after", "reason", "actor")),
+    ContractDrift: ("contract drift", ("action", "pointer", "expected", "found")),
+}
 _VENDORS_WORD = ("vendor", "kind", "indicator", "components", "title", "action", "sunset_at", "url")
 
 
@@ -139,8 +157,9 @@ class SignalLog:
             case HealthChange():
                 level = _LEVELS.get(signal.after, "warning") if signal.capability == "" else "debug"
                 self._write("health changed", signal, "capability", "before", "after", "reason", level=level)
-            case BreakerTransition():
-                self._write("breaker changed", signal, "capability", "before", "after", "reason", "actor")
+            case BreakerTransition() | ContractDrift():
+                event, fields = _WARNINGS[type(signal)]
+                self._write(event, signal, *fields)
             case CredentialNotice():
                 level = "info" if signal.event in {"refreshed", "reread"} else "warning"
                 self._write("credential", signal, "event", "detail", level=level)
@@ -148,17 +167,15 @@ class SignalLog:
                 is_well = signal.kind == "status" and signal.indicator is Indicator.OPERATIONAL
                 level = "info" if is_well else "warning"
                 self._write("vendor says", signal, *_VENDORS_WORD, level=level)
-            case ContractDrift():
-                self._write("contract drift", signal, "action", "pointer", "expected", "found")
             case OperatorAction():
-                fields = ("action", "capability", "actor", "reason", "expires_at")
-                self._write("operator", signal, *fields, level="info")
+                self._write("operator", signal, *_OPERATOR, level="info")
+            case IncidentChange():
+                level = "warning" if signal.event in _WORSE else "info"
+                self._write("incident", signal, *_INCIDENT, level=level)
             case ConfigChange():
                 self._log.info(
                     "configuration in effect", source=signal.source, integrations=signal.integrations
                 )
-            case _:
-                pass
 
     def _write(self, event: str, signal: Signal, *fields: str, level: str = "warning") -> None:
         values = {("what" if name == "event" else name): _plain(getattr(signal, name)) for name in fields}

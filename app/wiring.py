@@ -33,6 +33,8 @@ from exporters.looplag import LoopLag
 from exporters.prometheus import PrometheusExporter
 from exporters.pushing import PushExporters
 from exporters.table import MetricTable
+from exporters.telemetry import call_tracing
+from integrations.action_path import action_path
 from integrations.bus import SignalBus
 from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary
 from integrations.clock import Clock, SystemClock
@@ -75,7 +77,11 @@ class Dialtone:
         self.state = StateDirectory(settings.state_dir)
         self.storage = self._storage(settings)
         self.executor = Executor(
-            clock=self.clock, publish=publish, store=self.storage.execution, transport=transport
+            clock=self.clock,
+            publish=publish,
+            store=self.storage.execution,
+            transport=transport,
+            tracing=call_tracing(settings.exporters),
         )
         self.catalog = Catalog.bundled()
         self.framework = self._framework()
@@ -93,8 +99,10 @@ class Dialtone:
         self.supervisor = Supervisor(self.clock)
         self.tokens = TokenTable(settings.tokens, clock=self.clock)
         self.configured, self.reloader = self._configuration(settings, logs)
+        if logs is not None:
+            logs.export_to(self.pushing.telemetry.log_handler())
         self.faults = self._fault_orders()
-        self.app = create_app(self._parts(), tokens=self.tokens)
+        self.app = create_app(self._parts(), tokens=self.tokens, spans=self.pushing.telemetry.traces)
         self._join()
 
     @property
@@ -230,6 +238,7 @@ class Dialtone:
             instance=socket.gethostname(),
             random=Random(),  # noqa: S311 - it spreads retries, it guards nothing
             home=lambda: self.settings.alerts.external_url,
+            template=partial(action_path, self.framework.integration),
         )
         return table, PrometheusExporter(table, clock=self.clock), pushing
 

@@ -17,7 +17,7 @@ from exporters.window import Window
 def metric_intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake[Window]]:
     """Those of metrics. `instance` names this process to them."""
     found: list[Intake[Window]] = []
-    if settings.otlp is not None:
+    if settings.otlp is not None and settings.otlp.metrics.enabled:
         found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
     if settings.datadog is not None:
         found.append(_datadog(settings.datadog, instance))

@@ -23,8 +23,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from exporters.batchfile import Batch
 from exporters.judging import TOO_LARGE
 from exporters.otlp_points import Item, field, items, parsed_items, tag
+from exporters.otlp_settings import Compression
 from exporters.packing import Limits, halves, packed
 from exporters.push import Action, Address, Reply, Verdict
+from exporters.resource import resource_attributes
 from exporters.settings import Histograms, OTLPSettings, Temporality
 from exporters.window import Window
 
@@ -46,12 +48,9 @@ class OTLPMetrics:
 
     def __init__(self, settings: OTLPSettings, *, version: str, instance: str) -> None:
         self._settings = settings
-        self.secrets = tuple(settings.headers.values())
-        about = {
-            "service.name": "dialtone",
-            "service.version": version,
-            "service.instance.id": instance,
-        } | settings.resource
+        self._to = settings.destination("metrics")
+        self.secrets = tuple(self._to.headers.values())
+        about = resource_attributes(settings.resource, version=version, instance=instance)
         resource = Resource(attributes=_attributes(about))
         self._about = ResourceMetrics(resource=resource).SerializeToString()
         scope = InstrumentationScope(name="dialtone", version=version)
@@ -63,20 +62,22 @@ class OTLPMetrics:
         """The requests that carry a window."""
         found = items(window, is_delta=self._is_delta, is_exponential=self._is_exponential)
         limits = Limits(items=ITEMS, plain_bytes=MAX_PLAIN_BYTES, bytes=self._settings.max_bytes)
-        seal = partial(_sealed, cut_at=window.ended)
+        seal = partial(self._sealed, cut_at=window.ended)
         return list(packed(list(found), encode=self._encoded, seal=seal, limits=limits))
 
     def split(self, batch: Batch) -> Sequence[Batch]:
         """A batch as two."""
-        request = ExportMetricsServiceRequest.FromString(gzip.decompress(batch.body))
+        is_packed = "content-encoding" in batch.headers
+        plain = gzip.decompress(batch.body) if is_packed else batch.body
+        request = ExportMetricsServiceRequest.FromString(plain)
         metrics = request.resource_metrics[0].scope_metrics[0].metrics
         parts = halves([item for metric in metrics for item in parsed_items(metric)])
-        return [_sealed(self._encoded(part), len(part), cut_at=batch.cut_at) for part in parts]
+        return [self._sealed(self._encoded(part), len(part), cut_at=batch.cut_at) for part in parts]
 
     def address(self, _: Batch) -> Address:
         """Where batches go, with the operator's headers."""
-        secrets = {name: value.reveal() for name, value in self._settings.headers.items()}
-        return Address(self._settings.url, secrets)
+        secrets = {name: value.reveal() for name, value in self._to.headers.items()}
+        return Address(self._to.url, secrets)
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means, by the specification."""
@@ -99,15 +100,12 @@ class OTLPMetrics:
             _RESOURCE_METRICS, self._about + field(_SCOPE_METRICS, b"".join([self._scope, *metrics]))
         )
 
-
-def _sealed(plain: bytes, points: int, *, cut_at: float) -> Batch:
-    return Batch(
-        route="metrics",
-        body=igzip.compress(plain, 2, mtime=0),
-        headers={"content-type": "application/x-protobuf", "content-encoding": "gzip"},
-        points=points,
-        cut_at=cut_at,
-    )
+    def _sealed(self, plain: bytes, points: int, *, cut_at: float) -> Batch:
+        headers = {"content-type": "application/x-protobuf"}
+        if self._to.compression is Compression.GZIP:
+            plain = igzip.compress(plain, 2, mtime=0)
+            headers["content-encoding"] = "gzip"
+        return Batch(route="metrics", body=plain, headers=headers, points=points, cut_at=cut_at)
 
 
 def _attributes(values: Mapping[str, str]) -> list[KeyValue]:

@@ -14,12 +14,15 @@ from exporters.copying import copied
 from exporters.datagrams import DatagramSender
 from exporters.events import EventExporter, Events, TrialEvent
 from exporters.intakes import agent_of, event_intakes, metric_intakes
+from exporters.otlp_telemetry import TRACES
 from exporters.process import process_readings, process_registry
-from exporters.push import CutT, ExporterStatus, Intake, PushExporter
+from exporters.push import SEND_TIMEOUT, CutT, ExporterStatus, Intake, PushExporter
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
+from exporters.spans import Template, no_template
 from exporters.spool import Spool
 from exporters.table import MetricTable, Reading
+from exporters.telemetry import Telemetry, destination_of, network_to
 from exporters.trials import Preview, Trial, previewed, tried
 from exporters.window import Cutter, Window
 from integrations.bus import Subscriber
@@ -29,7 +32,7 @@ from integrations.samples import Sample
 
 log = structlog.get_logger("dialtone.exporters")
 
-DRAIN = 4.0
+DRAIN = 3.0
 """Seconds that intakes have to take the rest when Dialtone stops; what they do not take stays on disk."""
 _TRIED = frozenset({"dialtone_build_info"})
 """What a trial sends: one gauge that says nothing new."""
@@ -72,6 +75,7 @@ class PushExporters:
         random: Random,
         process: Collector | None = None,
         home: Callable[[], str] = str,
+        template: Template = no_template,
     ) -> None:
         self._settings = settings
         self._table = table
@@ -88,12 +92,20 @@ class PushExporters:
         events = event_intakes(settings, version=version, instance=instance)
         self._metrics = {each.name: each for each in metrics}
         self._events = {each.name: each for each in events}
-        self._senders = {name: self._sender(name) for name in (*self._metrics, *self._events)}
+        self.telemetry = Telemetry(
+            settings, template=template, clock=clock, version=version, instance=instance
+        )
+        names = (*self._metrics, *self._events, *self.telemetry.intakes)
+        self._senders = {name: self._sender(name) for name in names}
         self._exporters = {each.name: self._exporter(each) for each in metrics}
         self._tellers = {
             each.name: EventExporter(self._exporter(each), clock=clock, home=home) for each in events
         }
-        self._running: dict[str, _Running] = {**self._exporters, **self._tellers}
+        self._running: dict[str, _Running] = {
+            **self._exporters,
+            **self._tellers,
+            **self.telemetry.begin(self._exporter),
+        }
 
     def tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
         """The background tasks; none without an exporter."""
@@ -103,14 +115,15 @@ class PushExporters:
             yield "windows", self._cut_forever
 
     def subscribers(self) -> Iterable[tuple[str, Subscriber]]:
-        """Who wants signals: the exporters of events."""
-        return self._tellers.items()
+        """Who wants signals: the exporters of events, and of traces."""
+        yield from self._tellers.items()
+        if self.telemetry.traces is not None:
+            yield TRACES.name, self.telemetry.traces
 
     async def drain(self) -> None:
         """Cut the last window and let the intakes take what they can; the rest goes out at the next start."""
-        if not self._exporters:
-            return
-        await self._cut()
+        if self._exporters:
+            await self._cut()
         async with anyio.create_task_group() as group:
             for exporter in self._running.values():
                 group.start_soon(_finish, exporter)
@@ -127,6 +140,8 @@ class PushExporters:
         """
         if name in self._events:
             return previewed(self._events[name], self._trial_event())
+        if name in self.telemetry.intakes:
+            return previewed(self.telemetry.intakes[name], self.telemetry.trial(name))
         intake = self._intake(name)
         readings = await copied(self._table, clock=self._clock)
         cutter, at = Cutter(began=self._cutter.ended), self._clock.time()
@@ -142,6 +157,8 @@ class PushExporters:
         """
         if name in self._events:
             return await self._tried(self._events[name], self._trial_event())
+        if name in self.telemetry.intakes:
+            return await self._tried(self.telemetry.intakes[name], self.telemetry.trial(name))
         intake = self._intake(name)
         readings = [each for each in self._table.read() if each.family.name in _TRIED]
         window = Cutter(began=self._clock.time() - 1).cut(readings, at=self._clock.time())
@@ -155,7 +172,10 @@ class PushExporters:
     def _sender(self, name: str) -> BatchSender | DatagramSender:
         if agent := agent_of(self._settings, name):
             return DatagramSender(agent, clock=self._clock)
-        return BatchSender(name, calls=self._calls, clock=self._clock, network=self._network)
+        to = destination_of(self._settings, name)
+        within = SEND_TIMEOUT if to is None else to.timeout
+        network = network_to(to, self._network)
+        return BatchSender(name, calls=self._calls, clock=self._clock, network=network, within=within)
 
     def _exporter(self, intake: Intake[CutT]) -> PushExporter[CutT]:
         limit, keep = self._settings.spool_bytes, intake.keep

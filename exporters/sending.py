@@ -43,9 +43,18 @@ def line_of(exporter: str) -> str:
 
 
 class BatchSender:
-    """Sends the batches of one exporter."""
+    """Sends the batches of one exporter; a request takes at most `within` seconds."""
 
-    def __init__(self, exporter: str, *, calls: Calls, clock: Clock, network: NetworkPolicy) -> None:
+    def __init__(
+        self,
+        exporter: str,
+        *,
+        calls: Calls,
+        clock: Clock,
+        network: NetworkPolicy,
+        within: float = SEND_TIMEOUT,
+    ) -> None:
+        self._within = within
         self._line = line_of(exporter)
         self._calls = calls
         self._clock = clock
@@ -54,9 +63,9 @@ class BatchSender:
                 integration=self._line,
                 vendor=exporter,
                 policy=Policy(
-                    deadline=SEND_TIMEOUT,
-                    timeout=SEND_TIMEOUT,
-                    connect=CONNECT_SECONDS,
+                    deadline=within,
+                    timeout=within,
+                    connect=min(CONNECT_SECONDS, within),
                     concurrency=1,
                     adaptive=Adaptive.FIXED,
                     max_body=MAX_ANSWER,
@@ -85,7 +94,7 @@ class BatchSender:
                 classify=_classify,
                 run_id=uuid.uuid4().hex,
                 origin=Origin.EXPORT,
-                deadline=self._clock.monotonic() + SEND_TIMEOUT,
+                deadline=self._clock.monotonic() + self._within,
                 max_attempts=1,
             )
         )

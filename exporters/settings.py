@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -10,12 +9,27 @@ from exporters.compression import Encoding
 from exporters.datadog_sites import SITES, check_agent, check_site
 from exporters.newrelic_key import foreign
 from exporters.newrelic_words import check_attributes
+from exporters.otlp_settings import (
+    Compression,
+    Destination,
+    LogSignal,
+    MetricSignal,
+    OTLPSignal,
+    TraceSignal,
+    check_signal,
+    check_timeout,
+    check_url,
+)
 from integrations.credentials.secret import Secret
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 300.0
 LEAST_SPOOL = 1 << 20
 MAX_TAG = 200
 """Characters of a Datadog tag, its name and colon among them."""
+
+
+SignalName = Literal["metrics", "traces", "logs"]
+SIGNALS: tuple[SignalName, ...] = ("metrics", "traces", "logs")
 
 
 _NO_SECRET = Secret("")
@@ -40,13 +54,20 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class OTLPSettings(_Section, frozen=True, kw_only=True):
-    """An endpoint that takes OTLP over HTTP. `endpoint` is its base, to which `/v1/metrics` is added, as with
-    OTEL_EXPORTER_OTLP_ENDPOINT; `resource` are attributes beside service.name and service.version. No request
-    is over `max_bytes`, compressed.
+    """An endpoint that takes OTLP over HTTP. `endpoint` is its base, to which `/v1/metrics`, `/v1/traces` and
+    `/v1/logs` are added, as with OTEL_EXPORTER_OTLP_ENDPOINT; it may be missing where each signal has one of
+    its own. `resource` are attributes beside service.name and the like. No request is over `max_bytes`,
+    compressed; `timeout` is seconds for one.
     """
 
-    endpoint: str
+    endpoint: str = ""
     headers: dict[str, Secret] = {}
+    timeout: float = 10.0
+    compression: Compression = Compression.GZIP
+    ca_file: str | None = None
+    metrics: MetricSignal = MetricSignal()
+    traces: TraceSignal = TraceSignal()
+    logs: LogSignal = LogSignal()
     temporality: Temporality = Temporality.CUMULATIVE
     histograms: Histograms = Histograms.EXPLICIT
     resource: dict[str, str] = {}
@@ -58,14 +79,40 @@ class OTLPSettings(_Section, frozen=True, kw_only=True):
         Raises:
             ValueError: with the key and what it must be.
         """
-        _check_url("exporters.otlp.endpoint", self.endpoint)
+        check_timeout("exporters.otlp.timeout", self.timeout)
+        for name in SIGNALS:
+            signal = self._signal(name)
+            check_signal(f"exporters.otlp.{name}", signal)
+            if signal.enabled and not signal.endpoint:
+                check_url("exporters.otlp.endpoint", self.endpoint)
         if self.max_bytes < 1_000:
             raise ValueError("exporters.otlp.max_bytes must be 1000 or more")
 
-    @property
-    def url(self) -> str:
-        """Where metrics go."""
-        return f"{self.endpoint.rstrip('/')}/v1/metrics"
+    def destination(self, name: SignalName) -> Destination:
+        """Where the requests of a signal go, and how."""
+        signal = self._signal(name)
+        return Destination(
+            url=signal.endpoint or f"{self.endpoint.rstrip('/')}/v1/{name}",
+            headers=signal.headers or self.headers,
+            timeout=self.timeout if signal.timeout is None else signal.timeout,
+            compression=signal.compression or self.compression,
+            ca_file=signal.ca_file or self.ca_file,
+        )
+
+    def _signal(self, name: SignalName) -> OTLPSignal:
+        signals: dict[SignalName, OTLPSignal] = {
+            "metrics": self.metrics,
+            "traces": self.traces,
+            "logs": self.logs,
+        }
+        return signals[name]
+
+
+class Distributions(StrEnum):
+    """How Datadog gets histograms: as values, or as the sketches that its Agent sends."""
+
+    POINTS = "points"
+    SKETCHES = "sketches"
 
 
 class DatadogEventChoice(StrEnum):
@@ -88,6 +135,7 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
     host: str = ""
     tags: dict[str, str] = {}
     compression: Encoding = Encoding.DEFLATE
+    distributions: Distributions = Distributions.POINTS
     events: DatadogEventChoice = DatadogEventChoice.INCIDENTS
     dogstatsd: str = ""
 
@@ -102,7 +150,7 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
         if self.dogstatsd:
             check_agent(self.dogstatsd)
         if self.url:
-            _check_url("exporters.datadog.url", self.url)
+            check_url("exporters.datadog.url", self.url)
         else:
             check_site(self.site)
         if long := [name for name, value in self.tags.items() if len(name) + len(value) >= MAX_TAG]:
@@ -131,8 +179,8 @@ class NewRelicSettings(_Section, frozen=True, kw_only=True):
         """
         if what := foreign(self.license_key.reveal()):
             raise ValueError(f"exporters.newrelic.license_key is {what}")
-        _check_url("exporters.newrelic.url", self.url or "https://newrelic.com")
-        _check_url("exporters.newrelic.events_url", self.events_url or "https://newrelic.com")
+        check_url("exporters.newrelic.url", self.url or "https://newrelic.com")
+        check_url("exporters.newrelic.events_url", self.events_url or "https://newrelic.com")
         if self.account_id != "" and not (self.account.isascii() and self.account.isdigit()):
             raise ValueError("exporters.newrelic.account_id must be the account's number, such as 1234567")
         if self.events_url and not self.account:
@@ -172,18 +220,3 @@ class ExporterSettings(_Section, frozen=True, kw_only=True):
     def is_pushing(self) -> bool:
         """Whether metrics are pushed anywhere."""
         return any((self.otlp, self.datadog, self.newrelic))
-
-
-def _check_url(key: str, url: str) -> None:
-    if not _is_address(url):
-        raise ValueError(f"{key} must be an address such as https://otlp.example.com, without user or query")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_reachable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    is_bare = not (parts.username or parts.query or parts.fragment)
-    return is_reachable and is_bare and parts.scheme in {"http", "https"}

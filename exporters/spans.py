@@ -40,6 +40,11 @@ Template = Callable[[str, str], str]
 """The path template of an integration's action, by both names; empty where it has none."""
 
 
+def no_template(_integration: str, _action: str, /) -> str:
+    """Nobody knows any."""
+    return ""
+
+
 class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request to Dialtone, answered: an API call or an inbound webhook. `at` is when it came (UTC
     seconds), `route` the path's template, `details` further attributes.

@@ -79,6 +79,7 @@ def test_a_window_is_the_request_that_the_protocol_describes() -> None:
         {"key": "service.name", "value": {"stringValue": "dialtone"}},
         {"key": "service.version", "value": {"stringValue": "1.2.3"}},
         {"key": "service.instance.id", "value": {"stringValue": "one"}},
+        {"key": "host.name", "value": {"stringValue": "one"}},
         {"key": "deployment.environment", "value": {"stringValue": "test"}},
     ]
     (scope,) = told["scopeMetrics"]
