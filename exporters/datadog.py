@@ -20,7 +20,7 @@ from exporters.compression import Encoding, compressed, decompressed
 from exporters.datadog_address import DatadogAddress
 from exporters.datadog_checks import service_checks
 from exporters.datadog_sketches import dogsketch, encode_sketch, split_sketches
-from exporters.datadog_tags import Tags, numbers, spreads
+from exporters.datadog_tags import Tags, numbers, second_of, spreads
 from exporters.naming import datadog_unit, dotted
 from exporters.packing import Limits, halves, packed
 from exporters.push import Address, Reply, Verdict
@@ -63,7 +63,7 @@ class Datadog:
 
     def encode(self, window: Window, /) -> Sequence[Batch]:
         """The requests that carry a window."""
-        self._second = max(int(window.ended), self._second + 1)
+        self._second = second_of(window, after=self._second)
         interval = max(1, round(window.ended - window.began))
         points = window.points
         parts: dict[str, Iterable[str]] = {"series": self._series(points, interval)}

@@ -12,9 +12,8 @@ from math import isfinite
 from operator import itemgetter
 
 from exporters.catalogue import Family
-from exporters.representatives import Weighted, weighted_of
 from exporters.settings import MAX_TAG
-from exporters.window import Point, Spread
+from exporters.window import Point, Spread, Window
 
 MOST_REMEMBERED = 50_000
 """Values of one label whose tags are remembered; beyond it they are forgotten and made anew."""
@@ -67,6 +66,13 @@ class Tags:
         return self._known.setdefault(name, _Known(name, self._write))
 
 
+def second_of(window: Window, *, after: int) -> int:
+    """The second a window is told for: one that no other has, neither one before it (`after` is theirs)
+    nor the last one of an earlier process, which ended before this window began.
+    """
+    return max(int(window.ended), int(window.began) + 1, after + 1)
+
+
 def numbers(points: Iterable[Point], *, head_of: Callable[[Family], str], tags: Tags) -> dict[str, float]:
     """Counters and gauges by their family's head and their tags. What has the same text is one series, and is
     added up; of gauges the last one counts. A number that cannot be written, such as NaN, is left out.
@@ -83,13 +89,12 @@ def numbers(points: Iterable[Point], *, head_of: Callable[[Family], str], tags: 
 
 def spreads(
     points: Iterable[Point], *, head_of: Callable[[Family], str], tags: Tags
-) -> dict[str, list[Weighted]]:
-    """The values of histograms by their family's head and their tags."""
-    found: dict[str, list[Weighted]] = {}
+) -> dict[str, list[Point]]:
+    """Histograms by their family's head and their tags; those with the same text are one series."""
+    found: dict[str, list[Point]] = {}
     for family, group in groupby(points, key=_FAMILY):
         if family.kind == "histogram":
             head, written = head_of(family), tags.writer(family)
             for point in group:
-                text, values = head + written(point.labels), weighted_of(point)
-                found[text] = found[text] + values if text in found else values
+                found.setdefault(head + written(point.labels), []).append(point)
     return found

@@ -13,12 +13,12 @@ from exporters.catalogue import Family
 from exporters.compression import Encoding, compressed
 from exporters.datadog_checks import ServiceCheck, service_checks
 from exporters.datadog_events import DatadogEvent, datadog_events
-from exporters.datadog_tags import Tags, numbers, spreads
+from exporters.datadog_tags import Tags, numbers, second_of, spreads
 from exporters.events import Events
 from exporters.naming import dotted
 from exporters.packing import Limits, packed
 from exporters.push import Action, Address, Reply, Verdict
-from exporters.representatives import Weighted
+from exporters.representatives import Weighted, weighted_of
 from exporters.settings import DatadogSettings
 from exporters.window import Point, Window
 
@@ -46,7 +46,7 @@ class DogStatsD:
 
     def encode(self, window: Window, /) -> Sequence[Batch]:
         """The lines that carry a window."""
-        self._second = max(int(window.ended), self._second + 1)
+        self._second = second_of(window, after=self._second)
         found = service_checks(
             window.points, at=self._second, host=self._settings.host, tags=self._settings.tags
         )
@@ -74,8 +74,9 @@ class DogStatsD:
         return (f"{_filled(text, repr(value))}|T{self._second}" for text, value in found.items())
 
     def _distributions(self, points: Iterable[Point]) -> Iterator[str]:
-        for text, values in spreads(points, head_of=_head_of, tags=self._tags).items():
+        for text, same in spreads(points, head_of=_head_of, tags=self._tags).items():
             room = LINE_BYTES - len(text.encode())
+            values = [each for point in same for each in weighted_of(point)]
             yield from (_filled(text, part) for part in _packed(values, room=room))
 
 

@@ -115,6 +115,13 @@ class Distributions(StrEnum):
     SKETCHES = "sketches"
 
 
+class Distributions(StrEnum):
+    """How Datadog gets histograms: as values, or as the sketches that its Agent sends."""
+
+    POINTS = "points"
+    SKETCHES = "sketches"
+
+
 class DatadogEventChoice(StrEnum):
     """Which events Datadog is told of: incidents, or breaker transitions and changes of health as well."""
 
@@ -135,6 +142,7 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
     host: str = ""
     tags: dict[str, str] = {}
     compression: Encoding = Encoding.DEFLATE
+    distributions: Distributions = Distributions.POINTS
     distributions: Distributions = Distributions.POINTS
     events: DatadogEventChoice = DatadogEventChoice.INCIDENTS
     dogstatsd: str = ""
