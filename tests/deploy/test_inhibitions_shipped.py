@@ -131,7 +131,7 @@ def test_every_inhibition_names_alerts_that_exist() -> None:
     names = {str(rule["alert"]) for rule in rules("alerts.yml")}
     for one in INHIBITIONS:
         for matcher in (*one["source_matchers"], *one["target_matchers"]):
-            name, value = re.fullmatch(r'(\w+)[!=~]+"(.*)"', matcher).rules()  # type: ignore[union-attr]  # it is a matcher
+            name, value = re.fullmatch(r'(\w+)[!=~]+"(.*)"', matcher).groups()  # type: ignore[union-attr]  # it is a matcher
             if name in {"alertname", "dialtone_alert"}:
                 assert {part for part in value.split("|") if ".*" not in part} <= names | OWN, matcher
 

@@ -19,6 +19,7 @@ def alerts() -> Iterable[Alert]:
     yield from _deliveries()
     yield from _exporters()
     yield from _losses()
+    yield from _failures()
 
 
 def _alive() -> Iterable[Alert]:
@@ -181,6 +182,9 @@ def _losses() -> Iterable[Alert]:
         summary="The metric {{ $labels.family }} has more series than its limit",
         description="What is beyond goes into one series whose labels all say `overflow`.",
     )
+
+
+def _failures() -> Iterable[Alert]:
     yield Alert(
         name="DialtoneTasksRestarting",
         expr=f"increase({pick('dialtone_task_restarts_total')}[30m]) >= 3",

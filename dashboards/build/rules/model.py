@@ -58,7 +58,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 class _Dumper(yaml.SafeDumper):
     """Writes lists indented below their key, queries as blocks, and no aliases."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's own signature
+    def increase_indent(self, *, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's own parameter
         super().increase_indent(flow, indentless=False)
 
     def ignore_aliases(self, data: object) -> bool:
