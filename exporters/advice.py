@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from exporters.judging import is_page
 from exporters.push import Reply
 from integrations.execution.outcome import FailureKind
 
 _REQUEST_ID = re.compile(rb'"(?:requestId|uuid)"\s*:\s*"([0-9A-Za-z-]{1,64})"')
-_PAGE = re.compile(rb"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
 
 
 class _Words(NamedTuple):
@@ -129,7 +129,7 @@ _BY_KIND: Mapping[FailureKind, Callable[[_Words, str, int], str]] = {
 
 
 def _taken(exporter: str, words: _Words, reply: Reply) -> str:
-    if _PAGE.match(reply.body):
+    if is_page(reply):
         return (
             "What answered is a web page and not the intake: a proxy or a login page stands in between, or "
             f"the address leads elsewhere ({words.address})."

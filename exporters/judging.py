@@ -1,22 +1,31 @@
 """What an intake's answer means to the data, where the vendor leaves it to HTTP's statuses."""
 
+import re
 from collections.abc import Collection
 
 from exporters.push import Action, Reply, Verdict
 
 TOO_LARGE = 413
+PAGE = "a web page answers in the place of the intake"
 _KEY_REFUSED = frozenset({401, 403})
+_PAGE = re.compile(rb"\s*<(?:!doctype|html)", re.IGNORECASE)
+
+
+def is_page(reply: Reply) -> bool:
+    """Whether a web page came where an intake answers: it is of a proxy or a login in between."""
+    return _PAGE.match(reply.body) is not None
 
 
 def judge(reply: Reply, *, vendor: str, worthless: Collection[int], key_hint: str) -> Verdict:
     """The verdict on a reply. Data with a status among `worthless`, or a redirect, would be refused again. A
-    key that is refused can be replaced, so the data waits for that; `key_hint` says what may be wrong.
+    key that is refused can be replaced, so the data waits for that; `key_hint` says what may be wrong. A web
+    page with a good status took nothing.
     """
     status = reply.status
     if status is None:
         return Verdict(Action.RETRY, reply.failure)
     if 200 <= status < 300:
-        return Verdict(Action.TAKEN)
+        return Verdict(Action.RETRY, PAGE) if is_page(reply) else Verdict(Action.TAKEN)
     if status in _KEY_REFUSED:
         return Verdict(Action.RETRY, f"{vendor} refuses the key ({status}); {key_hint}")
     if status == TOO_LARGE:

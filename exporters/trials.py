@@ -12,7 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from exporters.advice import advice
 from exporters.batchfile import Batch
 from exporters.compression import decompressed
-from exporters.push import KEY_REFUSED, Address, CutT, Intake, Reply
+from exporters.judging import PAGE, is_page
+from exporters.push import KEY_REFUSED, Action, Address, CutT, Intake, Reply, Verdict
 
 SHOWN = 100_000
 """Characters of each body that a preview shows."""
@@ -117,7 +118,7 @@ def _of_protobuf(plain: bytes, route: str) -> str:
 
 
 def _trial(intake: Intake[CutT], batch: Batch, reply: Reply, *, has_proxy: bool) -> Trial:
-    verdict = intake.judge(reply)
+    verdict = Verdict(Action.REFUSED, PAGE) if is_page(reply) else intake.judge(reply)
     address = intake.address(batch)
     body = reply.body[:_ANSWER_SHOWN].decode("utf-8", "replace")
     for value in filter(None, address.headers.values()):

@@ -1,6 +1,9 @@
 """`dialtone exporters`: where metrics are pushed to, whether they arrive, a trial and a dry run."""
 
+from contextlib import suppress
+
 import click
+import msgspec
 from rich.text import Text
 
 from app.api.exporters import ExporterList, PreviewList
@@ -53,11 +56,14 @@ def try_exporter(session: Session, exporter: str, *, as_json: bool) -> None:
     found = session.read(reply, Trial, as_json=as_json)
     if found is None:
         return
-    answer = "no answer" if found.status is None else f"{found.status}"
-    session.console.print(Text(f"{found.method} {found.url}\n{answer}\n{plain(found.body)}"), soft_wrap=True)
+    answer = "no answer" if found.status is None else f"{found.status} {plain(found.body)}"
+    session.console.print(Text(f"{found.method} {found.url}\n{answer}"), soft_wrap=True)
     if found.action != Action.TAKEN.value:
-        raise exits.CommandError(f"{exporter} did not take it: {plain(found.reason)}")
-    session.console.print(f"{exporter} took it")
+        reason = f"{exporter} did not take it: {plain(found.reason)}."
+        raise exits.CommandError("\n".join(filter(None, (reason, found.advice))))
+    session.console.print(Text(f"✓ {exporter} took it", style="green"))
+    if found.advice:
+        session.console.print(Text(found.advice), soft_wrap=True)
 
 
 @exporters.command()
@@ -71,9 +77,22 @@ def preview(session: Session, exporter: str, *, bodies: bool, as_json: bool) -> 
     found = session.read(reply, PreviewList, as_json=as_json)
     if found is None:
         return
+    if not found.requests:
+        session.console.print("Nothing: there is no value to send yet.")
+        return
     rows = table(session.console, "TO", "POINTS", "BYTES")
     for one in found.requests:
         rows.add_row(one.url, str(one.points), str(one.bytes))
     session.console.print(rows)
-    for one in found.requests if bodies else ():
-        session.console.print(Text(f"\n{one.url}\n{plain(one.body) or '(no text)'}"), soft_wrap=True)
+    if not bodies:
+        session.console.print("--bodies shows what they hold.")
+        return
+    for one in found.requests:
+        session.console.print(Text(f"\n{one.url}\n{_readable(one.body)}"), soft_wrap=True)
+
+
+def _readable(body: str) -> str:
+    """A body for people: JSON with a line for each value; everything else as it is, line by line."""
+    with suppress(msgspec.DecodeError):
+        body = msgspec.json.format(body, indent=2)
+    return "\n".join(map(plain, body.splitlines())) or "(it has no text)"

@@ -40,6 +40,7 @@ class FakePushing:
                 headers={"content-encoding": "gzip"},
                 points=812,
                 bytes=9_216,
+                body='{"metrics":[{"name":"dialtone.calls"}]}',
             )
         ]
 
@@ -55,6 +56,7 @@ class FakePushing:
             action="taken" if is_good else "retry",
             reason="" if is_good else "Datadog refuses the API key (403)",
             body="{}" if is_good else '{"errors":["Forbidden"]}',
+            advice="" if is_good else "exporters.datadog.api_key must be an API key.",
         )
 
     def _find(self, name: str) -> None:
