@@ -23,7 +23,7 @@ from integrations.execution.outcome import FailureKind
 from integrations.samples import Sample
 
 SEND_TIMEOUT = 30.0
-FIRST_WAIT, LONGEST_WAIT = 1.0, 32.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 16.0
 KEY_REFUSED = frozenset({401, 403})
 LONGEST_ASKED = 3_600.0
 """Seconds that an intake's Retry-After is honoured at most."""
@@ -349,7 +349,7 @@ class PushExporter(Generic[CutT]):
         return True
 
     def _back_off(self, asked: float | None) -> float:
-        """Doubling from 1 s to 32 s, between half and all of it; at least what the intake asks for."""
+        """Doubling from 1 s to 16 s, between half and all of it; at least what the intake asks for."""
         doublings = min(self._failed_in_a_row - 1, 10)
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings) * self._random.uniform(0.5, 1.0)
         return max(wait, min(asked or 0.0, LONGEST_ASKED))

@@ -146,7 +146,7 @@ async def test_an_intake_that_is_away_gets_everything_when_it_is_back(tmp_path: 
         await until(lambda: "".join(sorted("".join(wire.taken).replace(",", ""))) == "abc")
 
     assert len(clock.slept) == 10
-    assert all(later <= 32 for later in clock.slept)
+    assert all(later <= 16 for later in clock.slept)
     assert clock.slept[0] <= 1 < clock.slept[3] < clock.slept[6]
     assert exporter.status().dropped == {}
 

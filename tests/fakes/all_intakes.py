@@ -57,6 +57,11 @@ class DatadogStore:
         )
 
 
+def intake_of(path: str) -> str:
+    """Whose path it is."""
+    return {"/v1/metrics": "otlp", "/metric/v1": "newrelic"}.get(path, "datadog")
+
+
 class AllIntakes:
     """Takes requests of a ReceiverServer. While `is_troubled`, one in four goes wrong in one of six ways."""
 
@@ -110,12 +115,18 @@ class AllIntakes:
 
     def _taken(self, received: Received) -> httpx.Response:
         headers = {name: value for name, value in received.headers.items() if name != "host"}
-        request = httpx.Request("POST", f"{_NEWRELIC}{received.path}", headers=headers, content=received.body)
+        return self.answer(
+            httpx.Request("POST", f"{_NEWRELIC}{received.path}", headers=headers, content=received.body)
+        )
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request to any of them, without trouble."""
+        request.url = httpx.URL(_NEWRELIC).join(request.url.path)
         takers: dict[str, Callable[[httpx.Request], httpx.Response]] = {
             "/v1/metrics": self.otlp.take,
             "/metric/v1": lambda request: _at_once(self.newrelic(request)),
         }
-        return takers.get(received.path, self.datadog.take)(request)
+        return takers.get(request.url.path, self.datadog.take)(request)
 
 
 def _at_once(answer: Coroutine[None, None, httpx.Response]) -> httpx.Response:

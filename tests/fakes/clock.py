@@ -3,6 +3,7 @@ idle."""
 
 import asyncio
 import selectors
+from collections.abc import Callable
 
 import anyio
 
@@ -64,6 +65,30 @@ VIRTUAL_TIME = ("asyncio", {"loop_factory": VirtualTimeLoop})
 """The value for an `anyio_backend` fixture that makes a module's tests run in virtual time."""
 
 
+class _PatientSelector(_JumpingSelector):
+    """Waits as others do while threads work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_busy: Callable[[], bool] = lambda: False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout != 0 and self.is_busy():
+            return selectors.DefaultSelector.select(self, 1.0)
+        return super().select(timeout)
+
+
+class PatientTimeLoop(VirtualTimeLoop):
+    """Virtual time for tests with threads: it does not jump while `selector.is_busy` says that they work."""
+
+    def __init__(self) -> None:
+        self._jumping = self.selector = _PatientSelector()
+        asyncio.SelectorEventLoop.__init__(self, self._jumping)
+
+
+PATIENT_TIME = ("asyncio", {"loop_factory": PatientTimeLoop})
+
+
 class ExactTimeLoop(VirtualTimeLoop):
     """A loop in virtual time that begins at 1,000 s and knows no other: what computing takes does not pass in
     it, so that the same seeds give the same times to the last digit.
@@ -92,3 +117,15 @@ class LoopClock:
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+
+class ThreadsClock(LoopClock):
+    """The time of the loop in which it was made, for threads too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.time()
+
+    def monotonic(self) -> float:
+        return self._loop.time()
