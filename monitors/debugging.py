@@ -70,18 +70,20 @@ class Knows(Protocol):
 class Looks:
     """Who looks into the checks of one integration now."""
 
+    __slots__ = ("_open",)
+
     def __init__(self) -> None:
-        self._open: list[Look] = []
+        self._open: tuple[Look, ...] = ()
 
     @contextmanager
     def open(self) -> Iterator[Look]:
         """Look, as long as the context lasts."""
         look = Look()
-        self._open.append(look)
+        self._open = (*self._open, look)
         try:
             yield look
         finally:
-            self._open.remove(look)
+            self._open = tuple(other for other in self._open if other is not look)
 
     def begin(self, check: Check, watched: Knows) -> Looked | None:
         """A check begins; None when nobody looks."""

@@ -82,6 +82,7 @@ class IntegrationMonitor:
         self._runner = CheckRunner(framework=framework, breakers=executor, clock=clock, publish=publish)
         jitter = random or Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._saver = saver or HealthSaver(store=store, clock=clock, publish=publish, random=jitter)
+        self._note = self._saver.note
         self._timetable = Timetable(
             epoch=clock.monotonic() - clock.time(),
             vendor_rounds=settings.vendor_rounds,
@@ -132,7 +133,7 @@ class IntegrationMonitor:
         subject.connection, subject.checks = connection, tuple(checks)
         capabilities = [*(check.capability for check in checks), *also]
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
-        subject.watched.around.buckets = {check.capability: check.bucket for check in checks}
+        subject.watched.around.buckets = {check.capability: check.bucket for check in checks if check.bucket}
         subject.watched.around.every = connection.webhooks.expect.every
         self._scheduler.add(
             connection.id,
@@ -260,7 +261,7 @@ class IntegrationMonitor:
             connection.id,
             vendor=connection.vendor,
             vendor_name=vendor,
-            note=self._saver.note,
+            note=self._note,
             at=self._clock.time(),
             faults=self._faults,
         )

@@ -54,12 +54,13 @@ class WatchedIntegration:
         self.state = Health.UNKNOWN
         self.since = at
         self.pause: Pause | None = None
-        self.healed_by_calls: frozenset[str] = frozenset()
+        # No sets, which take 216 bytes and more, for what is none or few.
+        self.healed_by_calls: tuple[str, ...] = ()
         self.around = Surroundings()
         self._note = note
         self._faults = faults or NoFaults()
         self.policy = CheckPolicy()
-        self._checked: frozenset[str] = frozenset()
+        self._checked: tuple[str, ...] = ()
         self._capabilities: dict[str, Judged] = {}
         self._live: dict[str, LiveCalls] = {}
         self._samples: tuple[Sample, ...] | None = None
@@ -68,7 +69,7 @@ class WatchedIntegration:
         """Set what is checked and how it is confirmed; what is known of capabilities that stay is kept."""
         names = tuple(dict.fromkeys(capabilities))
         self.policy = policy
-        self._checked = frozenset(names) if policy.enabled else frozenset()
+        self._checked = names if policy.enabled else ()
         reason = "No check has answered yet." if policy.enabled else "Checks are switched off."
         known = self._capabilities
         self._capabilities = {
@@ -362,7 +363,7 @@ class WatchedIntegration:
 
     def _settle(self) -> None:
         self._samples = None
-        self.healed_by_calls = frozenset(
+        self.healed_by_calls = tuple(
             name
             for name, judged in self._capabilities.items()
             if name not in self._checked and judged.basis.state is not Health.UP

@@ -203,7 +203,7 @@ def test_a_report_against_an_integration_without_checks_is_healed_by_live_calls(
     for _ in range(2):
         subject.watched.succeed("whatever", at=95.0)
     assert subject.watched.state is Health.UP
-    assert subject.watched.healed_by_calls == frozenset()
+    assert not subject.watched.healed_by_calls
 
 
 def test_a_breaker_of_a_capability_without_check_is_judged_too() -> None:
