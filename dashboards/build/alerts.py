@@ -8,7 +8,6 @@ from dashboards.build.panels import (
     NONE_IS_GOOD,
     ONE_IS_GOOD,
     Steps,
-    bars,
     coloured,
     graph,
     number,
@@ -17,9 +16,8 @@ from dashboards.build.panels import (
     stacked,
     timeline,
     told,
-    words,
 )
-from dashboards.build.queries import increase, otherwise, quantile, rate, select, total
+from dashboards.build.queries import filled, increase, otherwise, quantile, rate, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import LINE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
@@ -247,7 +245,7 @@ def _receivers() -> frame.Panels:
             "Receivers, the worst first",
             "What waits for each receiver, since when, what was given up, and failed tries since the "
             "last good one.",
-            series=[waiting, oldest, dead, failures, off],
+            series=[*(filled(one, off) for one in (waiting, oldest, dead, failures)), off],
             columns={
                 "receiver": Column("Receiver"),
                 "Value #A": Column("Waiting", width=80),
@@ -285,7 +283,7 @@ def _receivers() -> frame.Panels:
             "messages, not checks.",
             series=[
                 (total(select("dialtone_alert_groups_waiting")), "groups waiting"),
-                (total(select("dialtone_outbox_messages")), "messages waiting"),
+                (f"{total(select('dialtone_outbox_messages'))} or vector(0)", "messages waiting"),
                 (
                     otherwise(total(select("dialtone_silences", 'state="active"')), 0),
                     "active silences",
@@ -321,14 +319,15 @@ def _us() -> frame.Panels:
             mapping={1: ("reached", GOOD), 0: ("NOT REACHED", BAD), NONE_SEEN: ("none configured", PLAIN)},
             span=9,
         ),
-        bars(
+        sheet(
             "What explains several at once",
             "Causes found for several integrations failing together; one alert goes out for each.",
-            series=[
-                (otherwise(f"{parents} > 0", NONE_SEEN, kind="no common cause"), "{{kind}} {{certainty}}")
-            ],
-            unit="none",
-            steps=((None, WARN),),
-            span=9,
-        ).mappings(words({NONE_SEEN: ("now", PLAIN)})),
+            series=[otherwise(f"{parents} > 0", 0, kind="no common cause")],
+            columns={
+                "kind": Column("Cause"),
+                "certainty": Column("Certainty"),
+                "Value": Column("Causes", steps=((None, PLAIN), (1.0, WARN)), width=90),
+            },
+            sort="Causes",
+        ).span(9),
     ]

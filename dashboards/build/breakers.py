@@ -17,6 +17,7 @@ from dashboards.build.panels import (
 )
 from dashboards.build.queries import (
     code,
+    filled,
     increase,
     otherwise,
     rate,
@@ -27,7 +28,7 @@ from dashboards.build.queries import (
     worst,
 )
 from dashboards.build.tables import Column, sheet
-from dashboards.build.words import BAD, BREAKER_CODES, BREAKER_WORDS, GOOD, WARN
+from dashboards.build.words import BAD, BREAKER_CODES, BREAKER_WORDS, GOOD, PLAIN, WARN
 
 STATE = "dialtone_breaker_state"
 AMPLIFIED: Steps = ((None, GOOD), (1.2, WARN), (2.0, BAD))
@@ -119,22 +120,23 @@ def _states() -> frame.Panels:
             "States over time of the breakers that were not closed at some time on this board.",
             series=[(f"{moved} or on() {rest}", "{{integration}} {{capability}}")],
             mapping=BREAKER_WORDS,
-            span=14,
         ).height(10),
         sheet(
             "Every breaker, the worst first",
             "State, since when, and when an open one lets a trial call through.",
-            series=[state, since, until],
+            series=[state, since, filled(until, state)],
             columns={
                 "integration": Column("Integration", board="integration"),
                 "capability": Column("Capability", width=100),
                 "Value #A": Column("State", words=BREAKER_WORDS, width=120),
                 "Value #B": Column("Since", unit="dateTimeFromNow", width=120),
-                "Value #C": Column("Trial", unit="dateTimeFromNow", width=110),
+                "Value #C": Column(
+                    "Trial", unit="dateTimeFromNow", words={0: ("not open", PLAIN)}, width=120
+                ),
             },
             sort="State",
         )
-        .span(10)
+        .span(12)
         .height(10),
     ]
 
@@ -205,17 +207,17 @@ def _users() -> frame.Panels:
             steps=ANY_IS_BAD,
             span=8,
         ),
-        bars(
+        sheet(
             "Time not closed on this board",
             "How long breakers of an integration were open, half-open or forced open, all "
             "capabilities together.",
-            series=[
-                (otherwise(f"sort_desc({worst(f'{spent} > 0')})", 0, integration="none"), "{{integration}}")
-            ],
-            unit="s",
-            steps=((None, GOOD), (0.001, WARN), (300.0, BAD)),
-            span=8,
-        ),
+            series=[otherwise(worst(f"{spent} > 0", 50), 0, integration="none")],
+            columns={
+                "integration": Column("Integration", board="integration"),
+                "Value": Column("Not closed", unit="s", steps=((None, GOOD), (0.001, WARN), (300.0, BAD))),
+            },
+            sort="Not closed",
+        ).span(8),
     ]
 
 

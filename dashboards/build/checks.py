@@ -18,6 +18,7 @@ from dashboards.build.panels import (
 )
 from dashboards.build.queries import (
     WHOLE,
+    filled,
     otherwise,
     quantile,
     rate,
@@ -144,7 +145,7 @@ def _found() -> frame.Panels:
 
 
 def _phases() -> frame.Panels:
-    by_line = [_phase(name) for name in NAMES]
+    by_line = [filled(_phase(name), _phase("first_byte")) for name in NAMES]
     titles = ("DNS", "Connect", "TLS", "First byte", "Transfer")
     columns = {"integration": Column("Integration", board="integration")} | {
         f"Value #{letter}": Column(title, unit="s", steps=SECONDS, width=100)

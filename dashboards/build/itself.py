@@ -302,13 +302,15 @@ def _waiting() -> frame.Panels:
             "What waits, the oldest first",
             "Points and bytes that wait for each intake, how old the oldest are, and when it last "
             "took something.",
-            series=[otherwise(waiting, 0, **none), oldest, spool, f"{success} * 1000"],
+            series=[otherwise(one, 0, **none) for one in (waiting, oldest, spool, f"{success} * 1000")],
             columns={
                 "exporter": Column("Exporter"),
                 "Value #A": Column("Points", unit="short", width=90),
                 "Value #B": Column("Oldest", unit="s", steps=BEHIND, width=90),
                 "Value #C": Column("Spool", unit="bytes", width=90),
-                "Value #D": Column("Last taken", unit="dateTimeFromNow", width=130),
+                "Value #D": Column(
+                    "Last taken", unit="dateTimeFromNow", words={0: ("never", PLAIN)}, width=130
+                ),
             },
             sort="Oldest",
         ),

@@ -5,8 +5,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
-from dashboards.build.panels import Steps, bars, coloured, graph, number, stacked, timeline, told, words
-from dashboards.build.queries import otherwise, rate, recorded, select, total
+from dashboards.build.panels import Steps, coloured, graph, number, stacked, timeline, told
+from dashboards.build.queries import filled, otherwise, rate, recorded, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import SCRAPE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
@@ -96,15 +96,15 @@ def _each() -> frame.Panels:
     return [
         sheet(
             "Objectives, the least budget first",
-            "Used up in: if the burn of the last six hours goes on. Empty: nothing burns, or all is spent.",
-            series=[left, objective, _burn_of("1h"), burn, gone],
+            "Used up in: if the burn of the last six hours goes on. Not so: nothing burns, or all is spent.",
+            series=[left, objective, _burn_of("1h"), burn, filled(gone, left)],
             columns={
                 "slo": Column("Objective"),
                 "Value #A": Column("Budget left", unit="percentunit", steps=LEFT, width=120, decimals=1),
                 "Value #B": Column("Goal", unit="percentunit", width=90, decimals=2),
                 "Value #C": Column("Burn 1h", steps=BURN, width=90, decimals=1),
                 "Value #D": Column("Burn 6h", steps=BURN, width=90, decimals=1),
-                "Value #E": Column("Used up in", unit="s", width=130),
+                "Value #E": Column("Used up in", unit="s", words={0: ("not so", PLAIN)}, width=130),
             },
             sort="+Budget left",
         ),
@@ -189,22 +189,17 @@ def _heartbeats() -> frame.Panels:
             "When each job was heard of in time, and when not.",
             series=[(otherwise(up, NONE_SEEN, **none), "{{heartbeat}}")],
             mapping={1: ("heard", GOOD), 0: ("MISSED", BAD), NONE_SEEN: ("none are configured", PLAIN)},
-            span=8,
         ),
-        bars(
-            "Last success",
-            "How long ago each job last reported success.",
-            series=[(otherwise(ago, NONE_SEEN, **none), "{{heartbeat}}")],
-            unit="s",
-            steps=((None, PLAIN),),
-            span=8,
-        ).mappings(words({NONE_SEEN: ("none are configured", PLAIN)})),
-        bars(
-            "How long the last run took",
-            "From a job's start to its end, where it reports both; a job that grows will miss its time.",
-            series=[(otherwise(lasted, NONE_SEEN, **none), "{{heartbeat}}")],
-            unit="s",
-            steps=((None, PLAIN),),
-            span=8,
-        ).mappings(words({NONE_SEEN: ("none are configured", PLAIN)})),
+        sheet(
+            "Jobs, the longest silent first",
+            "How long ago each job last reported success, and how long its last run took, where it "
+            "tells both.",
+            series=[otherwise(ago, 0, **none), otherwise(lasted, 0, **none)],
+            columns={
+                "heartbeat": Column("Job"),
+                "Value #A": Column("Last success", unit="s", words={0: ("never", PLAIN)}, width=130),
+                "Value #B": Column("Last run took", unit="s", words={0: ("not told", PLAIN)}, width=130),
+            },
+            sort="Last success",
+        ),
     ]

@@ -157,7 +157,7 @@ def graph(
             .mode(common_models.TooltipDisplayMode.MULTI)
             .sort(common_models.SortOrder.DESCENDING)
         )
-        .show_points(common_models.VisibilityMode.NEVER)
+        .show_points(common_models.VisibilityMode.AUTO)
         .fill_opacity(0)
         .line_width(1)
         .height(HEIGHT)

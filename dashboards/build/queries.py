@@ -126,6 +126,11 @@ def days_until(series: str, *matchers: str) -> str:
     return f"({select(series, *matchers)} - time()) / 86400"
 
 
+def filled(query: str, like: str, value: float = 0) -> str:
+    """Return a query that has this value where it lacks a series that the other one has."""
+    return f"({query}) or 0 * ({like})" + (f" + {value}" if value else "")
+
+
 def worst(query: str, count: int = 10) -> str:
     """Return the largest few, so that a thousand integrations fit on a board."""
     return f"topk({count}, {query})"

@@ -8,6 +8,7 @@ from dashboards.build import frame
 from dashboards.build.panels import DAYS, NONE_IS_GOOD, Steps, bars, graph, number, stacked, told, words
 from dashboards.build.queries import (
     days_until,
+    filled,
     increase,
     otherwise,
     quantile,
@@ -17,7 +18,7 @@ from dashboards.build.queries import (
     worst,
 )
 from dashboards.build.tables import Column, sheet
-from dashboards.build.words import BAD, GOOD, NONE_SEEN, NOTICE, PLAIN, WARN
+from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
 
 LEFT: Steps = ((None, BAD), (0.1, WARN), (0.25, GOOD))
 UNTIL = "dialtone_throttled_until_timestamp_seconds"
@@ -112,7 +113,7 @@ def _quotas() -> frame.Panels:
             ],
             unit="percentunit",
             steps=LEFT,
-            span=8,
+            span=7,
         )
         .max(1)
         .mappings(words({NONE_SEEN: ("none seen yet", PLAIN)})),
@@ -122,7 +123,7 @@ def _quotas() -> frame.Panels:
             series=[(otherwise(least, 1, integration="no quota told"), "{{integration}} {{bucket}}")],
             unit="percentunit",
             steps=LEFT,
-            span=8,
+            span=7,
         ).max(1),
         _forecast(left),
     ]
@@ -130,24 +131,22 @@ def _quotas() -> frame.Panels:
 
 def _forecast(left: str) -> Builder[models.Panel]:
     by = "integration, bucket"
-    remaining = f"min by ({by}) ({select('dialtone_quota_remaining')})"
     ends = f"min by ({by}) ({select(EXHAUSTED)}) * 1000"
-    filled = f"max by ({by}) ({select('dialtone_quota_reset_timestamp_seconds')}) * 1000"
+    reset = f"max by ({by}) ({select('dialtone_quota_reset_timestamp_seconds')}) * 1000"
     return sheet(
         "Quotas, the fullest used first",
         "What is left of each bucket, when it will be used up at this rate, and when the vendor "
         "fills it again.",
-        series=[left, remaining, ends, filled],
+        series=[left, filled(ends, left), reset],
         columns={
             "integration": Column("Integration", board="integration"),
-            "bucket": Column("Bucket", width=90),
+            "bucket": Column("Bucket", width=100),
             "Value #A": Column("Left", unit="percentunit", steps=LEFT, width=70, decimals=0),
-            "Value #B": Column("Calls", unit="short", width=80),
-            "Value #C": Column("Used up", unit="dateTimeFromNow", width=110),
-            "Value #D": Column("Filled", unit="dateTimeFromNow", width=110),
+            "Value #B": Column("Used up", unit="dateTimeFromNow", words={0: ("it lasts", PLAIN)}, width=120),
+            "Value #C": Column("Filled", unit="dateTimeFromNow", width=110),
         },
         sort="+Left",
-    ).span(8)
+    ).span(10)
 
 
 def _throttling() -> frame.Panels:
@@ -183,17 +182,17 @@ def _throttling() -> frame.Panels:
 
 
 def _credentials() -> frame.Panels:
-    renewals = f"{total(rate('dialtone_credential_refreshes_total'), 'integration', 'outcome')} * 3600"
+    renewals = f"{total(rate('dialtone_credential_refreshes_total'), 'integration', 'outcome')} * 60"
     notices = total(increase("dialtone_credential_notices_total"), "integration", "event")
     return [
-        _ending("Credential days left", "credential", CREDENTIAL, "{{integration}} {{credential}}"),
-        _ending("Certificate days left", "certificate", CERTIFICATE, "{{integration}}"),
+        _ending("Credential days left", "credential", CREDENTIAL),
+        _ending("Certificate days left", "certificate", CERTIFICATE),
         stacked(
             graph(
                 "Access tokens bought",
-                "Purchases per hour of access tokens that renew themselves; failures end in refused calls.",
+                "Purchases per minute of access tokens that renew themselves; failures end in refused calls.",
                 series=[(otherwise(renewals, 0, outcome="none bought"), "{{integration}} {{outcome}}")],
-                unit="none",
+                unit="cpm",
                 span=6,
             )
         ),
@@ -211,20 +210,19 @@ def _credentials() -> frame.Panels:
     ]
 
 
-def _ending(title: str, what: str, metric: str, legend: str) -> Builder[models.Panel]:
-    days = f"sort(bottomk(12, {days_until(metric)}))"
-    return (
-        bars(
-            title,
-            f"Days until a {what} ends, the first to end at the top; what renews itself is not shown.",
-            series=[(otherwise(days, NONE_SEEN, integration=f"no {what}"), legend)],
-            unit="d",
-            steps=DAYS,
-            span=6,
-        )
-        .decimals(0)
-        .mappings(words({NONE_SEEN: ("none known", PLAIN)}))
-    )
+def _ending(title: str, what: str, metric: str) -> Builder[models.Panel]:
+    days = f"bottomk(50, {days_until(metric)})"
+    return sheet(
+        title,
+        f"Days until a {what} ends, the first to end at the top; what renews itself is not shown.",
+        series=[otherwise(days, NONE_SEEN, integration=f"no {what}")],
+        columns={
+            "integration": Column("Integration", board="integration"),
+            **({"credential": Column("Credential")} if what == "credential" else {}),
+            "Value": Column("Days", steps=DAYS, decimals=0, words={NONE_SEEN: ("none known", PLAIN)}),
+        },
+        sort="+Days",
+    ).span(6)
 
 
 def _announced() -> frame.Panels:
@@ -241,14 +239,16 @@ def _announced() -> frame.Panels:
             columns={"vendor": Column("Vendor"), "indicator": Column("says")},
             sort="Vendor",
         ).span(8),
-        bars(
+        sheet(
             "Announced later than we saw it",
             "How long after our own detection the vendor told of its trouble; below 0 it was first.",
-            series=[(otherwise(lag, NONE_SEEN, integration="nothing announced"), "{{integration}}")],
-            unit="s",
-            steps=((None, NOTICE),),
-            span=8,
-        ).mappings(words({NONE_SEEN: ("none yet", PLAIN)})),
+            series=[otherwise(lag, NONE_SEEN, integration="nothing announced")],
+            columns={
+                "integration": Column("Integration", board="integration"),
+                "Value": Column("Later by", unit="s", words={NONE_SEEN: ("none yet", PLAIN)}),
+            },
+            sort="Later by",
+        ).span(8),
         sheet(
             "What is to end",
             "Actions that the vendor will switch off, by its own word; no action means the API as a whole.",

@@ -54,7 +54,7 @@ def _choices(board: str) -> Iterator[tuple[str, dashboard.QueryVariable]]:
         yield "integration", _several("integration", "Integration", integrations)
     objectives = f"label_values(dialtone_slo_objective_ratio{{{_HERE}}}, slo)"
     yield "slo", _several("slo", "Objective", objectives, any_value=".+")
-    receivers = f"label_values(dialtone_outbox_messages{{{_HERE}}}, receiver)"
+    receivers = f"label_values(dialtone_receiver_disabled{{{_HERE}}}, receiver)"
     yield "receiver", _several("receiver", "Receiver", receivers, any_value=".+")
 
 

@@ -59,10 +59,18 @@ OUTCOME_COLOURS: Mapping[str, str] = {
     "ok": GOOD,
     "throttled": WARN,
     "unauthorized": WORST,
-    "rejected": COOL,
+    "forbidden": WORST,
+    "timeout": COOL,
+    "connection": COOL,
+    "dns": COOL,
+    "tls": COOL,
+    "rejected": NOTICE,
     "skipped": PLAIN,
     "cancelled": PLAIN,
     "server_error": BAD,
+    "vendor_error": BAD,
+    "expectation": BAD,
+    "malformed": BAD,
 }
 """Outcomes that keep their colour wherever they are drawn."""
 NO_TRAFFIC = "no traffic"
