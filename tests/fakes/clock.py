@@ -65,6 +65,15 @@ VIRTUAL_TIME = ("asyncio", {"loop_factory": VirtualTimeLoop})
 """The value for an `anyio_backend` fixture that makes a module's tests run in virtual time."""
 
 
+class ExactTimeLoop(VirtualTimeLoop):
+    """A loop in virtual time that begins at 1,000 s and knows no other: what computing takes does not pass in
+    it, so that the same seeds give the same times to the last digit.
+    """
+
+    def time(self) -> float:
+        return 1_000.0 + self._jumping.skipped
+
+
 class _PatientSelector(_JumpingSelector):
     """Waits as others do while threads work."""
 
@@ -78,8 +87,8 @@ class _PatientSelector(_JumpingSelector):
         return super().select(timeout)
 
 
-class PatientTimeLoop(VirtualTimeLoop):
-    """Virtual time for tests with threads: it does not jump while `selector.is_busy` says that they work."""
+class PatientTimeLoop(ExactTimeLoop):
+    """Exact time for tests with threads: it stands while `selector.is_busy` says that they work."""
 
     def __init__(self) -> None:
         self._jumping = self.selector = _PatientSelector()
@@ -87,15 +96,6 @@ class PatientTimeLoop(VirtualTimeLoop):
 
 
 PATIENT_TIME = ("asyncio", {"loop_factory": PatientTimeLoop})
-
-
-class ExactTimeLoop(VirtualTimeLoop):
-    """A loop in virtual time that begins at 1,000 s and knows no other: what computing takes does not pass in
-    it, so that the same seeds give the same times to the last digit.
-    """
-
-    def time(self) -> float:
-        return 1_000.0 + self._jumping.skipped
 
 
 class LoopClock:
