@@ -12,30 +12,15 @@ Key = tuple[str, str, str, str]
 _LIVE = Source.LIVE
 
 
-class _ByOutcome(dict[FailureKind | None, Number]):
-    """The counters of a family whose last label is the outcome, made when an outcome is first seen."""
-
-    __slots__ = ("_labels", "_series")
-
-    def __init__(self, series: Series[Number], *labels: str) -> None:
-        super().__init__()
-        self._series = series
-        self._labels = labels
-
-    def __missing__(self, kind: FailureKind | None) -> Number:
-        cell = self._series.cell(*self._labels, "ok" if kind is None else kind.value)
-        if not self._series.is_overflow(cell):
-            self[kind] = cell
-        return cell
-
-
 class _Line:
-    """The cells that calls of one action, integration and origin write to."""
+    """The cells that calls of one action, integration and origin write to; those of successes, which nearly
+    all are, once there was one.
+    """
 
-    __slots__ = ("attempts", "calls", "duration", "queued", "received", "retries", "sent")
+    __slots__ = ("duration", "ok_attempts", "ok_calls", "queued", "received", "retries", "sent")
 
-    calls: _ByOutcome
-    attempts: _ByOutcome
+    ok_calls: Number | None
+    ok_attempts: Number | None
     duration: Distribution
     queued: Distribution
     retries: Number
@@ -68,7 +53,8 @@ class CallRecorder:
             return
         key = (record.integration, record.vendor, record.action, record.origin)
         line = self._lines.get(key) or self._open(key)
-        line.calls[record.kind].value += 1
+        counter = line.ok_calls if record.kind is None else None
+        (counter or self._call(line, key, record.kind)).value += 1
         attempts = record.attempts
         if attempts:
             duration = record.duration
@@ -79,7 +65,8 @@ class CallRecorder:
             if record.sampled or cell.fresh is not None:
                 _detail(cell, bucket, record)
             for attempt in attempts:
-                line.attempts[attempt.kind].value += 1
+                counter = line.ok_attempts if attempt.kind is None else None
+                (counter or self._attempt(line, key, attempt.kind)).value += 1
             if len(attempts) > 1:
                 line.retries.value += len(attempts) - 1
             line.sent.value += record.request_bytes
@@ -96,8 +83,7 @@ class CallRecorder:
     def _open(self, key: Key) -> _Line:
         integration, vendor, action, origin = key
         line = _Line()
-        line.calls = _ByOutcome(self._calls, integration, vendor, action, str(origin))
-        line.attempts = _ByOutcome(self._attempts, integration, vendor)
+        line.ok_calls = line.ok_attempts = None
         line.duration = self._duration.cell(integration, vendor, action, str(origin))
         line.queued = self._queued.cell(integration)
         line.retries = self._retries.cell(integration, vendor)
@@ -106,6 +92,24 @@ class CallRecorder:
         if not self._duration.is_overflow(line.duration):
             self._lines[key] = line
         return line
+
+    def _call(self, line: _Line, key: Key, kind: FailureKind | None) -> Number:
+        """The counter of calls that ended so."""
+        cell = self._calls.cell(*key[:3], str(key[3]), _outcome(kind))
+        if kind is None and not self._calls.is_overflow(cell):
+            line.ok_calls = cell
+        return cell
+
+    def _attempt(self, line: _Line, key: Key, kind: FailureKind | None) -> Number:
+        """The counter of attempts that ended so."""
+        cell = self._attempts.cell(*key[:2], _outcome(kind))
+        if kind is None and not self._attempts.is_overflow(cell):
+            line.ok_attempts = cell
+        return cell
+
+
+def _outcome(kind: FailureKind | None) -> str:
+    return "ok" if kind is None else kind.value
 
 
 def _detail(cell: Distribution, bucket: int, record: CallRecord) -> None:
