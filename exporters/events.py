@@ -5,24 +5,20 @@ that is queued is encoded on a thread and kept in a spool of its own, from which
 events stands beside that of metrics, because its intake may refuse them while it takes metrics.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import assert_never
+from typing import assert_never, cast
 from urllib.parse import quote
 
-import anyio
 import msgspec
 
-from exporters.push import ExporterStatus, PushExporter
+from exporters.gathering import Gathering
+from exporters.push import PushExporter
 from integrations.clock import Clock
-from integrations.samples import Sample
 from integrations.signals import BreakerState, BreakerTransition, Health, HealthChange, IncidentChange, Signal
 
-GATHER = 1.0
-"""Seconds for which events are gathered into one request."""
 MOST_WAITING = 50_000
-"""Events that wait to be written to disk; beyond it the oldest is given up, and counted as `full`."""
+"""Events that wait to be written to disk; beyond it the oldest is given up, and counted."""
 
 Value = str | float | bool
 
@@ -99,59 +95,21 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
         return (event_of(told, home=self.home) for told in self.points)
 
 
-class EventExporter:
-    """Hands events to the exporter of one intake, from `run`. Subscribe it to the bus; `home` is asked for
+class EventExporter(Gathering[Told, Events]):
+    """Gathers what happens for the exporter of one intake. Subscribe it to the bus; `home` is asked for
     Dialtone's address when events are handed over.
     """
 
     def __init__(self, exporter: PushExporter[Events], *, clock: Clock, home: Callable[[], str]) -> None:
-        self._exporter = exporter
-        self._clock = clock
-        self._home = home
-        self._queue: deque[Told] = deque(maxlen=MOST_WAITING)
-        self._wake = anyio.Event()
+        def cut(points: tuple[Told, ...]) -> Events:
+            return Events(points=points, home=home())
 
-    def status(self) -> ExporterStatus:
-        """How it is."""
-        return self._exporter.status()
+        super().__init__(exporter, cut=cut, most=MOST_WAITING, clock=clock)
 
     def on_signal(self, signal: Signal) -> None:
         """Take a signal that intakes are told of, and pass the others by."""
-        if type(signal) not in _TOLD:
-            return
-        if len(self._queue) == MOST_WAITING:
-            self._exporter.lose("full", 1)
-        self._queue.append(signal)  # type: ignore[arg-type]  # Its type was looked at just before.
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Gather, keep and send until cancelled."""
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._exporter.run)
-            group.start_soon(self._gather_forever)
-
-    async def finish(self, *, within: float) -> None:
-        """Keep all that is queued, and send what waits for at most so many seconds."""
-        self._hand_over()
-        await self._exporter.finish(within=within)
-
-    def samples(self) -> Iterable[Sample]:
-        """The exporter's, and what is queued."""
-        yield from self._exporter.samples()
-        yield Sample("dialtone_queue_depth", (self._exporter.name,), len(self._queue))
-
-    async def _gather_forever(self) -> None:
-        while True:
-            await self._wake.wait()
-            await self._clock.sleep(GATHER)
-            if not self._exporter.is_keeping:
-                self._wake = anyio.Event()
-                self._hand_over()
-
-    def _hand_over(self) -> None:
-        if self._queue:
-            self._exporter.take(Events(points=tuple(self._queue), home=self._home()))
-            self._queue.clear()
+        if type(signal) in _TOLD:
+            self.put(cast("Told", signal))
 
 
 def event_of(told: Told, *, home: str) -> Event:

@@ -126,7 +126,7 @@ def test_the_queue_is_bounded_and_gives_up_the_oldest(tmp_path: Path) -> None:
 
     samples = desk.samples()
     assert samples["dialtone_queue_depth", "titles"] == events.MOST_WAITING
-    assert samples["dialtone_exporter_points_dropped_total", "titles", "full"] == 3
+    assert samples["dialtone_queue_dropped_total", "titles", "full"] == 3
     oldest = desk.teller._queue[0]
     assert isinstance(oldest, IncidentChange)
     assert oldest.incident == "inc-3"
