@@ -13,6 +13,7 @@ from app.configuration.alerts import check_alerting, networked
 from app.configuration.alike import Alike
 from app.configuration.checks import Listen, check, parse_listen, value_at
 from app.configuration.entries import Entry, read_entries, secret_hook, without_empty_sections
+from app.configuration.opentelemetry import with_environment
 from app.configuration.references import References
 from app.configuration.structure import (
     FaultSettings,
@@ -102,6 +103,11 @@ class _Reading:
         value = without_empty_sections(self._references.resolve(document.value), File)
         self._document = Document(name=document.name, value=value, lines=document.lines)
         self._problems: list[Problem] = []
+        if isinstance(value, dict):
+            found = with_environment(value.get("exporters"), environment)
+            if found.exporters is not None:
+                value["exporters"] = found.exporters
+            self._problems += found.problems
 
     def settings(self, sha256: str, validate: Validate | None) -> Settings | None:
         """The settings, or None when there are problems."""
@@ -182,7 +188,7 @@ class _Reading:
             network=self._absolute(file.network),
             tokens=file.tokens,
             metrics=file.metrics,
-            exporters=file.exporters,
+            exporters=self._exporters(file),
             analytics=file.analytics,
             storage=file.storage,
             faults=file.faults,
@@ -204,6 +210,13 @@ class _Reading:
                 msgspec.structs.replace(each, network=self._absolute(each.network)) for each in receivers
             ),
         )
+
+    def _exporters(self, file: File) -> ExporterSettings:
+        """With the files of certificate authorities where they are."""
+        otlp = file.exporters.otlp
+        if otlp is None:
+            return file.exporters
+        return msgspec.structs.replace(file.exporters, otlp=otlp.located(self._folder))
 
     def _absolute(self, network: NetworkPolicy) -> NetworkPolicy:
         if network.ca_file is None:

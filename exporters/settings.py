@@ -1,6 +1,7 @@
 """Where metrics are pushed to: what an operator may set."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -99,6 +100,20 @@ class OTLPSettings(_Section, frozen=True, kw_only=True):
             ca_file=signal.ca_file or self.ca_file,
         )
 
+    def located(self, folder: Path) -> "OTLPSettings":
+        """With its files as absolute paths; relative ones begin at this folder."""
+
+        def place(file: str | None) -> str | None:
+            return None if file is None else str(folder / file)
+
+        return msgspec.structs.replace(
+            self,
+            ca_file=place(self.ca_file),
+            metrics=msgspec.structs.replace(self.metrics, ca_file=place(self.metrics.ca_file)),
+            traces=msgspec.structs.replace(self.traces, ca_file=place(self.traces.ca_file)),
+            logs=msgspec.structs.replace(self.logs, ca_file=place(self.logs.ca_file)),
+        )
+
     def _signal(self, name: SignalName) -> OTLPSignal:
         signals: dict[SignalName, OTLPSignal] = {
             "metrics": self.metrics,
@@ -106,13 +121,6 @@ class OTLPSettings(_Section, frozen=True, kw_only=True):
             "logs": self.logs,
         }
         return signals[name]
-
-
-class Distributions(StrEnum):
-    """How Datadog gets histograms: as values, or as the sketches that its Agent sends."""
-
-    POINTS = "points"
-    SKETCHES = "sketches"
 
 
 class Distributions(StrEnum):
@@ -142,7 +150,6 @@ class DatadogSettings(_Section, frozen=True, kw_only=True):
     host: str = ""
     tags: dict[str, str] = {}
     compression: Encoding = Encoding.DEFLATE
-    distributions: Distributions = Distributions.POINTS
     distributions: Distributions = Distributions.POINTS
     events: DatadogEventChoice = DatadogEventChoice.INCIDENTS
     dogstatsd: str = ""

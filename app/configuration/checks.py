@@ -72,11 +72,19 @@ def check(document: Document, folder: Path) -> Iterator[Problem]:
         ("network",),
         *(("integrations", index, "network") for index in range(entries)),
         *(("alerts", "receivers", index, "network") for index in range(receivers)),
+        *_OTLP,
     )
     for place in places:
         yield from _network(document, place, lambda ca_file: unusable(folder / ca_file))
     yield from fallbacks(document)
     yield from _windows(document, entries)
+
+
+_OTLP = (
+    ("exporters", "otlp"),
+    *(("exporters", "otlp", signal) for signal in ("metrics", "traces", "logs")),
+)
+"""Where certificate authorities may be named beside networks."""
 
 
 def _windows(document: Document, entries: int) -> Iterator[Problem]:

@@ -153,6 +153,7 @@ def _is_secret(path: source.Path) -> bool:
         or (len(path) == 4 and path[0] == "integrations" and path[2] == "secrets")
         or path == ("alerts", "watchdog", "heartbeat_url")
         or (path[:1] == ("exporters",) and path[1:3] in _OF_EXPORTERS)
+        or (path[:2] == ("exporters", "otlp") and path[3:4] == ("headers",))
         or (len(path) >= 4 and path[:2] == _RECEIVERS and path[3] in _OF_RECEIVERS)
     )
 

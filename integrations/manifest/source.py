@@ -22,7 +22,8 @@ _MAX_WORDS = 1000
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong with a source: where (`line` counts from 1), what stands there, what should.
+    """One thing that is wrong with a source: where (`line` counts from 1; 0 where there are
+    none), what stands there, what should.
 
     `found` is empty where the values are right one by one but not together; `nearest` is the valid word that
     was perhaps meant.
@@ -37,7 +38,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         what = f"found {self.found}, expected {self.expected}" if self.found else self.expected
-        where = f"{self.file}:{self.line}: {self.key}: " if self.key else f"{self.file}:{self.line}: "
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        where = f"{place}: {self.key}: " if self.key else f"{place}: "
         return where + what + (f"; did you mean {self.nearest}?" if self.nearest else "")
 
 
