@@ -85,13 +85,18 @@ def _unanswered(words: _Words, url: str, reply: Reply, *, has_proxy: bool) -> st
         )
     host = parts.hostname or ""
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    way = (
-        f"Requests go over network.proxy: does it run, and does it let {host} through?"
-        if has_proxy
-        else "Where a proxy is the only way out, name it in network.proxy: HTTPS_PROXY is not read."
-    )
     tell = _BY_KIND.get(reply.kind) if reply.kind is not None else None
-    return f"{tell(words, host, port)} {way}" if tell is not None else way
+    way = _way(host, reply.kind, has_proxy=has_proxy)
+    return " ".join(filter(None, (tell(words, host, port) if tell is not None else "", way)))
+
+
+def _way(host: str, kind: FailureKind | None, *, has_proxy: bool) -> str:
+    """What a proxy may have to do with it: without one, a failure of TLS speaks for a way out."""
+    if has_proxy:
+        return f"Requests go over network.proxy: does it run, and does it let {host} through?"
+    if kind is FailureKind.TLS:
+        return ""
+    return "Where a proxy is the only way out, name it in network.proxy: HTTPS_PROXY is not read."
 
 
 def _dns(words: _Words, host: str, _: int) -> str:
