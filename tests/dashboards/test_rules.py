@@ -5,13 +5,15 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import click
 import promql_parser
 import pytest
 import yaml
 
+from app.cli import main
 from dashboards.build.rules.__main__ import FOLDER, files
 from dashboards.build.rules.promql import pick
-from exporters.catalogue import CATALOGUE, Family
+from exporters.catalogue import CATALOGUE, EXPOSED, Family
 from monitors.burn import BURN_PAIRS
 from tests.dashboards.promtool import promtool
 from tests.dashboards.rule_labels import LabelReader, UnknownError
@@ -178,9 +180,35 @@ def test_every_runbook_is_some_alerts() -> None:
 def test_the_queries_of_a_runbook_ask_for_what_exists(page: Path) -> None:
     queries = re.findall(r"^```promql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     assert queries
-    reader = LabelReader({**CATALOGUE}, RECORDED)
+    reader = LabelReader(EXPOSED, RECORDED)
     for query in (line for block in queries for line in block.splitlines() if line):
         reader.of(query)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The words of each `dialtone` command of a runbook, up to the first that is a placeholder."""
+    code = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", page.read_text(), re.DOTALL)
+    for text in (part for pair in code for part in pair):
+        for words in re.findall(r"(?:^|[;|] )dialtone ((?:[a-z-]+ ?)+)", text, re.MULTILINE):
+            yield words.split()
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("Dialtone*.md")), ids=lambda page: page.stem)
+def test_the_commands_of_a_runbook_exist(page: Path) -> None:
+    for words in commands(page):
+        command: click.Command = main
+        for word in words:
+            if not isinstance(command, click.Group) or word.startswith("-") or word not in command.commands:
+                break
+            command = command.commands[word]
+        assert command is not main, words
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("Dialtone*.md")), ids=lambda page: page.stem)
+def test_the_settings_of_a_runbook_exist(page: Path) -> None:
+    reference = (REPOSITORY / "docs" / "configuration.md").read_text()
+    for key in re.findall(r"`((?:policy|check|alerts|webhooks)\.[a-z_.]+)`", page.read_text()):
+        assert f"{key}`" in reference or f"`{key}." in reference, key
 
 
 def test_the_burn_alerts_are_those_of_the_one_table() -> None:
