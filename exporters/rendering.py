@@ -34,7 +34,6 @@ _LIBRARY_TEXT: Mapping[Format, Callable[[Collector], bytes]] = {
     Format.TEXT: generate_latest,
     Format.OPENMETRICS: generate_openmetrics,
 }
-_BEFORE, _AFTER = "\n1\n", "\n2\n"
 
 
 def families(readings: Iterable[Reading], wanted: Format, selection: Selection = EVERYTHING) -> Iterator[str]:
@@ -65,6 +64,14 @@ class _Escaped(dict[str, str]):
         return text
 
 
+class _Counts(dict[int, str]):
+    """Counts as they end a line; most buckets hold a count that another one has too."""
+
+    def __missing__(self, value: int) -> str:
+        text = self[value] = f"{go_number(value)}\n"
+        return text
+
+
 class _Numbers:
     """How a counter or a gauge is written: `line` takes the label values in their order, and the number."""
 
@@ -85,45 +92,45 @@ class _Numbers:
 
 class _Histograms:
     """How a histogram is written. `le` stands among the labels in the alphabet's order: what is before and
-    after it is made once a series, and takes the places of two marks. A mark begins with a line feed, which
-    no label value holds once it is escaped.
+    what is after its bound is made once a series, and put around all bounds at a stroke.
     """
 
     def __init__(self, family: Family, wanted: Format) -> None:
         self.head = _head(HistogramMetricFamily(family.name, family.help, unit=family.unit), wanted)
+        self._name = family.name
         order = _order(family.labels)
         self._before = _half(family.labels, [place for place in order if family.labels[place] < "le"])
         self._after = _half(family.labels, [place for place in order if family.labels[place] > "le"])
-        self._is_labelled = bool(family.labels)
         self._has_exemplars = wanted is Format.OPENMETRICS
-        self._small = self._template(family, count="%d.0")
-        self._large = self._template(family, count="%s")
+        bounds = [*map(floatToGoString, family.buckets), "+Inf"]
+        self._lines = len(bounds)
+        self._frame = [""] * (4 * len(bounds))
+        self._frame[1::4] = bounds
 
     def lines(self, readings: Sequence[Reading], escaped: _Escaped) -> Iterator[str]:
         """Yield the buckets, the count and the sum of each series."""
+        counted = _Counts()
         for _, labels, value in readings:
             if not isinstance(value, Buckets):
                 continue
             before = _filled(self._before, labels, escaped)
             after = _filled(self._after, labels, escaped)
-            text = self._filled(value).replace(_BEFORE, before).replace(_AFTER, after)
+            counts = [counted[count] for count in accumulate(value.counts)]
+            text = self._buckets(before, after, counts) + self._ends(before, after, counts[-1], value.total)
             yield self._marked(text, value) if value.exemplars and self._has_exemplars else text
 
-    def _filled(self, value: Buckets) -> str:
-        counts = tuple(accumulate(value.counts))
-        total = go_number(value.total)
-        if counts[-1] < _EXPONENT:
-            return self._small % (*counts, counts[-1], total)
-        return self._large % (*map(go_number, counts), go_number(counts[-1]), total)
+    def _buckets(self, before: str, after: str, counts: Sequence[str]) -> str:
+        """A line a bucket, of four parts: up to the bound, the bound, up to the count, the count."""
+        parts = self._frame.copy()
+        parts[0::4] = [f'{self._name}_bucket{{{before}{"," if before else ""}le="'] * self._lines
+        parts[2::4] = [f'"{"," if after else ""}{after}}} '] * self._lines
+        parts[3::4] = counts
+        return "".join(parts)
 
-    def _template(self, family: Family, *, count: str) -> str:
-        before = _BEFORE + "," if self._before[1] else ""
-        after = "," + _AFTER if self._after[1] else ""
-        both = (before + _AFTER if after else _BEFORE) if before else _AFTER
-        bare = f"{{{both}}}" if self._is_labelled else ""
-        bounds = [*map(floatToGoString, family.buckets), "+Inf"]
-        buckets = [f'{family.name}_bucket{{{before}le="{bound}"{after}}} {count}\n' for bound in bounds]
-        return "".join([*buckets, f"{family.name}_count{bare} {count}\n", f"{family.name}_sum{bare} %s\n"])
+    def _ends(self, before: str, after: str, count: str, total: float) -> str:
+        labels = f"{before},{after}" if before and after else before or after
+        bare = f"{{{labels}}}" if labels else ""
+        return f"{self._name}_count{bare} {count}{self._name}_sum{bare} {go_number(total)}\n"
 
     def _marked(self, text: str, value: Buckets) -> str:
         lines = text.split("\n")
