@@ -1,6 +1,8 @@
 """The health of integrations as Datadog's service checks."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -8,6 +10,7 @@ from exporters.datadog_tags import tag_of
 from exporters.window import Point, labelled
 
 CHECK = "dialtone.integration"
+_HEALTH = "dialtone_health"
 _STATUS: Mapping[str, int] = {"up": 0, "degraded": 1, "throttled": 1, "down": 2, "unauthorized": 2}
 """OK, WARNING and CRITICAL by the state of health; the others are UNKNOWN."""
 _UNKNOWN = 3
@@ -28,8 +31,9 @@ def service_checks(
     points: Iterable[Point], *, at: int, host: str, tags: Mapping[str, str]
 ) -> Iterator[ServiceCheck]:
     """Yield one service check an integration, by its health as a whole."""
-    for point in points:
-        if point.family.name != "dialtone_health" or point.value != 1:
+    health = (group for family, group in groupby(points, key=itemgetter(0)) if family.name == _HEALTH)
+    for point in chain.from_iterable(health):
+        if point.value != 1:
             continue
         labels = dict(labelled(point))
         state = labels.pop("state", "")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from math import isfinite
-from operator import itemgetter
+from operator import getitem, itemgetter
 
 from exporters.catalogue import Family
 from exporters.settings import MAX_TAG
@@ -27,7 +27,7 @@ def tag_of(name: str, value: str) -> str:
 
 
 class _Known(dict[str, str]):
-    """The written tags of one label, by its value."""
+    """The written tags of one label by its value, each with a comma after it; of no value there is none."""
 
     def __init__(self, name: str, write: Callable[[str], str]) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class _Known(dict[str, str]):
     def __missing__(self, value: str) -> str:
         if len(self) >= MOST_REMEMBERED:
             self.clear()
-        text = self[value] = self._write(tag_of(self._name, value))
+        text = self[value] = f"{self._write(tag_of(self._name, value))}," if value else ""
         return text
 
 
@@ -48,7 +48,7 @@ class Tags:
 
     def __init__(self, constant: Mapping[str, str], *, write: Callable[[str], str] = str) -> None:
         self._write = write
-        self._constant = [write(tag_of(name, value)) for name, value in constant.items()]
+        self._constant = ",".join(write(tag_of(name, value)) for name, value in constant.items())
         self._known: dict[str, _Known] = {}
 
     def writer(self, family: Family) -> Callable[[tuple[str, ...]], str]:
@@ -57,8 +57,8 @@ class Tags:
         constant = self._constant
 
         def written(labels: tuple[str, ...]) -> str:
-            texts = [known[value] for known, value in zip(columns, labels, strict=True) if value]
-            return ",".join(texts + constant)
+            own = "".join(map(getitem, columns, labels))
+            return own + constant if constant else own[:-1]
 
         return written
 
