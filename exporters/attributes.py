@@ -30,6 +30,11 @@ def bytes_field(number: int, body: bytes) -> bytes:
     return bytes(lead) + body
 
 
+def nanoseconds(at: float) -> int:
+    """A time in UTC seconds, to the microsecond: a float of this size knows no more."""
+    return round(at * 1_000_000) * 1_000
+
+
 def fixed64(number: int, value: int) -> bytes:
     """A field of 64 bits; for numbers below 16."""
     return _FIXED64.pack(number << 3 | 1, value)
@@ -38,6 +43,11 @@ def fixed64(number: int, value: int) -> bytes:
 def attribute_fields(number: int, values: Iterable[tuple[str, Value]]) -> bytes:
     """Attributes as fields of this number. Those without a text are left out."""
     return b"".join([_field(number, name, value) for name, value in values if value != ""])
+
+
+def fresh_attribute(number: int, name: str, value: Value) -> bytes:
+    """An attribute whose value does not come back, such as an id."""
+    return _made(number, name, value)
 
 
 def _field(number: int, name: str, value: Value) -> bytes:

@@ -9,9 +9,8 @@ from typing import Self
 import msgspec
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
-from exporters.attributes import Value, any_value, attribute_fields
+from exporters.attributes import Value, any_value, attribute_fields, nanoseconds
 
-_NANO = 1_000_000_000
 _ATTRIBUTES = LogRecord.DESCRIPTOR.fields_by_name["attributes"].number
 _SEVERITIES = (
     (50, SeverityNumber.SEVERITY_NUMBER_FATAL, "FATAL"),
@@ -56,17 +55,16 @@ class LogLines(msgspec.Struct, frozen=True, kw_only=True):
 
 def _record(line: LogLine) -> bytes:
     number, word = _severity(line.level)
-    record = LogRecord(
-        time_unix_nano=int(line.at * _NANO),
-        observed_time_unix_nano=int(line.at * _NANO),
-        severity_number=number,
-        severity_text=word,
-        body=any_value(line.text),
+    at = nanoseconds(line.at)
+    told = LogRecord(time_unix_nano=at, severity_number=number, severity_text=word, body=any_value(line.text))
+    values: list[tuple[str, Value]] = [("dialtone.logger", line.logger), *line.values]
+    # Attributes stand between the two, in the order of the fields' numbers.
+    rest = LogRecord(
         trace_id=bytes.fromhex(line.trace_id),
         span_id=bytes.fromhex(line.span_id),
+        observed_time_unix_nano=at,
     )
-    values: list[tuple[str, Value]] = [("dialtone.logger", line.logger), *line.values]
-    return record.SerializeToString() + attribute_fields(_ATTRIBUTES, values)
+    return told.SerializeToString() + attribute_fields(_ATTRIBUTES, values) + rest.SerializeToString()
 
 
 def _severity(level: int) -> tuple[SeverityNumber.ValueType, str]:

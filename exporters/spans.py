@@ -13,12 +13,19 @@ from urllib.parse import urlsplit
 import msgspec
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from exporters.attributes import Value, attribute_fields, bytes_field, encodable, fixed64
+from exporters.attributes import (
+    Value,
+    attribute_fields,
+    bytes_field,
+    encodable,
+    fixed64,
+    fresh_attribute,
+    nanoseconds,
+)
 from integrations.execution.call_span import attempt_span_id
 from integrations.execution.outcome import Attempt, FailureKind, Source
 from integrations.signals import BreakerTransition, CallRecord
 
-_NANO = 1_000_000_000
 _ID, _OWN_ID, _STATE, _PARENT, _NAME, _START, _END, _ATTRIBUTES, _EVENTS, _STATUS = (
     Span.DESCRIPTOR.fields_by_name[name].number
     for name in (
@@ -96,11 +103,14 @@ def _served(request: ServedRequest) -> bytes:
     ]
     if is_error:
         attributes.append(("error.type", str(request.status)))
+    state = request.trace_state.encode()
     return b"".join(
         (
-            _head(request.trace_id, request.span_id, request.parent_span_id, kind=_SERVER),
+            _ids(request.trace_id, request.span_id),
+            bytes_field(_STATE, state) if state else b"",
+            _parent(request.parent_span_id),
             bytes_field(_NAME, f"{request.method} {request.route}".strip().encode()),
-            bytes_field(_STATE, request.trace_state.encode()) if request.trace_state else b"",
+            _SERVER,
             _times(request.at, request.at + request.duration),
             attribute_fields(_ATTRIBUTES, attributes),
             _FAILED if is_error else b"",
@@ -113,10 +123,13 @@ def _call(told: TracedCall) -> bytes:
     start = record.at - record.duration
     return b"".join(
         (
-            _head(record.trace_id, record.span_id, record.parent_span_id, kind=_INTERNAL),
+            _ids(record.trace_id, record.span_id),
+            _parent(record.parent_span_id),
             bytes_field(_NAME, f"{record.vendor} {record.action}".encode()),
+            _INTERNAL,
             _times(start, record.at),
             attribute_fields(_ATTRIBUTES, _call_attributes(record)),
+            fresh_attribute(_ATTRIBUTES, "dialtone.run_id", record.run_id),
             *(_event(transition) for transition in told.transitions),
             _status(record.kind, record.detail),
         )
@@ -146,9 +159,7 @@ def _call_attributes(record: CallRecord) -> list[tuple[str, Value]]:
         values.append(("dialtone.rejected", record.reason.value))
     if record.injected:
         values.append(("dialtone.fault_injected", True))
-    # These differ from call to call, so they are not among what is kept serialized.
-    for name, text in (("run_id", record.run_id), ("caller", record.caller), ("code", record.code)):
-        values.append((f"dialtone.{name}", text))
+    values += [("dialtone.caller", record.caller), ("dialtone.code", record.code)]
     if record.step != "request":
         values.append(("dialtone.step", record.step))
     return values
@@ -197,8 +208,10 @@ def _attempt(record: CallRecord, attempt: Attempt, *, number: int, where: _Where
     own = attempt_span_id(record.span_id, number)
     return b"".join(
         (
-            _head(record.trace_id, own, record.span_id, kind=_CLIENT),
+            _ids(record.trace_id, own),
+            _parent(record.span_id),
             where.name,
+            _CLIENT,
             _times(start, start + attempt.duration),
             where.attributes,
             attribute_fields(_ATTRIBUTES, values),
@@ -222,17 +235,23 @@ _SERVER, _INTERNAL, _CLIENT = (
 )
 
 
-def _head(trace_id: str, span_id: str, parent: str, *, kind: bytes) -> bytes:
-    ids = bytes_field(_ID, bytes.fromhex(trace_id)) + bytes_field(_OWN_ID, bytes.fromhex(span_id))
-    return ids + (bytes_field(_PARENT, bytes.fromhex(parent)) if parent else b"") + kind
+# Fields stand in the order of their numbers, as protobuf itself writes them.
+
+
+def _ids(trace_id: str, span_id: str) -> bytes:
+    return bytes_field(_ID, bytes.fromhex(trace_id)) + bytes_field(_OWN_ID, bytes.fromhex(span_id))
+
+
+def _parent(span_id: str) -> bytes:
+    return bytes_field(_PARENT, bytes.fromhex(span_id)) if span_id else b""
 
 
 def _times(start: float, end: float) -> bytes:
-    return fixed64(_START, int(start * _NANO)) + fixed64(_END, int(end * _NANO))
+    return fixed64(_START, nanoseconds(start)) + fixed64(_END, nanoseconds(end))
 
 
 def _event(transition: BreakerTransition) -> bytes:
-    event = Span.Event(time_unix_nano=int(transition.at * _NANO), name="dialtone.breaker.transition")
+    event = Span.Event(time_unix_nano=nanoseconds(transition.at), name="dialtone.breaker.transition")
     number = Span.Event.DESCRIPTOR.fields_by_name["attributes"].number
     values: list[tuple[str, Value]] = [
         ("dialtone.breaker.before", transition.before.value),
