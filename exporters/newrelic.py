@@ -29,6 +29,10 @@ from exporters.window import Point, Spread, Window
 
 LIMITS = Limits(items=4_000, plain_bytes=1_000_000, bytes=900_000)
 """New Relic takes 1,000,000 bytes, and does not say whether compressed; both are kept to."""
+LONGEST_WINDOW = 3_600.0
+"""Seconds. Data is as old as its window's beginning, so the counts of a machine that slept for days are told
+of the last hour.
+"""
 _HOSTS: Mapping[str, str] = {
     "us": "metric-api.newrelic.com",
     "eu": "metric-api.eu.newrelic.com",
@@ -79,9 +83,10 @@ class NewRelic:
 
     def encode(self, window: Window, /) -> Sequence[Batch]:
         """The requests that carry a window."""
+        began = max(window.began, window.ended - LONGEST_WINDOW)
         common = _Common(
-            timestamp=int(window.began * 1000),
-            interval=max(1, round((window.ended - window.began) * 1000)),
+            timestamp=int(began * 1000),
+            interval=max(1, round((window.ended - began) * 1000)),
             attributes=self._attributes,
         )
         parts = packed(

@@ -191,6 +191,28 @@ async def test_a_lost_answer_is_sent_again_under_its_id_so_that_it_can_count_onc
     assert account.newrelic.calls("github-prod") == counted
 
 
+async def test_a_request_whose_answer_was_lost_keeps_its_id_over_a_restart(tmp_path: Path) -> None:
+    killed, later = metrics(tmp_path), metrics(tmp_path)
+    killed.newrelic.answers = [LostError("the machine lost its power")]
+    killed.exporter.take(window(call(rise=5.0)))
+    await killed.exporter.finish(within=1.0)
+
+    await later.exporter.finish(within=1.0)
+
+    assert later.newrelic.request_ids == killed.newrelic.request_ids
+    assert later.newrelic.calls("github-prod") == 5.0
+
+
+async def test_the_window_of_a_machine_that_slept_for_days_is_not_too_old(tmp_path: Path) -> None:
+    account = metrics(tmp_path)
+    slept = Window(started=AT - 400_000, began=AT - 300_000, ended=AT, points=(call(rise=5.0),))
+
+    await account.send(slept)
+
+    assert account.newrelic.errors == []
+    assert account.newrelic.calls("github-prod") == 5.0
+
+
 async def test_a_request_that_never_left_is_not_counted_twice(tmp_path: Path) -> None:
     account = metrics(tmp_path)
     account.newrelic.answers = [FAULTS["dns"], FAULTS["throttled"], FAULTS["away"]]
