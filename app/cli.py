@@ -7,6 +7,7 @@ from app.commands.alerts import alerts, routes
 from app.commands.call import call, query
 from app.commands.check import check
 from app.commands.credentials import credentials
+from app.commands.dashboards import dashboards
 from app.commands.explain import explain
 from app.commands.exporters import exporters
 from app.commands.fault import fault
@@ -45,7 +46,7 @@ def main(ctx: click.Context, url: str, token: str) -> None:
 
     serve and demo start it; the other commands ask a running one.
     """
-    ctx.obj = Session(Server(url, token=token, client=ctx.obj))
+    ctx.obj = Session(Server(url, token=token, client=ctx.obj), open_client=ctx.obj)
 
 
 for command in (
@@ -72,6 +73,7 @@ for command in (
     heartbeats,
     slos,
     exporters,
+    dashboards,
     pause,
     resume,
     breaker,

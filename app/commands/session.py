@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.commands import exits
-from app.commands.server import Reply, Server
+from app.commands.server import ClientFactory, Reply, Server
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
@@ -24,10 +24,13 @@ _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class Session:
-    """One run of the command line: asks `server`, prints to `console` for people or plainly for programs."""
+    """One run of the command line: asks `server`, prints to `console` for people or plainly for programs.
+    `open_client` opens the clients to whatever else a command speaks to; None is the command's own choice.
+    """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, open_client: ClientFactory | None = None) -> None:
         self.server = server
+        self.open_client = open_client
         terminal = sys.stdout.isatty()
         self.console = Console(
             file=sys.stdout, highlight=False, markup=False, width=None if terminal else _PLAIN_WIDTH
