@@ -24,7 +24,7 @@ log = structlog.get_logger("dialtone.configuration")
 class ConfiguredIntegrations:
     """Lets framework, monitor and metrics follow the configuration. What is not named is not touched.
 
-    `forget` drops the series of integrations that are gone.
+    `forget` drops the series of integrations that are gone, `welcome` lets those be counted that are there.
     """
 
     def __init__(
@@ -33,11 +33,13 @@ class ConfiguredIntegrations:
         framework: IntegrationFramework,
         monitor: IntegrationMonitor,
         forget: Callable[[Collection[str]], None],
+        welcome: Callable[[Collection[str]], None] = lambda _: None,
         clock: Clock,
     ) -> None:
         self._framework = framework
         self._monitor = monitor
         self._forget = forget
+        self._welcome = welcome
         self._clock = clock
         self._group: TaskGroup | None = None
         self._is_up = anyio.Event()
@@ -55,6 +57,7 @@ class ConfiguredIntegrations:
         canaries = [one.canary.capability for one in ordered([integration])]
         checks = self._framework.checks(connection.id)
         self._monitor.watch(connection, integration.called, checks, also=canaries)
+        self._welcome((connection.id,))
 
     async def apply(self, opened: Sequence[Connection], *, removed: Iterable[str]) -> None:
         """Open or change these integrations, and take the removed ones out of reach; they drain in `run`.

@@ -3,7 +3,7 @@ order.
 """
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from app.alerting import Alerting
 from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
+from app.departures import Departures
 from app.faults import FaultOrders
 from app.forgetting import forget_signals
 from app.garbage import GarbageCollection, uncollected
@@ -245,17 +246,21 @@ class Dialtone:
     def _configuration(
         self, settings: Settings, logs: Logs | None
     ) -> tuple[ConfiguredIntegrations, Reloader]:
+        departures = Departures(
+            table=self.table, framework=self.framework, alerting=self.alerting, garbage=self.garbage
+        )
         configured = ConfiguredIntegrations(
             framework=self.framework,
             monitor=self.monitor,
-            forget=self._forget,
+            forget=departures.forget,
+            welcome=departures.welcome,
             clock=self.clock,
         )
         reloader = Reloader(
             settings,
             integrations=configured,
             tokens=self.tokens,
-            adopt=self.alerting.adopt,
+            adopt=departures.adopt,
             operators=self.storage.operators,
             catalog=self.catalog,
             clock=self.clock,
@@ -264,11 +269,6 @@ class Dialtone:
             logs=logs,
         )
         return configured, reloader
-
-    def _forget(self, integrations: Collection[str]) -> None:
-        self.table.remove_integrations(integrations)
-        self.garbage.integrations_closed(len(integrations))
-        self.alerting.forget(integrations)
 
     def _parts(self) -> Parts:
         return Parts(

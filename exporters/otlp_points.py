@@ -8,11 +8,13 @@ objects for ten thousand points would take three times as long.
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
+    DataPointFlags,
     ExponentialHistogram,
     ExponentialHistogramDataPoint,
     Gauge,
@@ -41,6 +43,9 @@ _FIXED64, _BYTES = 1, 2
 _DOUBLE, _COUNT_AND_SUM, _RANGE = struct.Struct("<Bd"), struct.Struct("<BQBd"), struct.Struct("<BdBd")
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+_NO_RECORDED_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
+_NOTHING = Spread((), 0.0, Native(schema=0, zero=0, buckets={}, low=0.0, high=0.0))
+"""A histogram of which nothing is known any more."""
 
 
 def tag(message: type[Message], field: str, wire_type: int = _BYTES) -> int:
@@ -90,11 +95,28 @@ def items(window: Window, *, is_delta: bool, is_exponential: bool) -> Iterator[I
     """
     writing = _Writing(window, is_delta=is_delta, is_exponential=is_exponential)
     ordered = sorted(window.points, key=lambda point: point.family.name)
-    for _, points in groupby(ordered, key=lambda point: point.family.name):
+    ends = _ends(window, is_delta=is_delta)
+    for name, points in groupby(ordered, key=lambda point: point.family.name):
         same = list(points)
-        frame, write = writing.of(same[0])
+        writer = writing.of(same[0])
         for point in same:
-            yield frame, field(_POINTS, write(point))
+            yield writer.frame, field(_POINTS, writer.write(point))
+        yield from writing.ends(writer, ends.pop(name, ()))
+    for gone in ends.values():
+        yield from writing.ends(writing.of(gone[0]), gone)
+
+
+def _ends(window: Window, *, is_delta: bool) -> dict[str, list[Point]]:
+    """The series whose end is to be told, by family. What is told as a rise ends by silence, and so does what
+    has a point at the same time.
+    """
+    told = {(point.family.name, point.labels) for point in window.points} if window.gone else set()
+    ends: dict[str, list[Point]] = {}
+    for family, labels in window.gone:
+        if (family.name, labels) not in told and (family.kind == "gauge" or not is_delta):
+            nothing = _NOTHING if family.kind == "histogram" else 0.0
+            ends.setdefault(family.name, []).append(Point(family, labels, nothing, nothing))
+    return ends
 
 
 def parsed_items(metric: Metric) -> Iterator[Item]:
@@ -107,6 +129,15 @@ def parsed_items(metric: Metric) -> Iterator[Item]:
     frame = Frame(Metric(name=metric.name, description=metric.description, unit=metric.unit), kind, bare)
     for point in data.data_points:
         yield frame, field(_POINTS, point.SerializeToString())
+
+
+class _Writer(NamedTuple):
+    """How the points of a family are written: in which message, with what around them."""
+
+    frame: Frame
+    write: Callable[[Point], bytes]
+    message: type[Message]
+    attributes: "_Attributes"
 
 
 class _Writing:
@@ -122,8 +153,16 @@ class _Writing:
         self._histograms = _Attributes(HistogramDataPoint)
         self._exponentials = _Attributes(ExponentialHistogramDataPoint)
 
-    def of(self, point: Point) -> tuple[Frame, Callable[[Point], bytes]]:
-        """The frame of a point's family, and what writes such points."""
+    def ends(self, writer: _Writer, gone: Iterable[Point]) -> Iterator[Item]:
+        """Data points that say that there are no more; a receiver need not wait for a series to be stale."""
+        head = writer.message(
+            start_time_unix_nano=self._start, time_unix_nano=self._end, flags=_NO_RECORDED_VALUE
+        ).SerializeToString()
+        for point in gone:
+            yield writer.frame, field(_POINTS, head + writer.attributes.of(point))
+
+    def of(self, point: Point) -> _Writer:
+        """How points of this one's family are written."""
         family = point.family
         temporality = _DELTA if self._is_delta else _CUMULATIVE
         metric = Metric(
@@ -131,20 +170,20 @@ class _Writing:
         )
         if family.convention is not None and family.convention.is_level:
             level = Sum(aggregation_temporality=_CUMULATIVE, is_monotonic=False)
-            return Frame(metric, "sum", level), self._number(start=self._since)
+            return self._number(Frame(metric, "sum", level), start=self._since)
         if family.kind == "gauge":
-            return Frame(metric, "gauge", Gauge()), self._number(start=0)
+            return self._number(Frame(metric, "gauge", Gauge()), start=0)
         if family.kind == "counter":
             data = Sum(aggregation_temporality=temporality, is_monotonic=True)
-            return Frame(metric, "sum", data), self._number(start=self._start)
+            return self._number(Frame(metric, "sum", data), start=self._start)
         if self._is_exponential and isinstance(point.value, Spread) and point.value.native is not None:
             exponential_data = ExponentialHistogram(aggregation_temporality=temporality)
-            return Frame(metric, "exponential_histogram", exponential_data), self._exponential
-        return Frame(metric, "histogram", Histogram(aggregation_temporality=temporality)), self._histogram(
-            family
-        )
+            frame = Frame(metric, "exponential_histogram", exponential_data)
+            return _Writer(frame, self._exponential, ExponentialHistogramDataPoint, self._exponentials)
+        frame = Frame(metric, "histogram", Histogram(aggregation_temporality=temporality))
+        return _Writer(frame, self._histogram(family), HistogramDataPoint, self._histograms)
 
-    def _number(self, *, start: int) -> Callable[[Point], bytes]:
+    def _number(self, frame: Frame, *, start: int) -> _Writer:
         times = NumberDataPoint(start_time_unix_nano=start, time_unix_nano=self._end).SerializeToString()
         attributes, is_rise = self._numbers.of, self._is_delta
 
@@ -153,7 +192,7 @@ class _Writing:
             number = 0.0 if isinstance(value, Spread) else value
             return times + _DOUBLE.pack(_AS_DOUBLE, number) + attributes(point)
 
-        return write
+        return _Writer(frame, write, NumberDataPoint, self._numbers)
 
     def _histogram(self, family: Family) -> Callable[[Point], bytes]:
         times = HistogramDataPoint(

@@ -80,7 +80,7 @@ class PushExporters:
         self._settings = settings
         self._table = table
         self._clock = clock
-        self._cutter = Cutter(began=clock.time())
+        self._cutter = Cutter(began=clock.time(), tells_gone=settings.otlp is not None)
         self._process = process_registry() if process is None else process
         self._threads = anyio.CapacityLimiter(1)
         self._turn = anyio.Lock()
@@ -98,6 +98,8 @@ class PushExporters:
         names = (*self._metrics, *self._events, *self.telemetry.intakes)
         self._senders = {name: self._sender(name) for name in names}
         self._exporters = {each.name: self._exporter(each) for each in metrics}
+        if self._exporters:
+            table.keep_departed()
         self._tellers = {
             each.name: EventExporter(self._exporter(each), clock=clock, home=home) for each in events
         }
@@ -211,17 +213,20 @@ class PushExporters:
 
     async def _cut(self) -> None:
         async with self._turn:
+            departed = self._table.departed()
             readings = await copied(self._table, clock=self._clock, cut=True)
-            cut = partial(self._window, self._cutter, readings, at=self._clock.time())
+            cut = partial(self._window, self._cutter, readings, at=self._clock.time(), departed=departed)
             window = await anyio.to_thread.run_sync(cut, limiter=self._threads)
         for exporter in self._exporters.values():
             exporter.take(window)
             if window.left_out:
                 exporter.lose("unencodable", window.left_out)
 
-    def _window(self, cutter: Cutter, readings: Sequence[Reading], *, at: float) -> Window:
+    def _window(
+        self, cutter: Cutter, readings: Sequence[Reading], *, at: float, departed: Sequence[Reading] = ()
+    ) -> Window:
         """The window of these readings and of the process, which is read from files: call it on a thread."""
-        return cutter.cut([*readings, *process_readings(self._process)], at=at)
+        return cutter.cut([*readings, *process_readings(self._process)], at=at, departed=departed)
 
 
 async def _finish(exporter: _Running) -> None:

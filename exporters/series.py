@@ -1,7 +1,7 @@
 """The series of one metric: its cells by label values, and the limit on how many there may be."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from exporters.catalogue import Family
@@ -108,11 +108,17 @@ class Series(Generic[Cell]):
         """Whether this cell is the one that takes what the full family refuses."""
         return cell is self._overflow
 
-    def remove(self, label: str, values: Collection[str]) -> None:
-        """Drop the series whose label has one of these values."""
-        if label in self.family.labels:
-            place = self.family.labels.index(label)
-            self.cells = {labels: cell for labels, cell in self.cells.items() if labels[place] not in values}
+    def remove(self, label: str, values: Collection[str]) -> Mapping[tuple[str, ...], Cell]:
+        """Drop the series whose label has one of these values, and return them."""
+        if label not in self.family.labels:
+            return {}
+        place = self.family.labels.index(label)
+        gone = {labels: cell for labels, cell in self.cells.items() if labels[place] in values}
+        if gone:
+            self.cells = {labels: cell for labels, cell in self.cells.items() if labels not in gone}
+        if self._overflow in gone.values():
+            self._overflow = None
+        return gone
 
     def _enter(self, labels: tuple[str, ...]) -> Cell:
         if len(labels) != len(self.family.labels):

@@ -4,7 +4,7 @@ What happens reaches it as signals, what is as samples that their owners return 
 It is written and read on the event loop only.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +12,7 @@ import structlog
 
 from exporters.calls import CallRecorder
 from exporters.catalogue import CATALOGUE, Family
+from exporters.gone import Gone, Removable
 from exporters.native import Native
 from exporters.series import Distribution, Number, Series, TraceExemplar, writable
 from integrations.execution.outcome import FailureKind, Phases
@@ -38,6 +39,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Methods that become label values as they are; a client may send any other word, which becomes `other`."""
 _DROPPED = CATALOGUE["dialtone_metric_series_dropped_total"]
 _REFUSED = CATALOGUE["dialtone_samples_refused_total"]
+_INFO = CATALOGUE["dialtone_integration_info"]
+"""Who has a sample of this is configured, however it came to be."""
 
 _log = structlog.get_logger(__name__)
 
@@ -84,6 +87,9 @@ class MetricTable:
         self._refused: dict[str, int] = {}
         self._left_out: dict[str, int] = {}
         self._told: set[tuple[str, str]] = set()
+        self._gone = Gone()
+        self._cuts: list[Gone] = []
+        self._departed: list[Reading] | None = None
         self._calls = CallRecorder(self._numbers, self._histograms)
         self._handlers: dict[type[msgspec.Struct], Callable[..., None]] = {
             CallRecord: self._calls.record,
@@ -104,7 +110,7 @@ class MetricTable:
     def on_signal(self, signal: Signal) -> None:
         """Count one signal, on the event loop; kinds without a metric are passed over."""
         handler = self._handlers.get(type(signal))
-        if handler is not None:
+        if handler is not None and not (self._gone and self._gone.is_told_of_by(signal)):
             handler(signal)
 
     def add_source(self, source: Sampled, *, sliced: bool = False) -> None:
@@ -118,15 +124,33 @@ class MetricTable:
             if sliced:
                 self._sliced.append(source)
 
-    def remove_integration(self, integration: str) -> None:
-        """Drop what was counted for an integration that is gone."""
-        self.remove_integrations({integration})
-
-    def remove_integrations(self, integrations: Collection[str]) -> None:
-        """Drop what was counted for integrations that are gone, in one pass over all series."""
-        self._calls.remove_integrations(integrations)
+    def remove(self, label: Removable, values: Collection[str]) -> None:
+        """Drop what was counted for integrations or receivers that are gone, in one pass over all series.
+        What is told of them later, by signals on their way still or by owners that remember, is passed over.
+        """
+        if label == "integration":
+            self._calls.remove_integrations(values)
         for series in self._families():
-            series.remove("integration", integrations)
+            gone = series.remove(label, values)
+            if self._departed is not None:
+                self._departed += [_reading(series.family, labels, cell) for labels, cell in gone.items()]
+        for each in (self._gone, *self._cuts):
+            each.add(label, values)
+
+    def welcome(self, label: Removable, values: Iterable[str]) -> None:
+        """Count integrations or receivers that are there, or there again."""
+        self._gone.discard(label, values)
+
+    def keep_departed(self) -> None:
+        """Keep what is dropped for `departed`, which is to be asked now and then."""
+        self._departed = self._departed or []
+
+    def departed(self) -> Sequence[Reading]:
+        """The last readings of series that were dropped since this was asked before. Ask right before the
+        reading that cuts a window.
+        """
+        told, self._departed = self._departed or [], None if self._departed is None else []
+        return told
 
     def read(self, *, cut: bool = False) -> Iterator[Reading]:
         """Yield every series, each once, as it is when it is reached; between two the loop may run. `cut` is
@@ -135,18 +159,33 @@ class MetricTable:
         A sample that does not fit the catalogue, or repeats a series, is left out, counted, and logged the
         first time.
         """
-        for counter in self._numbers.values():
-            for labels, number in list(counter.cells.items()):
-                yield Reading(counter.family, labels, number.value)
-        for histogram in self._histograms.values():
-            for labels, cell in list(histogram.cells.items()):
-                value = Buckets(tuple(cell.counts), cell.total, dict(cell.exemplars), cell.native(cut=cut))
-                yield Reading(histogram.family, labels, value)
+        yield from self._read_cut() if cut else self._read_cells(cut=False)
         yield from self._read_sources()
         for name, dropped in self._dropped():
             yield Reading(_DROPPED, (name,), dropped)
         for reason, refused in list(self._refused.items()):
             yield Reading(_REFUSED, (reason,), refused)
+
+    def _read_cut(self) -> Iterator[Reading]:
+        """Every series counted here. One that is removed meanwhile is among the departed: it, and another
+        that takes its labels at once, are not told of here any more, so that none is mistaken for the other.
+        """
+        left = Gone()
+        self._cuts.append(left)
+        try:
+            for reading in self._read_cells(cut=True):
+                if not (left and left.has(reading.family, reading.labels)):
+                    yield reading
+        finally:
+            self._cuts.remove(left)
+
+    def _read_cells(self, *, cut: bool) -> Iterator[Reading]:
+        for counter in self._numbers.values():
+            for labels, number in list(counter.cells.items()):
+                yield Reading(counter.family, labels, number.value)
+        for histogram in self._histograms.values():
+            for labels, cell in list(histogram.cells.items()):
+                yield Reading(histogram.family, labels, _buckets(cell, cut=cut))
 
     def _read_sources(self) -> Iterator[Reading]:
         seen: dict[str, set[tuple[str, ...]]] = {}
@@ -169,6 +208,8 @@ class MetricTable:
             self._refuse(reason, str(sample.metric), "")
             return None
         labels = tuple(writable(value) for value in sample.labels)
+        if self._gone and family is not _INFO and self._gone.has(family, labels):
+            return None
         taken = seen.setdefault(family.name, set())
         if labels in taken or labels in self._numbers[family.name].cells:
             self._refuse("duplicate", family.name, repr(labels))
@@ -177,6 +218,8 @@ class MetricTable:
             self._left_out[family.name] = self._left_out.get(family.name, 0) + 1
             return None
         taken.add(labels)
+        if self._gone and family is _INFO:
+            self.welcome("integration", labels[:1])
         return Reading(family, labels, float(sample.value))
 
     def _refuse(self, reason: str, metric: str, detail: str) -> None:
@@ -269,6 +312,14 @@ class MetricTable:
         self._count("dialtone_api_requests_total", method, request.route, str(request.status))
         timed = self._histograms["dialtone_api_request_duration_seconds"]
         timed.cell(method, request.route, str(request.status)).observe(request.duration)
+
+
+def _reading(family: Family, labels: tuple[str, ...], cell: Number | Distribution) -> Reading:
+    return Reading(family, labels, cell.value if isinstance(cell, Number) else _buckets(cell, cut=True))
+
+
+def _buckets(cell: Distribution, *, cut: bool) -> Buckets:
+    return Buckets(tuple(cell.counts), cell.total, dict(cell.exemplars), cell.native(cut=cut))
 
 
 def _distribution(family: Family, *, native: bool) -> Callable[[], Distribution]:

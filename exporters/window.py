@@ -4,13 +4,13 @@ A window that an exporter could not keep is merged into the next one, so that no
 the newest gauge counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import isfinite
 from typing import NamedTuple
 
 import msgspec
 
-from exporters.catalogue import Family
+from exporters.catalogue import EXPOSED, Family
 from exporters.native import Native, rise, together
 from exporters.table import Buckets, Reading
 
@@ -44,10 +44,18 @@ class Point(NamedTuple):
     total: float | Spread
 
 
+class Ended(NamedTuple):
+    """A series that is there no longer."""
+
+    family: Family
+    labels: tuple[str, ...]
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What happened after `began`, up to `ended`; the counting began at `started` (all UTC seconds). Counters
     that did not rise and histograms without a value have no point. `left_out` is how many had a number that
-    is none (NaN, infinite), which no intake takes.
+    is none (NaN, infinite), which no intake takes. `gone` are series that were there when the window before
+    ended.
     """
 
     started: float
@@ -55,6 +63,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     ended: float
     points: tuple[Point, ...]
     left_out: int = 0
+    gone: tuple[Ended, ...] = ()
 
     def followed_by(self, later: "Window") -> "Window":
         """Both windows as one."""
@@ -63,40 +72,110 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cutter:
     """Cuts windows from readings of the whole table. `began` is when the counting began, `ended` when the
-    last window did, as UTC seconds.
+    last window did, as UTC seconds. `tells_gone`: windows tell which series are there no longer.
     """
 
-    def __init__(self, *, began: float) -> None:
+    def __init__(self, *, began: float, tells_gone: bool = False) -> None:
         self._started = self.ended = began
         self._last: dict[Key, float | Spread] = {}
+        self._missing: Mapping[Key, float | Spread] = {}
+        self._gauges: Collection[Key] | None = () if tells_gone else None
+        self._parting: tuple[Key, ...] = ()
 
-    def cut(self, readings: Iterable[Reading], *, at: float) -> Window:
-        """The window that ends now. A series that shrank was counted anew: all of it is a rise."""
-        seen: dict[Key, float | Spread] = {}
-        points = []
-        left_out = 0
-        for family, labels, value in readings:
-            key = (family.name, labels)
-            now = Spread(value.counts, value.total, value.native) if isinstance(value, Buckets) else value
-            if not isfinite(now.total if isinstance(now, Spread) else now):
-                left_out += 1
-                continue
-            if family.kind == "gauge":
-                points.append(Point(family, labels, now, now))
-                continue
-            seen[key] = now
-            rise = _rise(self._last.get(key), now)
-            if rise is not None:
-                points.append(Point(family, labels, rise, now))
+    def cut(self, readings: Iterable[Reading], *, at: float, departed: Iterable[Reading] = ()) -> Window:
+        """The window that ends now. A series that shrank was counted anew: all of it is a rise. `departed`
+        are the last readings of series that were removed before `readings` began: what came until then
+        belongs to the window.
+        """
+        cut = _Cut(self._last, self._missing)
+        for reading in departed:
+            cut.take_last(reading)
+        for reading in readings:
+            cut.take(reading)
         window = Window(
             started=self._started,
             began=self.ended,
             ended=max(at, self.ended),
-            points=tuple(points),
-            left_out=left_out,
+            points=cut.points,
+            left_out=cut.left_out,
+            gone=self._gone(cut),
         )
-        self._last, self.ended = seen, window.ended
+        # What is removed while readings are made is missing there, and among the departed of the next window.
+        self._missing = {key: value for key, value in self._last.items() if key not in cut.seen}
+        self._last, self.ended = cut.seen, window.ended
         return window
+
+    def _gone(self, cut: "_Cut") -> tuple[Ended, ...]:
+        """What was there before and is not now. What departed with a last point has its end in the window
+        after that one, for a point and an end cannot have the same time.
+        """
+        if self._gauges is None:
+            return ()
+        keys = [*(key for key in (*self._last, *self._gauges) if key not in cut.parted), *self._parting]
+        self._gauges, self._parting = cut.gauges, tuple(cut.parted)
+        return tuple(
+            Ended(EXPOSED[key[0]], key[1])
+            for key in dict.fromkeys(keys)
+            if key not in cut.seen and key not in cut.gauges
+        )
+
+
+class _Cut:
+    """One cut in the making: `seen` are counters and histograms as they are now, `gauges` those gauges that
+    there are, `parted` the points of series that were removed.
+    """
+
+    def __init__(self, last: Mapping[Key, float | Spread], missing: Mapping[Key, float | Spread]) -> None:
+        self._last = last
+        self._missing = missing
+        self._anew: set[Key] = set()
+        self._points: list[Point] = []
+        self.parted: dict[Key, Point] = {}
+        self.seen: dict[Key, float | Spread] = {}
+        self.gauges: set[Key] = set()
+        self.left_out = 0
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """All that there are."""
+        return (*self._points, *self.parted.values())
+
+    def take(self, reading: Reading) -> None:
+        """Take a series as it is."""
+        family, labels, _ = reading
+        now = self._finite(reading)
+        if now is None:
+            return
+        key = (family.name, labels)
+        if family.kind == "gauge":
+            self.gauges.add(key)
+            self._points.append(Point(family, labels, now, now))
+            return
+        self.seen[key] = now
+        point = _point(reading, now, None if key in self._anew else self._last.get(key))
+        if point is not None:
+            before = self.parted.pop(key, None)
+            self._points.append(point if before is None else _sum(before, point))
+
+    def take_last(self, reading: Reading) -> None:
+        """Take a series that was removed; one with the same labels that comes after it begins at zero."""
+        now = self._finite(reading)
+        if now is None or reading.family.kind == "gauge":
+            return
+        key = (reading.family.name, reading.labels)
+        before = None if key in self._anew else self._last.get(key, self._missing.get(key))
+        point = _point(reading, now, before)
+        if point is not None:
+            self.parted[key] = _sum(self.parted[key], point) if key in self.parted else point
+        self._anew.add(key)
+
+    def _finite(self, reading: Reading) -> float | Spread | None:
+        value = reading.value
+        now = Spread(value.counts, value.total, value.native) if isinstance(value, Buckets) else value
+        if isfinite(now.total if isinstance(now, Spread) else now):
+            return now
+        self.left_out += 1
+        return None
 
 
 def merged(earlier: Window, later: Window) -> Window:
@@ -106,18 +185,34 @@ def merged(earlier: Window, later: Window) -> Window:
         key = (point.family.name, point.labels)
         before = points.get(key)
         points[key] = point if before is None else _sum(before, point)
+    for family, labels in later.gone:
+        if family.kind == "gauge":
+            points.pop((family.name, labels), None)
     return Window(
         started=earlier.started,
         began=earlier.began,
         ended=later.ended,
         points=tuple(points.values()),
         left_out=earlier.left_out + later.left_out,
+        gone=_still_gone(earlier, later),
     )
+
+
+def _still_gone(earlier: Window, later: Window) -> tuple[Ended, ...]:
+    """What ended in either, and has no point after its end."""
+    back = {(point.family.name, point.labels) for point in later.points} if earlier.gone else set()
+    ended = dict.fromkeys(one for one in earlier.gone if (one.family.name, one.labels) not in back)
+    return tuple(ended | dict.fromkeys(later.gone))
 
 
 def labelled(point: Point) -> Mapping[str, str]:
     """The labels of a point by name; those without a value are left out, as Prometheus means them."""
     return {name: value for name, value in zip(point.family.labels, point.labels, strict=True) if value}
+
+
+def _point(reading: Reading, now: float | Spread, before: float | Spread | None) -> Point | None:
+    rise = _rise(before, now)
+    return None if rise is None else Point(reading.family, reading.labels, rise, now)
 
 
 def _rise(before: float | Spread | None, now: float | Spread) -> float | Spread | None:

@@ -20,6 +20,7 @@ from app.wiring import Dialtone
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Outcome
 from integrations.signals import BreakerState, CheckResult, ConfigChange, Health, OperatorAction
+from tests.fakes.calls import call_record
 from tests.fakes.signals import RecordingSubscriber
 
 WEB = '{id: web, vendor: http, config: {url: "https://web.invalid/"}, check: {interval: 1}}'
@@ -181,6 +182,27 @@ async def test_a_removed_integration_lets_its_call_end_and_then_leaves_no_series
             while any("shop" in labels for _, labels in run.samples()):  # noqa: ASYNC110 - as a scraper sees it
                 await anyio.sleep(0.02)
         assert "shop" not in run.dialtone.executor._lines
+
+
+async def test_what_is_told_late_of_a_removed_integration_is_counted_only_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    late = call_record(integration="shop")
+
+    def counted() -> dict[tuple[str, ...], object]:
+        return {labels: n for (name, labels), n in run.samples().items() if name == "dialtone_calls_total"}
+
+    async with running(tmp_path, WEB, SHOP.replace("interval: 1", "enabled: false")) as run:
+        await run.reload(WEB)
+        with anyio.fail_after(5):
+            while "shop" in run.dialtone.executor._lines:  # noqa: ASYNC110 - it ends when its calls have
+                await anyio.sleep(0.02)
+        await anyio.sleep(0.1)
+        run.dialtone.bus.publish(late)
+        assert not any("shop" in labels for labels in counted())
+        await run.reload(WEB, SHOP.replace("interval: 1", "enabled: false"))
+        run.dialtone.bus.publish(late)
+        assert [n for labels, n in counted().items() if "shop" in labels] == [1]
 
 
 async def test_one_that_comes_back_while_it_drains_keeps_its_line(tmp_path: Path) -> None:

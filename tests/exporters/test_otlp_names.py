@@ -5,12 +5,12 @@ import gzip
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags, Metric
 
-from exporters.catalogue import EXPOSED
+from exporters.catalogue import EXPOSED, Family
 from exporters.otlp import OTLPMetrics
-from exporters.settings import OTLPSettings, Temporality
-from exporters.window import Point, Spread, Window
+from exporters.settings import Histograms, OTLPSettings, Temporality
+from exporters.window import Ended, Point, Spread, Window
 
 REQUESTS = EXPOSED["dialtone_api_request_duration_seconds"]
 MEMORY = EXPOSED["process_resident_memory_bytes"]
@@ -71,3 +71,69 @@ def test_a_generation_is_a_number() -> None:
         True,
     )
     assert told(metric.sum.data_points[0].attributes) == {"cpython.gc.generation": 2}
+
+
+def ended(row: Family, *labels: str, **settings: object) -> list[Metric]:
+    """The metrics that tell of a series that is there no longer."""
+    intake = OTLPMetrics(
+        OTLPSettings(endpoint="https://otlp.example.com", **settings), version="1", instance="a"
+    )
+    gone = (Ended(row, labels),)
+    batches = intake.encode(Window(started=100.0, began=110.0, ended=120.0, points=(), gone=gone))
+    return [
+        metric
+        for batch in batches
+        for metric in ExportMetricsServiceRequest.FromString(gzip.decompress(batch.body))
+        .resource_metrics[0]
+        .scope_metrics[0]
+        .metrics
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "settings"),
+    [
+        pytest.param("dialtone_queue_depth", "gauge", {"temporality": "delta"}, id="a gauge"),
+        pytest.param("dialtone_signals_total", "sum", {}, id="a counter"),
+        pytest.param("process_open_fds", "sum", {"temporality": "delta"}, id="a level"),
+        pytest.param("dialtone_check_start_lag_seconds", "histogram", {}, id="a histogram"),
+        pytest.param(
+            "dialtone_check_start_lag_seconds",
+            "exponential_histogram",
+            {"histograms": "exponential"},
+            id="an exponential histogram",
+        ),
+    ],
+)
+def test_the_end_of_a_series_is_a_point_without_a_value(
+    row: str, kind: str, settings: dict[str, str]
+) -> None:
+    wanted = {"temporality": Temporality(settings.get("temporality", "cumulative"))}
+    if "histograms" in settings:
+        wanted["histograms"] = Histograms(settings["histograms"])
+    family = EXPOSED[row]
+    (metric,) = ended(family, *["x"] * len(family.labels), **wanted)
+    assert metric.WhichOneof("data") == kind
+    (point,) = getattr(metric, kind).data_points
+    assert point.flags == DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
+    assert point.time_unix_nano == 120 * 10**9
+    assert told(point.attributes) == dict.fromkeys(family.labels, "x")
+    assert "as_double" not in {each.name for each, _ in point.ListFields()}
+
+
+@pytest.mark.parametrize("row", ["dialtone_signals_total", "dialtone_check_start_lag_seconds"])
+def test_what_is_told_as_a_rise_ends_by_silence(row: str) -> None:
+    assert ended(EXPOSED[row], temporality=Temporality.DELTA) == []
+
+
+def test_an_end_stands_in_the_same_metric_as_what_goes_on_and_not_beside_a_point() -> None:
+    depth = EXPOSED["dialtone_queue_depth"]
+    intake = OTLPMetrics(OTLPSettings(endpoint="https://otlp.example.com"), version="1", instance="a")
+    points = tuple(Point(depth, (name,), 3.0, 3.0) for name in "ab")
+    gone = tuple(Ended(depth, (name,)) for name in "bc")
+    (batch,) = intake.encode(Window(started=100.0, began=110.0, ended=120.0, points=points, gone=gone))
+    request = ExportMetricsServiceRequest.FromString(gzip.decompress(batch.body))
+    (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
+    flags = {str(told(point.attributes)["queue"]): point.flags for point in metric.gauge.data_points}
+    assert flags == {"a": 0, "b": 0, "c": 1}
+    assert batch.points == 3

@@ -360,14 +360,15 @@ def test_samples_beyond_the_limit_are_left_out_and_counted() -> None:
 
 def test_an_integration_that_is_removed_takes_its_series_along() -> None:
     table = counted(call_record(), call_record(integration="slack"))
-    table.remove_integration("github-prod")
+    table.remove("integration", {"github-prod"})
     assert {labels[0] for labels in values(table, "dialtone_calls_total")} == {"slack"}
     assert "github-prod" not in {r.labels[0] for r in table.read() if r.labels}
 
 
 def test_an_integration_that_comes_back_begins_at_zero() -> None:
     table = counted(call_record(), call_record())
-    table.remove_integration("github-prod")
+    table.remove("integration", {"github-prod"})
+    table.welcome("integration", {"github-prod"})
     table.on_signal(call_record())
     assert list(values(table, "dialtone_calls_total").values()) == [1]
 
@@ -377,7 +378,7 @@ def test_a_reading_survives_what_happens_while_it_pauses() -> None:
     reading = table.read()
     first = next(reading)
     table.on_signal(call_record(action="issues.list"))
-    table.remove_integration("github-prod")
+    table.remove("integration", {"github-prod"})
     assert first.family is CATALOGUE["dialtone_calls_total"]
     assert isinstance(list(reading), list)
 
