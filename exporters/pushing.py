@@ -1,6 +1,6 @@
 """All push exporters of one process: cuts a window every so often, and hands it to each of them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -200,8 +200,7 @@ class PushExporters:
         try:
             return self._metrics[name]
         except KeyError:
-            known = ", ".join(self._running) or "none"
-            raise UnknownExporterError(f"no exporter {name!r} is configured; there are: {known}") from None
+            raise UnknownExporterError(_unknown(name, self._running)) from None
 
     async def _cut_forever(self) -> None:
         """Cut a window at each full interval of the monotonic clock."""
@@ -227,6 +226,13 @@ class PushExporters:
     ) -> Window:
         """The window of these readings and of the process, which is read from files: call it on a thread."""
         return cutter.cut([*readings, *process_readings(self._process)], at=at, departed=departed)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    """That there is none of this name, and which there are."""
+    if not known:
+        return "no exporter is configured; `exporters` in the configuration names intakes"
+    return f"no exporter {name!r} is configured; there are: {', '.join(known)}"
 
 
 async def _finish(exporter: _Running) -> None:

@@ -30,7 +30,8 @@ class PreviewList(msgspec.Struct, frozen=True, kw_only=True):
     "/exporters",
     operation_id="list_exporters",
     summary="Push exporters and how they do",
-    description="What waits for each intake, how old it is, and data points that were given up.",
+    description="What waits for each intake, how old it is, and data points that were given up. Events, "
+    "traces and logs have exporters of their own, such as `newrelic-events`.",
     guards=READ,
     responses=GUARDED,
     sync_to_thread=False,
@@ -45,7 +46,7 @@ def list_exporters(parts: GivenParts) -> ExporterList:
     operation_id="preview_exporter",
     summary="What would be sent to an intake",
     description="Encodes all that the metrics hold now; nothing is sent, and nothing is missing from what is "
-    "sent later. Of a body that is text, 100,000 characters are shown.",
+    "sent later. Bodies are shown as text, 100,000 characters of each.",
     guards=READ,
     responses=ONE,
 )
@@ -62,7 +63,8 @@ async def preview_exporter(parts: GivenParts, name: FromPath[str]) -> PreviewLis
     operation_id="test_exporter",
     summary="Send one value to an intake",
     description="At once and past the spool. The answer shows what the intake said, which tells whether the "
-    "address and the key are right. Datadog is asked about the key first, and sent nothing if it is refused.",
+    "address and the key are right, and `advice` what to do about it. Datadog is asked about the key first, "
+    "and sent nothing if it is refused.",
     guards=OPERATE,
     responses=ONE,
     status_code=HTTPStatus.OK,

@@ -11,6 +11,7 @@ from exporters.datadog import Datadog
 from exporters.judging import PAGE
 from exporters.newrelic import NewRelic
 from exporters.push import Action, Intake, Reply
+from exporters.pushing import UnknownExporterError
 from exporters.settings import DatadogSettings, ExporterSettings, NewRelicSettings, OTLPSettings
 from exporters.trials import SHOWN, previewed
 from exporters.window import Point, Window
@@ -88,6 +89,11 @@ async def test_events_that_are_refused_do_not_hold_up_the_metrics(tmp_path: Path
     assert (metrics.ok, metrics.batches) == (True, 0)
     assert (events.ok, events.batches) == (False, 1)
     assert "of `account_id`" in events.reason
+
+
+async def test_without_any_exporter_the_answer_says_where_they_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownExporterError, match="no exporter is configured; `exporters` in the config"):
+        await Site(tmp_path, settings=ExporterSettings()).exporters.test("newrelic")
 
 
 async def test_without_an_account_new_relic_is_told_of_no_events(tmp_path: Path) -> None:

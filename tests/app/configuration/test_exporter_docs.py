@@ -29,7 +29,11 @@ def exporters(folder: Path, text: str, environment: Mapping[str, str] = KEYS) ->
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_every_example_is_a_good_configuration(tmp_path: Path, example: str) -> None:
-    found = exporters(tmp_path, example)
+    assert exporters(tmp_path, example).is_pushing
+
+
+def test_the_first_example_takes_its_keys_from_the_environment(tmp_path: Path) -> None:
+    found = exporters(tmp_path, EXAMPLES[0])
 
     assert isinstance(found.datadog, DatadogSettings)
     assert isinstance(found.newrelic, NewRelicSettings)
