@@ -37,7 +37,7 @@ _LIBRARY_TEXT: Mapping[Format, Callable[[Collector], bytes]] = {
 
 
 def families(readings: Iterable[Reading], wanted: Format, selection: Selection = EVERYTHING) -> Iterator[str]:
-    """Yield one text a family that has a series, in the catalogue's order."""
+    """Yield the families that have a series, in the catalogue's order: the head of each, then its series."""
     rows: dict[str, list[Reading]] = {}
     for reading in readings:
         rows.setdefault(reading.family.name, []).append(reading)
@@ -47,7 +47,8 @@ def families(readings: Iterable[Reading], wanted: Format, selection: Selection =
             layout = _layout(CATALOGUE[name], wanted)
             lines = layout.lines(rows.pop(name), escaped)
             parts = selection.parts(CATALOGUE[name])
-            yield "".join([layout.head, *(lines if parts is None else _only(parts, lines))])
+            yield layout.head
+            yield from lines if parts is None else _only(parts, lines)
 
 
 def go_number(value: float) -> str:
