@@ -1,6 +1,8 @@
 """Incidents, alerts and their way to the receivers; and whether it is us."""
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
 from dashboards.build.panels import (
@@ -20,7 +22,7 @@ from dashboards.build.panels import (
 from dashboards.build.queries import filled, increase, otherwise, quantile, rate, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import LINE
-from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
+from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, STATE_COLOURS, WARN
 
 OLD: Steps = ((None, GOOD), (60.0, WARN), (300.0, BAD))
 DELIVERY: Steps = ((None, GOOD), (10.0, WARN), (60.0, BAD))
@@ -116,55 +118,60 @@ def _now() -> frame.Panels:
 
 
 def _incidents() -> frame.Panels:
-    opened = total(increase("dialtone_incident_changes_total"), "integration", "event")
+    open_now = total(select("dialtone_incidents_open"), "state")
+    alerts = total(select("dialtone_alerts"), "severity", "phase")
+    return [
+        coloured(
+            stacked(
+                graph(
+                    "Open incidents by state",
+                    "How many incidents go on, by the state of what they are about.",
+                    series=[(otherwise(open_now, 0, state="none"), "{{state}}")],
+                    unit="none",
+                    span=8,
+                )
+            ),
+            STATE_COLOURS,
+        ),
+        coloured(
+            stacked(
+                graph(
+                    "Alerts by severity and phase",
+                    "Pending ones wait whether it lasts; ending ones ended just now and may begin again.",
+                    series=[(otherwise(alerts, 0, phase="none"), "{{severity}} {{phase}}")],
+                    unit="none",
+                    span=8,
+                )
+            ),
+            STATE_COLOURS,
+        ),
+        _on_this_board(),
+    ]
+
+
+def _on_this_board() -> Builder[models.Panel]:
+    opened, resolved = (
+        total(increase("dialtone_incident_changes_total", f'event="{event}"'), "integration")
+        for event in ("opened", "resolved")
+    )
     lasted = total(increase("dialtone_incident_duration_seconds_sum"), "integration")
     ended = total(increase("dialtone_incident_duration_seconds_count"), "integration")
-    return [
-        stacked(
-            graph(
-                "Open incidents by state",
-                "How many incidents go on, by the state of what they are about.",
-                series=[
-                    (
-                        otherwise(total(select("dialtone_incidents_open"), "state"), 0, state="none"),
-                        "{{state}}",
-                    )
-                ],
-                unit="none",
-                span=8,
-            )
-        ),
-        stacked(
-            graph(
-                "Alerts by severity and phase",
-                "Pending ones wait whether it lasts; ending ones ended just now and may begin again.",
-                series=[
-                    (
-                        otherwise(total(select("dialtone_alerts"), "severity", "phase"), 0, phase="none"),
-                        "{{severity}} {{phase}}",
-                    )
-                ],
-                unit="none",
-                span=8,
-            )
-        ),
-        sheet(
-            "Incidents on this board",
-            "How often incidents opened, worsened or were resolved, and how long the ended ones "
-            "lasted on average.",
-            series=[
-                f"{opened} > 0.5",
-                f"{lasted} / ({ended} > 0)",
-            ],
-            columns={
-                "integration": Column("Integration", board="integration"),
-                "event": Column("Event", width=110),
-                "Value #A": Column("Times", width=80, decimals=0),
-                "Value #B": Column("Lasted", unit="s", width=90),
-            },
-            sort="Times",
-        ).span(8),
-    ]
+    return sheet(
+        "Incidents on this board",
+        "How often incidents opened and were resolved, and how long those that ended lasted on average.",
+        series=[
+            otherwise(f"{opened} > 0.5", 0, integration="none"),
+            otherwise(f"{resolved} > 0.5", 0, integration="none"),
+            otherwise(f"{lasted} / ({ended} > 0.5)", 0, integration="none"),
+        ],
+        columns={
+            "integration": Column("Integration", board="integration"),
+            "Value #A": Column("Opened", steps=((None, GOOD), (0.5, WARN), (2.5, BAD)), width=85, decimals=0),
+            "Value #B": Column("Resolved", width=90, decimals=0),
+            "Value #C": Column("Lasted", unit="s", width=85),
+        },
+        sort="Opened",
+    ).span(8)
 
 
 def _deliveries() -> frame.Panels:
@@ -229,7 +236,7 @@ def _receivers() -> frame.Panels:
                 unit="s",
                 steps=DELIVERY,
                 nothing="nothing delivered",
-                span=8,
+                span=6,
             )
         ),
         graph(
@@ -239,7 +246,7 @@ def _receivers() -> frame.Panels:
             unit="s",
             steps=DELIVERY,
             nothing="nothing delivered",
-            span=8,
+            span=6,
         ),
         sheet(
             "Receivers, the worst first",
@@ -255,7 +262,7 @@ def _receivers() -> frame.Panels:
                 "Value #E": Column("Switched off", words={0: ("no", GOOD), 1: ("YES", BAD)}, width=110),
             },
             sort="Oldest",
-        ).span(8),
+        ).span(12),
         graph(
             "Errors on the way",
             "Per second: errors of the relay, and beats of the watchdog that failed or were "

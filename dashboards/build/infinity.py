@@ -81,4 +81,4 @@ def listed(
 ) -> table.Panel:
     """Return a table of the answer."""
     panel = table.Panel().title(title).description(description).unit("none")
-    return ordered(asking(panel, asked), columns, sort=sort, merging=False)
+    return ordered(asking(panel, asked, nothing="none"), columns, sort=sort, merging=False)

@@ -20,6 +20,7 @@ from dashboards.build.panels import (
 from dashboards.build.queries import (
     WHOLE,
     code,
+    increase,
     otherwise,
     recorded,
     select,
@@ -224,15 +225,16 @@ def _health_changes() -> Builder[models.Panel]:
 
 
 def _breaker_changes() -> Builder[models.Panel]:
-    opened = recorded("integration:dialtone_breaker_transitions:increase1h")
+    opened = total(increase("dialtone_breaker_transitions_total", 'to="open"'), "integration", "capability")
     return sheet(
-        "Breakers that opened in the last hour",
-        "How often each breaker opened; more than twice is flapping: find out why before raising limits.",
-        series=[f"max by (integration, capability) ({opened}) > 0"],
+        "Breakers that opened",
+        "How often each breaker opened on this board; three times is flapping: find out why, then "
+        "raise limits.",
+        series=[otherwise(f"{opened} > 0.5", 0, integration="none")],
         columns={
             "integration": Column("Integration", board="integration"),
             "capability": Column("Capability"),
-            "Value": Column("Opened", unit="none", steps=((None, WARN), (2.5, BAD)), width=90, decimals=0),
+            "Value": Column("Opened", steps=((None, GOOD), (0.5, WARN), (2.5, BAD)), width=90, decimals=0),
         },
         sort="Opened",
     ).span(8)

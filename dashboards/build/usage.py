@@ -182,16 +182,16 @@ def _errors() -> table.Panel:
         asked=Asked("top_errors", fields),
         columns={
             "integration": Column("Integration", board="integration", width=130),
-            "action": Column("Action", width=150),
+            "action": Column("Action", width=190),
             "kind": Column("Kind", width=110),
             "status": Column("Status", width=70),
             "calls": Column("Requests", unit="short", width=90),
             "callers": Column("Callers", width=75),
-            "last_seen": Column("Last", unit="dateTimeFromNow", width=120),
+            "last_seen": Column("Last", unit="dateTimeFromNow", width=150),
             "last_detail": Column("What was said"),
         },
         sort="Requests",
-    ).span(16)
+    ).span(24)
 
 
 def _impact() -> table.Panel:
@@ -223,14 +223,14 @@ def _states() -> table.Panel:
         "Every state of health that held in this time, the newest first, with what it rested on.",
         asked=Asked("health_timeline", fields, {**LINES, "capability": ""}),
         columns={
-            "started": Column("Since", unit="dateTimeFromNow", width=130),
+            "started": Column("Since", unit="dateTimeFromNow", width=150),
             "integration": Column("Integration", board="integration", width=140),
             "state": Column("State", width=110),
             "seconds_in_window": Column("For", unit="s", width=90),
             "reason": Column("Why"),
         },
         sort="Since",
-    )
+    ).span(16)
 
 
 def _breakers() -> table.Panel:
@@ -249,7 +249,7 @@ def _breakers() -> table.Panel:
         "Every change of a breaker, the newest first, with the counts of its window that decided.",
         asked=Asked("breaker_history", fields),
         columns={
-            "changed_at": Column("When", unit="dateTimeFromNow", width=130),
+            "changed_at": Column("When", unit="dateTimeFromNow", width=150),
             "integration": Column("Integration", board="integration", width=130),
             "capability": Column("Capability", width=90),
             "before": Column("From", width=85),
@@ -259,4 +259,4 @@ def _breakers() -> table.Panel:
             "failures": Column("Failed", width=70),
         },
         sort="When",
-    )
+    ).span(24)

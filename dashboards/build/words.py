@@ -73,6 +73,16 @@ OUTCOME_COLOURS: Mapping[str, str] = {
     "malformed": BAD,
 }
 """Outcomes that keep their colour wherever they are drawn."""
+STATE_COLOURS: Mapping[str, str] = {
+    "down": BAD,
+    "unauthorized": WORST,
+    "degraded": WARN,
+    "throttled": NOTICE,
+    "critical firing": BAD,
+    "warning firing": WARN,
+    "info firing": NOTICE,
+}
+"""States and alerts that keep their colour wherever they are drawn."""
 NO_TRAFFIC = "no traffic"
 NONE_SEEN = -9_999
 """Stands for `nothing seen yet` where a query would otherwise be empty; a value mapping says so in words."""

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -10,8 +9,6 @@ import pytest
 
 from tests.real.conftest import CERTIFICATE_DAYS, Site
 from tests.real.servers import answers, eventually, program, running
-
-BOARD = Path(__file__).parent.parent.parent / "dashboards" / "overview.json"
 
 
 @pytest.mark.parametrize(
@@ -122,36 +119,6 @@ def test_promtool_finds_no_fault_in_the_metrics(site: Site) -> None:
     )
     ours = [line for line in (result.stdout + result.stderr).decode().splitlines() if "dialtone_" in line]
     assert ours == []
-
-
-def test_every_query_of_the_overview_board_returns_data(site: Site) -> None:
-    board = json.loads(BOARD.read_text())
-    queries = [
-        target["expr"] for panel in panels(board) for target in panel.get("targets", ()) if "expr" in target
-    ]
-    assert len(queries) > 10
-
-    def data(query: str) -> object:
-        if "webhooks_received" in query:
-            site.send_webhook()
-        return site.promql(interpolated(query))
-
-    for query in queries:
-        eventually(f"data for {query}", partial(data, query), within=45)
-
-
-def panels(board: dict[str, list[dict[str, list[dict[str, str]]]]]) -> list[dict[str, list[dict[str, str]]]]:
-    return [inner for panel in board["panels"] for inner in (panel, *panel.get("panels", ()))]  # type: ignore[misc]
-
-
-def interpolated(query: str) -> str:
-    for name, value in {
-        "$__rate_interval": "30s", "$__interval": "15s", "$__range": "5m", "${__range}": "5m",
-        "$integration": ".+", "${integration}": ".+", "$vendor": ".+", "${vendor}": ".+",
-        "$job": ".+", "$instance": ".+", "$team": ".*", "$environment": ".*",
-    }.items():  # fmt: skip
-        query = query.replace(name, value)
-    return query
 
 
 def test_a_vendor_that_goes_away_is_down_and_comes_back_up(site: Site, tmp_path: Path) -> None:
