@@ -18,6 +18,7 @@ from monitors.cold import ColdTurns
 from monitors.debugging import IntegrationDebug
 from monitors.explain import Explanation, explain
 from monitors.faults import Faults
+from monitors.lookout import Lookout
 from monitors.pace import PacedCheck, Stretch
 from monitors.report import (
     CapabilityHealth,
@@ -90,6 +91,8 @@ class IntegrationMonitor:
         )
         self._scheduler = Scheduler(clock=clock, timetable=self._timetable, work=self._run_round)
         self._subjects: dict[str, Subject] = {}
+        self._lookout = Lookout()
+        self._ending: set[str] = set()
         self._stored: dict[str, SavedHealth] = {}
 
     async def load(self) -> None:
@@ -130,6 +133,7 @@ class IntegrationMonitor:
             subject = None
         if subject is None:
             subject = self._subjects[connection.id] = self._subject(connection, vendor)
+            self._lookout.add(connection.id, now=self._clock.monotonic())
         subject.connection, subject.checks = connection, tuple(checks)
         capabilities = [*(check.capability for check in checks), *also]
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
@@ -149,6 +153,7 @@ class IntegrationMonitor:
         """Watch an integration no longer; its stored health stays."""
         if subject := self._subjects.pop(integration_id, None):
             self._stored[integration_id] = subject.watched.saved()
+            self._lookout.remove(integration_id)
             self._scheduler.remove(integration_id)
 
     async def settle(self, integration_id: str) -> None:
@@ -286,6 +291,7 @@ class IntegrationMonitor:
         subject.resume_at = None
         if pause and pause.expires_at is not None:
             subject.resume_at = self._clock.monotonic() + pause.expires_at - self._clock.time()
+            self._ending.add(subject.connection.id)
         if pause or not (subject.connection.check.enabled and subject.checks):
             self._scheduler.switch_off(subject.connection.id)
             subject.expect(now=self._clock.monotonic(), is_on=False)
@@ -300,12 +306,16 @@ class IntegrationMonitor:
 
     def _end_pauses(self) -> None:
         now = self._clock.monotonic()
-        for subject in tuple(self._subjects.values()):
-            if subject.resume_at is not None and subject.resume_at <= now and subject.watched.pause:
+        for name in tuple(self._ending):
+            subject = self._subjects.get(name)
+            if subject is None or subject.resume_at is None or not subject.watched.pause:
+                self._ending.discard(name)
+            elif subject.resume_at <= now:
                 self._resume(subject, reason=f"The pause by {subject.watched.pause.actor} is over.")
 
     def _look(self) -> None:
-        for subject in tuple(self._subjects.values()):
+        for name in self._lookout.due(self._clock.monotonic()):
+            subject = self._subjects[name]
             subject.look(self._clock, partial(self._stretch, subject))
 
     def _stretch(self, subject: Subject, check: PacedCheck) -> Stretch:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from zlib import crc32
 
 import msgspec
 
@@ -30,9 +29,6 @@ Telling = CallRecord | QuotaSample | BreakerTransition | CredentialNotice | Webh
 TELLING = (CallRecord, QuotaSample, BreakerTransition, CredentialNotice, WebhookReceipt)
 """The signals that say something of an integration's health."""
 
-LOOK = 60.0
-"""Seconds between two looks at what only time shows."""
-
 KEEP = 15
 """Looks after which what is remembered is stored, though it is no news."""
 
@@ -45,9 +41,8 @@ _SLOT = 0.9
 
 @dataclass(kw_only=True, slots=True)
 class Subject:
-    """All that belongs to one watched integration. `resume_at` is when its pause ends and `look_at` when its
-    evidence is looked at next, by the monotonic clock. `is_asked`: somebody wants all checks run now.
-    `skipped` slots were told by no result yet.
+    """All that belongs to one watched integration. `resume_at` is when its pause ends, by the monotonic clock.
+    `is_asked`: somebody wants all checks run now. `skipped` slots were told by no result yet.
     """
 
     connection: Connection
@@ -60,7 +55,6 @@ class Subject:
     is_asked: bool = False
     skipped: int = 0
     resume_at: float | None = None
-    look_at: float | None = None
     looked: int = 0
     is_slot: bool = False
     _slot_at: float = -inf
@@ -92,14 +86,9 @@ class Subject:
         self.watched.observe(check.capability, msgspec.structs.replace(seen, is_scheduled=self.is_slot))
 
     def look(self, clock: Clock, stretch: Callable[[PacedCheck], Stretch]) -> None:
-        """Once a minute, weigh what only time shows; now and then, store what is remembered."""
+        """Weigh what only time shows; now and then, store what is remembered."""
         now = clock.monotonic()
-        if self.look_at is None:
-            # Spread over the minute, by a hash, so that ten thousand integrations do not look at once.
-            self.look_at = now + crc32(self.connection.id.encode()) % 1_000 / 1_000 * LOOK
-        if now < self.look_at:
-            return
-        self.look_at, self.looked = now + LOOK, self.looked + 1
+        self.looked += 1
         self.watched.look(at=clock.time(), now=now, overdue=self._overdue(now, stretch))
         if self.looked % KEEP == 0:
             self.watched.keep()

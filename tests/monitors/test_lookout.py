@@ -1,0 +1,36 @@
+"""Whose turn it is to be looked at."""
+
+from collections import Counter
+
+from monitors.lookout import LOOK, Lookout
+
+MANY = [f"site-{number}" for number in range(600)]
+
+
+def test_each_is_looked_at_once_a_minute() -> None:
+    lookout = Lookout()
+    for name in MANY:
+        lookout.add(name, now=0.0)
+    turns = Counter[str]()
+    for second in range(int(3 * LOOK) + 1):
+        turns.update(lookout.due(float(second)))
+    assert set(turns) == set(MANY)
+    assert set(turns.values()) <= {2, 3}
+
+
+def test_turns_are_spread_over_the_minute() -> None:
+    lookout = Lookout()
+    for name in MANY:
+        lookout.add(name, now=0.0)
+    most = max(len(list(lookout.due(float(second)))) for second in range(61))
+    assert most <= 3 * len(MANY) / LOOK
+
+
+def test_who_was_removed_has_no_turn_and_who_came_back_has_one() -> None:
+    lookout = Lookout()
+    for name in ("gone", "back"):
+        lookout.add(name, now=0.0)
+        lookout.remove(name)
+    lookout.add("back", now=0.0)
+    assert list(lookout.due(LOOK)) == ["back"]
+    assert list(lookout.due(2 * LOOK)) == ["back"]
