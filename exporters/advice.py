@@ -25,7 +25,8 @@ _WORDS: Mapping[str, _Words] = {
     "otlp": _Words(
         address="exporters.otlp.endpoint",
         path="exporters.otlp.endpoint must be the base, such as http://collector:4318, to which "
-        "/v1/metrics is added; a Collector needs its otlp receiver with protocol http",
+        "/v1/metrics, /v1/traces and /v1/logs are added (exporters.otlp.traces.endpoint and its like are "
+        "whole addresses); a Collector needs its otlp receiver with protocol http",
         key="exporters.otlp.headers must hold the header that it asks for, with its name as its manual "
         "gives it",
     ),

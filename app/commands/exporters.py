@@ -19,6 +19,7 @@ from integrations.clock import SystemClock
 
 TEST_PATIENCE = 45.0
 """Seconds: an intake has 30 to answer."""
+_NOWHERE = "Metrics are pushed nowhere; `exporters` in the configuration names intakes."
 
 
 @click.group(invoke_without_command=True)
@@ -42,15 +43,40 @@ def exporters(ctx: click.Context, *, as_json: bool) -> None:
         rows.add_row(one.name, state, str(one.batches), str(one.bytes), oldest, dropped, why)
     session.console.print(rows)
     if not found.exporters:
-        session.console.print("Metrics are pushed nowhere; `exporters` in the configuration names intakes.")
+        session.console.print(_NOWHERE)
 
 
 @exporters.command("test")
-@click.argument("exporter")
+@click.argument("exporter", required=False)
 @json_option
 @click.pass_obj
-def try_exporter(session: Session, exporter: str, *, as_json: bool) -> None:
-    """Send one value to an intake, and show what it said."""
+def try_exporters(session: Session, exporter: str | None, *, as_json: bool) -> None:
+    """Send one value to an intake, or to all of them, and show what they said."""
+    if exporter is not None:
+        _try(session, exporter, as_json=as_json)
+        return
+    if as_json:
+        raise click.UsageError("--json needs the name of one exporter")
+    found = session.read(session.server.get("/v2/exporters"), ExporterList, as_json=False)
+    names = [one.name for one in found.exporters] if found is not None else []
+    if not names:
+        session.console.print(_NOWHERE)
+    failures = [name for name in names if not _took(session, name)]
+    if failures:
+        raise exits.CommandError(f"{len(failures)} of {len(names)} fail: {', '.join(failures)}.")
+
+
+def _took(session: Session, exporter: str) -> bool:
+    """Try one of several; what is wrong with it is told, and the others are tried all the same."""
+    try:
+        _try(session, exporter, as_json=False)
+    except exits.CommandError as error:
+        session.errors.print(Text(f"✗ {error.message}", style="bold red"), soft_wrap=True)
+        return False
+    return True
+
+
+def _try(session: Session, exporter: str, *, as_json: bool) -> None:
     with session.waiting(f"asking {exporter}"):
         reply = session.server.post(f"/v2/exporters/{segment(exporter)}/test", {}, patience=TEST_PATIENCE)
     found = session.read(reply, Trial, as_json=as_json)

@@ -58,7 +58,7 @@ def test_an_agent_that_does_not_listen_is_asked_for(url: str) -> None:
     ("name", "status", "says"),
     [
         ("otlp", 401, "exporters.otlp.headers"),
-        ("otlp-traces", 404, "/v1/metrics is added"),
+        ("otlp-traces", 404, "/v1/metrics, /v1/traces and /v1/logs are added"),
         ("otlp", 405, "exporters.otlp.endpoint must be the base"),
         ("datadog", 403, "not an application key"),
         ("datadog", 404, "exporters.datadog.url must be the base"),

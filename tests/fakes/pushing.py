@@ -14,6 +14,7 @@ class FakePushing:
         self.now = now
         self.tested: list[str] = []
         self.is_configured = True
+        self.order = ("otlp", "datadog")
 
     def status(self) -> Sequence[ExporterStatus]:
         if not self.is_configured:
@@ -28,7 +29,7 @@ class FakePushing:
             oldest=self.now - 120,
             dropped={"expired": 7},
         )
-        return [good, bad]
+        return sorted((good, bad), key=lambda status: self.order.index(status.name))
 
     async def preview(self, name: str) -> Sequence[Preview]:
         self._find(name)

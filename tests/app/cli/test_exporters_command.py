@@ -33,6 +33,37 @@ def test_a_trial_that_is_refused_says_why_and_what_to_do(dialtone):
     assert "exporters.datadog.api_key must be an API key." in result.stderr
 
 
+def test_all_are_tried_when_none_is_named_and_one_failure_keeps_no_other_from_its_trial(dialtone):
+    dialtone.push.order = ("datadog", "otlp")
+
+    result = run(dialtone, "exporters", "test")
+
+    assert result.exit_code == 1
+    assert dialtone.push.tested == ["datadog", "otlp"]
+    assert "✗ datadog did not take it" in result.stderr
+    assert "✓ otlp took it" in result.stdout
+    assert "1 of 2 fail: datadog." in result.stderr
+
+
+def test_programs_name_the_exporter_they_try(dialtone):
+    result = run(dialtone, "exporters", "test", "--json")
+
+    assert result.exit_code == 2
+    assert "--json needs the name of one exporter" in result.output
+    assert dialtone.push.tested == []
+
+
+def test_without_exporters_a_trial_says_where_they_are_named(dialtone):
+    dialtone.push.is_configured = False
+
+    result = run(dialtone, "exporters", "test")
+
+    assert (result.exit_code, result.stdout.strip()) == (
+        0,
+        "Metrics are pushed nowhere; `exporters` in the configuration names intakes.",
+    )
+
+
 def test_a_trial_can_be_read_by_programs(dialtone):
     found = json.loads(run(dialtone, "exporters", "test", "datadog", "--json").stdout)
 
