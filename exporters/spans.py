@@ -128,6 +128,16 @@ def _call(told: TracedCall) -> bytes:
             bytes_field(_NAME, f"{record.vendor} {record.action}".encode()),
             _INTERNAL,
             _times(start, record.at),
+            _usual_attributes(
+                record.integration,
+                record.vendor,
+                record.action,
+                record.capability,
+                record.effect.value,
+                record.origin.value,
+                "ok" if record.kind is None else record.kind.value,
+                record.breaker_state.value,
+            ),
             attribute_fields(_ATTRIBUTES, _call_attributes(record)),
             fresh_attribute(_ATTRIBUTES, "dialtone.run_id", record.run_id),
             *(_event(transition) for transition in told.transitions),
@@ -136,21 +146,18 @@ def _call(told: TracedCall) -> bytes:
     )
 
 
+@lru_cache(maxsize=4_096)
+def _usual_attributes(*values: str) -> bytes:
+    """Those that many calls share, made once for all of them."""
+    names = ("integration", "vendor", "action", "capability", "effect", "origin", "outcome", "breaker.state")
+    told = ((f"dialtone.{name}", value) for name, value in zip(names, values, strict=True))
+    return attribute_fields(_ATTRIBUTES, told)
+
+
 def _call_attributes(record: CallRecord) -> list[tuple[str, Value]]:
-    kind = record.kind
-    values: list[tuple[str, Value]] = [
-        ("dialtone.integration", record.integration),
-        ("dialtone.vendor", record.vendor),
-        ("dialtone.action", record.action),
-        ("dialtone.capability", record.capability),
-        ("dialtone.effect", record.effect.value),
-        ("dialtone.origin", record.origin.value),
-        ("dialtone.outcome", "ok" if kind is None else kind.value),
-        ("dialtone.breaker.state", record.breaker_state.value),
-        ("dialtone.attempts", len(record.attempts)),
-    ]
-    if kind is not None:
-        values.append(("error.type", kind.value))
+    values: list[tuple[str, Value]] = [("dialtone.attempts", len(record.attempts))]
+    if record.kind is not None:
+        values.append(("error.type", record.kind.value))
     if record.queued:
         values.append(("dialtone.queued", record.queued))
     if record.source is not Source.LIVE:

@@ -16,7 +16,9 @@ BENCHMARKS = (
     "actions",
     "deliveries",
     "pages",
-    "intakes_datadog",
+    "tracing",
+    "exporters",
+    "outage",
 )
 
 
