@@ -41,7 +41,7 @@ _SLOT = 0.9
 
 @dataclass(kw_only=True, slots=True)
 class Subject:
-    """All that belongs to one watched integration. `resume_at` is when its pause ends, by the monotonic clock.
+    """All that belongs to one watched integration. `resume_at` is when its pause ends (monotonic).
     `is_asked`: somebody wants all checks run now. `skipped` slots were told by no result yet.
     """
 
