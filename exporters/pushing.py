@@ -1,30 +1,27 @@
 """All push exporters of one process: cuts a window every so often, and hands it to each of them."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
 import anyio
 import structlog
-from prometheus_client.registry import Collector
 
-from exporters.copying import copied
+from exporters.cutting import Windows
 from exporters.datagrams import DatagramSender
 from exporters.events import EventExporter, Events, TrialEvent
 from exporters.intakes import agent_of, event_intakes, metric_intakes
 from exporters.otlp_telemetry import TRACES
-from exporters.process import process_readings, process_registry
 from exporters.push import SEND_TIMEOUT, CutT, ExporterStatus, Intake, PushExporter
 from exporters.sending import BatchSender, Calls
 from exporters.settings import ExporterSettings
 from exporters.spans import Template, no_template
 from exporters.spool import Spool
-from exporters.table import MetricTable, Reading
+from exporters.table import MetricTable
 from exporters.telemetry import Telemetry, destination_of, network_to
 from exporters.trials import Preview, Trial, previewed, tried
-from exporters.window import Cutter, Window
+from exporters.window import Window
 from integrations.bus import Subscriber
 from integrations.clock import Clock
 from integrations.connection import NetworkPolicy
@@ -73,17 +70,12 @@ class PushExporters:
         version: str,
         instance: str,
         random: Random,
-        process: Collector | None = None,
         home: Callable[[], str] = str,
         template: Template = no_template,
     ) -> None:
         self._settings = settings
-        self._table = table
         self._clock = clock
-        self._cutter = Cutter(began=clock.time(), tells_gone=settings.otlp is not None)
-        self._process = process_registry() if process is None else process
-        self._threads = anyio.CapacityLimiter(1)
-        self._turn = anyio.Lock()
+        self._windows = Windows(table, clock=clock, tells_gone=settings.otlp is not None)
         self._random = random
         self._network = network
         self._calls = calls
@@ -98,8 +90,6 @@ class PushExporters:
         names = (*self._metrics, *self._events, *self.telemetry.intakes)
         self._senders = {name: self._sender(name) for name in names}
         self._exporters = {each.name: self._exporter(each) for each in metrics}
-        if self._exporters:
-            table.keep_departed()
         self._tellers = {
             each.name: EventExporter(self._exporter(each), clock=clock, home=home) for each in events
         }
@@ -114,6 +104,7 @@ class PushExporters:
         for name, exporter in self._running.items():
             yield f"exporter-{name}", exporter.run
         if self._exporters:
+            self._windows.begin()
             yield "windows", self._cut_forever
 
     def subscribers(self) -> Iterable[tuple[str, Subscriber]]:
@@ -145,11 +136,8 @@ class PushExporters:
         if name in self.telemetry.intakes:
             return previewed(self.telemetry.intakes[name], self.telemetry.trial(name))
         intake = self._intake(name)
-        readings = await copied(self._table, clock=self._clock)
-        cutter, at = Cutter(began=self._cutter.ended), self._clock.time()
-        return await anyio.to_thread.run_sync(
-            lambda: previewed(intake, self._window(cutter, readings, at=at))
-        )
+        window = await self._windows.whole()
+        return await anyio.to_thread.run_sync(previewed, intake, window)
 
     async def test(self, name: str) -> Trial:
         """Send one gauge, and tell what the intake said.
@@ -162,9 +150,7 @@ class PushExporters:
         if name in self.telemetry.intakes:
             return await self._tried(self.telemetry.intakes[name], self.telemetry.trial(name))
         intake = self._intake(name)
-        readings = [each for each in self._table.read() if each.family.name in _TRIED]
-        window = Cutter(began=self._clock.time() - 1).cut(readings, at=self._clock.time())
-        return await self._tried(intake, window)
+        return await self._tried(intake, self._windows.second(_TRIED))
 
     def samples(self) -> Iterable[Sample]:
         """Of all exporters."""
@@ -211,21 +197,11 @@ class PushExporters:
             await self._cut()
 
     async def _cut(self) -> None:
-        async with self._turn:
-            departed = self._table.departed()
-            readings = await copied(self._table, clock=self._clock, cut=True)
-            cut = partial(self._window, self._cutter, readings, at=self._clock.time(), departed=departed)
-            window = await anyio.to_thread.run_sync(cut, limiter=self._threads)
+        window = await self._windows.cut()
         for exporter in self._exporters.values():
             exporter.take(window)
             if window.left_out:
                 exporter.lose("unencodable", window.left_out)
-
-    def _window(
-        self, cutter: Cutter, readings: Sequence[Reading], *, at: float, departed: Sequence[Reading] = ()
-    ) -> Window:
-        """The window of these readings and of the process, which is read from files: call it on a thread."""
-        return cutter.cut([*readings, *process_readings(self._process)], at=at, departed=departed)
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

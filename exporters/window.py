@@ -101,7 +101,9 @@ class Cutter:
             gone=self._gone(cut),
         )
         # What is removed while readings are made is missing there, and among the departed of the next window.
-        self._missing = {key: value for key, value in self._last.items() if key not in cut.seen}
+        self._missing = {
+            key: value for key, value in self._last.items() if key not in cut.seen and key not in cut.anew
+        }
         self._last, self.ended = cut.seen, window.ended
         return window
 
@@ -122,13 +124,13 @@ class Cutter:
 
 class _Cut:
     """One cut in the making: `seen` are counters and histograms as they are now, `gauges` those gauges that
-    there are, `parted` the points of series that were removed.
+    there are, `anew` those that were removed and would begin at zero again, `parted` their last points.
     """
 
     def __init__(self, last: Mapping[Key, float | Spread], missing: Mapping[Key, float | Spread]) -> None:
         self._last = last
         self._missing = missing
-        self._anew: set[Key] = set()
+        self.anew: set[Key] = set()
         self._points: list[Point] = []
         self.parted: dict[Key, Point] = {}
         self.seen: dict[Key, float | Spread] = {}
@@ -152,7 +154,7 @@ class _Cut:
             self._points.append(Point(family, labels, now, now))
             return
         self.seen[key] = now
-        point = _point(reading, now, None if key in self._anew else self._last.get(key))
+        point = _point(reading, now, None if key in self.anew else self._last.get(key))
         if point is not None:
             before = self.parted.pop(key, None)
             self._points.append(point if before is None else _sum(before, point))
@@ -163,11 +165,11 @@ class _Cut:
         if now is None or reading.family.kind == "gauge":
             return
         key = (reading.family.name, reading.labels)
-        before = None if key in self._anew else self._last.get(key, self._missing.get(key))
+        before = None if key in self.anew else self._last.get(key, self._missing.get(key))
         point = _point(reading, now, before)
         if point is not None:
             self.parted[key] = _sum(self.parted[key], point) if key in self.parted else point
-        self._anew.add(key)
+        self.anew.add(key)
 
     def _finite(self, reading: Reading) -> float | Spread | None:
         value = reading.value

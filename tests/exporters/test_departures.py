@@ -4,10 +4,13 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
+import anyio
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from prometheus_client import CollectorRegistry
 
 from exporters.catalogue import CATALOGUE
+from exporters.cutting import Windows
 from exporters.gone import MOST_GONE, Gone
 from exporters.series import OVERFLOW
 from exporters.table import MetricTable
@@ -15,6 +18,7 @@ from exporters.window import Cutter, Ended, Spread, Window, merged
 from integrations.samples import Sample
 from integrations.signals import DeliveryAttempt, Health, IncidentChange
 from tests.fakes.calls import SampleList, call_record
+from tests.fakes.clock import FakeClock
 
 CALLS = "dialtone_calls_total"
 DEPTH = "dialtone_queue_depth"
@@ -245,3 +249,23 @@ class Departures(RuleBasedStateMachine):
 
 
 TestDepartures = Departures.TestCase
+
+
+async def test_what_departs_between_windows_is_in_the_next_one_though_a_cut_was_cancelled() -> None:
+    table, clock = counted("a"), FakeClock()
+    windows = Windows(table, clock=clock, process=CollectorRegistry())
+    windows.begin()
+    table.remove("integration", {"a"})
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await windows.cut()
+    window = await windows.cut()
+    assert {point.value for point in window.points if point.family.name == CALLS} == {1}
+
+
+async def test_a_look_at_the_whole_takes_nothing_from_the_next_window() -> None:
+    table, clock = counted("a"), FakeClock()
+    windows = Windows(table, clock=clock, process=CollectorRegistry())
+    told = [await windows.whole(), await windows.cut(), await windows.whole()]
+    calls = [[point.value for point in window.points if point.family.name == CALLS] for window in told]
+    assert calls == [[1], [1], [1]]
