@@ -22,6 +22,9 @@ def exponential(native: Native) -> tuple[int, int, Sequence[int]]:
     low, high, by = min(native.buckets), max(native.buckets), 0
     while -(-high >> by) - -(-low >> by) >= MOST_BUCKETS:
         by += 1
-    buckets = coarser(native.buckets, by=by)
-    first, last = min(buckets), max(buckets)
-    return native.schema - by, first - 1, [buckets.get(place, 0) for place in range(first, last + 1)]
+    buckets = coarser(native.buckets, by=by) if by else native.buckets
+    first, last = -(-low >> by), -(-high >> by)
+    counts = [0] * (last - first + 1)
+    for place, count in buckets.items():
+        counts[place - first] = count
+    return native.schema - by, first - 1, counts
