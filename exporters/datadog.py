@@ -33,6 +33,8 @@ LIMITS = Limits(items=20_000, plain_bytes=5_000_000, bytes=500_000)
 CHECKS_KEPT = 9 * 60.0
 """Datadog takes service checks that are up to ten minutes old."""
 _COUNT, _GAUGE = 1, 3
+_WRITTEN = {Encoding.DEFLATE: "deflate", Encoding.GZIP: "gzip", Encoding.ZSTD: "zstd1"}
+"""Content-Encoding as Datadog's description has it."""
 _JSON_CONTENT = {"content-type": "application/json"}
 _CONTENT: Mapping[str, Mapping[str, str]] = {
     "sketches": {"content-type": "application/x-protobuf", "dd-agent-payload": "4.87.0"}
@@ -119,7 +121,7 @@ class Datadog:
         return Batch(
             route=route,
             body=compressed(plain, encoding),
-            headers={**_CONTENT.get(route, _JSON_CONTENT), "content-encoding": encoding.value},
+            headers={**_CONTENT.get(route, _JSON_CONTENT), "content-encoding": _WRITTEN[encoding]},
             points=points,
             cut_at=cut_at,
             keep=CHECKS_KEPT if route == "checks" else None,

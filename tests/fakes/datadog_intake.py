@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import httpx
 
+from exporters.compression import decompressed
 from exporters.datadog_sketches import PAYLOAD
 
 LARGEST, LARGEST_PLAIN = 512_000, 5_242_880
@@ -204,6 +205,8 @@ class DatadogIntake:
 
 def _unpacked(body: bytes, encoding: str) -> bytes | None:
     try:
+        if encoding == "zstd1":
+            return decompressed(body, encoding)
         return {"gzip": gzip.decompress, "deflate": zlib.decompress, "": bytes}[encoding](body)
     except (KeyError, OSError, EOFError, zlib.error):
         return None
