@@ -49,7 +49,7 @@ async def test_an_incident_is_told_as_an_event_with_a_link(tmp_path: Path) -> No
 
     async with dialtone.running():
         await dialtone.monitor.alert_integration_failure("web", "an operator saw it fail")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await world.heard.wait()
 
     health = next(event for event in world.events if event["eventType"] == "DialtoneHealthChange")
