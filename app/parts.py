@@ -8,6 +8,7 @@ from app.configuration.difference import ReloadReport
 from app.desks.alerting import AlertingDesks
 from app.live.view import LiveView
 from app.pushing import Pushing
+from app.scraping import MetricsExporter
 from app.webhooks import WebhookDesk
 from integrations.clock import Clock
 from integrations.connection import Connection
@@ -311,33 +312,6 @@ class Reloading(Protocol):
 
         Raises SettingsError with all problems, or ReloadError; then nothing has changed.
         """
-        ...
-
-
-class Scrape(Protocol):
-    """The rendered metrics."""
-
-    @property
-    def body(self) -> bytes:
-        """The rendering."""
-        ...
-
-    @property
-    def content_type(self) -> str:
-        """Its type, with version and charset."""
-        ...
-
-    @property
-    def content_encoding(self) -> str | None:
-        """gzip, or None for a body as it is."""
-        ...
-
-
-class MetricsExporter(Protocol):
-    """Renders the metrics as the client asks for them."""
-
-    async def scrape(self, *, accept: str, accept_encoding: str, names: Collection[str] = ()) -> Scrape:
-        """Render, of all metrics or of those named; ScrapeTimeoutError when it takes too long."""
         ...
 
 

@@ -1,0 +1,31 @@
+"""What the API asks of the metrics that are scraped."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+
+class Scrape(Protocol):
+    """The rendered metrics."""
+
+    @property
+    def body(self) -> bytes:
+        """The rendering."""
+        ...
+
+    @property
+    def content_type(self) -> str:
+        """Its type, with version and charset."""
+        ...
+
+    @property
+    def content_encoding(self) -> str | None:
+        """gzip, or None for a body as it is."""
+        ...
+
+
+class MetricsExporter(Protocol):
+    """Renders the metrics as the client asks for them."""
+
+    async def scrape(self, *, accept: str, accept_encoding: str, names: Collection[str] = ()) -> Scrape:
+        """Render, of all metrics or of those named; ScrapeTimeoutError when it takes too long."""
+        ...
