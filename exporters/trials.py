@@ -1,6 +1,7 @@
 """Trying an intake before one relies on it: what would be sent, and what it says to one value."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -12,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from exporters.advice import advice
 from exporters.batchfile import Batch
 from exporters.compression import decompressed
+from exporters.datadog_sketches import PAYLOAD
 from exporters.judging import PAGE, is_page
 from exporters.push import KEY_REFUSED, Action, Address, CutT, Intake, Reply, Verdict
 
@@ -22,6 +24,7 @@ _MESSAGES: Mapping[str, type[Message]] = {
     "metrics": ExportMetricsServiceRequest,
     "traces": ExportTraceServiceRequest,
     "logs": ExportLogsServiceRequest,
+    "sketches": PAYLOAD,
 }
 
 Send = Callable[[Address, Batch], Awaitable[Reply]]
@@ -67,8 +70,8 @@ class KeyAsked(Protocol):
 
 
 def previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:
-    """The requests that would carry it."""
-    return [_preview(intake, batch) for batch in intake.encode(cut)]
+    """The requests that would carry it. A copy encodes it, so that a look leaves no trace in the intake."""
+    return [_preview(intake, batch) for batch in copy(intake).encode(cut)]
 
 
 async def tried(intake: Intake[CutT], cut: CutT, *, send: Send, has_proxy: bool) -> Trial:
@@ -80,7 +83,7 @@ async def tried(intake: Intake[CutT], cut: CutT, *, send: Send, has_proxy: bool)
         answer = await send(intake.address(question), question)
         if answer.status in KEY_REFUSED:
             return _trial(intake, question, answer, has_proxy=has_proxy)
-    (batch, *_) = intake.encode(cut)
+    (batch, *_) = copy(intake).encode(cut)
     reply = await send(intake.address(batch), batch)
     return _trial(intake, batch, reply, has_proxy=has_proxy)
 
@@ -109,7 +112,7 @@ def _is_protobuf(batch: Batch) -> bool:
 
 
 def _of_protobuf(plain: bytes, route: str) -> str:
-    """An OTLP request in protobuf's text format."""
+    """A request in protobuf's text format."""
     kind = _MESSAGES.get(route)
     try:
         return str(kind.FromString(plain)) if kind is not None else ""

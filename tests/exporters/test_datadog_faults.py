@@ -20,16 +20,17 @@ from exporters.datadog_sketches import key_of, value_of
 from exporters.events import Events
 from exporters.native import NativeHistogram
 from exporters.push import CutT, Intake, PushExporter, Reply
-from exporters.pushing import PushExporters, Trial
+from exporters.pushing import PushExporters
 from exporters.sending import BatchSender
 from exporters.settings import DatadogSettings, Distributions, ExporterSettings
 from exporters.spool import Spool
 from exporters.table import MetricTable
+from exporters.trials import Trial
 from exporters.window import Point, Spread, Window
 from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.samples import Sample
-from tests.fakes.calls import SampleList
+from tests.fakes.calls import SampleList, call_record
 from tests.fakes.clock import FakeClock
 from tests.fakes.datadog_intake import DatadogIntake, LostError
 from tests.fakes.execution import Bench, ScriptedVendor
@@ -282,7 +283,7 @@ class Site:
     def __init__(self, directory: Path, settings: DatadogSettings = SETTINGS) -> None:
         self.clock = FakeClock(utc=AT)
         self.datadog = DatadogIntake(key=KEY, now=self.clock.time)
-        table = MetricTable(native=True)
+        self.table = table = MetricTable(native=True)
         table.add_source(SampleList(Sample("dialtone_build_info", ("1.2",), 1)))
         self.exporters = PushExporters(
             ExporterSettings(datadog=settings),
@@ -346,6 +347,28 @@ async def test_a_preview_shows_all_that_would_be_sent_and_no_key(tmp_path: Path)
     assert json.loads(event.body)["aggregation_key"] == "trial"
     assert KEY not in repr((preview, event))
     assert site.datadog.routes == []
+
+
+async def test_however_often_one_looks_the_next_window_has_its_own_second(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+
+    for _ in range(30):
+        await site.exporters.preview("datadog")
+        await site.exporters.test("datadog")
+    site.clock.advance(10.0)
+    await site.exporters.drain()
+
+    assert max(known.second for known in site.datadog.values) == int(site.clock.time())
+    assert site.datadog.errors == site.datadog.overwritten == []
+
+
+async def test_a_preview_of_sketches_is_text_too(tmp_path: Path) -> None:
+    site = Site(tmp_path, msgspec.structs.replace(SETTINGS, distributions=Distributions.SKETCHES))
+    site.table.on_signal(call_record())
+
+    bodies = [preview.body for preview in await site.exporters.preview("datadog")]
+
+    assert any('metric: "dialtone.call_duration"' in body for body in bodies)
 
 
 async def test_an_agent_that_is_not_there_is_told_of_in_a_trial_and_counted_in_metrics(
