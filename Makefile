@@ -1,5 +1,7 @@
 # Everything Dialtone needs is set up in .venv by the first target that uses it. Needs Python 3.11 or later with venv, and make.
 PYTHON ?= python3
+# What draws a Grafana board without Grafana (tests/pictures.py says how it is called).
+PICTURE ?= dashboard-picture
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -68,6 +70,10 @@ docs: $(VENV)/.dev ## Write the vendors' pages (docs/vendors/) anew from their m
 dashboards: $(VENV)/.dev ## Generate the Grafana boards and the Prometheus rules anew
 	$(BIN)/python -m dashboards.build
 	$(BIN)/python -m dashboards.build.rules
+
+.PHONY: pictures
+pictures: $(VENV)/.dev ## Draw the pictures of the boards in docs/pictures with the program PICTURE
+	$(BIN)/python -m tests.pictures $(PICTURE)
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code and mend what can be mended

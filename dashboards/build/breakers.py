@@ -145,7 +145,7 @@ def _near() -> frame.Panels:
     by = "integration, capability"
     distance = f"min by ({by}) ({select('dialtone_breaker_trip_distance_ratio')})"
     failing, slow = (
-        worst(f"max by ({by}) ({select(f'dialtone_breaker_{which}_ratio')}) > 0")
+        _above_zero(f"max by ({by}) ({select(f'dialtone_breaker_{which}_ratio')})")
         for which in ("failure", "slow")
     )
     return [
@@ -176,6 +176,11 @@ def _near() -> frame.Panels:
             span=8,
         ),
     ]
+
+
+def _above_zero(query: str) -> str:
+    """The worst of those that are not 0; a line that says so where all are."""
+    return otherwise(worst(f"{query} > 0"), 0, integration="none")
 
 
 def _users() -> frame.Panels:

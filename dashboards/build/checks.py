@@ -119,7 +119,7 @@ def _found() -> frame.Panels:
             "Failed checks, the ten worst",
             "Share of an integration's checks of the last 5 minutes that failed; those without "
             "failures are left out.",
-            series=[(worst_ratio, "{{integration}}")],
+            series=[(otherwise(worst_ratio, 0, integration="none"), "{{integration}}")],
             unit="percentunit",
             steps=ERRORS,
             nothing="no failed checks",

@@ -261,6 +261,7 @@ def _configuration() -> Builder[models.Panel]:
 
 def _traffic() -> frame.Panels:
     rates = total(recorded("integration:dialtone_calls:rate5m"), "integration")
+    failing = worst(f"max by (integration) ({recorded(RATIO)}) > 0")
     return [
         graph(
             "Calls, the ten busiest",
@@ -274,7 +275,7 @@ def _traffic() -> frame.Panels:
             "Error ratio, the ten worst",
             "Share of requests that failed at the vendor; integrations without failures or traffic "
             "are left out.",
-            series=[(worst(f"{total(recorded(RATIO), 'integration')} > 0"), "{{integration}}")],
+            series=[(otherwise(failing, 0, integration="none"), "{{integration}}")],
             unit="percentunit",
             steps=ERRORS,
             nothing="no errors",
