@@ -333,7 +333,7 @@ class Dialtone:
             self.loop_lag,
             self.pushing,
         ):
-            self.table.add_source(source, sliced=source in (self.executor, self.monitor))
+            self.table.add_source(source, sliced=source in (self.executor, self.framework, self.monitor))
 
     async def _start(self) -> None:
         with anyio.fail_after(START_SECONDS):

@@ -11,6 +11,8 @@ SLICE = 0.002
 """Seconds of copying after which the event loop gets its turn."""
 _ROWS = 50
 """Rows between two looks at the clock."""
+_FREED = 1_000
+"""Rows that are freed at a stroke."""
 
 
 async def copied(table: MetricTable, *, clock: Clock, cut: bool = False) -> list[Reading]:
@@ -24,3 +26,11 @@ async def copied(table: MetricTable, *, clock: Clock, cut: bool = False) -> list
             await anyio.lowlevel.checkpoint()
             began = clock.monotonic()
     return readings
+
+
+def let_go(readings: list[Reading]) -> None:
+    """Free a copy, on the thread that is done with it, in pieces between which the event loop gets its turn:
+    at a stroke a quarter of a million rows take 40 ms, in which no other thread runs.
+    """
+    while readings:
+        del readings[-_FREED:]

@@ -10,7 +10,7 @@ import anyio.to_thread
 import msgspec
 from prometheus_client.registry import Collector
 
-from exporters.copying import copied
+from exporters.copying import copied, let_go
 from exporters.exposition import render
 from exporters.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
 from exporters.process import process_registry
@@ -129,13 +129,16 @@ class PrometheusExporter:
         began = self._clock.monotonic()
         selection = Selection(wanted.names)
         readings = await copied(self._table, clock=self._clock)
-        body = await anyio.to_thread.run_sync(
-            lambda: render(
-                readings, self._process, wanted.format, compress=wanted.is_gzip, selection=selection
-            ),
-            abandon_on_cancel=True,
-            limiter=self._threads,
-        )
+
+        def rendered() -> bytes:
+            try:
+                return render(
+                    readings, self._process, wanted.format, compress=wanted.is_gzip, selection=selection
+                )
+            finally:
+                let_go(readings)
+
+        body = await anyio.to_thread.run_sync(rendered, abandon_on_cancel=True, limiter=self._threads)
         self._duration = self._clock.monotonic() - began
         self._scrapes[wanted.format] += 1
         return Scrape(

@@ -105,7 +105,7 @@ class Answering:
 
     def samples(self) -> Iterable[Sample]:
         """Answers by integration and source, and what last good ones take."""
-        for (integration, source), count in self._answers.items():
+        for (integration, source), count in tuple(self._answers.items()):
             yield Sample("dialtone_answers_total", (integration, source.value), count)
         yield Sample("dialtone_kept_answers_bytes", (), self._last.bytes)
 

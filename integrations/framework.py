@@ -327,7 +327,7 @@ class IntegrationFramework:
         """One line an integration, with its labels; when its server's certificate ends, once seen; and where
         answers came from.
         """
-        for integration in self._integrations.values():
+        for integration in self.integrations():
             labels = integration.connection.labels
             names = (integration.id, integration.vendor, labels.team, labels.environment, labels.tier)
             yield Sample("dialtone_integration_info", names, 1.0)

@@ -162,13 +162,13 @@ class CredentialKeeper:
 
     def samples(self) -> Iterable[Sample]:
         """When credentials end, how tokens are renewed, and whether they can be kept."""
-        for name, integration in self._integrations.items():
-            for credential, end in integration.access.ends.known.items():
+        for name, integration in tuple(self._integrations.items()):
+            for credential, end in tuple(integration.access.ends.known.items()):
                 yield Sample("dialtone_credential_expiry_timestamp_seconds", (name, credential), end)
             tokens = integration.access.tokens
             if tokens is not None and tokens.renewed_at is not None:
                 yield Sample("dialtone_credential_refreshed_timestamp_seconds", (name,), tokens.renewed_at)
-        for labels, count in self._refreshes.items():
+        for labels, count in tuple(self._refreshes.items()):
             yield Sample("dialtone_credential_refreshes_total", labels, count)
         yield Sample("dialtone_credential_save_errors_total", (), self._save_errors)
         yield Sample("dialtone_credential_errors_total", (), self._errors)
