@@ -134,6 +134,7 @@ _BY_HEALTH = {
     Health.DEGRADED: Tone.WARNING,
     Health.THROTTLED: Tone.WARNING,
 }
+_SAID = frozenset({"acknowledged", "unacknowledged", "noted"})
 _BY_BREAKER = {
     BreakerState.OPEN: Tone.ERROR,
     BreakerState.FORCED_OPEN: Tone.ERROR,
@@ -152,7 +153,7 @@ def _incident(change: IncidentChange, *, home: str) -> Event:
         at=change.at,
         title=f"{_place(change)}: incident {change.event}" + ("" if is_end else f", {change.state.value}"),
         text=change.reason,
-        tone=Tone.SUCCESS if is_end else _BY_HEALTH.get(change.state, Tone.INFO),
+        tone=_tone(change),
         integration=change.integration,
         vendor=change.vendor,
         capability=change.capability,
@@ -167,6 +168,13 @@ def _incident(change: IncidentChange, *, home: str) -> Event:
         ),
         link=_link(home, "incidents", change.incident),
     )
+
+
+def _tone(change: IncidentChange) -> Tone:
+    """An end is good news, and what people say about an incident is neither good nor bad."""
+    if change.event == "resolved":
+        return Tone.SUCCESS
+    return Tone.INFO if change.event in _SAID else _BY_HEALTH.get(change.state, Tone.INFO)
 
 
 def _transition(change: BreakerTransition, *, home: str) -> Event:

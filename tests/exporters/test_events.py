@@ -192,6 +192,20 @@ def test_an_incident_is_told_as_one_story() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("event", "tone"),
+    [
+        ("worsened", Tone.ERROR),
+        ("reopened", Tone.ERROR),
+        ("acknowledged", Tone.INFO),
+        ("noted", Tone.INFO),
+        ("resolved", Tone.SUCCESS),
+    ],
+)
+def test_what_people_say_about_an_incident_is_neither_good_nor_bad(event: str, tone: Tone) -> None:
+    assert event_of(msgspec.structs.replace(OPENED, event=event), home="").tone is tone
+
+
 def test_a_breaker_tells_what_decided() -> None:
     told = event_of(BROKEN, home="")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
-from exporters.events import Events
+from exporters.events import Events, Told
 from exporters.naming import dotted
 from exporters.native import NativeHistogram
 from exporters.newrelic import LIMITS, NewRelic
@@ -29,10 +29,12 @@ from exporters.spool import Spool
 from exporters.window import Point, Spread, Window
 from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret
+from integrations.execution.outcome import FailureKind
+from integrations.signals import BreakerTransition, HealthChange, IncidentChange
 from tests.fakes.clock import FakeClock
 from tests.fakes.execution import Bench, ScriptedVendor
 from tests.fakes.newrelic_intake import LostError, NewRelicIntake
-from tests.fakes.told import AT, OPENED, STORY
+from tests.fakes.told import AT, BROKEN, DOWN, OPENED, STORY
 from tests.golden.newrelic import build
 
 KEY = "canary-license-7731"
@@ -319,6 +321,28 @@ def test_no_attribute_of_an_event_is_a_word_that_new_relic_keeps() -> None:
 
     assert [name for name in own if is_kept(name)] == []
     assert all(kind.startswith("Dialtone") for kind in TYPES.values())
+
+
+def test_the_manual_names_every_event_type_and_attribute() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exporters.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `Dialtone") or "event_id" in line]
+    (batch,) = NewRelicEvents(SETTINGS, version="1").encode(
+        Events(points=(*STORY, full(OPENED), full(BROKEN), full(DOWN)), home="https://d.example")
+    )
+
+    for event in json.loads(plain(batch)):
+        mine = " ".join(row for row in rows if f"`{event['eventType']}`" in row or "`event_id`" in row)
+        own = set(event) - {"eventType", "timestamp", *SETTINGS.attributes}
+        assert [name for name in own if f"`{name}`" not in mine] == []
+
+
+def full(change: IncidentChange | BreakerTransition | HealthChange) -> Told:
+    """The same with everything that it may tell."""
+    if isinstance(change, IncidentChange):
+        return msgspec.structs.replace(change, actor="dana", parent="inc-1", event="resolved")
+    if isinstance(change, BreakerTransition):
+        return msgspec.structs.replace(change, actor="dana")
+    return msgspec.structs.replace(change, kind=FailureKind.TIMEOUT)
 
 
 def test_least_and_greatest_of_a_histogram_are_the_true_ones() -> None:
