@@ -41,7 +41,7 @@ class DatagramSender:
 
     async def send(self, _: Address, batch: Batch) -> Reply:
         """Send all lines of a batch; whatever the socket does is a value. A reply with a status tells in its
-        body how many lines were not sent; without a status, none was.
+        body how many lines were not sent, if any; without a status, none was.
         """
         return await anyio.to_thread.run_sync(
             self._send, batch, limiter=self._threads, abandon_on_cancel=True
@@ -53,7 +53,8 @@ class DatagramSender:
         failure = f"DogStatsD at {self._url}: {trouble}" if trouble else ""
         if not sent and trouble:
             return Reply(None, failure=failure)
-        return Reply(202, body=str(len(lines) - sent).encode(), failure=failure)
+        lost = len(lines) - sent
+        return Reply(202, body=str(lost).encode() if lost else b"", failure=failure)
 
     def _write(self, lines: Iterable[bytes]) -> tuple[int, str]:
         """How many lines were sent, and what stopped the rest."""

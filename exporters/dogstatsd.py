@@ -63,7 +63,7 @@ class DogStatsD:
 
     def address(self, _: Batch) -> Address:
         """Where the Agent listens."""
-        return Address(self._settings.dogstatsd, {})
+        return Address(self._settings.dogstatsd, {}, "SEND")
 
     def judge(self, reply: Reply) -> Verdict:
         """What became of a batch."""
@@ -101,7 +101,7 @@ class DogStatsDEvents:
 
     def address(self, _: Batch) -> Address:
         """Where the Agent listens."""
-        return Address(self._settings.dogstatsd, {})
+        return Address(self._settings.dogstatsd, {}, "SEND")
 
     def judge(self, reply: Reply) -> Verdict:
         """What became of a batch."""
@@ -110,7 +110,7 @@ class DogStatsDEvents:
 
 def judge_datagrams(reply: Reply) -> Verdict:
     """What became of a batch: nothing of it is tried again, because nobody knows what of it has arrived.
-    The body of a reply is how many lines were not sent.
+    The body of a reply is how many lines were not sent, if any.
     """
     if reply.status is None:
         return Verdict(Action.REFUSED, reply.failure)

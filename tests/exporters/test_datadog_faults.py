@@ -380,7 +380,7 @@ async def test_an_agent_that_is_not_there_is_told_of_in_a_trial_and_counted_in_m
     trial = await tried(site, "datadog")
     await site.exporters.drain()
 
-    assert (trial.status, trial.action) == (None, "refused")
+    assert (trial.method, trial.status, trial.action) == ("SEND", None, "refused")
     assert "No such file or directory" in trial.reason
     metrics_status, events_status = site.exporters.status()
     assert metrics_status.dropped["refused"] >= 1
