@@ -19,7 +19,7 @@ from dashboards.build.panels import (
     timeline,
     told,
 )
-from dashboards.build.queries import filled, increase, otherwise, quantile, rate, select, total
+from dashboards.build.queries import ZERO, filled, increase, otherwise, quantile, rate, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import LINE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, STATE_COLOURS, WARN
@@ -55,7 +55,7 @@ def _now() -> frame.Panels:
             number(
                 "Open incidents",
                 "Incidents that go on, of integrations and their capabilities.",
-                series=[(f"{total(select('dialtone_incidents_open'))} or vector(0)", "open")],
+                series=[(f"{total(select('dialtone_incidents_open'))} or {ZERO}", "open")],
                 unit="none",
                 steps=NONE_IS_GOOD,
             ),
@@ -65,7 +65,7 @@ def _now() -> frame.Panels:
             number(
                 "Alerts that fire",
                 "Alerts that stand and are, or are about to be, told to their receivers.",
-                series=[(f"{firing} or vector(0)", "fire")],
+                series=[(f"{firing} or {ZERO}", "fire")],
                 unit="none",
                 steps=NONE_IS_GOOD,
             ),
@@ -85,7 +85,7 @@ def _now() -> frame.Panels:
             number(
                 "Given up",
                 "Messages that no attempt delivered. `dialtone deliveries replay` sends them again.",
-                series=[(f"{dead} or vector(0)", "given up")],
+                series=[(f"{dead} or {ZERO}", "given up")],
                 unit="none",
                 steps=NONE_IS_GOOD,
             ),
@@ -95,7 +95,7 @@ def _now() -> frame.Panels:
             number(
                 "Receivers switched off",
                 "Receivers that are sent nothing more, because they said gone or somebody disabled them.",
-                series=[(f"{off} or vector(0)", "off")],
+                series=[(f"{off} or {ZERO}", "off")],
                 unit="none",
                 steps=NONE_IS_GOOD,
             ),
@@ -290,7 +290,7 @@ def _receivers() -> frame.Panels:
             "messages, not checks.",
             series=[
                 (total(select("dialtone_alert_groups_waiting")), "groups waiting"),
-                (f"{total(select('dialtone_outbox_messages'))} or vector(0)", "messages waiting"),
+                (f"{total(select('dialtone_outbox_messages'))} or {ZERO}", "messages waiting"),
                 (
                     otherwise(total(select("dialtone_silences", 'state="active"')), 0),
                     "active silences",

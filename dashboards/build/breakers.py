@@ -16,6 +16,7 @@ from dashboards.build.panels import (
     told,
 )
 from dashboards.build.queries import (
+    ZERO,
     code,
     filled,
     increase,
@@ -62,7 +63,7 @@ def _now() -> frame.Panels:
             number(
                 "Not closed",
                 "Breakers that are open, half-open or forced open: their calls are refused.",
-                series=[(f"{total(select(STATE, stopping))} or vector(0)", "not closed")],
+                series=[(f"{total(select(STATE, stopping))} or {ZERO}", "not closed")],
                 unit="none",
                 steps=NONE_IS_GOOD,
                 span=6,
@@ -74,7 +75,7 @@ def _now() -> frame.Panels:
                 "Changed by hand",
                 "Breakers that somebody forced open, disabled or put into shadow. Forgotten ones "
                 "protect nobody.",
-                series=[(f"{total(select(STATE, by_hand))} or vector(0)", "by hand")],
+                series=[(f"{total(select(STATE, by_hand))} or {ZERO}", "by hand")],
                 unit="none",
                 steps=((None, GOOD), (1.0, WARN)),
                 span=6,
@@ -85,7 +86,7 @@ def _now() -> frame.Panels:
             number(
                 "Opened on this board",
                 "How often breakers opened in the time this board shows.",
-                series=[(f"{opened} or vector(0)", "opened")],
+                series=[(f"{opened} or {ZERO}", "opened")],
                 unit="none",
                 steps=((None, GOOD), (1.0, WARN), (5.0, BAD)),
                 span=6,
@@ -95,7 +96,7 @@ def _now() -> frame.Panels:
         number(
             "Calls refused on this board",
             "Share of all requests in the time of this board that Dialtone refused, for whatever reason.",
-            series=[(f"({refused} or vector(0)) / ({everything} > 0)", "refused")],
+            series=[(f"({refused} or {ZERO}) / ({everything} > 0)", "refused")],
             unit="percentunit",
             steps=((None, GOOD), (0.001, WARN), (0.01, BAD)),
             span=6,
@@ -110,8 +111,7 @@ def _states() -> frame.Panels:
         f"max_over_time({select(STATE, states('open', 'half_open', 'forced_open'))}[$__range] @ end()) > 0"
     )
     moved = f"({state}) and on ({by}) max by ({by}) ({not_closed})"
-    known = f"clamp_max(count({select('dialtone_build_info')}), 1)"
-    rest = f'label_replace({known}, "integration", "every breaker", "", "")'
+    rest = f'label_replace({ZERO} + 1, "integration", "every breaker", "", "")'
     since = f"max by ({by}) ({select('dialtone_breaker_since_timestamp_seconds')}) * 1000"
     until = f"max by ({by}) ({select('dialtone_breaker_open_until_timestamp_seconds')} > time()) * 1000"
     return [

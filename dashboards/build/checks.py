@@ -18,6 +18,7 @@ from dashboards.build.panels import (
 )
 from dashboards.build.queries import (
     WHOLE,
+    ZERO,
     filled,
     otherwise,
     quantile,
@@ -70,7 +71,7 @@ def _now() -> frame.Panels:
         number(
             "Failed checks",
             "Share of checks that failed; one failure is not yet trouble, three in a row are.",
-            series=[(f"({failed} or vector(0)) / ({ran} > 0)", "failed")],
+            series=[(f"({failed} or {ZERO}) / ({ran} > 0)", "failed")],
             unit="percentunit",
             steps=ERRORS,
             span=6,
@@ -87,7 +88,7 @@ def _now() -> frame.Panels:
             number(
                 "Not known",
                 "Integrations of which no check and no call has told anything yet.",
-                series=[(f"{unknown} or vector(0)", "unknown")],
+                series=[(f"{unknown} or {ZERO}", "unknown")],
                 unit="none",
                 steps=((None, GOOD), (1.0, WARN)),
                 span=6,
@@ -231,7 +232,7 @@ def _in_time() -> frame.Panels:
             "Left out on purpose, and missed",
             "Per minute: rounds without a check because all is well, and times that passed while a "
             "check still ran.",
-            series=[(f"({total(rate(metric))} or vector(0)) * 60", name) for name, metric in missed.items()],
+            series=[(f"({total(rate(metric))} or {ZERO}) * 60", name) for name, metric in missed.items()],
             unit="cpm",
             span=8,
         ),

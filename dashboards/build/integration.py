@@ -24,6 +24,7 @@ from dashboards.build.queries import (
     FAILED,
     SENT,
     WHOLE,
+    ZERO,
     code,
     days_until,
     mean,
@@ -122,7 +123,7 @@ def _figures() -> frame.Panels:
         number(
             "Errors",
             "Share of requests that failed at the vendor; what Dialtone refused itself is left out.",
-            series=[(f"({failed} or vector(0)) / ({sent} > 0)", "errors")],
+            series=[(f"({failed} or {ZERO}) / ({sent} > 0)", "errors")],
             unit="percentunit",
             steps=ERRORS,
         ).decimals(1),

@@ -19,7 +19,7 @@ from dashboards.build.panels import (
     timeline,
     told,
 )
-from dashboards.build.queries import increase, otherwise, quantile, rate, select, total
+from dashboards.build.queries import ZERO, increase, otherwise, quantile, rate, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import SCRAPE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
@@ -66,8 +66,8 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
-    lost = " + ".join(f"({total(increase(metric))} or vector(0))" for metric in LOSSES.values())
-    dropped = f"({total(increase('dialtone_queue_dropped_total'))} or vector(0))"
+    lost = " + ".join(f"({total(increase(metric))} or {ZERO})" for metric in LOSSES.values())
+    dropped = f"({total(increase('dialtone_queue_dropped_total'))} or {ZERO})"
     writing = {1: ("writing", GOOD), 0: ("NOT WRITING", BAD), NONE_SEEN: ("off", PLAIN)}
     stores = {"Storage": "dialtone_storage_up", "DuckDB": "dialtone_analytics_up"}
     return [
@@ -91,7 +91,7 @@ def _now() -> frame.Panels:
                 number(
                     "Exporters",
                     "Push exporters whose intake does not take what is sent; the data waits on disk.",
-                    series=[(f"count({select('dialtone_exporter_up')} == 0) or vector(0)", "failing")],
+                    series=[(f"count({select('dialtone_exporter_up')} == 0) or {ZERO}", "failing")],
                     unit="none",
                     steps=NONE_IS_GOOD,
                 )
@@ -133,7 +133,7 @@ def _losses() -> frame.Panels:
         graph(
             "Errors and losses",
             "Per second: what failed or was dropped inside Dialtone. Anything above 0 deserves its log.",
-            series=[(f"{total(rate(metric))} or vector(0)", name) for name, metric in LOSSES.items()],
+            series=[(f"{total(rate(metric))} or {ZERO}", name) for name, metric in LOSSES.items()],
             unit="cps",
             steps=ANY_IS_BAD,
         ),
@@ -178,7 +178,7 @@ def _process() -> frame.Panels:
             "Longest delay of the event loop, and how long the last scrape took to render.",
             series=[
                 (f"max({select('dialtone_event_loop_lag_seconds')})", "loop lag"),
-                (f"max({select('dialtone_scrape_duration_seconds')}) or vector(0)", "scrape"),
+                (f"max({select('dialtone_scrape_duration_seconds')}) or {ZERO}", "scrape"),
             ],
             unit="s",
             steps=LAG,
@@ -210,8 +210,8 @@ def _stores() -> frame.Panels:
             "How far behind",
             "Age of the oldest signal that DuckDB has not yet, and the time of the last commit to storage.",
             series=[
-                (f"max({select('dialtone_analytics_write_lag_seconds')}) or vector(0)", "DuckDB"),
-                (f"max({select('dialtone_storage_commit_duration_seconds')}) or vector(0)", "storage commit"),
+                (f"max({select('dialtone_analytics_write_lag_seconds')}) or {ZERO}", "DuckDB"),
+                (f"max({select('dialtone_storage_commit_duration_seconds')}) or {ZERO}", "storage commit"),
             ],
             unit="s",
             steps=BEHIND,
@@ -351,8 +351,8 @@ def _clients() -> frame.Panels:
             "token per second.",
             series=[
                 (total(select("dialtone_live_readers")), "readers"),
-                (f"{total(rate('dialtone_live_readers_dropped_total'))} or vector(0)", "cut off"),
-                (f"{total(rate('dialtone_api_refused_tokens_total'))} or vector(0)", "refused tokens"),
+                (f"{total(rate('dialtone_live_readers_dropped_total'))} or {ZERO}", "cut off"),
+                (f"{total(rate('dialtone_api_refused_tokens_total'))} or {ZERO}", "refused tokens"),
             ],
             unit="none",
             span=8,

@@ -5,8 +5,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
-from dashboards.build.panels import Steps, coloured, graph, number, stacked, timeline, told
-from dashboards.build.queries import filled, otherwise, rate, recorded, select, total
+from dashboards.build.panels import Steps, coloured, graph, number, plain, stacked, timeline, told
+from dashboards.build.queries import ZERO, filled, otherwise, rate, recorded, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import SCRAPE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
@@ -42,43 +42,50 @@ def _now() -> frame.Panels:
     missed = f"count({select('dialtone_heartbeat_up')} == 0)"
     return [
         told(
-            number(
-                "Least budget left",
-                "Error budget left of the objective that fares worst; below 0 % the objective is missed.",
-                series=[(otherwise(least, NONE_SEEN), "left")],
-                unit="percentunit",
-                steps=LEFT,
-                span=6,
+            plain(
+                number(
+                    "Least budget left",
+                    "Error budget left of the objective that fares worst; below 0 % the objective is missed.",
+                    series=[(otherwise(least, NONE_SEEN), "left")],
+                    unit="percentunit",
+                    steps=LEFT,
+                    span=6,
+                )
             ),
             NO_OBJECTIVES,
         ),
         told(
-            number(
-                "Fastest burn, last hour",
-                "1: the budget lasts its window exactly. 14.4: a thirty-day budget is gone in two days. Act.",
-                series=[(otherwise(short, NONE_SEEN), "burn")],
-                unit="none",
-                steps=BURN,
-                span=6,
-            ).decimals(1),
+            plain(
+                number(
+                    "Fastest burn, last hour",
+                    "1: the budget lasts its window exactly. 14.4: a thirty-day budget is gone in "
+                    "two days. Act.",
+                    series=[(otherwise(short, NONE_SEEN), "burn")],
+                    unit="none",
+                    steps=BURN,
+                    span=6,
+                ).decimals(1)
+            ),
             NO_OBJECTIVES,
         ),
         told(
-            number(
-                "Fastest burn, three days",
-                "The same over three days: above 1 the objective will be missed if nothing changes.",
-                series=[(otherwise(long, NONE_SEEN), "burn")],
-                unit="none",
-                steps=BURN,
-                span=6,
-            ).decimals(1),
+            plain(
+                number(
+                    "Fastest burn, three days",
+                    "The same over three days: above 1 the objective will be missed if nothing changes.",
+                    series=[(otherwise(long, NONE_SEEN), "burn")],
+                    unit="none",
+                    steps=BURN,
+                    span=6,
+                ).decimals(1)
+            ),
             NO_OBJECTIVES,
         ),
         told(
             number(
                 "Jobs not heard of",
                 "Heartbeats that should have come and did not: a job did not run, or could not report.",
-                series=[(f"{missed} or vector(0)", "missed")],
+                series=[(f"{missed} or {ZERO}", "missed")],
                 unit="none",
                 steps=((None, GOOD), (1.0, BAD)),
                 span=6,
@@ -96,7 +103,7 @@ def _each() -> frame.Panels:
     return [
         sheet(
             "Objectives, the least budget first",
-            "Used up in: if the burn of the last six hours goes on. Not so: nothing burns, or all is spent.",
+            "Used up in: if the burn of the last six hours goes on. Steady: nothing burns.",
             series=[left, objective, _burn_of("1h"), burn, filled(gone, left)],
             columns={
                 "slo": Column("Objective"),
@@ -104,17 +111,18 @@ def _each() -> frame.Panels:
                 "Value #B": Column("Goal", unit="percentunit", width=90, decimals=2),
                 "Value #C": Column("Burn 1h", steps=BURN, width=90, decimals=1),
                 "Value #D": Column("Burn 6h", steps=BURN, width=90, decimals=1),
-                "Value #E": Column("Used up in", unit="s", words={0: ("not so", PLAIN)}, width=130),
+                "Value #E": Column("Used up in", unit="s", words={0: ("spent or steady", PLAIN)}, width=130),
             },
             sort="+Budget left",
         ),
         graph(
             "Budget left over time",
             "A steady slope to 0 at the window's end is what a budget is for; a cliff is an outage.",
-            series=[(otherwise(left, NONE_SEEN, slo="no objectives"), "{{slo}}")],
+            series=[(otherwise(left, 1, slo="no objectives"), "{{slo}}")],
             unit="percentunit",
             steps=LEFT,
-        ).min(-1),
+            below=-0.25,
+        ),
     ]
 
 

@@ -19,6 +19,7 @@ from dashboards.build.panels import (
 )
 from dashboards.build.queries import (
     WHOLE,
+    ZERO,
     code,
     increase,
     otherwise,
@@ -62,7 +63,7 @@ def _failing() -> Builder[models.Panel]:
             "Not working",
             "Integrations that are down or unauthorized, confirmed by evidence. Anything but None: "
             "read the table.",
-            series=[(f"{total(select('dialtone_health', WHOLE, FAILING))} or vector(0)", "not working")],
+            series=[(f"{total(select('dialtone_health', WHOLE, FAILING))} or {ZERO}", "not working")],
             unit="none",
             steps=NONE_IS_GOOD,
         ),
@@ -77,7 +78,7 @@ def _in_trouble() -> Builder[models.Panel]:
             "Working badly",
             "Integrations that are degraded or throttled: they answer, but too slowly, too rarely or "
             "too little.",
-            series=[(f"{total(select('dialtone_health', WHOLE, half))} or vector(0)", "working badly")],
+            series=[(f"{total(select('dialtone_health', WHOLE, half))} or {ZERO}", "working badly")],
             unit="none",
             steps=((None, GOOD), (1.0, WARN)),
         ),
@@ -92,7 +93,7 @@ def _breakers() -> Builder[models.Panel]:
             "Breakers not closed",
             "Breakers that are open, half-open or forced open: calls are refused. Disabled and "
             "shadow do not count.",
-            series=[(f"{total(select('dialtone_breaker_state', stopping))} or vector(0)", "not closed")],
+            series=[(f"{total(select('dialtone_breaker_state', stopping))} or {ZERO}", "not closed")],
             unit="none",
             steps=NONE_IS_GOOD,
         ),
@@ -109,7 +110,7 @@ def _errors() -> Builder[models.Panel]:
         "Errors, all calls",
         "Share of requests of the last 5 minutes that failed at their vendor; what Dialtone refused "
         "is left out.",
-        series=[(f"({failed} or vector(0)) / ({sent} > 0)", "errors")],
+        series=[(f"({failed} or {ZERO}) / ({sent} > 0)", "errors")],
         unit="percentunit",
         steps=ERRORS,
     ).decimals(1)
@@ -118,12 +119,14 @@ def _errors() -> Builder[models.Panel]:
 def _objectives() -> Builder[models.Panel]:
     left = f"min({select('dialtone_slo_budget_left_ratio')})"
     panel = told(
-        number(
-            "Least error budget left",
-            "What is left of the error budget of the objective that fares worst; below 0 % it is missed.",
-            series=[(otherwise(left, NONE_SEEN), "budget left")],
-            unit="percentunit",
-            steps=((None, BAD), (0.0, WARN), (0.25, GOOD)),
+        plain(
+            number(
+                "Least error budget left",
+                "What is left of the error budget of the objective that fares worst; below 0 % it is missed.",
+                series=[(otherwise(left, NONE_SEEN), "budget left")],
+                unit="percentunit",
+                steps=((None, BAD), (0.0, WARN), (0.25, GOOD)),
+            )
         ),
         {NONE_SEEN: ("no objectives", PLAIN)},
     )
@@ -138,7 +141,7 @@ def _itself() -> Builder[models.Panel]:
                 "Dialtone itself",
                 "Whether Dialtone is scraped and stores what it learns. Anything but `well`: trust "
                 "no other panel.",
-                series=[(otherwise(stores, NONE_SEEN), "stores")],
+                series=[(f"{stores} or vector({NONE_SEEN})", "stores")],
                 unit="none",
                 steps=ONE_IS_GOOD,
             )
@@ -199,8 +202,7 @@ def _over_time() -> Builder[models.Panel]:
 
 def _all_well() -> str:
     """One line that says so, from where Dialtone was scraped."""
-    known = f"clamp_max(count({select('dialtone_build_info')}), 1)"
-    return f'label_replace({known}, "integration", "every integration", "", "")'
+    return f'label_replace({ZERO} + 1, "integration", "every integration", "", "")'
 
 
 def _changes() -> frame.Panels:
@@ -251,9 +253,9 @@ def _configuration() -> Builder[models.Panel]:
         series=[loaded, good, version],
         columns={
             "instance": Column("Instance"),
-            "version": Column("Version", width=80),
-            "Value #A": Column("In effect", unit="dateTimeFromNow", width=130),
-            "Value #B": Column("Last reload", words={1: ("good", GOOD), 0: ("REFUSED", BAD)}, width=120),
+            "version": Column("Version", width=75),
+            "Value #A": Column("In effect", unit="dateTimeFromNow", width=125),
+            "Value #B": Column("Last reload", words={1: ("good", GOOD), 0: ("REFUSED", BAD)}, width=105),
         },
         sort="In effect",
     ).span(8)

@@ -22,7 +22,17 @@ from grafana_foundation_sdk.models import heatmap as heatmap_models
 from grafana_foundation_sdk.models import prometheus as prometheus_models
 
 from dashboards.build.variables import SOURCE
-from dashboards.build.words import BAD, GOOD, NO_TRAFFIC, NOTICE, OUTCOME_COLOURS, PLAIN, WARN, Words
+from dashboards.build.words import (
+    BAD,
+    GOOD,
+    NO_TRAFFIC,
+    NOT_SCRAPED,
+    NOTICE,
+    OUTCOME_COLOURS,
+    PLAIN,
+    WARN,
+    Words,
+)
 
 Series = tuple[str, str]
 """A query and the legend of its series."""
@@ -119,7 +129,7 @@ def number(
     )
 
 
-def told(panel: stat.Panel, mapping: Words, *, nothing: str = NO_TRAFFIC) -> stat.Panel:
+def told(panel: stat.Panel, mapping: Words, *, nothing: str = NOT_SCRAPED) -> stat.Panel:
     """Return the number with words for some of its values, and for none."""
     return panel.mappings(words(mapping, nothing=nothing)).no_value(nothing)
 
@@ -138,8 +148,11 @@ def graph(
     steps: Steps = UNJUDGED,
     span: int = 12,
     nothing: str = NO_TRAFFIC,
+    below: float | None = None,
 ) -> timeseries.Panel:
-    """Return lines over time; where there is room, the last and the largest value stand in the legend."""
+    """Return lines over time; where there is room, the last and the largest value stand in the legend. Lines
+    that go below 0 are given how far at least the scale does: `below`.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -147,7 +160,6 @@ def graph(
         .datasource(SOURCE)
         .targets([*queries(series)])
         .unit(unit)
-        .min(0)
         .thresholds(thresholds(steps))
         .no_value(nothing)
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
@@ -163,6 +175,7 @@ def graph(
         .height(HEIGHT)
         .span(span)
     )
+    panel = panel.min(0) if below is None else panel.axis_soft_min(below).axis_soft_max(1)
     if len(steps) > 1:
         panel.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)

@@ -113,9 +113,14 @@ def code(series: str, codes: Mapping[str, int], by: str, *matchers: str) -> str:
     return f"max by ({by}) ({' or '.join(products)})"
 
 
+KNOWN = f"count({select('dialtone_build_info')})"
+ZERO = f"0 * {KNOWN}"
+"""0 while Dialtone is scraped, and nothing while it is not: what is not known is not well."""
+
+
 def otherwise(query: str, value: float, **labels: str) -> str:
-    """Return a query that gives one series with these labels where the first is empty."""
-    series = f"vector({value})"
+    """Return a query that gives one series with these labels where the first is empty and Dialtone is not."""
+    series = f"{ZERO} + {value}" if value else ZERO
     for label, text in labels.items():
         series = f'label_replace({series}, "{label}", "{text}", "", "")'
     return f"{query} or on() {series}"

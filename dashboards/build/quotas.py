@@ -5,8 +5,20 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
-from dashboards.build.panels import DAYS, NONE_IS_GOOD, Steps, bars, graph, number, stacked, told, words
+from dashboards.build.panels import (
+    DAYS,
+    NONE_IS_GOOD,
+    Steps,
+    bars,
+    graph,
+    number,
+    plain,
+    stacked,
+    told,
+    words,
+)
 from dashboards.build.queries import (
+    ZERO,
     days_until,
     filled,
     increase,
@@ -54,7 +66,7 @@ def _now() -> frame.Panels:
             number(
                 "Throttled now",
                 "Quota buckets for which a vendor asked us to keep quiet; calls wait or are refused.",
-                series=[(f"{throttled} or vector(0)", "throttled")],
+                series=[(f"{throttled} or {ZERO}", "throttled")],
                 unit="none",
                 steps=((None, GOOD), (1.0, WARN)),
                 span=6,
@@ -65,7 +77,7 @@ def _now() -> frame.Panels:
             number(
                 "Run out within an hour",
                 "Quota buckets that will be used up within the hour if calls go on as in this period.",
-                series=[(f"{running_out} or vector(0)", "running out")],
+                series=[(f"{running_out} or {ZERO}", "running out")],
                 unit="none",
                 steps=NONE_IS_GOOD,
                 span=6,
@@ -73,21 +85,23 @@ def _now() -> frame.Panels:
             {0: ("None", GOOD)},
         ),
         told(
-            number(
-                "First end of a credential",
-                "Days until the first credential or certificate ends that does not renew itself.",
-                series=[(otherwise(first, NONE_SEEN), "days")],
-                unit="d",
-                steps=DAYS,
-                span=6,
-            ).decimals(0),
+            plain(
+                number(
+                    "First end of a credential",
+                    "Days until the first credential or certificate ends that does not renew itself.",
+                    series=[(otherwise(first, NONE_SEEN), "days")],
+                    unit="d",
+                    steps=DAYS,
+                    span=6,
+                ).decimals(0)
+            ),
             {NONE_SEEN: ("none known", PLAIN)},
         ),
         told(
             number(
                 "Refused credentials on this board",
                 "How often vendors refused a credential in the time this board shows: replace it.",
-                series=[(f"{refused} or vector(0)", "refused")],
+                series=[(f"{refused} or {ZERO}", "refused")],
                 unit="none",
                 steps=NONE_IS_GOOD,
                 span=6,

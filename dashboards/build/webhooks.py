@@ -14,7 +14,7 @@ from dashboards.build.panels import (
     stacked,
     told,
 )
-from dashboards.build.queries import increase, otherwise, quantile, rate, select, total
+from dashboards.build.queries import ZERO, increase, otherwise, quantile, rate, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.words import BAD, GOOD, NOTICE, PLAIN, WARN
 
@@ -44,7 +44,7 @@ def _now() -> frame.Panels:
         number(
             "Webhooks a minute",
             "All that came in, whatever became of them.",
-            series=[(f"({total(rate(RECEIVED))} or vector(0)) * 60", "received")],
+            series=[(f"({total(rate(RECEIVED))} or {ZERO}) * 60", "received")],
             unit="cpm",
             steps=UNJUDGED,
             span=6,
@@ -53,7 +53,7 @@ def _now() -> frame.Panels:
             number(
                 "Not proved genuine",
                 "Webhooks refused on this board: a wrong signature is a changed secret, or somebody tries.",
-                series=[(f"{bad} or vector(0)", "refused")],
+                series=[(f"{bad} or {ZERO}", "refused")],
                 unit="none",
                 steps=((None, GOOD), (1.0, WARN), (10.0, BAD)),
                 span=6,
@@ -64,7 +64,7 @@ def _now() -> frame.Panels:
             number(
                 "Silent vendors",
                 "Integrations of which no webhook came for longer than is expected of them.",
-                series=[(f"{total(select('dialtone_webhook_silent'))} or vector(0)", "silent")],
+                series=[(f"{total(select('dialtone_webhook_silent'))} or {ZERO}", "silent")],
                 unit="none",
                 steps=NONE_IS_GOOD,
                 span=6,
@@ -75,7 +75,7 @@ def _now() -> frame.Panels:
             number(
                 "Handlers gave up",
                 "Webhooks of this board whose handler failed at every attempt; they can be replayed.",
-                series=[(f"{dead} or vector(0)", "given up")],
+                series=[(f"{dead} or {ZERO}", "given up")],
                 unit="none",
                 steps=NONE_IS_GOOD,
                 span=6,
@@ -166,7 +166,7 @@ def _handled() -> frame.Panels:
             "Refused before they were read",
             "Per second: answered with 503 or cut off; a vendor sends the 503 ones again.",
             series=[
-                *((f"{total(rate(metric))} or vector(0)", name) for name, metric in refusals.items()),
+                *((f"{total(rate(metric))} or {ZERO}", name) for name, metric in refusals.items()),
                 (otherwise(turned, 0, reason="none"), "turned away: {{reason}}"),
             ],
             unit="cps",

@@ -84,5 +84,6 @@ STATE_COLOURS: Mapping[str, str] = {
 }
 """States and alerts that keep their colour wherever they are drawn."""
 NO_TRAFFIC = "no traffic"
+NOT_SCRAPED = "not scraped"
 NONE_SEEN = -9_999
 """Stands for `nothing seen yet` where a query would otherwise be empty; a value mapping says so in words."""

@@ -66,6 +66,13 @@ def test_a_query_is_narrowed_to_the_choice_wherever_its_series_allow(board: JSON
             assert narrowed <= wanted, title
 
 
+@each_board
+def test_a_board_tells_nothing_good_while_dialtone_is_not_scraped(board: JSON) -> None:
+    """What stands in for a series is made of one that is there as long as Dialtone is scraped."""
+    made_up = [title for title, target in prometheus_targets(board) if "vector(" in target["expr"]]
+    assert made_up == (["Dialtone itself"] if board["uid"] == "dialtone-overview" else [])
+
+
 @pytest.mark.parametrize("family", USED)
 def test_deleting_a_metric_that_a_board_uses_is_noticed(family: str) -> None:
     without = Without(family)
