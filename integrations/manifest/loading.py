@@ -55,8 +55,8 @@ class Catalog:
 
     @classmethod
     def bundled(cls) -> "Catalog":
-        """The vendors that come with Dialtone: every folder of integrations/catalog with a manifest. Read once
-        in a process, which takes 0.2 s.
+        """The vendors that come with Dialtone: every folder of integrations/catalog with a manifest. They are
+        read once in a process, which takes 0.2 s.
 
         Raises:
             SourceError: when one of them is wrong.
