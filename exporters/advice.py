@@ -9,6 +9,8 @@ from exporters.judging import is_page
 from exporters.push import Reply
 from integrations.execution.outcome import FailureKind
 
+PROXY_FAILED = "the proxy did not connect"
+"""How failures of a proxy begin."""
 _REQUEST_ID = re.compile(rb'"(?:requestId|uuid)"\s*:\s*"([0-9A-Za-z-]{1,64})"')
 
 
@@ -86,9 +88,18 @@ def _unanswered(words: _Words, url: str, reply: Reply, *, has_proxy: bool) -> st
         )
     host = parts.hostname or ""
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    if reply.failure.startswith(PROXY_FAILED):
+        return _proxy(host, is_asking=reply.failure.endswith("407"))
     tell = _BY_KIND.get(reply.kind) if reply.kind is not None else None
     way = _way(host, reply.kind, has_proxy=has_proxy)
     return " ".join(filter(None, (tell(words, host, port) if tell is not None else "", way)))
+
+
+def _proxy(host: str, *, is_asking: bool) -> str:
+    """The proxy itself is the trouble."""
+    if is_asking:
+        return "The proxy asks who it is: write user and password into network.proxy."
+    return f"It is about network.proxy: does it run there, and does it let {host} through?"
 
 
 def _way(host: str, kind: FailureKind | None, *, has_proxy: bool) -> str:

@@ -1,9 +1,11 @@
 """What a trial tells to do: the key to change and the thing to look at, by what went wrong."""
 
+import httpx
 import pytest
 
-from exporters.advice import advice
+from exporters.advice import PROXY_FAILED, advice
 from exporters.push import Reply
+from integrations.execution.failure import translate
 from integrations.execution.outcome import FailureKind
 
 NAMES = (
@@ -38,6 +40,24 @@ def test_a_failure_on_the_way_names_what_to_look_at(name: str, kind: FailureKind
 
     assert says in found
     assert ("HTTPS_PROXY is not read" in found) == (kind is not FailureKind.TLS)
+
+
+@pytest.mark.parametrize(
+    ("ending", "says"),
+    [
+        ("", "It is about network.proxy: does it run there, and does it let intake.example.com through?"),
+        (": status 407", "write user and password into network.proxy"),
+    ],
+)
+def test_a_proxy_that_fails_is_all_that_is_told_of(ending: str, says: str) -> None:
+    failure = translate(httpx.ProxyError("")).detail
+    assert failure.startswith(PROXY_FAILED)
+    reply = Reply(None, failure=f"{PROXY_FAILED}{ending}", kind=FailureKind.CONNECTION)
+
+    found = advice("newrelic", URL, reply, has_proxy=True)
+
+    assert says in found
+    assert "port 443" not in found
 
 
 def test_a_proxy_that_is_set_is_part_of_the_way() -> None:
