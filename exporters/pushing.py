@@ -7,6 +7,7 @@ from typing import Protocol
 
 import anyio
 import structlog
+from prometheus_client.registry import Collector
 
 from exporters.cutting import Windows
 from exporters.datagrams import DatagramSender
@@ -70,28 +71,28 @@ class PushExporters:
         version: str,
         instance: str,
         random: Random,
+        process: Collector | None = None,
         home: Callable[[], str] = str,
         template: Template = no_template,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._windows = Windows(table, clock=clock, tells_gone=settings.otlp is not None)
+        self._windows = Windows(table, clock=clock, process=process, tells_gone=bool(settings.otlp))
         self._random = random
         self._network = network
         self._calls = calls
         self._directory = directory
-        metrics = metric_intakes(settings, version=version, instance=instance)
-        events = event_intakes(settings, version=version, instance=instance)
-        self._metrics = {each.name: each for each in metrics}
-        self._events = {each.name: each for each in events}
+        self._metrics = _named(metric_intakes(settings, version=version, instance=instance))
+        self._events = _named(event_intakes(settings, version=version, instance=instance))
         self.telemetry = Telemetry(
             settings, template=template, clock=clock, version=version, instance=instance
         )
         names = (*self._metrics, *self._events, *self.telemetry.intakes)
         self._senders = {name: self._sender(name) for name in names}
-        self._exporters = {each.name: self._exporter(each) for each in metrics}
+        self._exporters = {name: self._exporter(each) for name, each in self._metrics.items()}
         self._tellers = {
-            each.name: EventExporter(self._exporter(each), clock=clock, home=home) for each in events
+            name: EventExporter(self._exporter(each), clock=clock, home=home)
+            for name, each in self._events.items()
         }
         self._running: dict[str, _Running] = {
             **self._exporters,
@@ -202,6 +203,10 @@ class PushExporters:
             exporter.take(window)
             if window.left_out:
                 exporter.lose("unencodable", window.left_out)
+
+
+def _named(intakes: Iterable[Intake[CutT]]) -> dict[str, Intake[CutT]]:
+    return {intake.name: intake for intake in intakes}
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

@@ -13,6 +13,15 @@ OVERFLOW = "overflow"
 """The label value of the one series that takes what a full family refuses."""
 
 
+class SeriesLimit:
+    """How many series a metric may have: what the configuration needs, and then some."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
 class Number:
     """The value of one counter or gauge."""
 
@@ -85,9 +94,9 @@ Cell = TypeVar("Cell", bound=Number | Distribution)
 
 
 class Series(Generic[Cell]):
-    """All series of one family. `refused` counts the values that met a full family."""
+    """All series of one family. `refused` counts the values that met a full family; `limit` may move."""
 
-    def __init__(self, family: Family, make: Callable[[], Cell], *, limit: int) -> None:
+    def __init__(self, family: Family, make: Callable[[], Cell], *, limit: SeriesLimit) -> None:
         self.family = family
         self.cells: dict[tuple[str, ...], Cell] = {}
         self.refused = 0
@@ -127,7 +136,7 @@ class Series(Generic[Cell]):
         found = self.cells.get(written)
         if found is not None:
             return found
-        if len(self.cells) - (self._overflow is not None) >= self._limit:
+        if len(self.cells) - (self._overflow is not None) >= self._limit.value:
             return self._refuse()
         cell = self.cells[written] = self._make()
         return cell

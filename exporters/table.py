@@ -14,7 +14,7 @@ from exporters.calls import CallRecorder
 from exporters.catalogue import CATALOGUE, Family
 from exporters.gone import Gone, Removable
 from exporters.native import Native
-from exporters.series import Distribution, Number, Series, TraceExemplar, writable
+from exporters.series import Distribution, Number, Series, SeriesLimit, TraceExemplar, writable
 from integrations.execution.outcome import FailureKind, Phases
 from integrations.samples import Sample, Sampled
 from integrations.signals import (
@@ -34,7 +34,10 @@ from integrations.signals import (
     WebhookReceipt,
 )
 
-SERIES_LIMIT = 10_000
+SERIES_LIMIT, SERIES_OF_EACH = 1_000, 100
+"""How many series a metric may have, and how many more for each integration: with ten thousand of them the
+states of health alone are seventy thousand series. Full at the first limit, the metrics of calls take 4 MB.
+"""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that become label values as they are; a client may send any other word, which becomes `other`."""
 _DROPPED = CATALOGUE["dialtone_metric_series_dropped_total"]
@@ -65,20 +68,21 @@ class Reading(NamedTuple):
 
 
 class MetricTable:
-    """Counts signals, and asks for samples when read. `series_limit` holds for each family; `native` keeps
-    native buckets beside the classic ones.
+    """Counts signals, and asks for samples when read. `series_limit` holds for each family, beside what the
+    integrations that were welcomed need; `native` keeps native buckets beside the classic ones.
     """
 
     def __init__(self, *, series_limit: int = SERIES_LIMIT, native: bool = False) -> None:
         self.is_native = native
-        self._limit = series_limit
+        self._base, self._limit = series_limit, SeriesLimit(series_limit)
+        self._present: set[str] = set()
         self._numbers = {
-            row.name: Series(row, Number, limit=series_limit)
+            row.name: Series(row, Number, limit=self._limit)
             for row in CATALOGUE.values()
             if row.kind != "histogram"
         }
         self._histograms = {
-            row.name: Series(row, _distribution(row, native=native), limit=series_limit)
+            row.name: Series(row, _distribution(row, native=native), limit=self._limit)
             for row in CATALOGUE.values()
             if row.kind == "histogram"
         }
@@ -136,10 +140,19 @@ class MetricTable:
                 self._departed += [_reading(series.family, labels, cell) for labels, cell in gone.items()]
         for each in (self._gone, *self._cuts):
             each.add(label, values)
+        if label == "integration":
+            self._present.difference_update(values)
+            self._make_room()
 
     def welcome(self, label: Removable, values: Iterable[str]) -> None:
         """Count integrations or receivers that are there, or there again."""
         self._gone.discard(label, values)
+        if label == "integration":
+            self._present.update(values)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self._limit.value = self._base + SERIES_OF_EACH * len(self._present)
 
     def keep_departed(self) -> None:
         """Keep what is dropped for `departed`, which is to be asked now and then."""
@@ -180,12 +193,15 @@ class MetricTable:
             self._cuts.remove(left)
 
     def _read_cells(self, *, cut: bool) -> Iterator[Reading]:
+        # Lists of keys alone: those of items, at ten thousand, hold the loop for 10 ms each.
         for counter in self._numbers.values():
-            for labels, number in list(counter.cells.items()):
-                yield Reading(counter.family, labels, number.value)
+            for labels in list(counter.cells):
+                if (number := counter.cells.get(labels)) is not None:
+                    yield Reading(counter.family, labels, number.value)
         for histogram in self._histograms.values():
-            for labels, cell in list(histogram.cells.items()):
-                yield Reading(histogram.family, labels, _buckets(cell, cut=cut))
+            for labels in list(histogram.cells):
+                if (cell := histogram.cells.get(labels)) is not None:
+                    yield Reading(histogram.family, labels, _buckets(cell, cut=cut))
 
     def _read_sources(self) -> Iterator[Reading]:
         seen: dict[str, set[tuple[str, ...]]] = {}
@@ -214,11 +230,11 @@ class MetricTable:
         if labels in taken or labels in self._numbers[family.name].cells:
             self._refuse("duplicate", family.name, repr(labels))
             return None
-        if len(taken) >= self._limit:
+        if len(taken) >= self._limit.value:
             self._left_out[family.name] = self._left_out.get(family.name, 0) + 1
             return None
         taken.add(labels)
-        if self._gone and family is _INFO:
+        if family is _INFO and labels[0] not in self._present:
             self.welcome("integration", labels[:1])
         return Reading(family, labels, float(sample.value))
 

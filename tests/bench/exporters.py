@@ -85,7 +85,7 @@ def _met(value: float, goal: float) -> str:
 
 def lined(lines: int) -> MetricTable:
     """A table whose scrape has about so many lines."""
-    table = MetricTable()
+    table = MetricTable(series_limit=lines)
     for number in range(lines // LINES_A_CALL + 1):
         for duration in (0.02, 0.07, 0.3):
             table.on_signal(call_record(integration=f"integration-{number}", duration=duration))

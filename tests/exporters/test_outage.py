@@ -86,7 +86,8 @@ class World:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run all tasks; while their threads work, time stands."""
-        limiters = [self.exporters._threads, *(each._threads for each in self.exporters._exporters.values())]
+        pushed = self.exporters._exporters.values()
+        limiters = [self.exporters._windows._threads, *(each._threads for each in pushed)]
         loop = asyncio.get_running_loop()
         assert isinstance(loop, PatientTimeLoop)
         loop.selector.is_busy = lambda: any(limiter.borrowed_tokens for limiter in limiters)
