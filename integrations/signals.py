@@ -60,8 +60,10 @@ class Indicator(StrEnum):
     MAJOR_OUTAGE = "major_outage"
 
 
-class _Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="signal"):
-    """What all signals carry. `seq` is given by the bus: rising by one within a process."""
+class _Signal(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="signal"):
+    """What all signals carry. `seq` is given by the bus: rising by one within a process. The collector of
+    garbage need not walk them: data forms no rings.
+    """
 
     at: float
     seq: int = 0
@@ -166,7 +168,7 @@ class QuotaSample(_Signal, frozen=True, kw_only=True, tag="quota_sample"):
     throttled_until: float | None = None
 
 
-class Ground(msgspec.Struct, frozen=True, kw_only=True):
+class Ground(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One piece of evidence that a verdict rests on, or that was weighed with it.
 
     `age` is how many seconds before the verdict it was seen, `says` the state it points to (None: none by

@@ -63,7 +63,7 @@ _NOUNS = {Evidence.CHECK: "checks", Evidence.TRAFFIC: "calls"}
 _VERBS = {Health.UP: "succeeded", Health.UNKNOWN: "could not tell"}
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One piece of evidence: at `at` (UTC seconds) something made the vendor look like `state`.
 
     `reason` is one sentence for a person. A hard one needs no confirmation. `duration` is how long it took

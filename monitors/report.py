@@ -15,7 +15,7 @@ from monitors.flapping import Flapping
 from monitors.results import Results
 
 
-class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
+class CapabilityHealth(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The confirmed health of one capability, why, and since when (UTC seconds).
 
     `pending` is a state that evidence points to and that is not confirmed yet, after `pending_count` results
@@ -40,7 +40,7 @@ class CapabilityHealth(msgspec.Struct, frozen=True, kw_only=True):
     flapping: bool = False
 
 
-class CapabilityMemory(msgspec.Struct, frozen=True, kw_only=True):
+class CapabilityMemory(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What is remembered of one capability beside its verdict: `basis` is what its checks, its breaker and
     reports say alone, `grounds` what the verdict rested on when it was made.
     """

@@ -85,7 +85,7 @@ class Effect(StrEnum):
     WRITE = "write"
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One try of one request.
 
     `start` is seconds after the call began, `duration` seconds on the wire, waits not included.
@@ -100,7 +100,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     injected: bool = False
 
 
-class Phases(msgspec.Struct, frozen=True, kw_only=True):
+class Phases(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How long each part of one request over a connection of its own took, in seconds; cold.py says from when
     to when. None: there was no such part.
     """
