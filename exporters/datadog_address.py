@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 
+import msgspec
+
 from exporters.judging import judge
-from exporters.push import Address, Reply, Verdict
+from exporters.push import Action, Address, Reply, Verdict
 from exporters.settings import DatadogSettings
 from integrations.credentials.secret import Secret
 
@@ -21,6 +23,12 @@ _API_KEY = re.compile(r"[0-9a-f]{32}")
 _APPLICATION_KEY = re.compile(r"[0-9a-f]{40}")
 
 
+class _Answer(msgspec.Struct):
+    """The answer to data, as far as it matters: Datadog may take a body and still find errors in it."""
+
+    errors: list[str] = []
+
+
 class DatadogAddress:
     """One account's addresses."""
 
@@ -35,9 +43,20 @@ class DatadogAddress:
         return Address(self._base + ROUTES[route], {"dd-api-key": self._key.reveal()}, method)
 
     def judge(self, reply: Reply) -> Verdict:
-        """What a reply means."""
+        """What a reply means. Errors in what was taken cost an unknown number of points: one is counted."""
         hint = key_hint(self._key, site=self._site)
-        return judge(reply, vendor="Datadog", worthless=_WORTHLESS, key_hint=hint)
+        verdict = judge(reply, vendor="Datadog", worthless=_WORTHLESS, key_hint=hint)
+        if verdict.action is Action.TAKEN and (errors := _errors(reply.body)):
+            return Verdict(Action.TAKEN, f"Datadog took it and tells of errors: {errors}", lost=1)
+        return verdict
+
+
+def _errors(body: bytes) -> int:
+    """How many errors Datadog found in what it took; its words stay where they are."""
+    try:
+        return len(msgspec.json.decode(body, type=_Answer).errors)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0
 
 
 def key_hint(key: Secret, *, site: str) -> str:

@@ -19,7 +19,7 @@ from exporters.datadog_events import DatadogEvents
 from exporters.datadog_sketches import key_of, value_of
 from exporters.events import Events
 from exporters.native import NativeHistogram
-from exporters.push import CutT, Intake, PushExporter, Reply
+from exporters.push import Action, CutT, Intake, PushExporter, Reply
 from exporters.pushing import PushExporters
 from exporters.sending import BatchSender
 from exporters.settings import DatadogSettings, Distributions, ExporterSettings
@@ -208,6 +208,26 @@ async def test_what_is_too_large_is_sent_in_halves(tmp_path: Path, distributions
     assert [account.datadog.total("dialtone.calls", f"integration:{name}") for name in names] == [2.0] * 8
     assert len(account.datadog.distributions) + len(account.datadog.sketches) == len(names)
     assert len(account.datadog.checks) == len(names)
+
+
+async def test_errors_in_an_answer_that_says_taken_are_counted_and_told(tmp_path: Path) -> None:
+    account = metrics(tmp_path)
+    account.datadog.answers = [httpx.Response(202, json={"errors": ["no name", "no value"]})]
+
+    await account.send(window(call()))
+
+    status = account.exporter.status()
+    assert status.dropped == {"rejected": 1}
+    assert status.reason == "Datadog took it and tells of errors: 2"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"status":"ok"}', b'{"errors":[]}', b"\xff\xfe", b"[1]", b"null"]
+)
+def test_whatever_else_stands_in_an_answer_it_was_taken(body: bytes) -> None:
+    verdict = Datadog(SETTINGS).judge(Reply(202, body=body))
+
+    assert (verdict.action, verdict.lost) == (Action.TAKEN, 0)
 
 
 async def test_what_datadog_asks_to_wait_is_waited(tmp_path: Path) -> None:
