@@ -15,7 +15,7 @@ from tests.dashboards.shipped import FOLDER
 from tests.real.demo import Demo, scraped_demo
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-QUIET = ("discord-fans", "gitlab-shop", "jira-ops", "pagerduty", "prometheus-main")
+QUIET = ("discord-fans", "gitlab-shop", "jira-ops", "pagerduty")
 """Integrations of the demo that no fault strikes."""
 DRAWN: dict[str, tuple[str, ...]] = {
     "overview": (),

@@ -164,8 +164,8 @@ def _worst() -> Builder[models.Panel]:
             series=[state, since, f"max by ({by}) ({recorded(RATIO)})", f"max by ({by}) ({_p95()})", owner],
             columns={
                 "integration": Column("Integration", board="integration"),
-                "Value #A": Column("Health", words=HEALTH_WORDS, width=130),
-                "Value #B": Column("Since", unit="dateTimeFromNow", width=130),
+                "Value #A": Column("Health", words=HEALTH_WORDS, width=125),
+                "Value #B": Column("Since", unit="dateTimeFromNow", width=150),
                 "Value #C": Column("Errors", unit="percentunit", steps=ERRORS, width=80),
                 "Value #D": Column("p95", unit="s", steps=SECONDS, width=80),
                 "team": Column("Team", width=100),
@@ -255,7 +255,7 @@ def _configuration() -> Builder[models.Panel]:
             "instance": Column("Instance"),
             "version": Column("Version", width=75),
             "Value #A": Column("In effect", unit="dateTimeFromNow", width=125),
-            "Value #B": Column("Last reload", words={1: ("good", GOOD), 0: ("REFUSED", BAD)}, width=105),
+            "Value #B": Column("Reload", words={1: ("good", GOOD), 0: ("REFUSED", BAD)}, width=85),
         },
         sort="In effect",
     ).span(8)

@@ -127,7 +127,7 @@ def _quotas() -> frame.Panels:
             ],
             unit="percentunit",
             steps=LEFT,
-            span=7,
+            span=6,
         )
         .max(1)
         .mappings(words({NONE_SEEN: ("none seen yet", PLAIN)})),
@@ -154,13 +154,13 @@ def _forecast(left: str) -> Builder[models.Panel]:
         series=[left, filled(ends, left), reset],
         columns={
             "integration": Column("Integration", board="integration"),
-            "bucket": Column("Bucket", width=100),
+            "bucket": Column("Bucket", width=90),
             "Value #A": Column("Left", unit="percentunit", steps=LEFT, width=70, decimals=0),
-            "Value #B": Column("Used up", unit="dateTimeFromNow", words={0: ("it lasts", PLAIN)}, width=120),
-            "Value #C": Column("Filled", unit="dateTimeFromNow", width=110),
+            "Value #B": Column("Used up", unit="dateTimeFromNow", words={0: ("it lasts", PLAIN)}, width=150),
+            "Value #C": Column("Filled", unit="dateTimeFromNow", width=140),
         },
         sort="+Left",
-    ).span(10)
+    ).span(11)
 
 
 def _throttling() -> frame.Panels:
@@ -216,8 +216,8 @@ def _credentials() -> frame.Panels:
             series=[otherwise(f"{notices} > 0.5", 0, integration="nothing happened")],
             columns={
                 "integration": Column("Integration", board="integration"),
-                "event": Column("Event"),
-                "Value": Column("Times", width=80, decimals=0),
+                "event": Column("Event", width=110),
+                "Value": Column("Times", width=70, decimals=0),
             },
             sort="Times",
         ).span(6),
@@ -232,8 +232,10 @@ def _ending(title: str, what: str, metric: str) -> Builder[models.Panel]:
         series=[otherwise(days, NONE_SEEN, integration=f"no {what}")],
         columns={
             "integration": Column("Integration", board="integration"),
-            **({"credential": Column("Credential")} if what == "credential" else {}),
-            "Value": Column("Days", steps=DAYS, decimals=0, words={NONE_SEEN: ("none known", PLAIN)}),
+            **({"credential": Column("Credential", width=100)} if what == "credential" else {}),
+            "Value": Column(
+                "Days", steps=DAYS, decimals=0, width=95, words={NONE_SEEN: ("none known", PLAIN)}
+            ),
         },
         sort="+Days",
     ).span(6)

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import prometheus as prometheus_models
 
 from dashboards.build.panels import HEIGHT, UNJUDGED, Steps, instants, link, thresholds, words
 from dashboards.build.variables import SOURCE
-from dashboards.build.words import Words
+from dashboards.build.words import NO_TRAFFIC, PLAIN, Words
 
 
 class Column(NamedTuple):
@@ -47,6 +47,7 @@ def sheet(
         .unit("none")
         .thresholds(thresholds(UNJUDGED))
         .no_value("none")
+        .mappings([_not_a_number()])
     )
     return ordered(panel, columns, sort=sort, merging=len(series) > 1)
 
@@ -70,6 +71,13 @@ def ordered(panel: table.Panel, columns: Mapping[str, Column], *, sort: str, mer
     rising = sort.startswith("+")
     panel.sort_by([common.TableSortByFieldState().display_name(sort.removeprefix("+")).desc(not rising)])
     return panel.height(HEIGHT).span(12)
+
+
+def _not_a_number() -> models.SpecialValueMap:
+    """A quantile or ratio of nothing."""
+    result = models.ValueMappingResult(text=NO_TRAFFIC, color=PLAIN, index=0)
+    options = models.DashboardSpecialValueMapOptions(match=models.SpecialValueMatch.NA_N, result=result)
+    return models.SpecialValueMap(options=options)
 
 
 def _properties(label: str, column: Column) -> list[models.DynamicConfigValue]:

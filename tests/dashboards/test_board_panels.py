@@ -74,7 +74,7 @@ def test_a_panel_without_data_says_what_that_means(board: list[JSON]) -> None:
 @each_board
 def test_a_number_that_is_not_a_number_is_told_in_words(board: list[JSON]) -> None:
     for panel in board:
-        if panel["type"] == "stat" and "expr" in panel["targets"][0]:
+        if panel["type"] in {"stat", "table"} and "expr" in panel["targets"][0]:
             kinds = [one["type"] for one in panel["fieldConfig"]["defaults"]["mappings"]]
             assert "special" in kinds, panel["title"]
 
