@@ -37,7 +37,7 @@ def render(
     if wanted is Format.PROTOBUF:
         pieces: Iterable[bytes] = [render_protobuf(readings, process)]
     else:
-        pieces = _pieces(readings, process, wanted, selection)
+        pieces = _pieces(readings, process=process, wanted=wanted, selection=selection)
     return b"".join(_compressed(pieces) if compress else pieces)
 
 
@@ -50,7 +50,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _pieces(
-    readings: Sequence[Reading], process: Collector, wanted: Format, selection: Selection
+    readings: Sequence[Reading], *, process: Collector, wanted: Format, selection: Selection
 ) -> Iterator[bytes]:
     texts = families(readings, wanted, selection)
     while piece := list(islice(texts, _SERIES)):

@@ -117,7 +117,9 @@ class _Histograms:
             before = _filled(self._before, labels, escaped)
             after = _filled(self._after, labels, escaped)
             counts = [counted[count] for count in accumulate(value.counts)]
-            text = self._buckets(before, after, counts) + self._ends(before, after, counts[-1], value.total)
+            text = self._buckets(before, after, counts) + self._ends(
+                before, after, count=counts[-1], total=value.total
+            )
             yield self._marked(text, value) if value.exemplars and self._has_exemplars else text
 
     def _buckets(self, before: str, after: str, counts: Sequence[str]) -> str:
@@ -128,7 +130,7 @@ class _Histograms:
         parts[3::4] = counts
         return "".join(parts)
 
-    def _ends(self, before: str, after: str, count: str, total: float) -> str:
+    def _ends(self, before: str, after: str, *, count: str, total: float) -> str:
         labels = f"{before},{after}" if before and after else before or after
         bare = f"{{{labels}}}" if labels else ""
         return f"{self._name}_count{bare} {count}{self._name}_sum{bare} {go_number(total)}\n"
