@@ -16,6 +16,7 @@ BENCHMARKS = (
     "actions",
     "deliveries",
     "pages",
+    "boards",
     "tracing",
     "exporters",
     "outage",
