@@ -21,7 +21,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics, ScopeMet
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from exporters.batchfile import Batch
-from exporters.judging import TOO_LARGE
+from exporters.judging import judge_otlp
 from exporters.otlp_points import Item, field, items, parsed_items, tag
 from exporters.otlp_settings import Compression
 from exporters.packing import Limits, halves, packed
@@ -33,7 +33,6 @@ from exporters.window import Window
 _RESOURCE_METRICS = tag(ExportMetricsServiceRequest, "resource_metrics")
 _SCOPE_METRICS = tag(ResourceMetrics, "scope_metrics")
 _METRICS = tag(ScopeMetrics, "metrics")
-RETRYABLE = frozenset({429, 502, 503, 504})
 MAX_PLAIN_BYTES = 4_000_000
 """What the OpenTelemetry Collector takes by default, unpacked, over gRPC; many set the same for HTTP."""
 ITEMS = 20_000
@@ -81,15 +80,7 @@ class OTLPMetrics:
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means, by the specification."""
-        if reply.status is None:
-            return Verdict(Action.RETRY, reply.failure)
-        if reply.status in RETRYABLE:
-            return Verdict(Action.RETRY, f"it answers {reply.status}", after=reply.retry_after)
-        if reply.status == TOO_LARGE:
-            return Verdict(Action.SPLIT, "a single point is too large for it")
-        if not 200 <= reply.status < 300:
-            return Verdict(Action.REFUSED, f"it refuses the data with {reply.status}")
-        return _taken(reply.body)
+        return judge_otlp(reply, what="point", taken=_taken)
 
     def _encoded(self, points: Sequence[Item]) -> bytes:
         metrics = [

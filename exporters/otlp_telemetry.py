@@ -21,8 +21,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from exporters.attributes import bytes_field, resource_of, scope_of
 from exporters.batchfile import Batch
-from exporters.judging import TOO_LARGE
-from exporters.otlp import MAX_PLAIN_BYTES, RETRYABLE
+from exporters.judging import judge_otlp
+from exporters.otlp import MAX_PLAIN_BYTES
 from exporters.otlp_settings import Compression, Destination
 from exporters.packing import Limits, halves, packed
 from exporters.push import Action, Address, Cut, Reply, Verdict
@@ -95,15 +95,10 @@ class OTLPTelemetry:
 
     def judge(self, reply: Reply) -> Verdict:
         """What a reply means, by the specification."""
-        if reply.status is None:
-            return Verdict(Action.RETRY, reply.failure)
-        if reply.status in RETRYABLE:
-            return Verdict(Action.RETRY, f"it answers {reply.status}", after=reply.retry_after)
-        if reply.status == TOO_LARGE:
-            return Verdict(Action.SPLIT, "a single item is too large for it")
-        if not 200 <= reply.status < 300:
-            return Verdict(Action.REFUSED, f"it refuses the {self._form.route} with {reply.status}")
-        lost, message = self._form.rejected(reply.body)
+        return judge_otlp(reply, what="span" if self._form is TRACES else "log line", taken=self._taken)
+
+    def _taken(self, body: bytes) -> Verdict:
+        lost, message = self._form.rejected(body)
         return Verdict(Action.TAKEN, f"it rejected {lost}: {message}" if lost else "", lost=lost)
 
     def _request(self, items: Sequence[bytes]) -> bytes:

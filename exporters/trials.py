@@ -14,8 +14,7 @@ from exporters.advice import advice
 from exporters.batchfile import Batch
 from exporters.compression import decompressed
 from exporters.datadog_sketches import PAYLOAD
-from exporters.judging import PAGE, is_page
-from exporters.push import KEY_REFUSED, Action, Address, CutT, Intake, Reply, Verdict
+from exporters.push import KEY_REFUSED, Address, CutT, Intake, Reply
 
 SHOWN = 100_000
 """Characters of each body that a preview shows."""
@@ -121,7 +120,7 @@ def _of_protobuf(plain: bytes, route: str) -> str:
 
 
 def _trial(intake: Intake[CutT], batch: Batch, reply: Reply, *, has_proxy: bool) -> Trial:
-    verdict = Verdict(Action.REFUSED, PAGE) if is_page(reply) else intake.judge(reply)
+    verdict = intake.judge(reply)
     address = intake.address(batch)
     body = reply.body[:_ANSWER_SHOWN].decode("utf-8", "replace")
     for value in filter(None, address.headers.values()):

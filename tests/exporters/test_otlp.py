@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
+from exporters.judging import PAGE
 from exporters.naming import dotted, opentelemetry_unit
 from exporters.otlp import MAX_PLAIN_BYTES, OTLPMetrics
 from exporters.push import Action, Reply
@@ -175,7 +176,7 @@ def test_each_status_means_what_the_specification_says(status: int) -> None:
 
     if status < 300:
         assert action is Action.TAKEN
-    elif status in {429, 502, 503, 504}:
+    elif status in {429, 502, 503, 504} or status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         assert action is Action.RETRY
     elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         assert action is Action.SPLIT
@@ -205,14 +206,20 @@ def test_a_partial_success_counts_what_was_rejected() -> None:
 
 
 def test_a_body_that_is_no_answer_of_the_protocol_is_still_a_success() -> None:
-    assert intake().judge(Reply(200, b"<html>ok</html>")).action is Action.TAKEN
+    assert intake().judge(Reply(200, b"<ok/>")).action is Action.TAKEN
+
+
+def test_a_web_page_in_the_place_of_the_intake_took_nothing() -> None:
+    verdict = intake().judge(Reply(200, b"\n<!doctype html><title>Sign in</title>"))
+
+    assert (verdict.action, verdict.reason) == (Action.RETRY, PAGE)
 
 
 def test_the_key_is_in_the_address_only() -> None:
     otlp = intake()
     (batch,) = otlp.encode(window(call_point("a", 1.0, 1.0)))
 
-    assert otlp.address(batch) == ("https://otlp.example.com/v1/metrics", {"api-key": "canary-7431"})
+    assert otlp.address(batch)[:2] == ("https://otlp.example.com/v1/metrics", {"api-key": "canary-7431"})
     assert b"canary" not in gzip.decompress(batch.body)
     assert "canary" not in repr(batch)
 

@@ -214,7 +214,7 @@ async def test_spans_that_an_endpoint_rejects_are_counted(tmp_path: Path) -> Non
     assert samples["dialtone_exporter_points_dropped_total", "otlp-traces", "rejected"] == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"\xff" * 40])
+@pytest.mark.parametrize("body", [b"", b"{}", b"<ok/>", b"\xff" * 40])
 async def test_an_answer_that_is_garbage_is_still_a_success(tmp_path: Path, body: bytes) -> None:
     site = Site(tmp_path)
     site.intake.answers = [httpx.Response(200, content=body)]

@@ -46,6 +46,15 @@ async def test_a_trial_that_fails_says_what_to_do(tmp_path: Path, name: str, ans
     assert CANARY not in repr(trial)
 
 
+async def test_a_refusal_with_a_page_is_told_as_the_refusal_it_is(tmp_path: Path) -> None:
+    answer = httpx.Response(403, text="<html>Forbidden</html>")
+
+    trial = await Site(tmp_path, answer, settings=EVERY).exporters.test("newrelic")
+
+    assert "refuses the key (403)" in trial.reason
+    assert "license_key" in trial.advice
+
+
 @pytest.mark.parametrize("name", ["newrelic", "newrelic-events"])
 async def test_a_trial_tells_how_to_ask_new_relic_what_it_kept(tmp_path: Path, name: str) -> None:
     site = Site(tmp_path, settings=EVERY)
