@@ -10,6 +10,7 @@ Ten thousand series are written each window, so their JSON is put together from 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -30,6 +31,10 @@ from exporters.window import Point, Window
 
 LIMITS = Limits(items=20_000, plain_bytes=5_000_000, bytes=500_000)
 """Datadog takes 512,000 bytes, and 5,242,880 once they are unpacked."""
+MOST_VALUES = 50_000
+"""Values of one series in one second: so many are far within the limits. A window that has more of them, such
+as one that grew while no disk took it, is long enough to tell them for several of its seconds.
+"""
 CHECKS_KEPT = 9 * 60.0
 """Datadog takes service checks that are up to ten minutes old."""
 _COUNT, _GAUGE = 1, 3
@@ -152,9 +157,12 @@ class Datadog:
                 fields["host"] = self._settings.host
             return f']]],{_inner(fields)},"tags":['
 
-        lead = f'{{"points":[[{self._second},['
         found = spreads(points, head_of=head_of, tags=self._tags)
-        return (f"{lead}{_written(same)}{text}]}}" for text, same in found.items())
+        return (
+            f'{{"points":[[{self._second - place},[{values}{text}]}}'
+            for text, same in found.items()
+            for place, values in enumerate(_written(same))
+        )
 
     def _sketches(self, points: Iterable[Point]) -> Iterator[bytes]:
         tags = Tags(self._settings.tags)
@@ -177,10 +185,15 @@ class Datadog:
             yield msgspec.json.encode(check).decode()
 
 
-def _written(same: Iterable[Point]) -> str:
-    """The values of histograms, joined by commas."""
-    each = (pair for point in same for pair in weighted_of(point))
-    return "".join([f"{value!r}," * times for value, times in each])[:-1]
+def _written(same: Iterable[Point]) -> Iterator[str]:
+    """The values of histograms, joined by commas; as many texts as it takes to keep to MOST_VALUES each."""
+    values = [pair for point in same for pair in weighted_of(point)]
+    if sum([times for _, times in values]) <= MOST_VALUES:
+        yield "".join([f"{value!r}," * times for value, times in values])[:-1]
+        return
+    each = (f"{value!r}" for value, times in values for _ in range(times))
+    while part := list(islice(each, MOST_VALUES)):
+        yield ",".join(part)
 
 
 def _inner(fields: Mapping[str, object]) -> str:

@@ -242,6 +242,24 @@ async def test_what_datadog_asks_to_wait_is_waited(tmp_path: Path) -> None:
     assert wait >= 120.0
 
 
+async def test_a_million_values_of_one_series_are_told_over_several_seconds(tmp_path: Path) -> None:
+    account = metrics(tmp_path)
+    few = took("github-prod", 0.1, 0.25)
+    spread = few.value
+    assert isinstance(spread, Spread)
+    assert spread.native is not None
+    native = spread.native._replace(buckets=dict.fromkeys(spread.native.buckets, 500_000))
+    many = spread._replace(counts=(1_000_000, *spread.counts[1:]), native=native)
+
+    await account.send(window(few._replace(value=many), call()))
+
+    told = account.datadog.distributions
+    assert account.exporter.status().dropped == {}
+    assert account.datadog.errors == account.datadog.overwritten == []
+    assert sum(len(values) for values in told.values()) == 1_000_000
+    assert len({known.second for known in told}) == len(told) == 20
+
+
 async def test_after_an_outage_nothing_is_sent_that_datadog_finds_too_old(tmp_path: Path) -> None:
     account = metrics(tmp_path)
     account.datadog.answers = [FAULTS["away"]]
