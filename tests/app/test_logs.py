@@ -10,7 +10,9 @@ import pytest
 import structlog
 
 from app.logs import QUEUE_SIZE, Logs, SignalLog
-from integrations.signals import Evidence, Health, HealthChange
+from exporters.log_export import LogExport
+from exporters.log_records import LogLine
+from integrations.signals import Evidence, Health, HealthChange, IncidentChange
 
 
 def change(capability: str) -> HealthChange:
@@ -30,6 +32,44 @@ def test_a_change_of_health_is_one_line_of_json(capsys: pytest.CaptureFixture[st
     assert len(lines) == 1
     event = json.loads(lines[0])
     assert (event["integration"], event["after"], event["level"]) == ("web", "down", "warning")
+
+
+def test_a_line_tells_the_trace_of_the_request_that_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    handed: list[LogLine] = []
+    logs = Logs(level="info", style="json")
+    logs.export_to(LogExport(handed.append, level="warning"))
+    logs.start()
+    with structlog.contextvars.bound_contextvars(trace_id="ab" * 16, span_id="cd" * 8):
+        SignalLog().on_signal(change(""))
+    structlog.get_logger("test").info("afterwards")
+    logs.stop()
+    during, after = map(json.loads, capsys.readouterr().err.splitlines())
+    structlog.get_logger("test").error("nobody is handed this")
+    assert (during["trace_id"], during["span_id"]) == ("ab" * 16, "cd" * 8)
+    assert "trace_id" not in after
+    assert [(line.text, line.trace_id) for line in handed] == [("health changed", "ab" * 16)]
+
+
+@pytest.mark.parametrize(("event", "level"), [("opened", "warning"), ("resolved", "info"), ("noted", "info")])
+def test_what_becomes_of_an_incident_is_a_line(
+    capsys: pytest.CaptureFixture[str], event: str, level: str
+) -> None:
+    logs = Logs(level="info", style="json")
+    logs.start()
+    SignalLog().on_signal(
+        IncidentChange(
+            at=1.0, incident="inc-1", integration="web", vendor="http", capability="", event=event,
+            state=Health.DOWN, opened_at=1.0, reason="it is down",
+        )
+    )  # fmt: skip
+    logs.stop()
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["what"], line["incident"], line["level"]) == (
+        "incident",
+        event,
+        "inc-1",
+        level,
+    )
 
 
 def test_a_traceback_shows_no_local_variable(capsys: pytest.CaptureFixture[str]) -> None:
