@@ -84,7 +84,7 @@ def _tags(point: Point) -> list[str]:
 
 def main() -> None:
     """Print CPU and bytes of each way."""
-    traffic = Traffic(points=2 * POINTS)
+    traffic = Traffic(points=POINTS)
     traffic.cut()
     window = traffic.cut()
     points = msgspec.structs.replace(window, points=window.points[:POINTS])

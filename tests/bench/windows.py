@@ -21,7 +21,7 @@ class Traffic:
 
     def __init__(self, *, points: int) -> None:
         self.names = [f"integration-{number}" for number in range(points // POINTS_EACH)]
-        self.table = MetricTable(native=True)
+        self.table = MetricTable(native=True, series_limit=points)
         self.table.add_source(SampleList(*_health(self.names)))
         self._random = random.Random(7)
         self._cutter = Cutter(began=BEGAN)
