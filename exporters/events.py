@@ -14,6 +14,7 @@ import msgspec
 
 from exporters.gathering import Gathering
 from exporters.push import PushExporter
+from exporters.series import writable
 from integrations.clock import Clock
 from integrations.signals import BreakerState, BreakerTransition, Health, HealthChange, IncidentChange, Signal
 
@@ -92,7 +93,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
 
     def told(self) -> Iterator[Event]:
         """Yield each in the words of all intakes."""
-        return (event_of(told, home=self.home) for told in self.points)
+        return (_with_clean_texts(event_of(told, home=self.home)) for told in self.points)
 
 
 class EventExporter(Gathering[Told, Events]):
@@ -125,6 +126,16 @@ def event_of(told: Told, *, home: str) -> Event:
             return _trial(told, home=home)
         case _:
             assert_never(told)
+
+
+def _with_clean_texts(event: Event) -> Event:
+    """The event with texts that UTF-8 can carry: what people and vendors wrote must not cost the others."""
+    fields = {
+        name: writable(value) if isinstance(value, str) else value for name, value in event.fields.items()
+    }
+    return msgspec.structs.replace(
+        event, title=writable(event.title), text=writable(event.text), fields=fields
+    )
 
 
 _BY_HEALTH = {

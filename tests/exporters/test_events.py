@@ -253,6 +253,15 @@ def test_every_state_of_health_can_be_told(state: Health) -> None:
     assert (told.tone is Tone.SUCCESS) == (state is Health.UP)
 
 
+def test_text_that_no_utf8_can_carry_does_not_cost_the_other_events() -> None:
+    broken = msgspec.structs.replace(RESOLVED, reason="half a \ud83d pair", actor="\udc80")
+
+    (event,) = Events(points=(broken,)).told()
+
+    assert (event.text, event.fields["actor"]) == ("half a ? pair", "?")
+    msgspec.json.encode(event)
+
+
 def test_an_integrations_name_cannot_lead_elsewhere() -> None:
     told = event_of(msgspec.structs.replace(DOWN, integration="a/../b?x=1"), home=HOME)
 
