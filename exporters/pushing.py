@@ -13,6 +13,7 @@ from exporters.cutting import Windows
 from exporters.datagrams import DatagramSender
 from exporters.events import EventExporter, Events, TrialEvent
 from exporters.intakes import agent_of, event_intakes, metric_intakes
+from exporters.otlp_points import PlaceOf, nowhere
 from exporters.otlp_telemetry import TRACES
 from exporters.push import SEND_TIMEOUT, CutT, ExporterStatus, Intake, PushExporter
 from exporters.sending import BatchSender, Calls
@@ -30,7 +31,7 @@ from integrations.samples import Sample
 
 log = structlog.get_logger("dialtone.exporters")
 
-DRAIN = 3.0
+DRAIN = 2.5
 """Seconds that intakes have to take the rest when Dialtone stops; what they do not take stays on disk."""
 _TRIED = frozenset({"dialtone_build_info"})
 """What a trial sends: one gauge that says nothing new."""
@@ -74,6 +75,7 @@ class PushExporters:
         process: Collector | None = None,
         home: Callable[[], str] = str,
         template: Template = no_template,
+        place: PlaceOf = nowhere,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -82,7 +84,8 @@ class PushExporters:
         self._network = network
         self._calls = calls
         self._directory = directory
-        self._metrics = _named(metric_intakes(settings, version=version, instance=instance))
+        metrics = metric_intakes(settings, version=version, instance=instance, place=place)
+        self._metrics = _named(metrics)
         self._events = _named(event_intakes(settings, version=version, instance=instance))
         self.telemetry = Telemetry(
             settings, template=template, clock=clock, version=version, instance=instance
@@ -94,11 +97,8 @@ class PushExporters:
             name: EventExporter(self._exporter(each), clock=clock, home=home)
             for name, each in self._events.items()
         }
-        self._running: dict[str, _Running] = {
-            **self._exporters,
-            **self._tellers,
-            **self.telemetry.begin(self._exporter),
-        }
+        self._running: dict[str, _Running] = {**self._exporters, **self._tellers}
+        self._running |= self.telemetry.begin(self._exporter)
 
     def tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
         """The background tasks; none without an exporter."""
