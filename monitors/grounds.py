@@ -43,9 +43,9 @@ def grounds(
 
 def _observed(judged: Judged, policy: CheckPolicy, *, at: float) -> Iterator[Ground]:
     """The newest observation of each kind."""
-    for evidence, seen in judged.latest.items():
+    for seen in judged.latest:
         yield Ground(
-            source=evidence,
+            source=seen.evidence,
             text=seen.reason,
             age=max(0.0, at - seen.at),
             weight=_weight(judged.basis, seen, wanted=judged.wanted(policy, support=0)),

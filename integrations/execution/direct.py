@@ -49,7 +49,8 @@ class DirectPool:
         self._dialer = dialer
         self._idle = idle
         self._now = clock.monotonic
-        self._kept: dict[Place, list[Wire]] = {}
+        # A list for all places: nearly all pools have one place, and one connection.
+        self._kept: list[tuple[Place, Wire]] = []
 
     async def exchange(
         self,
@@ -89,9 +90,8 @@ class DirectPool:
     async def aclose(self) -> None:
         """Close what is idle; what is lent is closed when it comes back."""
         self.is_closed = True
-        for wires in list(self._kept.values()):
-            for wire in list(wires):
-                wire.close()
+        for _, wire in list(self._kept):
+            wire.close()
 
     async def _exchange(self, errand: _Errand, incoming: Incoming) -> Reply:
         began = self._now()
@@ -151,9 +151,10 @@ class DirectPool:
 
     def _take(self, place: Place, method: str) -> Wire | None:
         """The connection that was idle for the shortest time, if it is fit for a request."""
-        kept = self._kept.get(place)
-        while kept:
-            wire = kept.pop()
+        for number in range(len(self._kept) - 1, -1, -1):
+            if self._kept[number][0] != place:
+                continue
+            _, wire = self._kept.pop(number)
             is_fit = self._idle.is_fit(wire, method)
             self._idle.take(wire)
             if is_fit:
@@ -167,21 +168,14 @@ class DirectPool:
         if not incoming.is_reusable or wire.should_close or self.is_closed:
             wire.close()
             return
-        kept = self._kept.get(place)
-        if kept is None:
-            kept = self._kept[place] = []
-        kept.append(wire)
+        self._kept.append((place, wire))
         wire.lost = self._forget
         self._idle.keep(wire)
 
     def _forget(self, wire: Wire) -> None:
         """An idle connection has ended."""
         self._idle.take(wire)
-        for place, kept in list(self._kept.items()):
-            if wire in kept:
-                kept.remove(wire)
-                if not kept:
-                    del self._kept[place]
+        self._kept = [(place, kept) for place, kept in self._kept if kept is not wire]
 
 
 async def _ask(wire: Wire, errand: _Errand, incoming: Incoming) -> None:
