@@ -1,4 +1,4 @@
-"""What happened, drawn over every graph: trouble, open breakers, deploys of configuration.
+"""What happened, drawn over every graph: trouble, open breakers, game days, deploys of configuration.
 
 They are read from states, not from counters: a counter that is born with its first event shows no increase,
 and a state that lasts is drawn as long as it lasts.
@@ -12,13 +12,14 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build.queries import WHOLE, select, states
 from dashboards.build.variables import SOURCE
-from dashboards.build.words import BAD, NOTICE, WARN
+from dashboards.build.words import BAD, NOTICE, WARN, WORST
 
 
 def all_of() -> Sequence[Builder[models.AnnotationQuery]]:
     """Return the annotations that every board has."""
     trouble = select("dialtone_health", states("down", "unauthorized"), WHOLE)
     breakers = select("dialtone_breaker_state", states("open", "forced_open"))
+    injected = select("dialtone_fault_injected")
     loaded = select("dialtone_config_loaded_timestamp_seconds")
     return [
         _Lasting("Incidents", f"max by (integration, state) ({trouble}) == 1", colour=BAD).told(
@@ -26,6 +27,9 @@ def all_of() -> Sequence[Builder[models.AnnotationQuery]]:
         ),
         _Lasting("Breakers", f"max by (integration, capability, state) ({breakers}) == 1", colour=WARN).told(
             "{{integration}} {{capability}}: breaker {{state}}", tags="integration,capability"
+        ),
+        _Lasting("Game days", f"max by (integration) ({injected}) == 1", colour=WORST).told(
+            "{{integration}}: faults are injected on purpose", tags="integration"
         ),
         _Lasting("Configuration", f"max by (instance) ({loaded}) * 1000", colour=NOTICE, is_moment=True).told(
             "{{instance}}: configuration in effect", tags="instance"

@@ -163,7 +163,6 @@ def _near() -> frame.Panels:
             series=[(failing, "{{integration}} {{capability}}")],
             unit="percentunit",
             steps=((None, GOOD), (0.25, WARN), (0.5, BAD)),
-            nothing="no failures",
             span=8,
         ),
         graph(
@@ -172,7 +171,6 @@ def _near() -> frame.Panels:
             series=[(slow, "{{integration}} {{capability}}")],
             unit="percentunit",
             steps=((None, GOOD), (0.4, WARN), (0.8, BAD)),
-            nothing="no slow calls",
             span=8,
         ),
     ]

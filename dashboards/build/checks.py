@@ -123,7 +123,6 @@ def _found() -> frame.Panels:
             series=[(otherwise(worst_ratio, 0, integration="none"), "{{integration}}")],
             unit="percentunit",
             steps=ERRORS,
-            nothing="no failed checks",
             span=8,
         ),
         sheet(

@@ -30,7 +30,16 @@ from dashboards.build.queries import (
     worst,
 )
 from dashboards.build.tables import Column, sheet
-from dashboards.build.words import BAD, GOOD, HEALTH_CODES, HEALTH_WORDS, NONE_SEEN, PLAIN, WARN
+from dashboards.build.words import (
+    BAD,
+    GOOD,
+    HEALTH_ADVICE,
+    HEALTH_CODES,
+    HEALTH_WORDS,
+    NONE_SEEN,
+    PLAIN,
+    WARN,
+)
 
 FAILING = states("down", "unauthorized")
 IN_TROUBLE = states("down", "unauthorized", "degraded", "throttled")
@@ -155,26 +164,33 @@ def _worst() -> Builder[models.Panel]:
     by = "integration, vendor"
     state = code("dialtone_health", HEALTH_CODES, by, WHOLE)
     since = f"max by ({by}) ({select('dialtone_health_since_timestamp_seconds', WHOLE)}) * 1000"
-    owner = f"max by ({by}, team, environment, tier) ({select('dialtone_integration_info')})"
+    owner = f"max by ({by}, team, tier) ({select('dialtone_integration_info')})"
     return (
         sheet(
             "Health of each integration, the worst first",
-            "Confirmed health and since when, errors and p95 of the last 5 minutes. A name leads to "
-            "its own board.",
-            series=[state, since, f"max by ({by}) ({recorded(RATIO)})", f"max by ({by}) ({_p95()})", owner],
+            "Confirmed health, errors and p95 of the last 5 minutes, and what to do first; a name "
+            "leads to more.",
+            series=[
+                state,
+                since,
+                f"max by ({by}) ({recorded(RATIO)})",
+                f"max by ({by}) ({_p95()})",
+                state,
+                owner,
+            ],
             columns={
                 "integration": Column("Integration", board="integration"),
                 "Value #A": Column("Health", words=HEALTH_WORDS, width=125),
                 "Value #B": Column("Since", unit="dateTimeFromNow", width=150),
                 "Value #C": Column("Errors", unit="percentunit", steps=ERRORS, width=80),
                 "Value #D": Column("p95", unit="s", steps=SECONDS, width=80),
-                "team": Column("Team", width=100),
-                "environment": Column("Env.", width=70),
-                "tier": Column("Tier", width=60),
+                "Value #E": Column("Do first", words=HEALTH_ADVICE, width=215),
+                "team": Column("Team", width=90),
+                "tier": Column("Tier", width=55),
             },
             sort="Health",
         )
-        .span(14)
+        .span(16)
         .height(13)
     )
 
@@ -195,7 +211,7 @@ def _over_time() -> Builder[models.Panel]:
             series=[(f"{troubled} or on() {_all_well()}", "{{integration}}")],
             mapping=HEALTH_WORDS,
         )
-        .span(10)
+        .span(8)
         .height(13)
     )
 
@@ -280,7 +296,6 @@ def _traffic() -> frame.Panels:
             series=[(otherwise(failing, 0, integration="none"), "{{integration}}")],
             unit="percentunit",
             steps=ERRORS,
-            nothing="no errors",
             span=8,
         ),
         graph(

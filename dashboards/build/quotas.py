@@ -244,6 +244,7 @@ def _ending(title: str, what: str, metric: str) -> Builder[models.Panel]:
 def _announced() -> frame.Panels:
     word = f"max by (vendor, indicator) ({select('dialtone_vendor_status')}) == 1"
     lag = f"max by (integration) ({select('dialtone_vendor_notice_lag_seconds')})"
+    drifted = total(increase("dialtone_contract_drift_total"), "integration", "action")
     sunset = (
         f"min by (integration, action) ({select('dialtone_deprecation_sunset_timestamp_seconds')}) * 1000"
     )
@@ -254,7 +255,7 @@ def _announced() -> frame.Panels:
             series=[otherwise(word, 1, vendor="no status page is read")],
             columns={"vendor": Column("Vendor"), "indicator": Column("says")},
             sort="Vendor",
-        ).span(8),
+        ).span(6),
         sheet(
             "Announced later than we saw it",
             "How long after our own detection the vendor told of its trouble; below 0 it was first.",
@@ -264,7 +265,7 @@ def _announced() -> frame.Panels:
                 "Value": Column("Later by", unit="s", words={NONE_SEEN: ("none yet", PLAIN)}),
             },
             sort="Later by",
-        ).span(8),
+        ).span(6),
         sheet(
             "What is to end",
             "Actions that the vendor will switch off, by its own word; no action means the API as a whole.",
@@ -275,5 +276,16 @@ def _announced() -> frame.Panels:
                 "Value": Column("Ends", unit="dateTimeFromNow", words={0: ("never", PLAIN)}, width=130),
             },
             sort="+Ends",
-        ).span(8),
+        ).span(6),
+        sheet(
+            "Answers that drifted",
+            "Answers on this board that no longer fit the vendor's contract: it changed, or means to.",
+            series=[otherwise(f"{drifted} > 0.5", 0, integration="none")],
+            columns={
+                "integration": Column("Integration", board="integration"),
+                "action": Column("Action"),
+                "Value": Column("Times", width=70, decimals=0, steps=((None, GOOD), (0.5, WARN))),
+            },
+            sort="Times",
+        ).span(6),
     ]

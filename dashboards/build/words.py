@@ -38,6 +38,16 @@ HEALTH_WORDS: Words = {
     6: ("UNAUTHORIZED", WORST),
     7: ("DOWN", BAD),
 }
+HEALTH_ADVICE: Words = {
+    1: ("nothing", PLAIN),
+    2: ("resume it when the work is done", PLAIN),
+    3: ("check it now: dialtone check", PLAIN),
+    4: ("see which calls are slow", PLAIN),
+    5: ("send less, or ask for more quota", PLAIN),
+    6: ("replace its credential", PLAIN),
+    7: ("see its checks and errors", PLAIN),
+}
+"""What to do first about an integration in a state."""
 BREAKER_CODES: Mapping[str, int] = {
     "closed": 1,
     "disabled": 2,

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.build.__main__ import boards
 from dashboards.build.queries import RECORDED, select
-from dashboards.build.words import BREAKER_CODES, HEALTH_CODES
+from dashboards.build.words import BREAKER_CODES, HEALTH_ADVICE, HEALTH_CODES
 from exporters.catalogue import CATALOGUE
 from integrations.signals import BreakerState, Health
 from tests.dashboards.board_labels import BoardLabels
@@ -115,7 +115,7 @@ def test_links_lead_to_boards_with_the_time_and_the_choice(board: JSON) -> None:
 @each_board
 def test_what_happened_is_drawn_over_every_graph(board: JSON) -> None:
     found = {one["name"]: one for one in board["annotations"]["list"]}
-    assert set(found) == {"Incidents", "Breakers", "Configuration"}
+    assert set(found) == {"Incidents", "Breakers", "Game days", "Configuration"}
     for one in found.values():
         assert one["target"]["expr"] == one["expr"]
         used = set(re.findall(r"{{(\w+)}}", one["titleFormat"])) | set(one["tagKeys"].split(","))
@@ -166,6 +166,7 @@ def test_the_generator_knows_nothing_of_dialtone_but_the_catalogue() -> None:
 def test_every_state_has_a_number() -> None:
     assert set(HEALTH_CODES) == {state.value for state in Health}
     assert set(BREAKER_CODES) == {state.value for state in BreakerState}
+    assert set(HEALTH_ADVICE) == set(HEALTH_CODES.values())
     for codes, worst in ((HEALTH_CODES, "down"), (BREAKER_CODES, "open")):
         assert codes[worst] == max(codes.values())
         assert len(set(codes.values())) == len(codes)
