@@ -83,7 +83,7 @@ class Site:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             url = f"http://127.0.0.1:{self.port}"
-            eventually("it is ready", lambda: answers(f"{url}/readyz"))
+            eventually("it is ready", lambda: answers(f"{url}/readyz"), within=60)
             for _ in range(calls):
                 answer = httpx.post(
                     f"{url}/v2/integrations/web/actions/fetch", json={"params": {}}, timeout=10
@@ -146,12 +146,14 @@ def test_all_is_told_when_it_stops(site: Site, trouble: Callable[[Site], None]) 
 def test_a_full_disk_loses_nothing_while_the_intakes_work(site: Site) -> None:
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("a file system of its own cannot be mounted here: `unshare -rm` is not allowed")
-    mount = f"mount -t tmpfs -o size=64k none {site.spools}"
-    fill = f"dd if=/dev/zero of={site.spools}/full bs=1k count=64 status=none"
+    spools = [str(site.spools / name) for name in NAMES]
+    before = [
+        f"mount -t tmpfs -o size=64k none {site.spools}",
+        f"mkdir {' '.join(spools)}",
+        f"{{ dd if=/dev/zero of={site.spools}/full bs=1k status=none || true; }}",
+    ]
 
-    took = site.live(
-        calls=CALLS, before=f"{mount} && mkdir {' '.join(f'{site.spools}/{n}' for n in NAMES)}; {fill}"
-    )
+    took = site.live(calls=CALLS, before=" && ".join(before))
 
     assert "No space left on device" in site.log()
     assert site.world.told() == dict.fromkeys(NAMES, float(CALLS))
