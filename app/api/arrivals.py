@@ -16,7 +16,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from app.api.served import note
+from app.api.served import note, traceparent
 from app.storage.errors import StorageError
 from integrations.clock import Clock
 from integrations.errors import UnknownIntegration
@@ -128,6 +128,7 @@ class Arrivals:
             url=_url(scope),
             received_at=self._clock.time(),
             key=key,
+            traceparent=traceparent(scope),
         )
         try:
             answer = await self._door.take(integration_id, payload)

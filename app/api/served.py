@@ -119,6 +119,14 @@ def trace_of_request(scope: HTTPScope) -> RequestTrace:
     return found
 
 
+def traceparent(scope: HTTPScope) -> str:
+    """The request's own span, for those who go on in its trace; empty where no spans are kept."""
+    found = scope.get("state", {}).get(_STATE)
+    if not isinstance(found, RequestTrace) or found.parent_of_calls != found.span_id:
+        return ""
+    return found.traceresponse.decode()
+
+
 def note(scope: HTTPScope, name: str, value: str) -> None:
     """Put an attribute on the request's span, where it has one."""
     found = scope.get("state", {}).get(_STATE)

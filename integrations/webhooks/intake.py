@@ -5,7 +5,7 @@ fill the disk, and all are counted.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 import msgspec
@@ -179,7 +179,7 @@ class WebhookIntake:
             receipt=receipt,
             delivery_key=verdict.delivery_key,
             content_key=verdict.content_key,
-            headers=_kept(endpoint, payload.headers),
+            headers=_kept(endpoint, payload),
             body=endpoint.kept_body(payload),
             handled=is_handled,
             window=endpoint.window,
@@ -234,5 +234,8 @@ class WebhookIntake:
         return (key.current, key.previous)
 
 
-def _kept(endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): text for name, text in headers.items() if name.lower() in endpoint.kept_headers}
+def _kept(endpoint: Endpoint, payload: InboundWebhook) -> dict[str, str]:
+    """Headers that are kept, and the trace in which whoever handles the delivery may go on."""
+    kept = {name.lower(): text for name, text in payload.headers.items()}
+    kept = {name: text for name, text in kept.items() if name in endpoint.kept_headers}
+    return kept | {"traceparent": payload.traceparent} if payload.traceparent else kept

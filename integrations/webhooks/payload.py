@@ -22,7 +22,7 @@ JSON_FIELD = "payload"
 
 class InboundWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery, raw: `headers` in any case, `url` as the vendor called it, `received_at` in UTC
-    seconds, `key` the last part of a URL that holds one.
+    seconds, `key` the last part of a URL that holds one, `traceparent` our own span of it, if there is one.
     """
 
     body: bytes
@@ -31,6 +31,7 @@ class InboundWebhook(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     received_at: float
     key: str = ""
+    traceparent: str = ""
 
     def __repr__(self) -> str:
         """Show nothing of what came."""

@@ -1,5 +1,7 @@
 """The whole Dialtone with an endpoint for traces and logs: what one request leaves there."""
 
+import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,7 +38,7 @@ integrations:
     policy: {trace_context: true}
   - id: github-prod
     vendor: github
-    secrets: {token: "${KEY}"}
+    secrets: {token: "${KEY}", webhook_secret: "${KEY}"}
 """
 
 
@@ -115,3 +117,30 @@ async def test_the_log_goes_the_same_way_and_no_secret_goes_with_it(tmp_path: Pa
     assert "configuration in effect" in lines
     assert world.intake.spans
     assert CANARY.encode() not in b"".join(world.intake.bodies)
+
+
+async def test_a_webhook_is_a_span_that_whoever_handles_it_can_go_on_from(tmp_path: Path) -> None:
+    world = World()
+    body = b'{"zen": "calm"}'
+    sent = {
+        "x-hub-signature-256": "sha256=" + hmac.new(CANARY.encode(), body, hashlib.sha256).hexdigest(),
+        "x-github-delivery": "d-1",
+        "x-github-event": "push",
+        "traceparent": f"00-{TRACE}-{CALLER}-01",
+    }
+
+    async with running(tmp_path, world) as client:
+        good = await client.post("/v2/webhooks/github-prod?secret=x", content=body, headers=sent)
+        bad = await client.post("/v2/webhooks/github-prod", content=b"{}", headers=sent)
+        await client.post("/v2/webhooks/nobody", content=b"{}")
+        events = (await client.get("/v2/webhooks/github-prod/events")).json()["events"]
+
+    spans = [span for span in world.intake.spans if span.name == "POST /v2/webhooks/{integration_id}"]
+    taken, refused, lost = sorted(spans, key=lambda span: span.start_time_unix_nano)
+    assert (good.status_code, bad.status_code) == (202, 401)
+    assert (taken.trace_id.hex(), taken.parent_span_id.hex()) == (TRACE, CALLER)
+    assert [event["headers"]["traceparent"] for event in events] == [f"00-{TRACE}-{taken.span_id.hex()}-01"]
+    assert attributes_of(taken.attributes)["dialtone.webhook.verdict"] == "accepted"
+    assert attributes_of(refused.attributes)["dialtone.webhook.verdict"] == "bad_signature"
+    # A stranger's word for an integration is no value of an attribute.
+    assert "dialtone.integration" not in attributes_of(lost.attributes)
