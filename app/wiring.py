@@ -35,7 +35,7 @@ from exporters.prometheus import PrometheusExporter
 from exporters.pushing import PushExporters
 from exporters.table import MetricTable
 from exporters.telemetry import call_tracing
-from integrations.action_path import action_path
+from integrations.action_path import action_path, action_place
 from integrations.bus import SignalBus
 from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary
 from integrations.clock import Clock, SystemClock
@@ -240,6 +240,7 @@ class Dialtone:
             random=Random(),  # noqa: S311 - it spreads retries, it guards nothing
             home=lambda: self.settings.alerts.external_url,
             template=partial(action_path, self.framework.integration),
+            place=partial(action_place, self.framework.integration),
         )
         return table, PrometheusExporter(table, clock=self.clock), pushing
 

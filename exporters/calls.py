@@ -1,15 +1,15 @@
 """Recording one call into all its metrics: the part of the MetricTable that the call path feels."""
 
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from exporters.catalogue import CATALOGUE
 from exporters.series import NO_EXEMPLARS, Distribution, Number, Series, TraceExemplar
-from integrations.execution.outcome import FailureKind, Source
+from integrations.execution.outcome import Attempt, FailureKind, Origin, Source
 from integrations.signals import CallRecord
 
-Key = tuple[str, str, str, str]
-_LIVE = Source.LIVE
+Key = tuple[str, str, str, Origin]
+_LIVE, _TRAFFIC = Source.LIVE, Origin.TRAFFIC
 
 
 class _Line:
@@ -17,10 +17,11 @@ class _Line:
     all are, once there was one.
     """
 
-    __slots__ = ("duration", "ok_attempts", "ok_calls", "queued", "received", "retries", "sent")
+    __slots__ = ("duration", "ok_attempts", "ok_calls", "ok_times", "queued", "received", "retries", "sent")
 
     ok_calls: Number | None
     ok_attempts: Number | None
+    ok_times: Distribution | None
     duration: Distribution
     queued: Distribution
     retries: Number
@@ -42,6 +43,7 @@ class CallRecorder:
         self._received = counters["dialtone_response_bytes_total"]
         self._duration = histograms["dialtone_call_duration_seconds"]
         self._queued = histograms["dialtone_call_queue_seconds"]
+        self._times = histograms["dialtone_attempt_duration_seconds"]
         self._lines: dict[Key, _Line] = {}
         self._duration_bounds = CATALOGUE["dialtone_call_duration_seconds"].buckets
 
@@ -64,11 +66,7 @@ class CallRecorder:
             cell.total += duration
             if record.sampled or cell.fresh is not None:
                 _detail(cell, bucket, record)
-            for attempt in attempts:
-                counter = line.ok_attempts if attempt.kind is None else None
-                (counter or self._attempt(line, key, attempt.kind)).value += 1
-            if len(attempts) > 1:
-                line.retries.value += len(attempts) - 1
+            self._try(line, key, attempts)
             line.sent.value += record.request_bytes
             line.received.value += record.response_bytes
         if attempts or record.queued:
@@ -83,7 +81,7 @@ class CallRecorder:
     def _open(self, key: Key) -> _Line:
         integration, vendor, action, origin = key
         line = _Line()
-        line.ok_calls = line.ok_attempts = None
+        line.ok_calls = line.ok_attempts = line.ok_times = None
         line.duration = self._duration.cell(integration, vendor, action, str(origin))
         line.queued = self._queued.cell(integration)
         line.retries = self._retries.cell(integration, vendor)
@@ -98,6 +96,24 @@ class CallRecorder:
         cell = self._calls.cell(*key[:3], str(key[3]), _outcome(kind))
         if kind is None and not self._calls.is_overflow(cell):
             line.ok_calls = cell
+        return cell
+
+    def _try(self, line: _Line, key: Key, attempts: Sequence[Attempt]) -> None:
+        """Count the attempts, and time those of traffic: checks have times of their own."""
+        for attempt in attempts:
+            counter = line.ok_attempts if attempt.kind is None else None
+            (counter or self._attempt(line, key, attempt.kind)).value += 1
+            if key[3] is _TRAFFIC:
+                cell = line.ok_times if attempt.kind is None else None
+                (cell or self._time(line, key, attempt.kind)).observe(attempt.duration)
+        if len(attempts) > 1:
+            line.retries.value += len(attempts) - 1
+
+    def _time(self, line: _Line, key: Key, kind: FailureKind | None) -> Distribution:
+        """The times of attempts that ended so."""
+        cell = self._times.cell(*key[:3], _outcome(kind))
+        if kind is None and not self._times.is_overflow(cell):
+            line.ok_times = cell
         return cell
 
     def _attempt(self, line: _Line, key: Key, kind: FailureKind | None) -> Number:

@@ -9,16 +9,19 @@ from exporters.events import Events
 from exporters.newrelic import NewRelic
 from exporters.newrelic_events import NewRelicEvents
 from exporters.otlp import OTLPMetrics
+from exporters.otlp_points import PlaceOf, nowhere
 from exporters.push import Intake
 from exporters.settings import DatadogEventChoice, DatadogSettings, ExporterSettings
 from exporters.window import Window
 
 
-def metric_intakes(settings: ExporterSettings, *, version: str, instance: str) -> list[Intake[Window]]:
-    """Those of metrics. `instance` names this process to them."""
+def metric_intakes(
+    settings: ExporterSettings, *, version: str, instance: str, place: PlaceOf = nowhere
+) -> list[Intake[Window]]:
+    """Those of metrics. `instance` names this process to them, `place` tells where an action asks."""
     found: list[Intake[Window]] = []
     if settings.otlp is not None and settings.otlp.metrics.enabled:
-        found.append(OTLPMetrics(settings.otlp, version=version, instance=instance))
+        found.append(OTLPMetrics(settings.otlp, version=version, instance=instance, place=place))
     if settings.datadog is not None:
         found.append(_datadog(settings.datadog, instance))
     if settings.newrelic is not None:

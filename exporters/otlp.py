@@ -22,7 +22,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from exporters.batchfile import Batch
 from exporters.judging import judge_otlp
-from exporters.otlp_points import Item, field, items, parsed_items, tag
+from exporters.otlp_points import Item, PlaceOf, field, items, nowhere, parsed_items, tag
 from exporters.otlp_settings import Compression
 from exporters.packing import Limits, halves, packed
 from exporters.push import Action, Address, Reply, Verdict
@@ -45,8 +45,11 @@ class OTLPMetrics:
     name = "otlp"
     keep = 47 * 3600.0
 
-    def __init__(self, settings: OTLPSettings, *, version: str, instance: str) -> None:
+    def __init__(
+        self, settings: OTLPSettings, *, version: str, instance: str, place: PlaceOf = nowhere
+    ) -> None:
         self._settings = settings
+        self._place = place
         self._to = settings.destination("metrics")
         self.secrets = tuple(self._to.headers.values())
         about = resource_attributes(settings.resource, version=version, instance=instance)
@@ -59,7 +62,7 @@ class OTLPMetrics:
 
     def encode(self, window: Window) -> Sequence[Batch]:
         """The requests that carry a window."""
-        found = items(window, is_delta=self._is_delta, is_exponential=self._is_exponential)
+        found = items(window, is_delta=self._is_delta, is_exponential=self._is_exponential, place=self._place)
         limits = Limits(items=ITEMS, plain_bytes=MAX_PLAIN_BYTES, bytes=self._settings.max_bytes)
         seal = partial(self._sealed, cut_at=window.ended)
         return list(packed(list(found), encode=self._encoded, seal=seal, limits=limits))

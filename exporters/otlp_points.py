@@ -35,6 +35,10 @@ from exporters.naming import (
 )
 from exporters.native import ZERO_THRESHOLD, Native
 from exporters.window import Point, Spread, Window
+from integrations.action_path import Place
+
+PlaceOf = Callable[[str, str], Place | None]
+"""Where an action of an integration asks."""
 
 _NANO = 1_000_000_000
 _SEVEN_BITS = 0x7F
@@ -89,11 +93,18 @@ Item = tuple[Frame, bytes]
 """A point as the field that it is in its metric, with what it shares with the others."""
 
 
-def items(window: Window, *, is_delta: bool, is_exponential: bool) -> Iterator[Item]:
+def nowhere(_integration: str, _action: str) -> Place | None:
+    """Tells of no action where it asks."""
+    return None
+
+
+def items(
+    window: Window, *, is_delta: bool, is_exponential: bool, place: PlaceOf = nowhere
+) -> Iterator[Item]:
     """The points of a window, those of a family together. `is_exponential` asks for exponential histograms,
-    which need the native buckets of the table.
+    which need the native buckets of the table; `place` tells where an action asks.
     """
-    writing = _Writing(window, is_delta=is_delta, is_exponential=is_exponential)
+    writing = _Writing(window, is_delta=is_delta, is_exponential=is_exponential, place=place)
     ordered = sorted(window.points, key=lambda point: point.family.name)
     ends = _ends(window, is_delta=is_delta)
     for name, points in groupby(ordered, key=lambda point: point.family.name):
@@ -143,15 +154,15 @@ class _Writer(NamedTuple):
 class _Writing:
     """Writes the points of one window."""
 
-    def __init__(self, window: Window, *, is_delta: bool, is_exponential: bool) -> None:
+    def __init__(self, window: Window, *, is_delta: bool, is_exponential: bool, place: PlaceOf) -> None:
         self._is_delta = is_delta
         self._is_exponential = is_exponential
         self._end = int(window.ended * _NANO)
         self._since = int(window.started * _NANO)
         self._start = int(window.began * _NANO) if is_delta else self._since
-        self._numbers = _Attributes(NumberDataPoint)
-        self._histograms = _Attributes(HistogramDataPoint)
-        self._exponentials = _Attributes(ExponentialHistogramDataPoint)
+        self._numbers = _Attributes(NumberDataPoint, place)
+        self._histograms = _Attributes(HistogramDataPoint, place)
+        self._exponentials = _Attributes(ExponentialHistogramDataPoint, place)
 
     def ends(self, writer: _Writer, gone: Iterable[Point]) -> Iterator[Item]:
         """Data points that say that there are no more; a receiver need not wait for a series to be stale."""
@@ -260,8 +271,9 @@ def _tags(kind: type[Message], *fields: str) -> Sequence[int]:
 class _Attributes(dict[tuple[str, str], bytes]):
     """Labels as serialized attributes of one kind of data point. Most come back at every metric."""
 
-    def __init__(self, kind: type[Message]) -> None:
+    def __init__(self, kind: type[Message], place: PlaceOf) -> None:
         super().__init__()
+        self._place = place
         self._tag = tag(kind, "attributes")
         self._names: dict[str, tuple[Sequence[str], bytes]] = {}
 
@@ -277,7 +289,18 @@ class _Attributes(dict[tuple[str, str], bytes]):
     def of(self, point: Point) -> bytes:
         """The attributes of a point."""
         names, same = self._names.get(point.family.name) or self._named(point.family)
+        if point.family.convention is not None and point.family.convention.has_place:
+            same += self._placed(point)
         return same + b"".join([self[label] for label in zip(names, point.labels, strict=True)])
+
+    def _placed(self, point: Point) -> bytes:
+        """Method and server of the point's action."""
+        about = dict(zip(point.family.labels, point.labels, strict=True))
+        place = self._place(about["integration"], about["action"])
+        if place is None:
+            return b""
+        told = (("http.request.method", place.method), ("server.address", place.host))
+        return b"".join([self[pair] for pair in (*told, ("server.port", str(place.port)))])
 
     def _named(self, family: Family) -> tuple[Sequence[str], bytes]:
         """What the labels of a family are called, and the attributes that are the same for all its series."""

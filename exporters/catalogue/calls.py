@@ -1,6 +1,17 @@
 """Metrics of the call path: requests, circuit breakers and limits."""
 
-from exporters.catalogue.family import BUCKET, CALL, CAPABILITY, HEALTH, LINE, ONE, counter, gauge, histogram
+from exporters.catalogue.family import (
+    BUCKET,
+    CALL,
+    CAPABILITY,
+    HEALTH,
+    LINE,
+    ONE,
+    Convention,
+    counter,
+    gauge,
+    histogram,
+)
 
 CALLS = (
     counter(
@@ -8,6 +19,17 @@ CALLS = (
     ),
     histogram(
         "call_duration_seconds", CALL, "Time of requests that were sent, with their retries and waits."
+    ),
+    histogram(
+        "attempt_duration_seconds",
+        (*LINE, "action", "outcome"),
+        "Time on the wire of each try, of calls that are traffic.",
+        convention=Convention(
+            name="http.client.request.duration",
+            unit="s",
+            attributes=(("outcome", "error.type"),),
+            has_place=True,
+        ),
     ),
     counter("attempts", (*LINE, "outcome"), "Tries on the wire; a request has one or more."),
     counter("retries", LINE, "Tries after a request's first."),

@@ -17,7 +17,8 @@ LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0
 class Convention(msgspec.Struct, frozen=True, kw_only=True):
     """What OpenTelemetry's semantic conventions make of a metric: its name and unit there, `attributes` as
     pairs of a label and what it is called, and `constants`, which are the same for every series. `is_level`:
-    it is no gauge there but an UpDownCounter, whose series add up.
+    it is no gauge there but an UpDownCounter, whose series add up. `has_place`: method and server of the
+    action are attributes too.
 
     Source: https://opentelemetry.io/docs/specs/semconv/general/metrics; a test holds it against the package
     opentelemetry-semantic-conventions.
@@ -26,6 +27,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     unit: str
     attributes: tuple[tuple[str, str], ...] = ()
+    has_place: bool = False
     constants: tuple[tuple[str, str], ...] = ()
     is_level: bool = False
 

@@ -38,6 +38,11 @@ class Origins:
         self._origins = tuple(_origin(parsed_url(e if "://" in e else f"https://{e}")) for e in entries)
         self._suffixes = tuple("." + suffix.lstrip(".").lower() for suffix in suffixes)
 
+    @property
+    def first(self) -> tuple[str, str, int] | None:
+        """The first of them."""
+        return self._origins[0] if self._origins else None
+
     def check(self, url: httpx.URL) -> httpx.URL:
         """Return the URL when a request may go there.
 
@@ -52,6 +57,11 @@ class Origins:
         if url.userinfo or not ((scheme, host, port) in self._origins or learned):
             raise ForeignHostError(f"{host or 'an address without host'} is not an allowed host")
         return url
+
+
+def origin_of(text: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL."""
+    return _origin(parsed_url(text))
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

@@ -9,8 +9,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, D
 
 from exporters.catalogue import EXPOSED, Family
 from exporters.otlp import OTLPMetrics
+from exporters.otlp_points import PlaceOf, nowhere
 from exporters.settings import Histograms, OTLPSettings, Temporality
 from exporters.window import Ended, Point, Spread, Window
+from integrations.action_path import Place
 
 REQUESTS = EXPOSED["dialtone_api_request_duration_seconds"]
 MEMORY = EXPOSED["process_resident_memory_bytes"]
@@ -137,3 +139,38 @@ def test_an_end_stands_in_the_same_metric_as_what_goes_on_and_not_beside_a_point
     flags = {str(told(point.attributes)["queue"]): point.flags for point in metric.gauge.data_points}
     assert flags == {"a": 0, "b": 0, "c": 1}
     assert batch.points == 3
+
+
+ATTEMPTS = EXPOSED["dialtone_attempt_duration_seconds"]
+
+
+def attempts_sent(place: PlaceOf, outcome: str) -> dict[str, str | int]:
+    """The attributes of an attempt's time, as an endpoint reads them."""
+    intake = OTLPMetrics(
+        OTLPSettings(endpoint="https://otlp.example.com"), version="1", instance="a", place=place
+    )
+    spread = Spread((1, *[0] * len(ATTEMPTS.buckets)), 0.001)
+    point = Point(ATTEMPTS, ("github-prod", "github", "repos.get", outcome), spread, spread)
+    (batch,) = intake.encode(Window(started=100.0, began=110.0, ended=120.0, points=(point,)))
+    request = ExportMetricsServiceRequest.FromString(gzip.decompress(batch.body))
+    (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
+    assert (metric.name, metric.unit) == ("http.client.request.duration", "s")
+    return told(metric.histogram.data_points[0].attributes)
+
+
+def test_attempts_are_the_duration_of_an_http_client_with_method_and_server() -> None:
+    asked = []
+
+    def place(integration: str, action: str) -> Place:
+        asked.append((integration, action))
+        return Place("GET", "api.github.com", 443)
+
+    ours = {"integration": "github-prod", "vendor": "github", "action": "repos.get"}
+    where = {"http.request.method": "GET", "server.address": "api.github.com", "server.port": 443}
+    assert attempts_sent(place, "ok") == ours | where
+    assert attempts_sent(place, "timeout") == ours | where | {"error.type": "timeout"}
+    assert asked == [("github-prod", "repos.get")] * 2
+
+
+def test_attempts_of_an_integration_that_is_gone_are_told_without_a_server() -> None:
+    assert attempts_sent(nowhere, "ok").keys() == {"integration", "vendor", "action"}

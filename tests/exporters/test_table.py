@@ -398,3 +398,19 @@ def test_a_query_is_timed_under_its_name() -> None:
     table = counted(QueryRun(at=1.0, query="performance", caller="ann", duration=0.25, rows=3))
     found = buckets(table, "dialtone_analytics_query_duration_seconds", "performance")
     assert (sum(found.counts), found.total) == (1, 0.25)
+
+
+def test_attempts_of_traffic_are_timed_by_their_outcome() -> None:
+    failed = Attempt(start=0.0, duration=5.0, kind=FailureKind.TIMEOUT)
+    good = Attempt(start=5.5, duration=0.2)
+    table = counted(call_record(attempts=(failed, good)), call_record(attempts=(good,)))
+    family = "dialtone_attempt_duration_seconds"
+    found = {labels[3]: cell for labels, cell in values(table, family).items() if isinstance(cell, Buckets)}
+    assert {labels[:3] for labels in values(table, family)} == {("github-prod", "github", "repos.get")}
+    assert {name: sum(cell.counts) for name, cell in found.items()} == {"ok": 2, "timeout": 1}
+    assert found["ok"].total == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("origin", [each for each in Origin if each is not Origin.TRAFFIC])
+def test_attempts_of_what_is_no_traffic_are_not_timed_again(origin: Origin) -> None:
+    assert values(counted(call_record(origin=origin)), "dialtone_attempt_duration_seconds") == {}
