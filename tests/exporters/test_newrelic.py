@@ -10,6 +10,7 @@ import anyio
 import httpx
 import msgspec
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from exporters.newrelic import LIMITS, NewRelic
 from exporters.newrelic_events import LIMITS as EVENT_LIMITS
 from exporters.newrelic_events import TYPES, NewRelicEvents
 from exporters.newrelic_words import is_kept
-from exporters.push import Action, CutT, Intake, PushExporter, Reply
+from exporters.push import SEND_TIMEOUT, Action, CutT, Intake, PushExporter, Reply
 from exporters.sending import BatchSender
 from exporters.settings import NewRelicSettings
 from exporters.spool import Spool
@@ -33,7 +34,7 @@ from integrations.execution.outcome import FailureKind
 from integrations.signals import BreakerTransition, HealthChange, IncidentChange
 from tests.fakes.clock import FakeClock
 from tests.fakes.execution import Bench, ScriptedVendor
-from tests.fakes.newrelic_intake import LostError, NewRelicIntake
+from tests.fakes.newrelic_intake import SLOW, LostError, NewRelicIntake
 from tests.fakes.told import AT, BROKEN, DOWN, OPENED, STORY
 from tests.golden.newrelic import build
 
@@ -47,11 +48,13 @@ LABELS = ("github", "repos.get", "traffic", "ok")
 class Account:
     """An exporter of metrics or events, through a real executor, to a strict New Relic."""
 
-    def __init__(self, directory: Path, intake: Intake[CutT], *, clock: FakeClock | None = None) -> None:
-        self.clock = clock or FakeClock(utc=AT)
+    def __init__(self, directory: Path, intake: Intake[CutT], *, within: float = SEND_TIMEOUT) -> None:
+        self.clock = FakeClock(utc=AT)
         self.newrelic = NewRelicIntake(key=KEY, now=self.clock.time)
         bench = Bench(self.clock, ScriptedVendor(self.newrelic))
-        sender = BatchSender(intake.name, calls=bench.executor, clock=self.clock, network=NetworkPolicy())
+        sender = BatchSender(
+            intake.name, calls=bench.executor, clock=self.clock, network=NetworkPolicy(), within=within
+        )
         self.exporter = PushExporter(
             intake,
             spool=Spool(directory, limit=1 << 26, keep=intake.keep, clock=self.clock),
@@ -157,6 +160,30 @@ def test_totals_are_exact_whatever_the_intake_answers(
     assert account.exporter.status().dropped == {}
     for name in "abc":
         assert account.newrelic.calls(name) == sum(each.get(name, 0) for each in rises)
+
+
+async def test_an_intake_that_never_answers_is_tried_again(tmp_path: Path) -> None:
+    account = Account(tmp_path, NewRelic(SETTINGS, version="1.2"), within=0.2)
+    account.newrelic.answers = [SLOW]
+    account.exporter.take(window(call()))
+
+    await account.exporter.finish(within=5.0)
+    assert "time" in account.exporter.status().reason
+    await account.send()
+
+    assert account.newrelic.calls("github-prod") == 2.0
+    assert len(account.newrelic.request_ids) == 1
+
+
+async def test_what_goes_wrong_is_logged_without_the_key(tmp_path: Path) -> None:
+    account = metrics(tmp_path, license_key=Secret("eu01xx-CANARY"))
+
+    with structlog.testing.capture_logs() as logs:
+        account.exporter.take(window(call()))
+        await account.exporter.finish(within=5.0)
+
+    assert [(entry["event"], entry["exporter"]) for entry in logs] == [("exporting fails", "newrelic")]
+    assert "CANARY" not in repr(logs)
 
 
 async def test_what_is_too_large_is_sent_in_halves_under_new_ids(tmp_path: Path) -> None:

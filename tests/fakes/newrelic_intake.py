@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from uuid import UUID
 
+import anyio
 import httpx
 
 from exporters.newrelic_words import is_kept
@@ -23,11 +24,13 @@ _EVENT_TYPE = re.compile(r"[A-Za-z0-9_:]{1,255}")
 
 Tree = dict[str, object]
 Answer = httpx.Response | Exception
+SLOW = TimeoutError("never")
 
 
 class NewRelicIntake:
     """Both APIs of one account. `answers` come first, one a request; what they say is all that happens, but
-    for a `Lost`, which takes the data and then breaks. `knows_ids`: a request id met before counts once.
+    for a LostError, which takes the data and then breaks; `SLOW` never answers. `knows_ids`: a request id met
+    before counts once.
     """
 
     def __init__(self, *, key: str, now: Callable[[], float], account: str = "42") -> None:
@@ -46,6 +49,8 @@ class NewRelicIntake:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         answer = self.answers.pop(0) if self.answers else None
+        if answer is SLOW:
+            await anyio.sleep_forever()
         if isinstance(answer, httpx.Response):
             return answer
         if answer is not None and not isinstance(answer, LostError):
