@@ -42,9 +42,15 @@ SETTINGS = OTLPSettings(
 class Site:
     """Exporters of traces and logs, and the endpoint that they send to."""
 
-    def __init__(self, directory: Path, settings: OTLPSettings = SETTINGS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: OTLPSettings = SETTINGS,
+        *,
+        intake: TelemetryIntake | None = None,
+    ) -> None:
         self.clock = FakeClock()
-        self.intake = TelemetryIntake()
+        self.intake = intake or TelemetryIntake()
         self.bench = Bench(self.clock, self.intake)  # type: ignore[arg-type]  # It answers as a vendor does.
         self.exporters = PushExporters(
             ExporterSettings(otlp=settings),
@@ -251,6 +257,28 @@ async def test_spans_go_out_by_themselves_a_moment_later(tmp_path: Path) -> None
         group.cancel_scope.cancel()
 
     assert gathering.GATHER <= 2
+
+
+class Hanging(TelemetryIntake):
+    """Takes the connection, and says nothing."""
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        return await anyio.sleep_forever()  # type: ignore[return-value]  # It never returns.
+
+
+async def test_an_endpoint_that_hangs_holds_up_the_stop_for_its_time_only_and_gets_it_all_later(
+    tmp_path: Path,
+) -> None:
+    hung = Site(tmp_path, intake=Hanging())
+    for _, subscriber in hung.exporters.subscribers():
+        subscriber.on_signal(RECORD)
+
+    with anyio.fail_after(5):
+        await hung.exporters._running["otlp-traces"].finish(within=0.05)
+    after = Site(tmp_path)
+    await after.send()
+
+    assert len(after.names()) == 3
 
 
 async def test_the_key_is_nowhere_but_in_the_request(tmp_path: Path) -> None:
