@@ -2,6 +2,7 @@
 of checks, networks and what they expect.
 """
 
+import sys
 from collections.abc import Callable
 
 from app.configuration.structure import IntegrationSettings
@@ -20,6 +21,7 @@ class Alike:
     def connection(self, entry: IntegrationSettings) -> Connection:
         """What the rest of Dialtone is given."""
         given = {name: getattr(entry, name) for name in entry.__struct_fields__}
+        given["vendor"] = sys.intern(entry.vendor)
         given["network"] = self._network(entry.network)
         given["check"] = self._checks.setdefault(repr(entry.check), entry.check)
         given["config"] = {name: self._value(value) for name, value in entry.config.items()}

@@ -75,7 +75,7 @@ class Line:
         self._breakers: dict[str, CircuitBreaker] = {}
         self._quotas: dict[str, VendorQuota] = {}
         self._queues: dict[tuple[str, tuple[str, ...]], QuotaLine] = {}
-        self._allowances: list[tuple[Limit, Allowance]] = []
+        self._allowances: tuple[tuple[Limit, Allowance], ...] = ()
         self.routes: dict[tuple[str, str, str], Route] = {}
         self._sampled: dict[str, float] = {}
         self._fit()
@@ -292,7 +292,7 @@ class Line:
                 self._breakers[capability] = self._new_breaker(capability)
         for gone in set(self._breakers) - set(self.spec.capabilities):
             del self._breakers[gone]
-        self._allowances = [(limit, self._allowance(limit)) for limit in self.spec.limits if limit.rate]
+        self._allowances = tuple((limit, self._allowance(limit)) for limit in self.spec.limits if limit.rate)
 
     def _allowance(self, limit: Limit) -> Allowance:
         if limit.scope == "vendor":

@@ -26,6 +26,7 @@ def test_integrations_share_what_they_say_alike(tmp_path: Path) -> None:
 
     assert first.config["expect"] is second.config["expect"]
     assert first.check is second.check
+    assert first.vendor is second.vendor
     assert first.network is second.network
 
 
