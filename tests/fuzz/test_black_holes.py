@@ -7,10 +7,11 @@ Each kind has an address of its own on loopback, because checks of one host wait
 """
 
 import asyncio
+import re
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -27,7 +28,8 @@ from tests.fakes.signals import RecordingSubscriber
 from tests.fuzz.conftest import Covered
 
 WELL, MUTE, FULL = 160, 20, 20
-HOSTS = {"well": "127.0.0.1", "mute": "127.0.0.2", "full": "127.0.0.3"}
+HOSTS = {"well": "127.0.0.1", "mute": "127.0.0.2", "full": "127.0.0.3", "intake": "127.0.0.4"}
+PUSHED_TO = ("otlp", "datadog", "newrelic")
 TURNS, SECONDS, SETTLE, CALLS_EVERY = 3, 5.0, 1.0, 0.02
 LATER = 0.010
 """By how much trouble may make those late who are well."""
@@ -54,6 +56,21 @@ class Vendor:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
+                if self.is_mute:
+                    await reader.read()
+                    break
+                writer.write(ANSWER)
+        writer.close()
+
+
+class Intake(Vendor):
+    """Takes what is pushed to it, bodies and all."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"content-length: (\d+)", head.lower())
+                await reader.readexactly(int(length[1]) if length else 0)
                 if self.is_mute:
                     await reader.read()
                     break
@@ -90,33 +107,34 @@ def configuration(folder: Path, ports: dict[str, int]) -> Path:
     entries = "".join(
         f"  - {{id: {kind}-{n}, vendor: http, config: {{url: 'http://{HOSTS[kind]}:{port}/'}}}}\n"
         for kind, port in ports.items()
-        for n in range({"well": WELL, "mute": MUTE, "full": FULL}[kind])
+        for n in range({"well": WELL, "mute": MUTE, "full": FULL, "intake": 0}[kind])
     )
+    intake = f"http://{HOSTS['intake']}:{ports['intake']}"
     path = folder / "dialtone.yaml"
     path.write_text(
         "defaults:\n"
         "  check: {interval: 2, retry_interval: 2, timeout: 1, adaptive: false}\n"
         "  policy: {timeout: 1, connect: 1, deadline: 2}\n"
+        "exporters:\n"
+        "  flush_interval: 1\n"
+        f"  otlp: {{endpoint: '{intake}'}}\n"
+        f"  datadog: {{api_key: {'d' * 32}, url: '{intake}'}}\n"
+        f"  newrelic: {{license_key: {'n' * 40}, url: '{intake}/metric/v1'}}\n"
         "integrations:\n" + entries
     )
     return path
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Dialtone, Vendor]]:
-    well, mute = Vendor(), Vendor()
-    servers = [
-        await asyncio.start_server(well.serve, HOSTS["well"], 0),
-        await asyncio.start_server(mute.serve, HOSTS["mute"], 0),
-    ]
+async def running(folder: Path) -> AsyncIterator[tuple[Dialtone, Sequence[Vendor]]]:
+    ends = {"well": Vendor(), "mute": Vendor(), "intake": Intake()}
+    servers = [await asyncio.start_server(end.serve, HOSTS[kind], 0) for kind, end in ends.items()]
     port, held = full_port()
-    ports = [server.sockets[0].getsockname()[1] for server in servers]
-    settings = load_settings(
-        configuration(folder, {"well": ports[0], "mute": ports[1], "full": port}), environment={}
-    )
+    ports = dict(zip(ends, (server.sockets[0].getsockname()[1] for server in servers), strict=True))
+    settings = load_settings(configuration(folder, {**ports, "full": port}), environment={})
     dialtone = Dialtone(settings)
     async with dialtone.running():
-        yield dialtone, mute
+        yield dialtone, (ends["mute"], ends["intake"])
     for server in servers:
         server.close()
     for each in held:
@@ -161,9 +179,11 @@ async def scrape(dialtone: Dialtone) -> None:
 
 
 @asynccontextmanager
-async def trouble(dialtone: Dialtone, vendor: Vendor, group: anyio.abc.TaskGroup) -> AsyncIterator[None]:
-    """While it lasts the vendor swallows everything, and the storage's thread, analytics' own and the
-    rendering of metrics are blocked.
+async def trouble(
+    dialtone: Dialtone, ends: Sequence[Vendor], group: anyio.abc.TaskGroup
+) -> AsyncIterator[None]:
+    """While it lasts a vendor and all intakes swallow everything; the storage's thread, analytics' own and
+    the rendering of metrics are blocked.
     """
     gate = threading.Event()
     write, process = dialtone.analytics._spool.write, dialtone.prometheus._process
@@ -178,13 +198,15 @@ async def trouble(dialtone: Dialtone, vendor: Vendor, group: anyio.abc.TaskGroup
 
     dialtone.analytics._spool.write = stuck
     dialtone.prometheus._process = Blocked(gate)
-    vendor.is_mute = True
+    for end in ends:
+        end.is_mute = True
     group.start_soon(store)
     try:
         yield
     finally:
         gate.set()
-        vendor.is_mute = False
+        for end in ends:
+            end.is_mute = False
         dialtone.analytics._spool.write, dialtone.prometheus._process = write, process
 
 
@@ -238,8 +260,9 @@ async def measure(folder: Path) -> tuple[list[Measured], list[Measured], int]:
     signals, thrown = RecordingSubscriber(), 0
     usual: list[Measured] = []
     troubled: list[Measured] = []
+    waiting: list[int] = []
     async with (
-        running(folder) as (dialtone, mute),
+        running(folder) as (dialtone, ends),
         watched_machine() as machine,
         anyio.create_task_group() as group,
     ):
@@ -250,15 +273,18 @@ async def measure(folder: Path) -> tuple[list[Measured], list[Measured], int]:
             async with AsyncExitStack() as now:
                 for phases in (usual, troubled):
                     if phases is troubled:
-                        await now.enter_async_context(trouble(dialtone, mute, group))
+                        await now.enter_async_context(trouble(dialtone, ends, group))
                     await asyncio.sleep(SETTLE)
                     one, away = await undisturbed(machine, lambda: Measured(dialtone, signals))
                     phases.append(one)
                     thrown += away
+                waiting += [each.batches for each in dialtone.pushing.status() if each.name in PUSHED_TO]
         group.cancel_scope.cancel()
     swallowed = [one for one in signals.of(CheckResult) if not one.integration.startswith("well")]
     timeouts = {one.integration.split("-")[0] for one in swallowed if one.kind is FailureKind.TIMEOUT}
     assert timeouts == {"mute", "full"}
+    assert len(waiting) == TURNS * len(PUSHED_TO)
+    assert all(waiting)
     assert sum(one.failed for one in (*usual, *troubled)) == 0
     return usual, troubled, thrown
 
