@@ -45,11 +45,12 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
+    return [*_alerts_now(), *_deliveries_now()]
+
+
+def _alerts_now() -> frame.Panels:
     oldest = f"max({select('dialtone_outbox_oldest_seconds')})"
-    dead = total(select("dialtone_outbox_dead_letters"))
-    off = total(select("dialtone_receiver_disabled"))
     firing = total(select("dialtone_alerts", 'phase="firing"'))
-    beat = f"time() - max({select('dialtone_watchdog_last_beat_timestamp_seconds')} > 0)"
     return [
         told(
             number(
@@ -81,6 +82,14 @@ def _now() -> frame.Panels:
             ),
             {0: ("Nothing waits", GOOD)},
         ),
+    ]
+
+
+def _deliveries_now() -> frame.Panels:
+    dead = total(select("dialtone_outbox_dead_letters"))
+    off = total(select("dialtone_receiver_disabled"))
+    beat = f"time() - max({select('dialtone_watchdog_last_beat_timestamp_seconds')} > 0)"
+    return [
         told(
             number(
                 "Given up",
@@ -215,18 +224,11 @@ def _deliveries() -> frame.Panels:
 
 
 def _receivers() -> frame.Panels:
+    return [*_delays(), *_each_receiver(), *_on_the_way()]
+
+
+def _delays() -> frame.Panels:
     lag, whole = "dialtone_delivery_lag_seconds", "dialtone_detection_to_delivery_seconds"
-    by = "max by (receiver)"
-    waiting, oldest, dead, failures, off = (
-        f"{by} ({select(name)})"
-        for name in (
-            "dialtone_outbox_messages",
-            "dialtone_outbox_oldest_seconds",
-            "dialtone_outbox_dead_letters",
-            "dialtone_receiver_failures",
-            "dialtone_receiver_disabled",
-        )
-    )
     return [
         quantiles(
             graph(
@@ -248,6 +250,22 @@ def _receivers() -> frame.Panels:
             nothing="nothing delivered",
             span=6,
         ),
+    ]
+
+
+def _each_receiver() -> frame.Panels:
+    by = "max by (receiver)"
+    waiting, oldest, dead, failures, off = (
+        f"{by} ({select(name)})"
+        for name in (
+            "dialtone_outbox_messages",
+            "dialtone_outbox_oldest_seconds",
+            "dialtone_outbox_dead_letters",
+            "dialtone_receiver_failures",
+            "dialtone_receiver_disabled",
+        )
+    )
+    return [
         sheet(
             "Receivers, the worst first",
             "What waits for each receiver, since when, what was given up, and failed tries since the "
@@ -263,6 +281,11 @@ def _receivers() -> frame.Panels:
             },
             sort="Oldest",
         ).span(12),
+    ]
+
+
+def _on_the_way() -> frame.Panels:
+    return [
         graph(
             "Errors on the way",
             "Per second: errors of the relay, and beats of the watchdog that failed or were "

@@ -53,11 +53,12 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
+    return [*_states_now(), *_on_this_board()]
+
+
+def _states_now() -> frame.Panels:
     stopping = states("open", "half_open", "forced_open")
     by_hand = states("forced_open", "disabled", "shadow")
-    opened = total(increase("dialtone_breaker_transitions_total", 'to="open"'))
-    refused = total(increase("dialtone_rejected_calls_total"))
-    everything = total(increase("dialtone_calls_total"))
     return [
         told(
             number(
@@ -82,6 +83,14 @@ def _now() -> frame.Panels:
             ),
             {0: ("None", GOOD)},
         ),
+    ]
+
+
+def _on_this_board() -> frame.Panels:
+    opened = total(increase("dialtone_breaker_transitions_total", 'to="open"'))
+    refused = total(increase("dialtone_rejected_calls_total"))
+    everything = total(increase("dialtone_calls_total"))
+    return [
         told(
             number(
                 "Opened on this board",
@@ -182,12 +191,12 @@ def _above_zero(query: str) -> str:
 
 
 def _users() -> frame.Panels:
+    return [*_refused(), *_not_closed()]
+
+
+def _refused() -> frame.Panels:
     by_reason = total(rate("dialtone_rejected_calls_total"), "reason")
     by_line = total(rate("dialtone_rejected_calls_total"), "integration")
-    spent = total(
-        increase("dialtone_breaker_time_seconds_total", states("open", "half_open", "forced_open")),
-        "integration",
-    )
     return [
         coloured(
             stacked(
@@ -210,6 +219,15 @@ def _users() -> frame.Panels:
             steps=ANY_IS_BAD,
             span=8,
         ),
+    ]
+
+
+def _not_closed() -> frame.Panels:
+    spent = total(
+        increase("dialtone_breaker_time_seconds_total", states("open", "half_open", "forced_open")),
+        "integration",
+    )
+    return [
         sheet(
             "Time not closed on this board",
             "How long breakers of an integration were open, half-open or forced open, all "

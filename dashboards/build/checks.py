@@ -56,9 +56,12 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
+    return [*_results_now(), *_watch_now()]
+
+
+def _results_now() -> frame.Panels:
     failed = total(rate(CHECKS, 'outcome!~"ok|skipped"'))
     ran = total(rate(CHECKS, 'outcome!="skipped"'))
-    unknown = total(select("dialtone_health", WHOLE, 'state="unknown"'))
     return [
         number(
             "Checks a minute",
@@ -76,6 +79,12 @@ def _now() -> frame.Panels:
             steps=ERRORS,
             span=6,
         ).decimals(1),
+    ]
+
+
+def _watch_now() -> frame.Panels:
+    unknown = total(select("dialtone_health", WHOLE, 'state="unknown"'))
+    return [
         number(
             "Start lag, p99",
             "How late checks start; more than a second means that Dialtone has too much to do.",
@@ -99,11 +108,13 @@ def _now() -> frame.Panels:
 
 
 def _found() -> frame.Panels:
-    by_outcome = total(recorded("integration:dialtone_checks:rate5m"), "integration")
+    return [*_results(), *_uptime()]
+
+
+def _results() -> frame.Panels:
     worst_ratio = worst(
         f"max by (integration) ({recorded('integration:dialtone_checks:error_ratio_rate5m')}) > 0"
     )
-    up = {day: recorded(f"integration:dialtone_health:up_ratio_{day}") for day in ("1h", "1d")}
     return [
         coloured(
             stacked(
@@ -125,6 +136,13 @@ def _found() -> frame.Panels:
             steps=ERRORS,
             span=8,
         ),
+    ]
+
+
+def _uptime() -> frame.Panels:
+    by_outcome = total(recorded("integration:dialtone_checks:rate5m"), "integration")
+    up = {day: recorded(f"integration:dialtone_health:up_ratio_{day}") for day in ("1h", "1d")}
+    return [
         sheet(
             "Share of time up, the least first",
             "How much of the last hour and day each integration was up as a whole, and how many "
@@ -145,6 +163,10 @@ def _found() -> frame.Panels:
 
 
 def _phases() -> frame.Panels:
+    return [*_means(), *_slowest()]
+
+
+def _means() -> frame.Panels:
     by_line = [filled(_phase(name), _phase("first_byte")) for name in NAMES]
     titles = ("DNS", "Connect", "TLS", "First byte", "Transfer")
     columns = {"integration": Column("Integration", board="integration")} | {
@@ -169,6 +191,11 @@ def _phases() -> frame.Panels:
             columns=columns,
             sort="First byte",
         ),
+    ]
+
+
+def _slowest() -> frame.Panels:
+    return [
         graph(
             "p95 of checks, the ten slowest",
             "The time that 95 of 100 checks of the last 5 minutes stayed under.",

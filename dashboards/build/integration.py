@@ -171,9 +171,12 @@ def _history() -> frame.Panels:
 
 
 def _calls() -> frame.Panels:
+    return [*_outcomes(), *_load()]
+
+
+def _outcomes() -> frame.Panels:
     by_outcome = total(rate(CALLS), "outcome")
     failed, sent = (total(rate(CALLS, which), "action") for which in (FAILED, SENT))
-    rejected = total(rate("dialtone_rejected_calls_total"), "reason")
     return [
         coloured(
             stacked(
@@ -192,6 +195,12 @@ def _calls() -> frame.Panels:
             unit="percentunit",
             steps=ERRORS,
         ),
+    ]
+
+
+def _load() -> frame.Panels:
+    rejected = total(rate("dialtone_rejected_calls_total"), "reason")
+    return [
         graph(
             "Refused by Dialtone",
             "Requests per second that a local limit refused: open circuit, quota, bulkhead, "

@@ -4,23 +4,20 @@ from collections.abc import Mapping
 
 from grafana_foundation_sdk.builders import dashboard
 
-from dashboards.build import frame
+from dashboards.build import frame, intakes
 from dashboards.build.panels import (
     ANY_IS_BAD,
     NONE_IS_GOOD,
     ONE_IS_GOOD,
     UNJUDGED,
     Steps,
-    coloured,
     graph,
     number,
     plain,
     stacked,
-    timeline,
     told,
 )
 from dashboards.build.queries import ZERO, increase, otherwise, quantile, rate, select, total
-from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import SCRAPE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
 
@@ -59,15 +56,17 @@ def board() -> dashboard.Dashboard:
             "Must stay at zero": _losses(),
             "Process": _process(),
             "Stores": _stores(),
-            "Exporters": [*_exporting(), *_waiting()],
+            "Exporters": intakes.panels(),
             "HTTP API and live view": _clients(),
         },
     )
 
 
 def _now() -> frame.Panels:
-    lost = " + ".join(f"({total(increase(metric))} or {ZERO})" for metric in LOSSES.values())
-    dropped = f"({total(increase('dialtone_queue_dropped_total'))} or {ZERO})"
+    return [*_stores_now(), *_losses_now(), *_process_now()]
+
+
+def _stores_now() -> frame.Panels:
     writing = {1: ("writing", GOOD), 0: ("NOT WRITING", BAD), NONE_SEEN: ("off", PLAIN)}
     stores = {"Storage": "dialtone_storage_up", "DuckDB": "dialtone_analytics_up"}
     return [
@@ -86,6 +85,13 @@ def _now() -> frame.Panels:
             )
             for title, metric in stores.items()
         ),
+    ]
+
+
+def _losses_now() -> frame.Panels:
+    lost = " + ".join(f"({total(increase(metric))} or {ZERO})" for metric in LOSSES.values())
+    dropped = f"({total(increase('dialtone_queue_dropped_total'))} or {ZERO})"
+    return [
         told(
             plain(
                 number(
@@ -108,6 +114,11 @@ def _now() -> frame.Panels:
             ).decimals(0),
             {0: ("Nothing", GOOD)},
         ),
+    ]
+
+
+def _process_now() -> frame.Panels:
+    return [
         number(
             "Event loop lag",
             "The longest delay of the event loop in 30 seconds; more than half a second delays every check.",
@@ -148,6 +159,10 @@ def _losses() -> frame.Panels:
 
 
 def _process() -> frame.Panels:
+    return [*_resources(), *_loop()]
+
+
+def _resources() -> frame.Panels:
     fds = f"{select('process_open_fds')} / {select('process_max_fds')}"
     return [
         graph(
@@ -173,6 +188,11 @@ def _process() -> frame.Panels:
             steps=((None, GOOD), (0.5, WARN), (0.8, BAD)),
             span=6,
         ),
+    ]
+
+
+def _loop() -> frame.Panels:
+    return [
         graph(
             "Loop lag and scrape time",
             "Longest delay of the event loop, and how long the last scrape took to render.",
@@ -205,6 +225,10 @@ def _process() -> frame.Panels:
 
 
 def _stores() -> frame.Panels:
+    return [*_duckdb(), *_queries_and_commits()]
+
+
+def _duckdb() -> frame.Panels:
     return [
         graph(
             "How far behind",
@@ -236,6 +260,11 @@ def _stores() -> frame.Panels:
             unit="bytes",
             span=8,
         ),
+    ]
+
+
+def _queries_and_commits() -> frame.Panels:
+    return [
         graph(
             "Queries, p95",
             "The time that 95 of 100 queries of DuckDB stayed under, by query.",
@@ -249,77 +278,6 @@ def _stores() -> frame.Panels:
             "Transactions per second of the transactional store, which holds what must survive a crash.",
             series=[(total(rate("dialtone_storage_commits_total")), "commits")],
             unit="cps",
-        ),
-    ]
-
-
-def _exporting() -> frame.Panels:
-    up = f"min by (exporter) ({select('dialtone_exporter_up')})"
-    points = total(rate("dialtone_exporter_points_total"), "exporter")
-    requests = total(rate("dialtone_exporter_requests_total"), "exporter", "result")
-    none = {"exporter": "no exporters"}
-    return [
-        timeline(
-            "Intakes",
-            "Whether each push exporter's intake takes what it is sent; what it does not take waits on disk.",
-            series=[(otherwise(up, NONE_SEEN, **none), "{{exporter}}")],
-            mapping={1: ("takes", GOOD), 0: ("TAKES NOTHING", BAD), NONE_SEEN: ("none is configured", PLAIN)},
-            span=8,
-        ),
-        graph(
-            "Points taken",
-            "Data points per second that the intake has taken, each counted once.",
-            series=[(otherwise(points, 0, **none), "{{exporter}}")],
-            unit="cps",
-            span=8,
-        ),
-        coloured(
-            graph(
-                "Requests by result",
-                "Requests per second: taken, retry (later), split (too large) or refused (given up).",
-                series=[(otherwise(requests, 0, **none), "{{exporter}} {{result}}")],
-                unit="reqps",
-                span=8,
-            )
-        ),
-    ]
-
-
-def _waiting() -> frame.Panels:
-    dropped = total(rate("dialtone_exporter_points_dropped_total"), "exporter", "reason")
-    waiting, oldest, spool, success = (
-        f"max by (exporter) ({select(f'dialtone_exporter_{name}')})"
-        for name in (
-            "points_waiting",
-            "oldest_age_seconds",
-            "spool_bytes",
-            "last_success_timestamp_seconds",
-        )
-    )
-    none = {"exporter": "no exporters"}
-    return [
-        sheet(
-            "What waits, the oldest first",
-            "Points and bytes that wait for each intake, how old the oldest are, and when it last "
-            "took something.",
-            series=[otherwise(one, 0, **none) for one in (waiting, oldest, spool, f"{success} * 1000")],
-            columns={
-                "exporter": Column("Exporter"),
-                "Value #A": Column("Points", unit="short", width=90),
-                "Value #B": Column("Oldest", unit="s", steps=BEHIND, width=90),
-                "Value #C": Column("Spool", unit="bytes", width=90),
-                "Value #D": Column(
-                    "Last taken", unit="dateTimeFromNow", words={0: ("never", PLAIN)}, width=130
-                ),
-            },
-            sort="Oldest",
-        ),
-        graph(
-            "Points given up",
-            "Data points per second that an exporter gave up, by why; these are gone.",
-            series=[(otherwise(dropped, 0, **none), "{{exporter}} {{reason}}")],
-            unit="cps",
-            steps=ANY_IS_BAD,
         ),
     ]
 

@@ -16,6 +16,8 @@ BURN: Steps = ((None, GOOD), (1.0, WARN), (14.4, BAD))
 NO_OBJECTIVES = {NONE_SEEN: ("no objectives", PLAIN)}
 BUDGET = "dialtone_slo_budget_left_ratio"
 RATE = "dialtone_slo_burn_rate"
+HOUR = 'window="1h"'
+DAYS = 'window="3d"'
 
 
 def board() -> dashboard.Dashboard:
@@ -37,9 +39,12 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
+    return [*_budgets_now(), *_outlook_now()]
+
+
+def _budgets_now() -> frame.Panels:
     least = f"min({select(BUDGET)})"
-    short, long = (f"max({select(RATE, window)})" for window in ('window="1h"', 'window="3d"'))
-    missed = f"count({select('dialtone_heartbeat_up')} == 0)"
+    short = f"max({select(RATE, HOUR)})"
     return [
         told(
             plain(
@@ -68,6 +73,13 @@ def _now() -> frame.Panels:
             ),
             NO_OBJECTIVES,
         ),
+    ]
+
+
+def _outlook_now() -> frame.Panels:
+    long = f"max({select(RATE, DAYS)})"
+    missed = f"count({select('dialtone_heartbeat_up')} == 0)"
+    return [
         told(
             plain(
                 number(

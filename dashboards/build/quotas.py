@@ -57,10 +57,12 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
+    return [*_quotas_now(), *_credentials_now()]
+
+
+def _quotas_now() -> frame.Panels:
     throttled = f"count({select(UNTIL)} > time())"
     running_out = f"count({select(EXHAUSTED)} > time() < time() + 3600)"
-    refused = total(increase("dialtone_credential_notices_total", 'event="rejected"'))
-    first = f"min({days_until(CREDENTIAL)} or {days_until(CERTIFICATE)})"
     return [
         told(
             number(
@@ -84,6 +86,13 @@ def _now() -> frame.Panels:
             ),
             {0: ("None", GOOD)},
         ),
+    ]
+
+
+def _credentials_now() -> frame.Panels:
+    refused = total(increase("dialtone_credential_notices_total", 'event="rejected"'))
+    first = f"min({days_until(CREDENTIAL)} or {days_until(CERTIFICATE)})"
+    return [
         told(
             plain(
                 number(
@@ -242,12 +251,12 @@ def _ending(title: str, what: str, metric: str) -> Builder[models.Panel]:
 
 
 def _announced() -> frame.Panels:
+    return [*_told(), *_changing()]
+
+
+def _told() -> frame.Panels:
     word = f"max by (vendor, indicator) ({select('dialtone_vendor_status')}) == 1"
     lag = f"max by (integration) ({select('dialtone_vendor_notice_lag_seconds')})"
-    drifted = total(increase("dialtone_contract_drift_total"), "integration", "action")
-    sunset = (
-        f"min by (integration, action) ({select('dialtone_deprecation_sunset_timestamp_seconds')}) * 1000"
-    )
     return [
         sheet(
             "What vendors say of themselves",
@@ -266,6 +275,15 @@ def _announced() -> frame.Panels:
             },
             sort="Later by",
         ).span(6),
+    ]
+
+
+def _changing() -> frame.Panels:
+    drifted = total(increase("dialtone_contract_drift_total"), "integration", "action")
+    sunset = (
+        f"min by (integration, action) ({select('dialtone_deprecation_sunset_timestamp_seconds')}) * 1000"
+    )
+    return [
         sheet(
             "What is to end",
             "Actions that the vendor will switch off, by its own word; no action means the API as a whole.",

@@ -73,6 +73,10 @@ def _sum(title: str, description: str, asked: Asked, *, calc: str = "sum") -> Bu
 
 
 def _usage() -> frame.Panels:
+    return [*_runs(), *_who()]
+
+
+def _runs() -> frame.Panels:
     runs = Asked("usage_over_time", [TIME, ("caller", "string"), ("runs", "number")], BUCKET)
     failed = Asked("usage_over_time", [TIME, ("caller", "string"), ("runs_with_failure", "number")], BUCKET)
     return [
@@ -93,6 +97,11 @@ def _usage() -> frame.Panels:
             failed,
             "caller",
         ),
+    ]
+
+
+def _who() -> frame.Panels:
+    return [
         listed(
             "Who uses what",
             "Runs by caller, integration and action, the most used first; requests include retries of pages.",

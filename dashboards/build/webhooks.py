@@ -38,8 +38,11 @@ def board() -> dashboard.Dashboard:
 
 
 def _now() -> frame.Panels:
+    return [*_coming_now(), *_missing_now()]
+
+
+def _coming_now() -> frame.Panels:
     bad = total(increase(RECEIVED, NOT_GENUINE))
-    dead = total(increase("dialtone_webhook_dead_letters_total"))
     return [
         number(
             "Webhooks a minute",
@@ -60,6 +63,12 @@ def _now() -> frame.Panels:
             ).decimals(0),
             {0: ("None", GOOD)},
         ),
+    ]
+
+
+def _missing_now() -> frame.Panels:
+    dead = total(increase("dialtone_webhook_dead_letters_total"))
+    return [
         told(
             number(
                 "Silent vendors",
@@ -86,11 +95,10 @@ def _now() -> frame.Panels:
 
 
 def _incoming() -> frame.Panels:
-    lag = "dialtone_webhook_lag_seconds"
-    last = (
-        f"max by (integration, event) ({select('dialtone_webhook_last_received_timestamp_seconds')}) * 1000"
-    )
-    missing = total(rate("dialtone_webhook_missing_total"), "integration")
+    return [*_flow(), *_lateness()]
+
+
+def _flow() -> frame.Panels:
     return [
         coloured(
             stacked(
@@ -114,6 +122,16 @@ def _incoming() -> frame.Panels:
                 nothing="no webhooks",
             )
         ),
+    ]
+
+
+def _lateness() -> frame.Panels:
+    lag = "dialtone_webhook_lag_seconds"
+    last = (
+        f"max by (integration, event) ({select('dialtone_webhook_last_received_timestamp_seconds')}) * 1000"
+    )
+    missing = total(rate("dialtone_webhook_missing_total"), "integration")
+    return [
         quantiles(
             graph(
                 "How late webhooks are",
