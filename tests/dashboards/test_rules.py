@@ -120,9 +120,11 @@ def test_a_label_that_is_renamed_is_missed() -> None:
 def test_what_is_recorded_says_its_level_in_its_name_and_has_its_labels() -> None:
     levels = {
         "integration": {"integration"}, "integration_outcome": {"integration", "vendor", "outcome"},
-        "integration_phase": {"integration", "phase"}, "vendor": {"vendor"}, "fleet": set(),
+        "integration_phase": {"integration", "phase"}, "integration_bucket": {"integration", "bucket"},
+        "vendor": {"vendor"}, "fleet": set(),
         "fleet_outcome": {"outcome"}, "fleet_reason": {"reason"}, "fleet_phase": {"phase"},
-        "fleet_state": {"state"}, "slo": {"slo"},
+        "fleet_state": {"state"}, "slo": {"slo"}, "fleet_verdict": {"verdict"}, "fleet_result": {"result"},
+        "fleet_source": {"source"}, "fleet_event": {"event"},
     }  # fmt: skip
     reader = LabelReader(CATALOGUE, RECORDED)
     for name in RECORDED:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from dashboards.build.rules import panels
 from dashboards.build.rules.model import Group, Recording
 from dashboards.build.rules.promql import FAILED, SENT, WHOLE, pick, rate
 from monitors.burn import BURN_PAIRS, window_name
@@ -31,6 +32,7 @@ def groups() -> Sequence[Group]:
             rules=tuple(chain(_sums("vendor", "integration"), _quantiles("vendor", 0.95))),
         ),
         Group(name="dialtone-fleet", rules=tuple(chain(_fleet_calls(), _fleet_checks(), _states()))),
+        Group(name="dialtone-panels", rules=tuple(panels.recordings())),
         Group(name="dialtone-history", interval=SLOW, rules=tuple(_history())),
         Group(name="dialtone-objectives", rules=tuple(chain.from_iterable(map(_objective, WINDOWS[:5])))),
         Group(
