@@ -32,7 +32,7 @@ def check_site(site: str) -> None:
         return
     meant = _bare(site)
     near = meant if meant in SITES else nearest(meant, SITES)
-    hint = f"; did you mean {near}?" if near else ""
+    hint = f"; did you mean {near}?" if near else "."
     known = ", ".join(SITES)
     raise ValueError(
         f"exporters.datadog.site {site!r} is none of Datadog's sites ({known}){hint}"

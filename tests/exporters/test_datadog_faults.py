@@ -289,6 +289,12 @@ async def test_after_an_hour_the_oldest_is_given_up_and_counted(tmp_path: Path) 
     assert account.datadog.errors == []
 
 
+def files(directory: Path) -> list[bytes]:
+    kept = [path.read_bytes() for path in directory.iterdir()]
+    assert kept
+    return kept
+
+
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
@@ -307,6 +313,7 @@ async def test_a_refused_key_holds_the_data_and_tells_what_may_be_wrong(
     reason = account.exporter.status().reason
     assert hint in reason
     assert key not in reason
+    assert all(key.encode() not in kept for kept in files(tmp_path))
 
     keys.append(KEY)
     await account.send()
