@@ -244,7 +244,7 @@ def test_a_site_that_is_none_is_refused_with_the_one_that_was_meant(site: str, m
 
 
 def test_a_site_that_looks_like_none_is_refused_with_all_there_are() -> None:
-    with pytest.raises(ValueError, match=r"'splunk' is none of Datadog's sites \(datadoghq\.com, .*\)\. For a proxy"):
+    with pytest.raises(ValueError, match=r"'splunk' is none of Datadog's sites \(datadoghq\.com, .*\)\. For"):
         DatadogSettings(api_key=Secret("k"), site="splunk")
 
 
