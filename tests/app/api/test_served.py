@@ -3,11 +3,12 @@
 import structlog
 from litestar.testing import TestClient
 
-from app.api.served import NoSpans
+from app.api.served import NoSpans, Served
 from app.asgi import create_app
 from exporters.spans import ServedRequest
 from integrations.execution.outcome import FailureKind
 from integrations.execution.tracing import Sampler
+from tests.fakes.clock import FakeClock
 from tests.fakes.parts import refused
 
 CALL = "/v2/integrations/slack-prod/actions/issues.list"
@@ -93,7 +94,7 @@ def test_a_method_that_nobody_knows_is_no_value_of_its_own(dialtone):
     assert [request.method for request in spans.requests] == ["_OTHER"]
 
 
-def test_a_line_logged_during_a_request_carries_its_trace_and_one_after_it_does_not(dialtone):
+def test_a_line_logged_during_a_request_carries_its_trace(dialtone):
     seen = []
 
     def watched(integration_id):
@@ -106,4 +107,20 @@ def test_a_line_logged_during_a_request_carries_its_trace_and_one_after_it_does_
         client.post(CALL, json={}, headers=PARENT)
     assert seen[0]["trace_id"] == TRACE
     assert len(seen[0]["span_id"]) == 16
-    assert "trace_id" not in structlog.contextvars.get_contextvars()
+
+
+async def test_a_layer_leaves_the_context_as_it_was():
+    seen = []
+
+    async def app(_scope, _receive, send):
+        seen.append(structlog.contextvars.get_contextvars()["trace_id"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message):
+        seen.append(message["headers"][0][0])
+
+    layer = Served(app, clock=FakeClock(), spans=NoSpans())
+    await layer({"type": "http", "method": "GET", "headers": [], "path": "/"}, None, send)
+
+    assert (len(seen[0]), seen[1]) == (32, b"traceresponse")
+    assert structlog.contextvars.get_contextvars() == {}

@@ -155,6 +155,14 @@ async def test_checks_are_sampled_as_the_operator_wants(
     assert [record.sampled for record in bench.signals.of(CallRecord)] == sampled
 
 
+async def test_a_check_of_which_only_a_failure_is_kept_is_told_as_not_sampled(clock: LoopClock) -> None:
+    bench = Bench(clock, policy=TOLD, tracing=Tracing(Sampler(), checks=TracedChecks.FAILED))
+
+    await bench.executor.execute(check())
+
+    assert bench.vendor.requests[0].headers["traceparent"].endswith("-00")
+
+
 async def test_an_export_is_no_part_of_any_trace(clock: LoopClock) -> None:
     bench = Bench(clock, policy=TOLD, tracing=Tracing(Sampler()))
 
