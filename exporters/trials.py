@@ -75,12 +75,12 @@ def previewed(intake: Intake[CutT], cut: CutT) -> list[Preview]:
 
 async def tried(intake: Intake[CutT], cut: CutT, *, send: Send, has_proxy: bool) -> Trial:
     """Send it, once; an intake that can be asked about its key is asked first, and sent nothing if it refuses
-    it.
+    it or is not reached.
     """
     if isinstance(intake, KeyAsked):
         question = intake.key_question()
         answer = await send(intake.address(question), question)
-        if answer.status in KEY_REFUSED:
+        if answer.status is None or answer.status in KEY_REFUSED:
             return _trial(intake, question, answer, has_proxy=has_proxy)
     (batch, *_) = copy(intake).encode(cut)
     reply = await send(intake.address(batch), batch)

@@ -374,6 +374,17 @@ async def test_a_trial_with_a_key_that_is_unknown_sends_nothing(tmp_path: Path, 
     assert site.datadog.routes == ["/api/v1/validate"]
 
 
+async def test_a_trial_does_not_wait_twice_for_a_datadog_that_cannot_be_reached(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.datadog.answers = [FAULTS["dns"]]
+
+    trial = await tried(site, "datadog")
+
+    assert (trial.status, trial.action) == (None, "retry")
+    assert "could not connect" in trial.reason
+    assert site.datadog.routes == []
+
+
 async def test_a_proxy_that_cannot_check_keys_gets_the_value_anyway(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.datadog.answers = [httpx.Response(404)]
