@@ -7,6 +7,7 @@ objects for ten thousand points would take three times as long.
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -70,8 +71,24 @@ def field(begin: int, body: bytes) -> bytes:
     return bytes(lead) + body
 
 
+class _Tags(NamedTuple):
+    """The bytes that begin the fields which both kinds of histograms have."""
+
+    number: int
+    total: int
+    low: int
+    high: int
+
+
+def _tags(kind: type[Message]) -> _Tags:
+    return _Tags(*(tag(kind, name, _FIXED64) for name in ("count", "sum", "min", "max")))
+
+
+_EXPLICIT, _EXPONENTIAL = _tags(HistogramDataPoint), _tags(ExponentialHistogramDataPoint)
 _POINTS = tag(Sum, "data_points")
 _AS_DOUBLE = tag(NumberDataPoint, "as_double", _FIXED64)
+_POSITIVE = tag(ExponentialHistogramDataPoint, "positive")
+_THRESHOLD = ExponentialHistogramDataPoint(zero_threshold=ZERO_THRESHOLD).SerializeToString()
 
 
 class Frame:
@@ -160,6 +177,9 @@ class _Writing:
         self._end = int(window.ended * _NANO)
         self._since = int(window.started * _NANO)
         self._start = int(window.began * _NANO) if is_delta else self._since
+        self._times = ExponentialHistogramDataPoint(
+            start_time_unix_nano=self._start, time_unix_nano=self._end
+        ).SerializeToString()
         self._numbers = _Attributes(NumberDataPoint, place)
         self._histograms = _Attributes(HistogramDataPoint, place)
         self._exponentials = _Attributes(ExponentialHistogramDataPoint, place)
@@ -212,7 +232,6 @@ class _Writing:
         bounds = HistogramDataPoint(explicit_bounds=family.buckets).SerializeToString()
         counts = struct.Struct(f"<{len(family.buckets) + 1}Q")
         begin = field(tag(HistogramDataPoint, "bucket_counts"), bytes(counts.size))[: -counts.size]
-        count, total = _tags(HistogramDataPoint, "count", "sum")
         attributes = self._histograms.of
 
         def write(point: Point) -> bytes:
@@ -220,12 +239,12 @@ class _Writing:
             return b"".join(
                 (
                     times,
-                    _COUNT_AND_SUM.pack(count, sum(spread.counts), total, spread.total),
+                    _COUNT_AND_SUM.pack(_EXPLICIT.number, sum(spread.counts), _EXPLICIT.total, spread.total),
                     begin,
                     counts.pack(*spread.counts),
                     bounds,
                     attributes(point),
-                    self._range(HistogramDataPoint, spread.native),
+                    self._range(_EXPLICIT, spread.native),
                 )
             )
 
@@ -237,18 +256,20 @@ class _Writing:
         if native is None:
             raise ValueError(f"{point.family.name} has native buckets for some of its series only")
         scale, offset, counts = exponential(native)
-        body = ExponentialHistogramDataPoint(
-            start_time_unix_nano=self._start,
-            time_unix_nano=self._end,
-            count=sum(spread.counts),
-            sum=spread.total,
-            scale=scale,
-            zero_count=native.zero,
-            positive=ExponentialHistogramDataPoint.Buckets(offset=offset, bucket_counts=counts),
-        ).SerializeToString()
-        tail = ExponentialHistogramDataPoint(zero_threshold=ZERO_THRESHOLD).SerializeToString()
-        least_and_greatest = self._range(ExponentialHistogramDataPoint, native)
-        return self._exponentials.of(point) + body + least_and_greatest + tail
+        positive = ExponentialHistogramDataPoint.Buckets(offset=offset, bucket_counts=counts)
+        return b"".join(
+            (
+                self._exponentials.of(point),
+                self._times,
+                _COUNT_AND_SUM.pack(
+                    _EXPONENTIAL.number, sum(spread.counts), _EXPONENTIAL.total, spread.total
+                ),
+                _scale_and_zeros(scale, native.zero),
+                field(_POSITIVE, positive.SerializeToString()),
+                self._range(_EXPONENTIAL, native),
+                _THRESHOLD,
+            )
+        )
 
     def _spread(self, point: Point) -> Spread:
         value = point.value if self._is_delta else point.total
@@ -256,16 +277,16 @@ class _Writing:
             raise TypeError(f"{point.family.name} is a histogram, and has a number")
         return value
 
-    def _range(self, kind: type[Message], native: Native | None) -> bytes:
+    def _range(self, tags: _Tags, native: Native | None) -> bytes:
         """The least and the greatest value; they are known of a window, and not since the beginning."""
         if native is None or not self._is_delta:
             return b""
-        low, high = _tags(kind, "min", "max")
-        return _RANGE.pack(low, native.low, high, native.high)
+        return _RANGE.pack(tags.low, native.low, tags.high, native.high)
 
 
-def _tags(kind: type[Message], *fields: str) -> Sequence[int]:
-    return [tag(kind, name, _FIXED64) for name in fields]
+@lru_cache(maxsize=256)
+def _scale_and_zeros(scale: int, zeros: int) -> bytes:
+    return ExponentialHistogramDataPoint(scale=scale, zero_count=zeros).SerializeToString()
 
 
 class _Attributes(dict[tuple[str, str], bytes]):

@@ -11,8 +11,8 @@ from tests.fakes.calls import SampleList, call_record
 BEGAN = 1_800_000_000.0
 SECONDS = 10.0
 STATES = ("up", "degraded", "down", "throttled")
-POINTS_EACH = 10
-"""Of an integration: four counters, two histograms and four gauges."""
+POINTS_EACH = 11
+"""Of an integration: four counters, three histograms and four gauges."""
 CALLS = 3
 
 
