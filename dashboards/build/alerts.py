@@ -13,7 +13,6 @@ from dashboards.build.panels import (
     coloured,
     graph,
     number,
-    plain,
     quantiles,
     stacked,
     timeline,
@@ -111,15 +110,13 @@ def _deliveries_now() -> frame.Panels:
             {0: ("None", GOOD)},
         ),
         told(
-            plain(
-                number(
-                    "Last watchdog beat",
-                    "How long ago the outgoing heartbeat was taken: who waits for it pages when "
-                    "Dialtone is gone.",
-                    series=[(otherwise(beat, NONE_SEEN), "ago")],
-                    unit="s",
-                    steps=OLD,
-                )
+            number(
+                "Last watchdog beat",
+                "How long ago the outgoing heartbeat was taken: who waits for it pages when "
+                "Dialtone is gone.",
+                series=[(otherwise(beat, NONE_SEEN), "ago")],
+                unit="s",
+                steps=OLD,
             ),
             {NONE_SEEN: ("no watchdog", PLAIN)},
         ),
@@ -330,15 +327,13 @@ def _us() -> frame.Panels:
     up = f"min({select('dialtone_egress_up')})"
     return [
         told(
-            plain(
-                number(
-                    "Our own way out",
-                    "Whether canaries on our way out are reached; if not, the vendors are probably well.",
-                    series=[(otherwise(up, NONE_SEEN), "egress")],
-                    unit="none",
-                    steps=ONE_IS_GOOD,
-                    span=6,
-                )
+            number(
+                "Our own way out",
+                "Whether canaries on our way out are reached; if not, the vendors are probably well.",
+                series=[(otherwise(up, NONE_SEEN), "egress")],
+                unit="none",
+                steps=ONE_IS_GOOD,
+                span=6,
             ),
             {1: ("works", GOOD), 0: ("DOES NOT WORK", BAD), NONE_SEEN: ("not watched", PLAIN)},
         ).height(8),

@@ -16,8 +16,8 @@ from dashboards.build.panels import (
     told,
 )
 from dashboards.build.queries import (
+    BREAKER_CODE,
     ZERO,
-    code,
     filled,
     increase,
     otherwise,
@@ -115,38 +115,34 @@ def _on_this_board() -> frame.Panels:
 
 def _states() -> frame.Panels:
     by = "integration, capability"
-    state = code(STATE, BREAKER_CODES, by)
-    not_closed = (
-        f"max_over_time({select(STATE, states('open', 'half_open', 'forced_open'))}[$__range] @ end()) > 0"
-    )
-    moved = f"({state}) and on ({by}) max by ({by}) ({not_closed})"
-    rest = f'label_replace({ZERO} + 1, "integration", "every breaker", "", "")'
+    moved = f"max by ({by}) ({recorded(BREAKER_CODE)} >= {BREAKER_CODES['half_open']})"
+    known = f"0 * {total(recorded('fleet_state:dialtone_breaker_state:count'))} + 1"
+    rest = f'label_replace({known}, "integration", "every breaker", "", "")'
+    state = worst(f"max by ({by}) ({recorded(BREAKER_CODE)})", 100)
     since = f"max by ({by}) ({select('dialtone_breaker_since_timestamp_seconds')}) * 1000"
     until = f"max by ({by}) ({select('dialtone_breaker_open_until_timestamp_seconds')} > time()) * 1000"
     return [
         timeline(
             "Breakers that moved",
-            "States over time of the breakers that were not closed at some time on this board.",
+            "When breakers were half-open, forced open or open; where a line is empty it let calls through.",
             series=[(f"{moved} or on() {rest}", "{{integration}} {{capability}}")],
             mapping=BREAKER_WORDS,
         ).height(10),
         sheet(
             "Every breaker, the worst first",
-            "State, since when, and when an open one lets a trial call through.",
-            series=[state, since, filled(until, state)],
+            "State, since when, and when an open one lets a trial call through; a hundred at most.",
+            series=[state, f"{since} and on ({by}) {state}", filled(f"{until} and on ({by}) {state}", state)],
             columns={
                 "integration": Column("Integration", board="integration"),
                 "capability": Column("Capability", width=100),
                 "Value #A": Column("State", words=BREAKER_WORDS, width=120),
-                "Value #B": Column("Since", unit="dateTimeFromNow", width=120),
+                "Value #B": Column("Since", unit="dateTimeFromNow", width=150),
                 "Value #C": Column(
-                    "Trial", unit="dateTimeFromNow", words={0: ("not open", PLAIN)}, width=120
+                    "Trial", unit="dateTimeFromNow", words={0: ("not open", PLAIN)}, width=130
                 ),
             },
             sort="State",
-        )
-        .span(12)
-        .height(10),
+        ).height(10),
     ]
 
 
@@ -251,7 +247,7 @@ def _retries() -> frame.Panels:
             "Tries for each call",
             "1: no retries. 2: the vendor in trouble gets twice the load from us. The retry budget "
             "bounds it.",
-            series=[(worst(f"max by (integration) ({tries})"), "{{integration}}")],
+            series=[(worst(tries), "{{integration}}")],
             unit="none",
             steps=AMPLIFIED,
             span=8,

@@ -112,9 +112,7 @@ def _found() -> frame.Panels:
 
 
 def _results() -> frame.Panels:
-    worst_ratio = worst(
-        f"max by (integration) ({recorded('integration:dialtone_checks:error_ratio_rate5m')}) > 0"
-    )
+    worst_ratio = worst(f"{recorded('integration:dialtone_checks:error_ratio_rate5m')} > 0")
     return [
         coloured(
             stacked(
@@ -201,10 +199,7 @@ def _slowest() -> frame.Panels:
             "The time that 95 of 100 checks of the last 5 minutes stayed under.",
             series=[
                 (
-                    worst(
-                        "max by (integration) "
-                        f"({recorded('integration:dialtone_check_duration_seconds:p95_rate5m')})"
-                    ),
+                    worst(recorded("integration:dialtone_check_duration_seconds:p95_rate5m")),
                     "{{integration}}",
                 )
             ],
@@ -214,7 +209,7 @@ def _slowest() -> frame.Panels:
         graph(
             "First byte, the ten slowest",
             "How long the vendor took before it began to answer; it rises before calls fail.",
-            series=[(worst(_phase("first_byte")), "{{integration}}")],
+            series=[(worst(recorded(PHASES, 'phase="first_byte"')), "{{integration}}")],
             unit="s",
             steps=SECONDS,
             nothing="none yet",
@@ -266,14 +261,14 @@ def _in_time() -> frame.Panels:
 
 
 def _others() -> frame.Panels:
-    canaries = f"{total(rate('dialtone_canaries_total'), 'integration', 'outcome')} * 60"
-    leftovers = total(rate("dialtone_canary_leftovers_total"), "integration")
+    canaries = f"{total(rate('dialtone_canaries_total'), 'outcome')} * 60"
+    leftovers = worst(f"{total(rate('dialtone_canary_leftovers_total'), 'integration')} > 0")
     flapping = f"max by (integration, capability) ({select('dialtone_health_flapping')}) == 1"
     return [
         graph(
             "Canaries by result",
             "Canaries per minute: writes that prove a vendor takes what it is sent, and take it back.",
-            series=[(otherwise(canaries, 0, outcome="no canaries"), "{{integration}} {{outcome}}")],
+            series=[(otherwise(canaries, 0, outcome="no canaries"), "{{outcome}}")],
             unit="cpm",
             span=8,
         ),

@@ -13,7 +13,6 @@ from dashboards.build.panels import (
     density,
     graph,
     number,
-    plain,
     quantiles,
     stacked,
     timeline,
@@ -75,36 +74,30 @@ def _state() -> frame.Panels:
     since = f"max({select('dialtone_health_since_timestamp_seconds', WHOLE)}) * 1000"
     return [
         told(
-            plain(
-                number(
-                    "Health",
-                    "The confirmed health of the integration as a whole. `dialtone explain ID` says why.",
-                    series=[(code("dialtone_health", HEALTH_CODES, "integration", WHOLE), "health")],
-                    unit="none",
-                    steps=UNJUDGED,
-                )
+            number(
+                "Health",
+                "The confirmed health of the integration as a whole. `dialtone explain ID` says why.",
+                series=[(code("dialtone_health", HEALTH_CODES, "integration", WHOLE), "health")],
+                unit="none",
+                steps=UNJUDGED,
             ),
             HEALTH_WORDS,
             nothing="not checked yet",
         ),
-        plain(
-            number(
-                "Since",
-                "Since when the health holds that stands beside.",
-                series=[(since, "since")],
-                unit="dateTimeFromNow",
-                steps=UNJUDGED,
-            )
+        number(
+            "Since",
+            "Since when the health holds that stands beside.",
+            series=[(since, "since")],
+            unit="dateTimeFromNow",
+            steps=UNJUDGED,
         ),
         told(
-            plain(
-                number(
-                    "Worst breaker",
-                    "The state of the breaker that is the furthest from closed; open: calls are refused.",
-                    series=[(code("dialtone_breaker_state", BREAKER_CODES, "integration"), "breaker")],
-                    unit="none",
-                    steps=UNJUDGED,
-                )
+            number(
+                "Worst breaker",
+                "The state of the breaker that is the furthest from closed; open: calls are refused.",
+                series=[(code("dialtone_breaker_state", BREAKER_CODES, "integration"), "breaker")],
+                unit="none",
+                steps=UNJUDGED,
             ),
             BREAKER_WORDS,
             nothing="none yet",
@@ -135,14 +128,12 @@ def _figures() -> frame.Panels:
             steps=SECONDS,
         ),
         told(
-            plain(
-                number(
-                    "First expiry",
-                    "Days until the first credential or certificate ends that does not renew itself.",
-                    series=[(otherwise(first, NONE_SEEN), "days")],
-                    unit="d",
-                    steps=DAYS,
-                )
+            number(
+                "First expiry",
+                "Days until the first credential or certificate ends that does not renew itself.",
+                series=[(otherwise(first, NONE_SEEN), "days")],
+                unit="d",
+                steps=DAYS,
             ).decimals(0),
             STILL,
         ),

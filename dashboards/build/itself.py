@@ -13,7 +13,6 @@ from dashboards.build.panels import (
     Steps,
     graph,
     number,
-    plain,
     stacked,
     told,
 )
@@ -72,14 +71,12 @@ def _stores_now() -> frame.Panels:
     return [
         *(
             told(
-                plain(
-                    number(
-                        title,
-                        f"Whether {title} takes what it is given; calls and checks go on without it.",
-                        series=[(otherwise(f"min({select(metric)})", NONE_SEEN), title)],
-                        unit="none",
-                        steps=ONE_IS_GOOD,
-                    )
+                number(
+                    title,
+                    f"Whether {title} takes what it is given; calls and checks go on without it.",
+                    series=[(otherwise(f"min({select(metric)})", NONE_SEEN), title)],
+                    unit="none",
+                    steps=ONE_IS_GOOD,
                 ),
                 writing,
             )
@@ -93,14 +90,12 @@ def _losses_now() -> frame.Panels:
     dropped = f"({total(increase('dialtone_queue_dropped_total'))} or {ZERO})"
     return [
         told(
-            plain(
-                number(
-                    "Exporters",
-                    "Push exporters whose intake does not take what is sent; the data waits on disk.",
-                    series=[(f"count({select('dialtone_exporter_up')} == 0) or {ZERO}", "failing")],
-                    unit="none",
-                    steps=NONE_IS_GOOD,
-                )
+            number(
+                "Exporters",
+                "Push exporters whose intake does not take what is sent; the data waits on disk.",
+                series=[(f"count({select('dialtone_exporter_up')} == 0) or {ZERO}", "failing")],
+                unit="none",
+                steps=NONE_IS_GOOD,
             ),
             {0: ("None fails", GOOD)},
         ),
@@ -126,14 +121,12 @@ def _process_now() -> frame.Panels:
             unit="s",
             steps=LAG,
         ),
-        plain(
-            number(
-                "Running since",
-                "When the process started that was started last.",
-                series=[(f"max({select('process_start_time_seconds')}) * 1000", "start")],
-                unit="dateTimeFromNow",
-                steps=UNJUDGED,
-            )
+        number(
+            "Running since",
+            "When the process started that was started last.",
+            series=[(f"max({select('process_start_time_seconds')}) * 1000", "start")],
+            unit="dateTimeFromNow",
+            steps=UNJUDGED,
         ),
     ]
 

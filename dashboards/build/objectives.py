@@ -5,7 +5,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
-from dashboards.build.panels import Steps, coloured, graph, number, plain, stacked, timeline, told
+from dashboards.build.panels import Steps, coloured, graph, number, stacked, timeline, told
 from dashboards.build.queries import ZERO, filled, otherwise, rate, recorded, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import SCRAPE
@@ -47,30 +47,25 @@ def _budgets_now() -> frame.Panels:
     short = f"max({select(RATE, HOUR)})"
     return [
         told(
-            plain(
-                number(
-                    "Least budget left",
-                    "Error budget left of the objective that fares worst; below 0 % the objective is missed.",
-                    series=[(otherwise(least, NONE_SEEN), "left")],
-                    unit="percentunit",
-                    steps=LEFT,
-                    span=6,
-                )
+            number(
+                "Least budget left",
+                "Error budget left of the objective that fares worst; below 0 % the objective is missed.",
+                series=[(otherwise(least, NONE_SEEN), "left")],
+                unit="percentunit",
+                steps=LEFT,
+                span=6,
             ),
             NO_OBJECTIVES,
         ),
         told(
-            plain(
-                number(
-                    "Fastest burn, last hour",
-                    "1: the budget lasts its window exactly. 14.4: a thirty-day budget is gone in "
-                    "two days. Act.",
-                    series=[(otherwise(short, NONE_SEEN), "burn")],
-                    unit="none",
-                    steps=BURN,
-                    span=6,
-                ).decimals(1)
-            ),
+            number(
+                "Fastest burn, last hour",
+                "1: the budget lasts its window exactly. 14.4: a thirty-day budget is gone in two days. Act.",
+                series=[(otherwise(short, NONE_SEEN), "burn")],
+                unit="none",
+                steps=BURN,
+                span=6,
+            ).decimals(1),
             NO_OBJECTIVES,
         ),
     ]
@@ -81,16 +76,14 @@ def _outlook_now() -> frame.Panels:
     missed = f"count({select('dialtone_heartbeat_up')} == 0)"
     return [
         told(
-            plain(
-                number(
-                    "Fastest burn, three days",
-                    "The same over three days: above 1 the objective will be missed if nothing changes.",
-                    series=[(otherwise(long, NONE_SEEN), "burn")],
-                    unit="none",
-                    steps=BURN,
-                    span=6,
-                ).decimals(1)
-            ),
+            number(
+                "Fastest burn, three days",
+                "The same over three days: above 1 the objective will be missed if nothing changes.",
+                series=[(otherwise(long, NONE_SEEN), "burn")],
+                unit="none",
+                steps=BURN,
+                span=6,
+            ).decimals(1),
             NO_OBJECTIVES,
         ),
         told(

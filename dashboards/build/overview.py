@@ -13,14 +13,13 @@ from dashboards.build.panels import (
     graph,
     link,
     number,
-    plain,
     timeline,
     told,
 )
 from dashboards.build.queries import (
+    HEALTH_CODE,
     WHOLE,
     ZERO,
-    code,
     increase,
     otherwise,
     recorded,
@@ -42,7 +41,6 @@ from dashboards.build.words import (
 )
 
 FAILING = states("down", "unauthorized")
-IN_TROUBLE = states("down", "unauthorized", "degraded", "throttled")
 RATIO = "integration:dialtone_calls:error_ratio_rate5m"
 
 
@@ -128,14 +126,12 @@ def _errors() -> Builder[models.Panel]:
 def _objectives() -> Builder[models.Panel]:
     left = f"min({select('dialtone_slo_budget_left_ratio')})"
     panel = told(
-        plain(
-            number(
-                "Least error budget left",
-                "What is left of the error budget of the objective that fares worst; below 0 % it is missed.",
-                series=[(otherwise(left, NONE_SEEN), "budget left")],
-                unit="percentunit",
-                steps=((None, BAD), (0.0, WARN), (0.25, GOOD)),
-            )
+        number(
+            "Least error budget left",
+            "What is left of the error budget of the objective that fares worst; below 0 % it is missed.",
+            series=[(otherwise(left, NONE_SEEN), "budget left")],
+            unit="percentunit",
+            steps=((None, BAD), (0.0, WARN), (0.25, GOOD)),
         ),
         {NONE_SEEN: ("no objectives", PLAIN)},
     )
@@ -145,15 +141,13 @@ def _objectives() -> Builder[models.Panel]:
 def _itself() -> Builder[models.Panel]:
     stores = f"min({select('dialtone_storage_up')})"
     panel = told(
-        plain(
-            number(
-                "Dialtone itself",
-                "Whether Dialtone is scraped and stores what it learns. Anything but `well`: trust "
-                "no other panel.",
-                series=[(f"{stores} or vector({NONE_SEEN})", "stores")],
-                unit="none",
-                steps=ONE_IS_GOOD,
-            )
+        number(
+            "Dialtone itself",
+            "Whether Dialtone is scraped and stores what it learns. Anything but `well`: trust "
+            "no other panel.",
+            series=[(f"{stores} or vector({NONE_SEEN})", "stores")],
+            unit="none",
+            steps=ONE_IS_GOOD,
         ),
         {1: ("well", GOOD), 0: ("STORES NOTHING", BAD), NONE_SEEN: ("NOT SCRAPED", BAD)},
     )
@@ -162,7 +156,7 @@ def _itself() -> Builder[models.Panel]:
 
 def _worst() -> Builder[models.Panel]:
     by = "integration, vendor"
-    state = code("dialtone_health", HEALTH_CODES, by, WHOLE)
+    state = f"max by ({by}) ({recorded(HEALTH_CODE, WHOLE)})"
     since = f"max by ({by}) ({select('dialtone_health_since_timestamp_seconds', WHOLE)}) * 1000"
     owner = f"max by ({by}, team, tier) ({select('dialtone_integration_info')})"
     return (
@@ -180,12 +174,12 @@ def _worst() -> Builder[models.Panel]:
             ],
             columns={
                 "integration": Column("Integration", board="integration"),
-                "Value #A": Column("Health", words=HEALTH_WORDS, width=125),
+                "Value #A": Column("Health", words=HEALTH_WORDS, width=120),
                 "Value #B": Column("Since", unit="dateTimeFromNow", width=150),
                 "Value #C": Column("Errors", unit="percentunit", steps=ERRORS, width=80),
                 "Value #D": Column("p95", unit="s", steps=SECONDS, width=80),
-                "Value #E": Column("Do first", words=HEALTH_ADVICE, width=215),
-                "team": Column("Team", width=90),
+                "Value #E": Column("Do first", words=HEALTH_ADVICE, width=235),
+                "team": Column("Team", width=85),
                 "tier": Column("Tier", width=55),
             },
             sort="Health",
@@ -200,25 +194,20 @@ def _p95() -> str:
 
 
 def _over_time() -> Builder[models.Panel]:
-    state = code("dialtone_health", HEALTH_CODES, "integration", WHOLE)
-    bad = f"max_over_time({select('dialtone_health', WHOLE, IN_TROUBLE)}[$__range] @ end()) > 0"
-    troubled = f"({state}) and on (integration) max by (integration) ({bad})"
-    return (
-        timeline(
-            "Who was in trouble",
-            "States of the integrations that were not well at some time on this board; the rest were "
-            "up all the time.",
-            series=[(f"{troubled} or on() {_all_well()}", "{{integration}}")],
-            mapping=HEALTH_WORDS,
-        )
-        .span(8)
-        .height(13)
-    )
+    troubled = f"max by (integration) ({recorded(HEALTH_CODE, WHOLE)} >= {HEALTH_CODES['degraded']})"
+    return timeline(
+        "Who was in trouble",
+        "When integrations were degraded or worse; where a line is empty it was up, paused or not known.",
+        series=[(f"{troubled} or on() {_all_well()}", "{{integration}}")],
+        mapping=HEALTH_WORDS,
+        span=8,
+    ).height(13)
 
 
 def _all_well() -> str:
-    """One line that says so, from where Dialtone was scraped."""
-    return f'label_replace({ZERO} + 1, "integration", "every integration", "", "")'
+    """One line that says so, as far back as states are recorded."""
+    known = f"0 * {total(recorded('fleet_state:dialtone_health:count'))} + 1"
+    return f'label_replace({known}, "integration", "every integration", "", "")'
 
 
 def _changes() -> frame.Panels:
@@ -228,7 +217,7 @@ def _changes() -> frame.Panels:
 def _health_changes() -> Builder[models.Panel]:
     since = f"max by (integration) ({select('dialtone_health_since_timestamp_seconds', WHOLE)})"
     last = f"topk(12, {since})"
-    state = code("dialtone_health", HEALTH_CODES, "integration", WHOLE)
+    state = f"max by (integration) ({recorded(HEALTH_CODE, WHOLE)})"
     return sheet(
         "Changed last",
         "The integrations whose state is the youngest: what changed last stands first.",
@@ -278,8 +267,8 @@ def _configuration() -> Builder[models.Panel]:
 
 
 def _traffic() -> frame.Panels:
-    rates = total(recorded("integration:dialtone_calls:rate5m"), "integration")
-    failing = worst(f"max by (integration) ({recorded(RATIO)}) > 0")
+    rates = recorded("integration:dialtone_calls:rate5m")
+    failing = worst(f"{recorded(RATIO)} > 0")
     return [
         graph(
             "Calls, the ten busiest",
@@ -302,7 +291,7 @@ def _traffic() -> frame.Panels:
             "p95 latency, the ten slowest",
             "The time that 95 of 100 requests of the last 5 minutes stayed under, retries and waits "
             "included.",
-            series=[(worst(f"max by (integration) ({_p95()})"), "{{integration}}")],
+            series=[(worst(_p95()), "{{integration}}")],
             unit="s",
             steps=SECONDS,
             span=8,

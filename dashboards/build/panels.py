@@ -110,19 +110,19 @@ def link(
 def number(
     title: str, description: str, *, series: Sequence[Series], unit: str, steps: Steps, span: int = 4
 ) -> stat.Panel:
-    """Return one big number with its course behind it."""
+    """Return one big number: of the last moment, so that it is gone when Dialtone is."""
     return (
         stat.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
-        .targets([*queries(series)])
+        .targets([*instants(series)])
         .unit(unit)
         .thresholds(thresholds(steps))
         .no_value(NO_TRAFFIC)
         .mappings(words({}, nothing=NO_TRAFFIC))
         .color_mode(common_models.BigValueColorMode.VALUE)
-        .graph_mode(common_models.BigValueGraphMode.AREA)
+        .graph_mode(common_models.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .height(4)
         .span(span)
@@ -132,11 +132,6 @@ def number(
 def told(panel: stat.Panel, mapping: Words, *, nothing: str = NOT_SCRAPED) -> stat.Panel:
     """Return the number with words for some of its values, and for none."""
     return panel.mappings(words(mapping, nothing=nothing)).no_value(nothing)
-
-
-def plain(panel: stat.Panel) -> stat.Panel:
-    """Return the number without its course."""
-    return panel.graph_mode(common_models.BigValueGraphMode.NONE)
 
 
 def graph(
@@ -162,7 +157,7 @@ def graph(
         .unit(unit)
         .thresholds(thresholds(steps))
         .no_value(nothing)
-        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC))
         .legend(_legend() if span >= WIDE else _names())
         .tooltip(
             common.VizTooltipOptions()

@@ -118,6 +118,10 @@ ZERO = f"0 * {KNOWN}"
 """0 while Dialtone is scraped, and nothing while it is not: what is not known is not well."""
 
 
+HEALTH_CODE = "integration:dialtone_health:code"
+BREAKER_CODE = "integration:dialtone_breaker_state:code"
+
+
 def otherwise(query: str, value: float, **labels: str) -> str:
     """Return a query that gives one series with these labels where the first is empty and Dialtone is not."""
     series = f"{ZERO} + {value}" if value else ZERO

@@ -12,7 +12,6 @@ from dashboards.build.panels import (
     bars,
     graph,
     number,
-    plain,
     stacked,
     told,
     words,
@@ -23,8 +22,8 @@ from dashboards.build.queries import (
     filled,
     increase,
     otherwise,
-    quantile,
     rate,
+    recorded,
     select,
     total,
     worst,
@@ -94,16 +93,14 @@ def _credentials_now() -> frame.Panels:
     first = f"min({days_until(CREDENTIAL)} or {days_until(CERTIFICATE)})"
     return [
         told(
-            plain(
-                number(
-                    "First end of a credential",
-                    "Days until the first credential or certificate ends that does not renew itself.",
-                    series=[(otherwise(first, NONE_SEEN), "days")],
-                    unit="d",
-                    steps=DAYS,
-                    span=6,
-                ).decimals(0)
-            ),
+            number(
+                "First end of a credential",
+                "Days until the first credential or certificate ends that does not renew itself.",
+                series=[(otherwise(first, NONE_SEEN), "days")],
+                unit="d",
+                steps=DAYS,
+                span=6,
+            ).decimals(0),
             {NONE_SEEN: ("none known", PLAIN)},
         ),
         told(
@@ -122,7 +119,7 @@ def _credentials_now() -> frame.Panels:
 
 def _quotas() -> frame.Panels:
     by = "integration, bucket"
-    left = f"min by ({by}) ({select('dialtone_quota_remaining')} / ({select('dialtone_quota_limit')} > 0))"
+    left = f"min by ({by}) ({recorded('integration_bucket:dialtone_quota_left:ratio')})"
     least = f"bottomk(10, {left})"
     return [
         bars(
@@ -173,7 +170,7 @@ def _forecast(left: str) -> Builder[models.Panel]:
 
 
 def _throttling() -> frame.Panels:
-    quiet = f"max by (integration, bucket) (clamp_min({select(UNTIL)} - time(), 0))"
+    quiet = f"max by (integration, bucket) (({select(UNTIL)} > time()) - time())"
     throttled = f"{total(rate('dialtone_attempts_total', THROTTLED), 'integration')} * 60"
     return [
         graph(
@@ -196,7 +193,9 @@ def _throttling() -> frame.Panels:
         graph(
             "Waiting for a turn, p95",
             "How long calls waited for quota and for a free place before they were sent, the ten slowest.",
-            series=[(worst(quantile(0.95, "dialtone_call_queue_seconds", "integration")), "{{integration}}")],
+            series=[
+                (worst(recorded("integration:dialtone_call_queue_seconds:p95_rate5m")), "{{integration}}")
+            ],
             unit="s",
             steps=((None, GOOD), (0.5, WARN), (2.0, BAD)),
             span=8,
@@ -205,7 +204,7 @@ def _throttling() -> frame.Panels:
 
 
 def _credentials() -> frame.Panels:
-    renewals = f"{total(rate('dialtone_credential_refreshes_total'), 'integration', 'outcome')} * 60"
+    renewals = f"{total(rate('dialtone_credential_refreshes_total'), 'outcome')} * 60"
     notices = total(increase("dialtone_credential_notices_total"), "integration", "event")
     return [
         _ending("Credential days left", "credential", CREDENTIAL),
@@ -214,7 +213,7 @@ def _credentials() -> frame.Panels:
             graph(
                 "Access tokens bought",
                 "Purchases per minute of access tokens that renew themselves; failures end in refused calls.",
-                series=[(otherwise(renewals, 0, outcome="none bought"), "{{integration}} {{outcome}}")],
+                series=[(otherwise(renewals, 0, outcome="none bought"), "{{outcome}}")],
                 unit="cpm",
                 span=6,
             )

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
 from dashboards.build.infinity import LINES, Asked, asking, by, listed
-from dashboards.build.panels import ERRORS, SECONDS, UNJUDGED, Steps, graph, number, plain, stacked
+from dashboards.build.panels import ERRORS, SECONDS, UNJUDGED, Steps, graph, number, stacked
 from dashboards.build.tables import Column
 from dashboards.build.words import BAD, GOOD, WARN
 
@@ -67,7 +67,7 @@ def _sums() -> frame.Panels:
 
 
 def _sum(title: str, description: str, asked: Asked, *, calc: str = "sum") -> Builder[models.Panel]:
-    panel = plain(number(title, description, series=[], unit="short", steps=UNJUDGED, span=6))
+    panel = number(title, description, series=[], unit="short", steps=UNJUDGED, span=6)
     fields = "/.*/" if calc == "distinctCount" else ""
     return asking(panel, asked).reduce_options(common.ReduceDataOptions().calcs([calc]).fields(fields))
 
