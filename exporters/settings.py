@@ -234,4 +234,5 @@ class ExporterSettings(_Section, frozen=True, kw_only=True):
     @property
     def is_pushing(self) -> bool:
         """Whether metrics are pushed anywhere."""
-        return any((self.otlp, self.datadog, self.newrelic))
+        by_otlp = self.otlp is not None and self.otlp.metrics.enabled
+        return by_otlp or self.datadog is not None or self.newrelic is not None
