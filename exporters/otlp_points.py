@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from google.protobuf.message import Message
+from msgspec.structs import replace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
@@ -122,9 +123,9 @@ def items(
     which need the native buckets of the table; `place` tells where an action asks.
     """
     writing = _Writing(window, is_delta=is_delta, is_exponential=is_exponential, place=place)
-    ordered = sorted(window.points, key=lambda point: point.family.name)
+    ordered = sorted(map(_conventional, window.points), key=_metric_of)
     ends = _ends(window, is_delta=is_delta)
-    for name, points in groupby(ordered, key=lambda point: point.family.name):
+    for name, points in groupby(ordered, key=_metric_of):
         same = list(points)
         writer = writing.of(same[0])
         for point in same:
@@ -143,8 +144,26 @@ def _ends(window: Window, *, is_delta: bool) -> dict[str, list[Point]]:
     for family, labels in window.gone:
         if (family.name, labels) not in told and (family.kind == "gauge" or not is_delta):
             nothing = _NOTHING if family.kind == "histogram" else 0.0
-            ends.setdefault(family.name, []).append(Point(family, labels, nothing, nothing))
+            end = _conventional(Point(family, labels, nothing, nothing))
+            ends.setdefault(_metric_of(end), []).append(end)
     return ends
+
+
+def _metric_of(point: Point) -> str:
+    """What the points of one metric have in common; a convention may make one of two families."""
+    convention = point.family.convention
+    return point.family.name if convention is None else convention.name
+
+
+def _conventional(point: Point) -> Point:
+    """The point, without its family's convention where that does not hold for it."""
+    convention = point.family.convention
+    if convention is None or convention.only is None:
+        return point
+    label, values = convention.only
+    if point.labels[point.family.labels.index(label)] in values:
+        return point
+    return point._replace(family=replace(point.family, convention=None))
 
 
 def parsed_items(metric: Metric) -> Iterator[Item]:
@@ -296,7 +315,7 @@ class _Attributes(dict[tuple[str, str], bytes]):
         super().__init__()
         self._place = place
         self._tag = tag(kind, "attributes")
-        self._names: dict[str, tuple[Sequence[str], bytes]] = {}
+        self._names: dict[tuple[str, bool], tuple[Sequence[str], bytes]] = {}
 
     def __missing__(self, label: tuple[str, str]) -> bytes:
         name, text = label
@@ -309,7 +328,8 @@ class _Attributes(dict[tuple[str, str], bytes]):
 
     def of(self, point: Point) -> bytes:
         """The attributes of a point."""
-        names, same = self._names.get(point.family.name) or self._named(point.family)
+        key = (point.family.name, point.family.convention is None)
+        names, same = self._names.get(key) or self._named(point.family)
         if point.family.convention is not None and point.family.convention.has_place:
             same += self._placed(point)
         return same + b"".join([self[label] for label in zip(names, point.labels, strict=True)])
@@ -327,5 +347,5 @@ class _Attributes(dict[tuple[str, str], bytes]):
         """What the labels of a family are called, and the attributes that are the same for all its series."""
         constants = () if family.convention is None else family.convention.constants
         same = b"".join([self[constant] for constant in constants])
-        self._names[family.name] = named = (opentelemetry_attributes(family), same)
+        self._names[family.name, family.convention is None] = named = (opentelemetry_attributes(family), same)
         return named

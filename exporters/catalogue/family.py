@@ -18,7 +18,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     """What OpenTelemetry's semantic conventions make of a metric: its name and unit there, `attributes` as
     pairs of a label and what it is called, and `constants`, which are the same for every series. `is_level`:
     it is no gauge there but an UpDownCounter, whose series add up. `has_place`: method and server of the
-    action are attributes too.
+    action are attributes too. `only`: it holds where a label has one of these values, and not elsewhere.
 
     Source: https://opentelemetry.io/docs/specs/semconv/general/metrics; a test holds it against the package
     opentelemetry-semantic-conventions.
@@ -30,6 +30,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     has_place: bool = False
     constants: tuple[tuple[str, str], ...] = ()
     is_level: bool = False
+    only: tuple[str, tuple[str, ...]] | None = None
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,14 +52,20 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         return last if last in UNITS else ""
 
 
-def counter(name: str, labels: tuple[str, ...], help_text: str) -> Family:
+def counter(
+    name: str, labels: tuple[str, ...], help_text: str, *, convention: Convention | None = None
+) -> Family:
     """Declare `dialtone_<name>_total`."""
-    return Family(name=f"dialtone_{name}_total", kind="counter", help=help_text, labels=labels)
+    name = f"dialtone_{name}_total"
+    return Family(name=name, kind="counter", help=help_text, labels=labels, convention=convention)
 
 
-def gauge(name: str, labels: tuple[str, ...], help_text: str) -> Family:
+def gauge(
+    name: str, labels: tuple[str, ...], help_text: str, *, convention: Convention | None = None
+) -> Family:
     """Declare `dialtone_<name>`, which may fall."""
-    return Family(name=f"dialtone_{name}", kind="gauge", help=help_text, labels=labels)
+    name = f"dialtone_{name}"
+    return Family(name=name, kind="gauge", help=help_text, labels=labels, convention=convention)
 
 
 def histogram(

@@ -65,10 +65,32 @@ STORES = (
     gauge("storage_commit_duration_seconds", (), "Time of the last commit."),
 )
 EXPORTER = ("exporter",)
+METRIC_EXPORTERS = ("otlp", "datadog", "newrelic")
+"""Those that carry data points; the others carry events, spans or log records."""
+
+
+def _exported(called: str, *more: tuple[str, str], is_level: bool = False) -> Convention:
+    return Convention(
+        name=f"otel.sdk.exporter.metric_data_point.{called}",
+        unit="{data_point}",
+        attributes=(("exporter", "otel.component.name"), *more),
+        is_level=is_level,
+        only=("exporter", METRIC_EXPORTERS),
+    )
+
+
 EXPORTERS = (
-    counter("exporter_points", EXPORTER, "Data points that an intake has taken, each counted once."),
     counter(
-        "exporter_points_dropped", (*EXPORTER, "reason"), "Data points that a push exporter gave up, by why."
+        "exporter_points",
+        EXPORTER,
+        "Data points that an intake has taken, each counted once.",
+        convention=_exported("exported"),
+    ),
+    counter(
+        "exporter_points_dropped",
+        (*EXPORTER, "reason"),
+        "Data points that a push exporter gave up, by why.",
+        convention=_exported("exported", ("reason", "error.type")),
     ),
     counter(
         "exporter_requests",
@@ -79,7 +101,12 @@ EXPORTERS = (
     gauge(
         "exporter_last_success_timestamp_seconds", EXPORTER, "When the intake last took a request in whole."
     ),
-    gauge("exporter_points_waiting", EXPORTER, "Data points that wait for an intake."),
+    gauge(
+        "exporter_points_waiting",
+        EXPORTER,
+        "Data points that wait for an intake.",
+        convention=_exported("inflight", is_level=True),
+    ),
     gauge("exporter_spool_bytes", EXPORTER, "Bytes of requests that wait for an intake."),
     gauge("exporter_spool_batches", EXPORTER, "Requests that wait for an intake."),
     gauge("exporter_oldest_age_seconds", EXPORTER, "Age of the oldest data that waits for an intake."),

@@ -71,10 +71,22 @@ def test_the_name_has_dots_and_neither_unit_nor_total() -> None:
     assert names["process_open_fds"] == "dialtone.process_open_fds"
 
 
-@pytest.mark.parametrize("called", [dotted, opentelemetry_name])
-def test_no_two_metrics_are_called_the_same(called: object) -> None:
-    names = [called(row).lower() for row in EXPOSED.values()]
+def test_no_two_metrics_are_called_the_same_with_dots() -> None:
+    names = [dotted(row).lower() for row in EXPOSED.values()]
     assert sorted(names) == sorted(set(names))
+
+
+def test_two_metrics_are_one_by_opentelemetry_s_conventions_only_where_their_series_differ() -> None:
+    same: dict[str, list[Family]] = {}
+    for row in EXPOSED.values():
+        same.setdefault(opentelemetry_name(row).lower(), []).append(row)
+    shared = [rows for rows in same.values() if len(rows) > 1]
+    assert [[row.name for row in rows] for rows in shared] == [
+        ["dialtone_exporter_points_total", "dialtone_exporter_points_dropped_total"]
+    ]
+    for rows in shared:
+        assert len({(row.kind, opentelemetry_unit(row), row.buckets) for row in rows}) == 1
+        assert len({tuple(opentelemetry_attributes(row)) for row in rows}) == len(rows)
 
 
 @pytest.mark.parametrize("row", EXPOSED.values(), ids=list(EXPOSED))

@@ -228,5 +228,5 @@ def test_names_with_dots_are_unique_and_say_no_unit_twice() -> None:
     names = [dotted(family) for family in CATALOGUE.values()]
 
     assert len(set(names)) == len(names)
-    assert {opentelemetry_unit(family) for family in CATALOGUE.values()} <= {"s", "By", "1"}
+    assert {opentelemetry_unit(family) for family in CATALOGUE.values()} <= {"s", "By", "1", "{data_point}"}
     assert not [name for name in names if name.endswith(("_seconds", "_bytes", "_ratio", "_total"))]

@@ -174,3 +174,47 @@ def test_attempts_are_the_duration_of_an_http_client_with_method_and_server() ->
 
 def test_attempts_of_an_integration_that_is_gone_are_told_without_a_server() -> None:
     assert attempts_sent(nowhere, "ok").keys() == {"integration", "vendor", "action"}
+
+
+def test_points_of_exporters_are_counted_as_opentelemetry_counts_them() -> None:
+    taken, dropped = (
+        EXPOSED["dialtone_exporter_points_total"],
+        EXPOSED["dialtone_exporter_points_dropped_total"],
+    )
+    metric = sent(Point(taken, ("otlp",), 9.0, 9.0), Point(dropped, ("otlp", "rejected"), 2.0, 2.0))
+    assert (metric.name, metric.unit) == ("otel.sdk.exporter.metric_data_point.exported", "{data_point}")
+    found = [(told(point.attributes), point.as_double) for point in metric.sum.data_points]
+    assert found == [
+        ({"otel.component.name": "otlp"}, 9.0),
+        ({"otel.component.name": "otlp", "error.type": "rejected"}, 2.0),
+    ]
+
+
+def test_what_waits_for_an_intake_is_in_flight() -> None:
+    waiting = EXPOSED["dialtone_exporter_points_waiting"]
+    metric = sent(Point(waiting, ("newrelic",), 5.0, 5.0))
+    assert (metric.name, metric.sum.is_monotonic) == ("otel.sdk.exporter.metric_data_point.inflight", False)
+
+
+def test_events_are_no_data_points() -> None:
+    waiting = EXPOSED["dialtone_exporter_points_waiting"]
+    metric = sent(Point(waiting, ("newrelic-events",), 5.0, 5.0))
+    assert (metric.name, metric.WhichOneof("data")) == ("dialtone.exporter_points_waiting", "gauge")
+    assert told(metric.gauge.data_points[0].attributes) == {"exporter": "newrelic-events"}
+
+
+def test_exporters_of_metrics_and_of_events_go_side_by_side() -> None:
+    waiting = EXPOSED["dialtone_exporter_points_waiting"]
+    points = [Point(waiting, (name,), 5.0, 5.0) for name in ("otlp", "newrelic-events", "datadog")]
+    intake = OTLPMetrics(OTLPSettings(endpoint="https://otlp.example.com"), version="1", instance="a")
+    gone = (Ended(waiting, ("datadog-events",)), Ended(waiting, ("newrelic",)))
+    window = Window(started=100.0, began=110.0, ended=120.0, points=tuple(points), gone=gone)
+    (batch,) = intake.encode(window)
+    request = ExportMetricsServiceRequest.FromString(gzip.decompress(batch.body))
+    metrics = request.resource_metrics[0].scope_metrics[0].metrics
+    assert {
+        metric.name: len(getattr(metric, str(metric.WhichOneof("data"))).data_points) for metric in metrics
+    } == {
+        "dialtone.exporter_points_waiting": 2,
+        "otel.sdk.exporter.metric_data_point.inflight": 3,
+    }
