@@ -12,6 +12,7 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from exporters.push import ExporterStatus
 from exporters.pushing import PushExporters, UnknownExporterError
 from exporters.settings import DatadogSettings, ExporterSettings, NewRelicSettings, OTLPSettings
 from exporters.table import MetricTable
@@ -158,6 +159,30 @@ async def test_intakes_that_fail_hold_up_neither_the_others_nor_the_end(tmp_path
     assert site.calls_counted("datadoghq") == 1.0
     waiting = {status.name: status.batches for status in site.exporters.status()}
     assert waiting == {"otlp": 1, "datadog": 0, "datadog-events": 0, "newrelic": 1}
+
+
+async def test_an_exporter_that_fails_at_the_end_costs_no_other(tmp_path: Path) -> None:
+    class Failing:
+        """Its end is an error of ours."""
+
+        async def finish(self, *, within: float) -> None:
+            raise RuntimeError("a fault of ours")
+
+        def status(self) -> ExporterStatus:
+            return ExporterStatus(
+                name="otlp", ok=True, reason="", batches=0, bytes=0, oldest=None, dropped={}
+            )
+
+    site = Site(tmp_path)
+    site.exporters._running["otlp"] = Failing()  # type: ignore[assignment]  # As far as it is asked.
+    site.table.on_signal(call_record())
+
+    await site.exporters.drain()
+
+    assert {host: site.calls_counted(host) for host in ("datadoghq", "newrelic")} == {
+        "datadoghq": 1.0,
+        "newrelic": 1.0,
+    }
 
 
 @pytest.mark.parametrize("name", ["otlp", "datadog", "newrelic"])
