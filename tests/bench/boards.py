@@ -141,7 +141,7 @@ def written(folder: Path) -> int:
         return int(mark.read_text())
     now, began = int(time.time()) // STEP * STEP, time.perf_counter()
     queries = (query for panel in panels() for query, _ in panel.queries)
-    # All that is recorded is there, so that a board may change between two runs; buckets only if they are read.
+    # All that is recorded is there, so that a board may change between two runs; buckets only if read.
     read = names(queries) | {name for name in recorded() if "_bucket" not in name}
     total, of_one = backfill(read, folder, now=now)
     print(
