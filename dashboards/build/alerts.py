@@ -73,7 +73,7 @@ def _alerts_now() -> frame.Panels:
         ),
         told(
             number(
-                "Oldest message that waits",
+                "Longest wait",
                 "How long a message has waited for its receiver; a minute means that nobody was told.",
                 series=[(otherwise(oldest, 0), "oldest")],
                 unit="s",

@@ -149,10 +149,7 @@ def _states() -> frame.Panels:
 def _near() -> frame.Panels:
     by = "integration, capability"
     distance = f"min by ({by}) ({select('dialtone_breaker_trip_distance_ratio')})"
-    failing, slow = (
-        _above_zero(f"max by ({by}) ({select(f'dialtone_breaker_{which}_ratio')})")
-        for which in ("failure", "slow")
-    )
+    failing, slow = (_above_zero(select(f"dialtone_breaker_{which}_ratio")) for which in ("failure", "slow"))
     return [
         bars(
             "Distance to opening, the nearest first",
@@ -192,7 +189,7 @@ def _users() -> frame.Panels:
 
 def _refused() -> frame.Panels:
     by_reason = total(rate("dialtone_rejected_calls_total"), "reason")
-    by_line = total(rate("dialtone_rejected_calls_total"), "integration")
+    by_line = recorded("integration:dialtone_rejected_calls:rate5m")
     return [
         coloured(
             stacked(
@@ -240,7 +237,7 @@ def _not_closed() -> frame.Panels:
 
 def _retries() -> frame.Panels:
     tries = recorded("integration:dialtone_attempts_per_call:ratio_rate5m")
-    budget = f"min by (integration) ({select('dialtone_retry_budget_tokens')})"
+    budget = select("dialtone_retry_budget_tokens")
     saved = total(rate("dialtone_answers_total", 'source!="live"'), "source")
     return [
         graph(
