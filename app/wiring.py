@@ -74,12 +74,11 @@ class Dialtone:
     ) -> None:
         self.clock = clock or SystemClock()
         self.bus = SignalBus()
-        publish = self.bus.publish
         self.state = StateDirectory(settings.state_dir)
         self.storage = self._storage(settings)
         self.executor = Executor(
             clock=self.clock,
-            publish=publish,
+            publish=self.bus.publish,
             store=self.storage.execution,
             transport=transport,
             tracing=call_tracing(settings.exporters),

@@ -182,11 +182,11 @@ class _Where(NamedTuple):
 def _where(record: CallRecord, template: Template) -> _Where:
     is_own_path = record.step == "request" or record.step.startswith("page-")
     path = template(record.integration, record.action) if is_own_path else ""
-    return _located(record.integration, record.method, record.server, path)
+    return _located(record.integration, method=record.method, server=record.server, path=path)
 
 
 @lru_cache(maxsize=4_096)
-def _located(integration: str, method: str, server: str, path: str) -> _Where:
+def _located(integration: str, *, method: str, server: str, path: str) -> _Where:
     parts = urlsplit(server)
     attributes: list[tuple[str, Value]] = [
         ("dialtone.integration", integration),
