@@ -50,6 +50,8 @@ class _Lasting(Builder[models.AnnotationQuery]):
             .target(prometheus.Dataquery().datasource(SOURCE).ref_id("Anno").expr(expr).range())
         ).build()
         self._annotation.expr = expr
+        # The library puts every switch into a menu; these belong where they are seen.
+        self._annotation.placement = None
         self._annotation.use_value_for_time = is_moment
 
     def told(self, title: str, *, tags: str) -> "_Lasting":

@@ -1,6 +1,7 @@
 """What all boards have in common: variables, links, annotations, ids and the order of panels."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
@@ -9,6 +10,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from dashboards.build import annotations, variables
 
 TAG = "dialtone"
+T = TypeVar("T")
 Panels = Sequence[Builder[models.Panel]]
 Rows = Mapping[str, Panels]
 """The panels of each row, from left to right, by the row's title."""
@@ -44,8 +46,8 @@ def board(
     return _filled(built, rows)
 
 
-def _others() -> dashboard.DashboardLink:
-    return (
+def _others() -> Builder[models.DashboardLink]:
+    link = (
         dashboard.DashboardLink("Dialtone's boards")
         .type(models.DashboardLinkType.DASHBOARDS)
         .tags([TAG])
@@ -53,7 +55,10 @@ def _others() -> dashboard.DashboardLink:
         .include_vars(True)  # noqa: FBT003 - the library's own signature
         .keep_time(True)  # noqa: FBT003 - the same
         .as_dropdown(False)  # noqa: FBT003 - the same
-    )
+    ).build()
+    # The library puts every link into a menu; these belong where they are seen.
+    link.placement = None
+    return _Built(link)
 
 
 def _filled(built: dashboard.Dashboard, rows: Rows) -> dashboard.Dashboard:
@@ -67,12 +72,12 @@ def _filled(built: dashboard.Dashboard, rows: Rows) -> dashboard.Dashboard:
     return built
 
 
-class _Built(Builder[models.Panel]):
-    """A panel that is built already, in a builder's clothes."""
+class _Built(Builder[T]):
+    """Something that is built already, in a builder's clothes."""
 
-    def __init__(self, panel: models.Panel) -> None:
-        self._panel = panel
+    def __init__(self, built: T) -> None:
+        self._built = built
 
-    def build(self) -> models.Panel:
+    def build(self) -> T:
         """Return it."""
-        return self._panel
+        return self._built

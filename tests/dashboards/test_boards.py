@@ -40,6 +40,9 @@ def test_there_are_boards_for_everything_an_sre_asks() -> None:
 def test_a_board_survives_the_way_through_the_models_of_grafana(board: JSON) -> None:
     register_default_plugins()
     again = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(board)))
+    for one in (*again["links"], *again["annotations"]["list"]):
+        # The models know one place only, and put everything there.
+        assert one.pop("placement") == "inControlsMenu"
     assert again == board
 
 
@@ -104,6 +107,7 @@ def test_links_lead_to_boards_with_the_time_and_the_choice(board: JSON) -> None:
     assert (others["type"], others["tags"]) == ("dashboards", ["dialtone"])
     assert others["includeVars"]
     assert others["keepTime"]
+    assert "placement" not in others
     for uid, query in re.findall(r'"url": "/d/([\w-]+)\?([^"]*)"', json.dumps(board)):
         assert uid in UIDS
         assert "${__url_time_range}" in query
