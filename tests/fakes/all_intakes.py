@@ -74,16 +74,18 @@ class AllIntakes:
         self.troubles: dict[str, int] = {}
         self._random = random.Random(seed)
         self._lock = threading.Lock()
+        self._bodies: set[bytes] = set()
 
     def take(self, received: Received) -> Reply:
         """Answer one request."""
         with self._lock:
             self.requests += 1
-            trouble = self._trouble()
+            trouble = self._trouble(received.body)
             if trouble == "cut before":
                 return 0, 0.0
             if trouble in {"413", "429", "503"}:
                 return int(trouble), 0.0
+            self._bodies.add(received.body)
             status = self._taken(received).status_code
             return (0, 0.0) if trouble == "cut after" else (status, 0.3 if trouble == "late" else 0.0)
 
@@ -105,11 +107,12 @@ class AllIntakes:
         """All that an intake found wrong."""
         return [*self.otlp.faults, *self.datadog.faults, *self.newrelic.errors]
 
-    def _trouble(self) -> str:
+    def _trouble(self, body: bytes) -> str:
         kinds = ("cut before", "cut after", "late", "413", "429", "503")
         if not self.is_troubled or self._random.random() > 0.25:
             return ""
-        kind = self._random.choice(kinds)
+        # Nobody takes a body, and finds it too large when it comes again.
+        kind = self._random.choice([each for each in kinds if each != "413" or body not in self._bodies])
         self.troubles[kind] = self.troubles.get(kind, 0) + 1
         return kind
 
