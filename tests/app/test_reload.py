@@ -19,7 +19,14 @@ from app.settings import SettingsError, load_settings
 from app.wiring import Dialtone
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Outcome
-from integrations.signals import BreakerState, CheckResult, ConfigChange, Health, OperatorAction
+from integrations.signals import (
+    BreakerState,
+    CheckResult,
+    ConfigChange,
+    DeliveryAttempt,
+    Health,
+    OperatorAction,
+)
 from tests.fakes.calls import call_record
 from tests.fakes.signals import RecordingSubscriber
 
@@ -386,3 +393,27 @@ async def test_what_is_kept_of_webhooks_follows_the_file(tmp_path: Path) -> None
         await run.reload(WEB)
 
         assert (before, run.dialtone.webhooks.keeping().keep_days) == (7, 9)
+
+
+ALERTS = """alerts:
+  receivers: [{{name: {name}, type: webhook, url: "https://hook.invalid/x", signing_secrets: ["{secret}"]}}]
+  route: {{receiver: {name}}}
+"""
+
+
+def alerts(name: str) -> str:
+    return ALERTS.format(name=name, secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+
+async def test_a_removed_receiver_leaves_no_series_until_it_is_back(tmp_path: Path) -> None:
+    about = {"message": "m", "format": "webhook", "type": "alert", "attempt": 1, "result": "delivered"}
+    delivered = DeliveryAttempt(at=1.0, receiver="hook", **about)
+    counts = []
+    async with running(tmp_path, WEB) as run:
+        for name in ("hook", "pager", "hook"):
+            await run.reload(WEB, head=alerts(name))
+            run.dialtone.bus.publish(delivered)
+            counts.append(
+                run.samples().get(("dialtone_delivery_attempts_total", ("hook", "webhook", "delivered")))
+            )
+    assert counts == [1, None, 1]
