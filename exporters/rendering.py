@@ -86,7 +86,8 @@ class _Numbers:
     def lines(self, readings: Sequence[Reading], escaped: _Escaped) -> Iterator[str]:
         """Yield one line a series."""
         line, order = self._line, self._order
-        for _, labels, value in readings:
+        for reading in readings:
+            labels, value = reading.labels, reading.value
             if not isinstance(value, Buckets):
                 yield line % (*[escaped[labels[place]] for place in order], go_number(value))
 
@@ -111,7 +112,8 @@ class _Histograms:
     def lines(self, readings: Sequence[Reading], escaped: _Escaped) -> Iterator[str]:
         """Yield the buckets, the count and the sum of each series."""
         counted = _Counts()
-        for _, labels, value in readings:
+        for reading in readings:
+            labels, value = reading.labels, reading.value
             if not isinstance(value, Buckets):
                 continue
             before = _filled(self._before, labels, escaped)

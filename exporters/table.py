@@ -59,8 +59,10 @@ class Buckets(NamedTuple):
     native: Native | None = None
 
 
-class Reading(NamedTuple):
-    """One series at the moment of reading; `labels` are values in the family's order."""
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """One series at the moment of reading; `labels` are values in the family's order. The garbage collector
+    does not see it: half a million tuples, made for one scrape, had it walk all there is.
+    """
 
     family: Family
     labels: tuple[str, ...]

@@ -144,7 +144,7 @@ class _Cut:
 
     def take(self, reading: Reading) -> None:
         """Take a series as it is."""
-        family, labels, _ = reading
+        family, labels = reading.family, reading.labels
         now = self._finite(reading)
         if now is None:
             return

@@ -144,7 +144,8 @@ def test_merged_or_not_the_windows_add_up_to_the_table(
     for point in (point for window in windows for point in window.points):
         key = (point.family.name, point.labels)
         told[key] = merged(one(told[key]), one(point)).points[0] if key in told else point
-    for family, labels, value in table.read():
+    for reading in table.read():
+        family, labels, value = reading.family, reading.labels, reading.value
         if family.kind == "counter" and value:
             assert told[family.name, labels].value == pytest.approx(value)
             assert told[family.name, labels].total == value
