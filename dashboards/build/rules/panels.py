@@ -15,7 +15,7 @@ THROTTLED = "dialtone_throttled_until_timestamp_seconds"
 
 def recordings() -> Iterable[Recording]:
     """Return the rules."""
-    return chain(_states(), _limits(), _webhooks(), _counts())
+    return chain(_states(), _limits(), _checks(), _webhooks(), _counts())
 
 
 def _states() -> Iterable[Recording]:
@@ -42,6 +42,19 @@ def _limits() -> Iterable[Recording]:
         expr=f"count without (integration, bucket) ({pick(THROTTLED)} > time())\n"
         f"or 0 * count without (integration, bucket) ({pick(THROTTLED)})",
     )
+
+
+def _checks() -> Iterable[Recording]:
+    checks = rate("dialtone_checks_total")
+    yield Recording(
+        record="vendor_outcome:dialtone_checks:rate5m",
+        expr=f"sum without (integration, capability) ({checks})",
+    )
+    for name, metric in (
+        ("left_out", "dialtone_checks_stretched"),
+        ("missed", "dialtone_check_slots_skipped"),
+    ):
+        yield Recording(record=f"integration:dialtone_checks_{name}:rate5m", expr=rate(f"{metric}_total"))
 
 
 def _webhooks() -> Iterable[Recording]:
