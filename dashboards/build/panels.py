@@ -170,11 +170,18 @@ def graph(
         .height(HEIGHT)
         .span(span)
     )
+    return _scaled(panel, unit=unit, steps=steps, below=below)
+
+
+def _scaled(panel: timeseries.Panel, *, unit: str, steps: Steps, below: float | None) -> timeseries.Panel:
+    """Set where the scale begins and ends at least, and draw what is judged as dashed lines."""
     panel = panel.min(0) if below is None else panel.axis_soft_min(below).axis_soft_max(1)
+    if unit == "percentunit" and below is None:
+        # Without a single error the scale would else go to 10,000 %.
+        panel.axis_soft_max(0.1)
     if len(steps) > 1:
-        panel.thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
-        )
+        dashed = common_models.GraphThresholdsStyleMode.DASHED
+        panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(dashed))
     return panel
 
 
