@@ -33,6 +33,7 @@ from dashboards.build.words import BAD, GOOD, WARN
 
 CHECKS = "dialtone_checks_total"
 PHASES = "integration_phase:dialtone_check_phase_seconds:mean_rate5m"
+ALL_PHASES = "fleet_phase:dialtone_check_phase_seconds:mean_rate5m"
 LAG = "dialtone_check_start_lag_seconds"
 LATE: Steps = ((None, GOOD), (0.1, WARN), (1.0, BAD))
 AVAILABLE: Steps = ((None, BAD), (0.99, WARN), (0.999, GOOD))
@@ -174,10 +175,10 @@ def _means() -> frame.Panels:
     return [
         stacked(
             graph(
-                "Phases, all chosen",
+                "Phases, all integrations",
                 "Mean time of each phase of checks over a connection of their own; dns alone rising "
                 "is our resolver.",
-                series=[(f"avg by (phase) ({recorded(PHASES)})", "{{phase}}")],
+                series=[(f"avg by (phase) ({recorded(ALL_PHASES)})", "{{phase}}")],
                 unit="s",
                 nothing="none yet",
             )
@@ -225,8 +226,8 @@ def _phase(name: str) -> str:
 
 def _in_time() -> frame.Panels:
     missed = {
-        "stretched": "dialtone_checks_stretched_total",
-        "slots missed": "dialtone_check_slots_skipped_total",
+        "stretched": "integration:dialtone_checks_left_out:rate5m",
+        "slots missed": "integration:dialtone_checks_missed:rate5m",
     }
     return [
         quantiles(
@@ -253,7 +254,7 @@ def _in_time() -> frame.Panels:
             "Left out on purpose, and missed",
             "Per minute: rounds without a check because all is well, and times that passed while a "
             "check still ran.",
-            series=[(f"({total(rate(metric))} or {ZERO}) * 60", name) for name, metric in missed.items()],
+            series=[(f"({total(recorded(one))} or {ZERO}) * 60", name) for name, one in missed.items()],
             unit="cpm",
             span=8,
         ),

@@ -170,7 +170,7 @@ def _forecast(left: str) -> Builder[models.Panel]:
 
 
 def _throttling() -> frame.Panels:
-    quiet = f"max by (integration, bucket) (({select(UNTIL)} > time()) - time())"
+    quiet = f"(({select(UNTIL)} > time()) - time())"
     throttled = f"{total(rate('dialtone_attempts_total', THROTTLED), 'integration')} * 60"
     return [
         graph(
