@@ -88,8 +88,10 @@ def _states_now() -> frame.Panels:
 
 def _on_this_board() -> frame.Panels:
     opened = total(increase("dialtone_breaker_transitions_total", 'to="open"'))
-    refused = total(increase("dialtone_rejected_calls_total"))
-    everything = total(increase("dialtone_calls_total"))
+    refused, everything = (
+        total(f"avg_over_time({recorded(f'integration:dialtone_{which}:rate5m')}[$__range])")
+        for which in ("rejected_calls", "calls")
+    )
     return [
         told(
             number(

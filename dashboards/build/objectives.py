@@ -137,7 +137,7 @@ def _burn_of(window: str) -> str:
 
 
 def _burn() -> frame.Panels:
-    by_window = f"max by (slo, window) ({select(RATE)})"
+    by_window = select(RATE)
     windows = ("5m", "1h", "6h", "3d")
     errors = [
         (f"max by (slo) ({recorded(f'slo:dialtone_slo_errors:ratio_rate{window}')})", f"{{{{slo}}}} {window}")
