@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from exporters.push import ExporterStatus
-from exporters.trials import Preview, Trial
+from exporters.push.exporter import ExporterStatus
+from exporters.push.trials import Preview, Trial
 
 
 class Pushing(Protocol):

@@ -31,10 +31,10 @@ from app.supervisor import Supervisor
 from app.webhooks import WebhookDesk
 from exporters.analytics.store import AnalyticsStore
 from exporters.looplag import LoopLag
-from exporters.prometheus import PrometheusExporter
+from exporters.otlp.telemetry import call_tracing
+from exporters.prometheus.scrape import PrometheusExporter
 from exporters.pushing import PushExporters
 from exporters.table import MetricTable
-from exporters.telemetry import call_tracing
 from integrations.action_path import action_path, action_place
 from integrations.bus import SignalBus
 from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from exporters.gathering import Gathering
-from exporters.push import PushExporter
+from exporters.push.exporter import PushExporter
+from exporters.push.gathering import Gathering
 from exporters.series import writable
 from integrations.clock import Clock
 from integrations.signals import BreakerState, BreakerTransition, Health, HealthChange, IncidentChange, Signal

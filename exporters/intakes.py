@@ -2,17 +2,17 @@
 
 import msgspec
 
-from exporters.datadog import Datadog
-from exporters.datadog_events import DatadogEvents
-from exporters.dogstatsd import DogStatsD, DogStatsDEvents
+from exporters.datadog.dogstatsd import DogStatsD, DogStatsDEvents
+from exporters.datadog.events import DatadogEvents
+from exporters.datadog.metrics import Datadog
 from exporters.events import Events
-from exporters.newrelic import NewRelic
-from exporters.newrelic_events import NewRelicEvents
-from exporters.otlp import OTLPMetrics
-from exporters.otlp_points import PlaceOf, nowhere
-from exporters.push import Intake
+from exporters.newrelic.events import NewRelicEvents
+from exporters.newrelic.metrics import NewRelic
+from exporters.otlp.metrics import OTLPMetrics
+from exporters.otlp.points import PlaceOf, nowhere
+from exporters.push.exporter import Intake
+from exporters.push.window import Window
 from exporters.settings import DatadogEventChoice, DatadogSettings, ExporterSettings
-from exporters.window import Window
 
 
 def metric_intakes(

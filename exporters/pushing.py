@@ -9,21 +9,21 @@ import anyio
 import structlog
 from prometheus_client.registry import Collector
 
-from exporters.cutting import Windows
-from exporters.datagrams import DatagramSender
 from exporters.events import EventExporter, Events, TrialEvent
 from exporters.intakes import agent_of, event_intakes, metric_intakes
-from exporters.otlp_points import PlaceOf, nowhere
-from exporters.otlp_telemetry import TRACES
-from exporters.push import SEND_TIMEOUT, CutT, ExporterStatus, Intake, PushExporter
-from exporters.sending import BatchSender, Calls
+from exporters.otlp.batches import TRACES
+from exporters.otlp.points import PlaceOf, nowhere
+from exporters.otlp.spans import Template, no_template
+from exporters.otlp.telemetry import Telemetry, destination_of, network_to
+from exporters.push.cutting import Windows
+from exporters.push.datagrams import DatagramSender
+from exporters.push.exporter import SEND_TIMEOUT, CutT, ExporterStatus, Intake, PushExporter
+from exporters.push.sending import BatchSender, Calls
+from exporters.push.spool import Spool
+from exporters.push.trials import Preview, Trial, previewed, tried
+from exporters.push.window import Window
 from exporters.settings import ExporterSettings
-from exporters.spans import Template, no_template
-from exporters.spool import Spool
 from exporters.table import MetricTable
-from exporters.telemetry import Telemetry, destination_of, network_to
-from exporters.trials import Preview, Trial, previewed, tried
-from exporters.window import Window
 from integrations.bus import Subscriber
 from integrations.clock import Clock
 from integrations.connection import NetworkPolicy

@@ -6,11 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from exporters.compression import Encoding
-from exporters.datadog_sites import SITES, check_agent, check_site
-from exporters.newrelic_key import foreign
-from exporters.newrelic_words import check_attributes
-from exporters.otlp_settings import (
+from exporters.datadog.sites import SITES, check_agent, check_site
+from exporters.newrelic.key import foreign
+from exporters.newrelic.words import check_attributes
+from exporters.otlp.settings import (
     Compression,
     Destination,
     LogSignal,
@@ -21,6 +20,7 @@ from exporters.otlp_settings import (
     check_timeout,
     check_url,
 )
+from exporters.push.compression import Encoding
 from integrations.credentials.secret import Secret
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 300.0

@@ -9,9 +9,9 @@ from litestar.params import FromPath
 from app.api.access import OPERATE, READ, GivenParts
 from app.api.problems import ProblemError
 from app.api.responses import GUARDED, ONE
-from exporters.push import ExporterStatus
+from exporters.push.exporter import ExporterStatus
+from exporters.push.trials import Preview, Trial
 from exporters.pushing import UnknownExporterError
-from exporters.trials import Preview, Trial
 
 
 class ExporterList(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from litestar.types import ExceptionHandlersMap
 
 from app.api.served import trace_of_request
 from app.storage.errors import StorageUnavailableError
-from exporters.prometheus import ScrapeTimeoutError
+from exporters.prometheus.scrape import ScrapeTimeoutError
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Outcome
 

@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from app.api.trace import trace_context
-from exporters.spans import ServedRequest
+from exporters.otlp.spans import ServedRequest
 from integrations.clock import Clock
 from integrations.execution.tracing import Sampler, system_random
 

@@ -13,8 +13,8 @@ from app.commands.looks import table
 from app.commands.server import segment
 from app.commands.session import Session, json_option
 from app.web.words import NOTHING, ago
-from exporters.push import Action
-from exporters.trials import Trial
+from exporters.push.exporter import Action
+from exporters.push.trials import Trial
 from integrations.clock import SystemClock
 
 TEST_PATIENCE = 45.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from exporters.otlp_settings import LONGEST_TIMEOUT, check_url
+from exporters.otlp.settings import LONGEST_TIMEOUT, check_url
 from integrations.credentials.secret import Secret
 from integrations.manifest.source import Problem
 

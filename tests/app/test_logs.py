@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from app.logs import QUEUE_SIZE, Logs, SignalLog
-from exporters.log_export import LogExport
-from exporters.log_records import LogLine
+from exporters.otlp.log_export import LogExport
+from exporters.otlp.log_records import LogLine
 from integrations.signals import Evidence, Health, HealthChange, IncidentChange
 
 

@@ -26,13 +26,13 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from prometheus_client import CollectorRegistry
 
 from app.garbage import GarbageCollection
-from exporters.exposition import render
-from exporters.negotiation import Format
-from exporters.otlp import OTLPMetrics
-from exporters.prometheus import PrometheusExporter
+from exporters.otlp.metrics import OTLPMetrics
+from exporters.prometheus.exposition import render
+from exporters.prometheus.negotiation import Format
+from exporters.prometheus.scrape import PrometheusExporter
+from exporters.push.window import Point, Spread, Window
 from exporters.settings import Histograms, OTLPSettings, Temporality
 from exporters.table import MetricTable
-from exporters.window import Point, Spread, Window
 from integrations.clock import SystemClock
 from tests.bench import intakes_datadog, intakes_newrelic, metrics
 from tests.bench.windows import Traffic

@@ -20,12 +20,12 @@ from datadog_api_client.v2.model.metric_point import MetricPoint
 from datadog_api_client.v2.model.metric_resource import MetricResource
 from datadog_api_client.v2.model.metric_series import MetricSeries
 
-from exporters.datadog import Datadog
-from exporters.dogstatsd import DogStatsD
+from exporters.datadog.dogstatsd import DogStatsD
+from exporters.datadog.metrics import Datadog
 from exporters.naming import datadog_unit, dotted
-from exporters.representatives import values_of
+from exporters.push.representatives import values_of
+from exporters.push.window import Point, Spread, Window, labelled
 from exporters.settings import DatadogSettings, Distributions
-from exporters.window import Point, Spread, Window, labelled
 from integrations.credentials.secret import Secret
 from tests.bench.windows import Traffic
 

@@ -13,11 +13,11 @@ from newrelic_telemetry_sdk import CountMetric, GaugeMetric, MetricClient, Summa
 
 from exporters.events import Events
 from exporters.naming import dotted
-from exporters.newrelic import NewRelic
-from exporters.newrelic_events import NewRelicEvents
-from exporters.representatives import values_of
+from exporters.newrelic.events import NewRelicEvents
+from exporters.newrelic.metrics import NewRelic
+from exporters.push.representatives import values_of
+from exporters.push.window import Point, Spread, Window, labelled
 from exporters.settings import NewRelicSettings
-from exporters.window import Point, Spread, Window, labelled
 from integrations.credentials.secret import Secret
 from tests.bench.windows import SECONDS, Traffic
 from tests.fakes.told import STORY

@@ -17,9 +17,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporters.catalogue import CATALOGUE, HTTP_SECONDS
-from exporters.exposition import render
-from exporters.negotiation import Format
-from exporters.prometheus import PrometheusExporter
+from exporters.prometheus.exposition import render
+from exporters.prometheus.negotiation import Format
+from exporters.prometheus.scrape import PrometheusExporter
 from exporters.table import MetricTable
 from integrations.clock import SystemClock
 from tests.fakes.calls import call_record

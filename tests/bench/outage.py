@@ -21,13 +21,13 @@ import anyio
 import httpx
 
 from app.garbage import GarbageCollection
-from exporters.batchfile import Batch
 from exporters.intakes import metric_intakes
-from exporters.push import Action, Address, Intake, PushExporter, Reply
-from exporters.sending import BatchSender
+from exporters.push.batchfile import Batch
+from exporters.push.exporter import Action, Address, Intake, PushExporter, Reply
+from exporters.push.sending import BatchSender
+from exporters.push.spool import Spool
+from exporters.push.window import Window
 from exporters.settings import DatadogSettings, ExporterSettings, NewRelicSettings, OTLPSettings
-from exporters.spool import Spool
-from exporters.window import Window
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret

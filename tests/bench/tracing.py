@@ -19,14 +19,14 @@ import httpx
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind
 
-from exporters.otlp_settings import MetricSignal, TraceSignal
-from exporters.otlp_telemetry import TRACES
+from exporters.otlp.batches import TRACES
+from exporters.otlp.settings import MetricSignal, TraceSignal
+from exporters.otlp.spans import TracedCall
+from exporters.otlp.telemetry import Telemetry, call_tracing
+from exporters.otlp.tracing import Spans
 from exporters.pushing import PushExporters
 from exporters.settings import ExporterSettings, OTLPSettings
-from exporters.spans import TracedCall
 from exporters.table import MetricTable
-from exporters.telemetry import Telemetry, call_tracing
-from exporters.tracing import Spans
 from integrations.bus import SignalBus
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy

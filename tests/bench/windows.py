@@ -3,8 +3,8 @@
 import random
 from collections.abc import Iterable
 
+from exporters.push.window import Cutter, Window
 from exporters.table import MetricTable
-from exporters.window import Cutter, Window
 from integrations.samples import Sample
 from tests.fakes.calls import SampleList, call_record
 

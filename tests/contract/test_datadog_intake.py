@@ -4,12 +4,12 @@ import httpx
 import msgspec
 import pytest
 
-from exporters.batchfile import Batch
-from exporters.compression import Encoding, decompressed
-from exporters.datadog import Datadog
-from exporters.datadog_events import DatadogEvents
-from exporters.datadog_sites import SITES
-from exporters.push import Address
+from exporters.datadog.events import DatadogEvents
+from exporters.datadog.metrics import Datadog
+from exporters.datadog.sites import SITES
+from exporters.push.batchfile import Batch
+from exporters.push.compression import Encoding, decompressed
+from exporters.push.exporter import Address
 from integrations.manifest.schema import Contract
 from tests.contract.checking import OperationChecker
 from tests.contract.folder import ContractsFolder, contracts_folder

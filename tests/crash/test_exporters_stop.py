@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporters.batchfile import Batch
+from exporters.push.batchfile import Batch
+from exporters.push.spool import Spool
 from exporters.settings import LEAST_SPOOL
-from exporters.spool import Spool
 from integrations.clock import SystemClock
 from tests.crash.exporters_child import DATADOG_KEY, NEWRELIC_KEY, OTLP_KEY
 from tests.fakes.all_intakes import AllIntakes, DatadogStore

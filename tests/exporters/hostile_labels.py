@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from exporters.negotiation import Format
-from exporters.rendering import families
+from exporters.prometheus.negotiation import Format
+from exporters.prometheus.rendering import families
 from exporters.table import SERIES_LIMIT, MetricTable, Reading
 from integrations.samples import Sample
 from tests.fakes.calls import SampleList, call_record

@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from prometheus_client import CollectorRegistry
 
 from exporters.catalogue import CATALOGUE
-from exporters.cutting import Windows
 from exporters.gone import MOST_GONE, Gone
+from exporters.push.cutting import Windows
+from exporters.push.window import Cutter, Ended, Spread, Window, merged
 from exporters.series import OVERFLOW
 from exporters.table import MetricTable
-from exporters.window import Cutter, Ended, Spread, Window, merged
 from integrations.samples import Sample
 from integrations.signals import DeliveryAttempt, Health, IncidentChange
 from tests.fakes.calls import SampleList, call_record

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from exporters import events
-from exporters.batchfile import Batch
 from exporters.events import EventExporter, EventKind, Events, Tone, TrialEvent, event_of
-from exporters.push import Action, Address, PushExporter, Reply, Verdict
-from exporters.spool import Spool
+from exporters.push.batchfile import Batch
+from exporters.push.exporter import Action, Address, PushExporter, Reply, Verdict
+from exporters.push.spool import Spool
 from integrations.signals import BreakerState, Health, IncidentChange
 from tests.fakes.calls import call_record
 from tests.fakes.clock import FakeClock

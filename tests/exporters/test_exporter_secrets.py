@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from exporters.batchfile import read_batch
+from exporters.push.batchfile import read_batch
 from exporters.pushing import PushExporters
 from exporters.settings import DatadogSettings, ExporterSettings, NewRelicSettings, OTLPSettings
 from exporters.table import MetricTable

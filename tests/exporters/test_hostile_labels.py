@@ -6,9 +6,9 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
-from exporters.exposition import render
-from exporters.negotiation import Format
 from exporters.process import process_registry
+from exporters.prometheus.exposition import render
+from exporters.prometheus.negotiation import Format
 from exporters.series import OVERFLOW
 from exporters.table import SERIES_LIMIT, SERIES_OF_EACH, MetricTable
 from integrations.samples import Sample

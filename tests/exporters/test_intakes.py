@@ -18,18 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from newrelic_telemetry_sdk import CountMetric, GaugeMetric, SummaryMetric
 
-from exporters import datadog as datadog_intake
-from exporters import newrelic as newrelic_intake
-from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
-from exporters.datadog import Datadog
+from exporters.datadog import metrics as datadog_intake
+from exporters.datadog.metrics import Datadog
 from exporters.naming import dotted
 from exporters.native import NativeHistogram
-from exporters.newrelic import NewRelic
-from exporters.push import Action, Intake, Reply
-from exporters.representatives import values_of
+from exporters.newrelic import metrics as newrelic_intake
+from exporters.newrelic.metrics import NewRelic
+from exporters.push.batchfile import Batch
+from exporters.push.exporter import Action, Intake, Reply
+from exporters.push.representatives import values_of
+from exporters.push.window import Point, Spread, Window
 from exporters.settings import DatadogSettings, NewRelicSettings
-from exporters.window import Point, Spread, Window
 from integrations.credentials.secret import Secret
 
 CANARY = "canary-9912"

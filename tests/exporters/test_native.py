@@ -19,9 +19,9 @@ from exporters.native import (
     together,
     upper_bound,
 )
+from exporters.push.window import Cutter, Spread
 from exporters.series import MOST_FRESH, Distribution
 from exporters.table import Buckets, MetricTable
-from exporters.window import Cutter, Spread
 from tests.fakes.calls import call_record
 
 positive = st.floats(min_value=1e-9, max_value=1e9)

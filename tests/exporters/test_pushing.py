@@ -12,11 +12,11 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from exporters.push import ExporterStatus
+from exporters.push.exporter import ExporterStatus
+from exporters.push.window import Cutter, Window
 from exporters.pushing import PushExporters, UnknownExporterError
 from exporters.settings import DatadogSettings, ExporterSettings, NewRelicSettings, OTLPSettings
 from exporters.table import MetricTable
-from exporters.window import Cutter, Window
 from integrations.clock import Clock, SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret

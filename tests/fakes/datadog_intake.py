@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import httpx
 
-from exporters.compression import decompressed
-from exporters.datadog_sketches import PAYLOAD
+from exporters.datadog.sketches import PAYLOAD
+from exporters.push.compression import decompressed
 
 LARGEST, LARGEST_PLAIN = 512_000, 5_242_880
 _HOUR, _MINUTES = 3_600, 600

@@ -15,7 +15,7 @@ from uuid import UUID
 import anyio
 import httpx
 
-from exporters.newrelic_words import is_kept
+from exporters.newrelic.words import is_kept
 
 LARGEST = 1_000_000
 _PAST, _FUTURE = 48 * 3600, 24 * 3600

@@ -16,7 +16,7 @@ from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from exporters.catalogue import CATALOGUE, Family
-from exporters.negotiation import Format
+from exporters.prometheus.negotiation import Format
 from exporters.series import TraceExemplar
 from exporters.table import Buckets, Reading
 

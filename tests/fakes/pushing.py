@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from exporters.push import ExporterStatus
+from exporters.push.exporter import ExporterStatus
+from exporters.push.trials import Preview, Trial
 from exporters.pushing import UnknownExporterError
-from exporters.trials import Preview, Trial
 
 
 class FakePushing:

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from app.settings import load_settings
 from app.storage.errors import StorageUnavailableError
 from app.wiring import Dialtone
-from exporters.prometheus import ScrapeTimeoutError
+from exporters.prometheus.scrape import ScrapeTimeoutError
 from integrations.execution.outcome import FailureKind
 from integrations.signals import CheckResult
 from tests.fakes.signals import RecordingSubscriber

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from exporters.catalogue.family import HTTP_SECONDS
-from exporters.prometheus import PrometheusExporter, Scrape
+from exporters.prometheus.scrape import PrometheusExporter, Scrape
 from exporters.table import MetricTable
 from integrations.clock import SystemClock
 from tests.fakes.calls import call_record

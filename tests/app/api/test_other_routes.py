@@ -5,7 +5,7 @@ import re
 import pytest
 
 from exporters.analytics.settings import AnalyticsUnavailable
-from exporters.prometheus import ScrapeTimeoutError
+from exporters.prometheus.scrape import ScrapeTimeoutError
 
 
 def test_liveness_answers(client):

@@ -5,7 +5,7 @@ from litestar.testing import TestClient
 
 from app.api.served import NoSpans, Served
 from app.asgi import create_app
-from exporters.spans import ServedRequest
+from exporters.otlp.spans import ServedRequest
 from integrations.execution.outcome import FailureKind
 from integrations.execution.tracing import Sampler
 from tests.fakes.clock import FakeClock

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import SettingsError, load_settings
-from exporters.otlp_settings import Compression, SamplerName
+from exporters.otlp.settings import Compression, SamplerName
 from exporters.settings import Histograms, OTLPSettings, Temporality
 
 LOCAL = "http://collector:4318"

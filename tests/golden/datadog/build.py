@@ -8,17 +8,17 @@ from pathlib import Path
 
 import msgspec
 
-from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
-from exporters.compression import decompressed
-from exporters.datadog import Datadog
-from exporters.datadog_events import DatadogEvents
-from exporters.dogstatsd import DogStatsD, DogStatsDEvents
+from exporters.datadog.dogstatsd import DogStatsD, DogStatsDEvents
+from exporters.datadog.events import DatadogEvents
+from exporters.datadog.metrics import Datadog
 from exporters.events import Events, TrialEvent
 from exporters.native import NativeHistogram
-from exporters.push import Intake
+from exporters.push.batchfile import Batch
+from exporters.push.compression import decompressed
+from exporters.push.exporter import Intake
+from exporters.push.window import Point, Spread, Window
 from exporters.settings import DatadogEventChoice, DatadogSettings, Distributions
-from exporters.window import Point, Spread, Window
 from integrations.credentials.secret import Secret
 from tests.fakes.told import AT, STORY
 

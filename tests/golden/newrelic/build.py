@@ -7,15 +7,15 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
-from exporters.batchfile import Batch
 from exporters.catalogue import CATALOGUE
 from exporters.events import Events, TrialEvent
 from exporters.native import NativeHistogram
-from exporters.newrelic import NewRelic
-from exporters.newrelic_events import NewRelicEvents
-from exporters.push import Intake
+from exporters.newrelic.events import NewRelicEvents
+from exporters.newrelic.metrics import NewRelic
+from exporters.push.batchfile import Batch
+from exporters.push.exporter import Intake
+from exporters.push.window import Point, Spread, Window
 from exporters.settings import NewRelicSettings
-from exporters.window import Point, Spread, Window
 from integrations.credentials.secret import Secret
 from tests.fakes.told import AT, STORY
 

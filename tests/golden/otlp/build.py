@@ -12,9 +12,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from exporters.catalogue.family import counter, gauge, histogram
 from exporters.native import Native
-from exporters.otlp import OTLPMetrics
+from exporters.otlp.metrics import OTLPMetrics
+from exporters.push.window import Point, Spread, Window
 from exporters.settings import Histograms, OTLPSettings, Temporality
-from exporters.window import Point, Spread, Window
 
 HERE = Path(__file__).parent
 

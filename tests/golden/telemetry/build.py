@@ -10,13 +10,13 @@ from google.protobuf.json_format import MessageToJson
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from exporters.log_records import LogLine, LogLines
-from exporters.otlp_settings import LogSignal, TraceSignal
-from exporters.otlp_telemetry import LOGS, TRACES
+from exporters.otlp.batches import LOGS, TRACES
+from exporters.otlp.log_records import LogLine, LogLines
+from exporters.otlp.settings import LogSignal, TraceSignal
+from exporters.otlp.spans import ServedRequest, TracedCall
+from exporters.otlp.telemetry import Telemetry
+from exporters.otlp.tracing import Spans
 from exporters.settings import ExporterSettings, OTLPSettings
-from exporters.spans import ServedRequest, TracedCall
-from exporters.telemetry import Telemetry
-from exporters.tracing import Spans
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, RejectReason, Source
 from integrations.signals import BreakerState, BreakerTransition, CallRecord
 from tests.fakes.clock import FakeClock

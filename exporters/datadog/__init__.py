@@ -1,0 +1,1 @@
+"""Datadog: metrics, service checks and events, to its intakes or to an Agent."""

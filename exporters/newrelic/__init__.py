@@ -1,0 +1,1 @@
+"""New Relic: metrics and events."""

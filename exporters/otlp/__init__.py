@@ -1,0 +1,1 @@
+"""OpenTelemetry: metrics, spans and log lines, as opentelemetry-proto messages over HTTP."""

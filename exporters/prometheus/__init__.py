@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: the table, rendered in the form it asks for."""

@@ -1,0 +1,1 @@
+"""What all push exporters share: windows, the spool on disk, sending, and trials."""
