@@ -79,7 +79,13 @@ class PushExporters:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._windows = Windows(table, clock=clock, process=process, tells_gone=bool(settings.otlp))
+        self._windows = Windows(
+            table,
+            clock=clock,
+            process=process,
+            tells_gone=bool(settings.otlp),
+            repeats_idle=settings.is_cumulative,
+        )
         self._random = random
         self._network = network
         self._calls = calls

@@ -236,3 +236,9 @@ class ExporterSettings(_Section, frozen=True, kw_only=True):
         """Whether metrics are pushed anywhere."""
         by_otlp = self.otlp is not None and self.otlp.metrics.enabled
         return by_otlp or self.datadog is not None or self.newrelic is not None
+
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether metrics are pushed to one who takes counts since the start."""
+        otlp = self.otlp
+        return otlp is not None and otlp.metrics.enabled and otlp.temporality is Temporality.CUMULATIVE

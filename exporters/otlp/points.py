@@ -123,7 +123,8 @@ def items(
     which need the native buckets of the table; `place` tells where an action asks.
     """
     writing = _Writing(window, is_delta=is_delta, is_exponential=is_exponential, place=place)
-    ordered = sorted(map(_conventional, window.points), key=_metric_of)
+    told = window.points if is_delta else (*window.points, *window.idle)
+    ordered = sorted(map(_conventional, told), key=_metric_of)
     ends = _ends(window, is_delta=is_delta)
     for name, points in groupby(ordered, key=_metric_of):
         same = list(points)
@@ -226,7 +227,7 @@ class _Writing:
         if family.kind == "counter":
             data = Sum(aggregation_temporality=temporality, is_monotonic=True)
             return self._number(Frame(metric, "sum", data), start=self._start)
-        if self._is_exponential and isinstance(point.value, Spread) and point.value.native is not None:
+        if self._is_exponential and isinstance(point.total, Spread) and point.total.native is not None:
             exponential_data = ExponentialHistogram(aggregation_temporality=temporality)
             frame = Frame(metric, "exponential_histogram", exponential_data)
             return _Writer(frame, self._exponential, ExponentialHistogramDataPoint, self._exponentials)

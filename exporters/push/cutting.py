@@ -15,7 +15,7 @@ from integrations.clock import Clock
 
 
 class Windows:
-    """Cuts windows, one at a time. `tells_gone` as in Cutter."""
+    """Cuts windows, one at a time. `tells_gone` and `repeats_idle` as in Cutter."""
 
     def __init__(
         self,
@@ -24,11 +24,13 @@ class Windows:
         clock: Clock,
         process: Collector | None = None,
         tells_gone: bool = False,
+        repeats_idle: bool = False,
     ) -> None:
         self._table = table
         self._clock = clock
         self._process = process_registry() if process is None else process
-        self._cutter = Cutter(began=clock.time(), tells_gone=tells_gone)
+        self._repeats_idle = repeats_idle
+        self._cutter = Cutter(began=clock.time(), tells_gone=tells_gone, repeats_idle=repeats_idle)
         self._departed: list[Reading] = []
         self._threads = anyio.CapacityLimiter(1)
         self._turn = anyio.Lock()
@@ -49,7 +51,8 @@ class Windows:
     async def whole(self) -> Window:
         """All that the table has now, as a window of its own; the next one that is cut lacks nothing."""
         readings = await copied(self._table, clock=self._clock)
-        return await self._on_thread(Cutter(began=self._cutter.ended), readings)
+        cutter = Cutter(began=self._cutter.ended, repeats_idle=self._repeats_idle)
+        return await self._on_thread(cutter, readings)
 
     def second(self, metrics: Collection[str]) -> Window:
         """Some metrics as they are now, as a window of one second."""

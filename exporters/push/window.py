@@ -12,6 +12,7 @@ import msgspec
 
 from exporters.catalogue import EXPOSED, Family
 from exporters.native import Native, rise, together
+from exporters.push.repeating import Turns
 from exporters.table import Buckets, Reading
 
 Key = tuple[str, tuple[str, ...]]
@@ -55,7 +56,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What happened after `began`, up to `ended`; the counting began at `started` (all UTC seconds). Counters
     that did not rise and histograms without a value have no point. `left_out` is how many had a number that
     is none (NaN, infinite), which no intake takes. `gone` are series that were there when the window before
-    ended.
+    ended, `idle` those of the series without a rise that are to be told again, where somebody wants that.
     """
 
     started: float
@@ -64,6 +65,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
     left_out: int = 0
     gone: tuple[Ended, ...] = ()
+    idle: tuple[Point, ...] = ()
 
     def followed_by(self, later: "Window") -> "Window":
         """Both windows as one."""
@@ -72,11 +74,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cutter:
     """Cuts windows from readings of the whole table. `began` is when the counting began, `ended` when the
-    last window did, as UTC seconds. `tells_gone`: windows tell which series are there no longer.
+    last window did, as UTC seconds. `tells_gone`: windows tell which series are there no longer;
+    `repeats_idle`: they tell again of those that stand still.
     """
 
-    def __init__(self, *, began: float, tells_gone: bool = False) -> None:
+    def __init__(self, *, began: float, tells_gone: bool = False, repeats_idle: bool = False) -> None:
         self._started = self.ended = began
+        self._turns = Turns() if repeats_idle else None
         self._last: dict[Key, float | Spread] = {}
         self._missing: Mapping[Key, float | Spread] = {}
         self._gauges: Collection[Key] | None = () if tells_gone else None
@@ -87,7 +91,7 @@ class Cutter:
         are the last readings of series that were removed before `readings` began: what came until then
         belongs to the window.
         """
-        cut = _Cut(self._last, self._missing)
+        cut = _Cut(self._last, self._missing, self._turns)
         for reading in departed:
             cut.take_last(reading)
         for reading in readings:
@@ -99,7 +103,10 @@ class Cutter:
             points=cut.points,
             left_out=cut.left_out,
             gone=self._gone(cut),
+            idle=cut.idle,
         )
+        if self._turns is not None:
+            self._turns.advance(seconds=window.ended - window.began)
         # What is removed while readings are made is missing there, and among the departed of the next window.
         self._missing = {
             key: value for key, value in self._last.items() if key not in cut.seen and key not in cut.anew
@@ -125,11 +132,19 @@ class Cutter:
 class _Cut:
     """One cut in the making: `seen` are counters and histograms as they are now, `gauges` those gauges that
     there are, `anew` those that were removed and would begin at zero again, `parted` their last points.
+    `turns` says which of those that stand still are told; without it none is.
     """
 
-    def __init__(self, last: Mapping[Key, float | Spread], missing: Mapping[Key, float | Spread]) -> None:
+    def __init__(
+        self,
+        last: Mapping[Key, float | Spread],
+        missing: Mapping[Key, float | Spread],
+        turns: Turns | None,
+    ) -> None:
         self._last = last
         self._missing = missing
+        self._turns = turns
+        self._idle: list[Point] = []
         self.anew: set[Key] = set()
         self._points: list[Point] = []
         self.parted: dict[Key, Point] = {}
@@ -141,6 +156,11 @@ class _Cut:
     def points(self) -> tuple[Point, ...]:
         """All that there are."""
         return (*self._points, *self.parted.values())
+
+    @property
+    def idle(self) -> tuple[Point, ...]:
+        """Those that stand still and are told."""
+        return tuple(self._idle)
 
     def take(self, reading: Reading) -> None:
         """Take a series as it is."""
@@ -158,6 +178,8 @@ class _Cut:
         if point is not None:
             before = self.parted.pop(key, None)
             self._points.append(point if before is None else _sum(before, point))
+        elif self._turns is not None and key not in self.parted and self._turns.is_due(labels):
+            self._idle.append(Point(family, labels, 0.0, now))
 
     def take_last(self, reading: Reading) -> None:
         """Take a series that was removed; one with the same labels that comes after it begins at zero."""
@@ -197,14 +219,23 @@ def merged(earlier: Window, later: Window) -> Window:
         points=tuple(points.values()),
         left_out=earlier.left_out + later.left_out,
         gone=_still_gone(earlier, later),
+        idle=_still_idle(earlier, later, points),
     )
 
 
 def _still_gone(earlier: Window, later: Window) -> tuple[Ended, ...]:
     """What ended in either, and has no point after its end."""
-    back = {(point.family.name, point.labels) for point in later.points} if earlier.gone else set()
+    told = (*later.points, *later.idle) if earlier.gone else ()
+    back = {(point.family.name, point.labels) for point in told}
     ended = dict.fromkeys(one for one in earlier.gone if (one.family.name, one.labels) not in back)
     return tuple(ended | dict.fromkeys(later.gone))
+
+
+def _still_idle(earlier: Window, later: Window, risen: Collection[Key]) -> tuple[Point, ...]:
+    """What stood still in either and is there: neither a point of the whole nor at its end."""
+    idle = {(point.family.name, point.labels): point for point in (*earlier.idle, *later.idle)}
+    ended = {(family.name, labels) for family, labels in later.gone} if idle else ()
+    return tuple(point for key, point in idle.items() if key not in risen and key not in ended)
 
 
 def labelled(point: Point) -> Mapping[str, str]:
