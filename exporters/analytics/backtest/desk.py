@@ -1,0 +1,171 @@
+"""Carries out backtests: one at a time, on a thread of its own that lets others work, within a time limit."""
+
+import threading
+from collections.abc import Callable
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+import duckdb
+
+from exporters.analytics.backtest.history import MOST_CALLS, History
+from exporters.analytics.backtest.order import Order
+from exporters.analytics.backtest.outcome import Backtest
+from exporters.analytics.backtest.run import run_backtest
+from exporters.analytics.database import Database, break_off, reason
+from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
+from integrations.clock import Clock
+from integrations.signals import QueryRun, Signal
+
+NAME = "backtest"
+SECONDS = 120.0
+"""How long one may take."""
+
+WAITING = 4
+"""How many may wait for the one that runs."""
+
+_BREATH = 0.001
+"""Seconds for others after every few hundred rows: a replay is Python, and would hold up the event loop."""
+
+_AGAIN = 0.05
+
+
+class _Ended(Exception):  # noqa: N818 - it is no error of the replay's
+    """The replay was told to stop."""
+
+
+class Backtests:
+    """Replays what `database` holds (it raises AnalyticsUnavailable where there is none), and publishes a
+    QueryRun for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Callable[[], Database],
+        clock: Clock,
+        publish: Callable[[Signal], None],
+        seconds: float = SECONDS,
+        most_calls: int = MOST_CALLS,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._publish = publish
+        self._seconds = seconds
+        self._most_calls = most_calls
+        self._limiter = anyio.CapacityLimiter(1)
+        self._waiting = 0
+
+    async def backtest(self, order: Order, *, caller: str) -> Backtest:
+        """Replay one integration.
+
+        Raises:
+            AnalyticsUnavailable: when there is no database; AnalyticsBusy, QueryTimeout.
+        """
+        began = self._clock.monotonic()
+        error = "unavailable"
+        calls = 0
+        try:
+            result = await self._in_turn(order)
+            error, calls = "", result.calls
+        except AnalyticsBusy:
+            error = "busy"
+            raise
+        except QueryTimeout:
+            error = "timeout"
+            raise
+        finally:
+            took = self._clock.monotonic() - began
+            at = self._clock.time()
+            self._publish(QueryRun(at=at, query=NAME, caller=caller, duration=took, rows=calls, error=error))
+        return result
+
+    async def _in_turn(self, order: Order) -> Backtest:
+        if self._waiting > WAITING:
+            raise AnalyticsBusy(f"{WAITING} backtests wait already; try again in a moment")
+        self._waiting += 1
+        try:
+            async with self._limiter:
+                return await self._run(order)
+        finally:
+            self._waiting -= 1
+
+    async def _run(self, order: Order) -> Backtest:
+        """Run it on a thread; after its time, or when its caller leaves, it is told to stop."""
+        work = _Work(self._database(), order, most_calls=self._most_calls)
+        is_late = False
+        async with anyio.create_task_group() as watched:
+
+            async def watch() -> None:
+                nonlocal is_late
+                try:
+                    await self._clock.sleep(self._seconds)
+                    is_late = True
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        while not work.done.is_set():
+                            work.stop()
+                            await self._clock.sleep(_AGAIN)
+
+            watched.start_soon(watch)
+            await anyio.to_thread.run_sync(work.run, limiter=anyio.CapacityLimiter(1))
+            watched.cancel_scope.cancel()
+        # The thread is waited for even when the caller has left; only now does that come through.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        if work.result is not None:
+            return work.result
+        if is_late:
+            raise QueryTimeout(f"the backtest took longer than {self._seconds:g} s; narrow its window")
+        raise AnalyticsUnavailable(f"the backtest could not be carried out: {work.error}")
+
+
+class _Work:
+    """One backtest on its thread."""
+
+    def __init__(self, database: Database, order: Order, *, most_calls: int) -> None:
+        self.result: Backtest | None = None
+        self.error = ""
+        self.done = threading.Event()
+        self._stopped = threading.Event()
+        self._database = database
+        self._order = order
+        self._most_calls = most_calls
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+
+    def run(self) -> None:
+        """Carry it out, and keep its result or its error."""
+        try:
+            with self._database.reading() as cursor:
+                self._cursor = cursor
+                self.result = self._replayed(cursor)
+        except _Ended:
+            self.error = "it was stopped"
+        except (duckdb.Error, AnalyticsUnavailable) as error:
+            self.error = reason(error)
+        finally:
+            self._cursor = None
+            self.done.set()
+
+    def stop(self) -> None:
+        """Break it off."""
+        self._stopped.set()
+        cursor = self._cursor
+        if cursor is not None:
+            break_off(cursor)
+
+    def _replayed(self, cursor: duckdb.DuckDBPyConnection) -> Backtest:
+        order = self._order
+        history = History(
+            cursor,
+            order.integration,
+            start=order.start,
+            end=order.end,
+            breathe=self._breathe,
+            most_calls=self._most_calls,
+        )
+        recorded, truncated_at = history.recorded(), history.truncated_at()
+        return run_backtest(order, calls=history.calls(), recorded=recorded, truncated_at=truncated_at)
+
+    def _breathe(self) -> None:
+        if self._stopped.wait(_BREATH):
+            raise _Ended
