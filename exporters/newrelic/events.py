@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from exporters.events import Event, EventKind, Events, Value
-from exporters.newrelic.metrics import address, fresh_id, key_hint, sealed
+from exporters.newrelic.metrics import address, fresh_id, key_hint, resealed, sealed
 from exporters.newrelic.words import MAX_VALUE
 from exporters.push.batchfile import Batch
 from exporters.push.exporter import Address, Reply, Verdict
@@ -68,7 +68,7 @@ class NewRelicEvents:
     def split(self, batch: Batch) -> Sequence[Batch]:
         """A batch as two, each under an id of its own."""
         parts = halves(msgspec.json.decode(gzip.decompress(batch.body)))
-        return [self._sealed(msgspec.json.encode(half), len(half), cut_at=batch.cut_at) for half in parts]
+        return resealed(batch, [(msgspec.json.encode(half), len(half)) for half in parts])
 
     def address(self, _: Batch) -> Address:
         """Where batches go, with the key."""

@@ -11,6 +11,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import blake2b
 
 import msgspec
 from isal import igzip
@@ -101,8 +102,7 @@ class NewRelic:
         """A batch as two, each under an id of its own."""
         (body,) = msgspec.json.decode(gzip.decompress(batch.body))
         common = msgspec.convert(body["common"], _Common)
-        parts = halves(body["metrics"])
-        return [self._sealed(_encoded(common, half), len(half), cut_at=batch.cut_at) for half in parts]
+        return resealed(batch, [(_encoded(common, half), len(half)) for half in halves(body["metrics"])])
 
     def address(self, _: Batch) -> Address:
         """Where batches go, with the key."""
@@ -120,6 +120,21 @@ class NewRelic:
 def fresh_id() -> str:
     """An id for one request, kept however often it is sent."""
     return str(uuid.uuid4())
+
+
+def resealed(whole: Batch, parts: Sequence[tuple[bytes, int]]) -> list[Batch]:
+    """Bodies, with how many points each has, in the place of a batch that was too large. Their ids follow
+    from its own: who parts it again, because the machine lost its power meanwhile, sends the same requests.
+    """
+    return [
+        sealed(plain, points, route=whole.route, cut_at=whole.cut_at, request_id=_id_of_part(whole, place))
+        for place, (plain, points) in enumerate(parts)
+    ]
+
+
+def _id_of_part(whole: Batch, place: int) -> str:
+    told = f"{whole.headers['x-request-id']}/{place}".encode()
+    return str(uuid.UUID(bytes=blake2b(told, digest_size=16).digest(), version=4))
 
 
 def address(url: str, settings: NewRelicSettings, *, version: str) -> Address:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -194,6 +195,23 @@ async def test_what_is_too_large_is_sent_in_halves_under_new_ids(tmp_path: Path)
 
     assert [account.newrelic.calls(str(number)) for number in range(8)] == [2.0] * 8
     assert len(set(account.newrelic.request_ids)) == len(account.newrelic.request_ids) == 3
+
+
+@pytest.mark.parametrize("of", ["metrics", "events"])
+def test_what_is_parted_again_has_the_same_ids_as_before(of: str) -> None:
+    if of == "metrics":
+        (whole,) = NewRelic(SETTINGS, version="1").encode(window(call("a"), call("b"), call("c")))
+        split = NewRelic(SETTINGS, version="1").split
+    else:
+        (whole,) = NewRelicEvents(SETTINGS, version="1").encode(Events(points=STORY))
+        split = NewRelicEvents(SETTINGS, version="1").split
+
+    parts = split(whole)
+
+    assert split(whole) == parts
+    ids = {part.headers["x-request-id"] for part in (whole, *parts, *split(parts[1]))}
+    assert len(ids) == 5
+    assert {uuid.UUID(each).version for each in ids} == {4}
 
 
 async def test_a_single_value_that_is_too_large_is_given_up_and_counted(tmp_path: Path) -> None:
