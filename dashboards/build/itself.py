@@ -16,15 +16,17 @@ from dashboards.build.panels import (
     stacked,
     told,
 )
-from dashboards.build.queries import ZERO, increase, otherwise, quantile, rate, select, total
+from dashboards.build.queries import ZERO, increase, otherwise, quantile, rate, recorded, select, total
 from dashboards.build.variables import SCRAPE
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
 
 LAG: Steps = ((None, GOOD), (0.1, WARN), (0.5, BAD))
 BEHIND: Steps = ((None, GOOD), (5.0, WARN), (30.0, BAD))
+EXECUTOR = "executor errors"
+ALL_EXECUTORS = "fleet:dialtone_executor_errors:rate5m"
 LOSSES: Mapping[str, str] = {
     "task restarts": "dialtone_task_restarts_total",
-    "executor errors": "dialtone_executor_errors_total",
+    EXECUTOR: "dialtone_executor_errors_total",
     "check errors": "dialtone_check_errors_total",
     "subscriber errors": "dialtone_subscriber_errors_total",
     "series dropped": "dialtone_metric_series_dropped_total",
@@ -86,7 +88,7 @@ def _stores_now() -> frame.Panels:
 
 
 def _losses_now() -> frame.Panels:
-    lost = " + ".join(f"({total(increase(metric))} or {ZERO})" for metric in LOSSES.values())
+    lost = " + ".join(f"({total(increase(metric, by=()))} or {ZERO})" for metric in LOSSES.values())
     dropped = f"({total(increase('dialtone_queue_dropped_total'))} or {ZERO})"
     return [
         told(
@@ -133,11 +135,13 @@ def _process_now() -> frame.Panels:
 
 def _losses() -> frame.Panels:
     drops = total(rate("dialtone_queue_dropped_total"), "queue", "reason")
+    # Each integration counts those of its own; over all they are recorded.
+    rates = {name: rate(metric) for name, metric in LOSSES.items()} | {EXECUTOR: recorded(ALL_EXECUTORS)}
     return [
         graph(
             "Errors and losses",
             "Per second: what failed or was dropped inside Dialtone. Anything above 0 deserves its log.",
-            series=[(f"{total(rate(metric))} or {ZERO}", name) for name, metric in LOSSES.items()],
+            series=[(f"{total(one)} or {ZERO}", name) for name, one in rates.items()],
             unit="cps",
             steps=ANY_IS_BAD,
         ),

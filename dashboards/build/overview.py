@@ -124,7 +124,7 @@ def _errors() -> Builder[models.Panel]:
 
 
 def _objectives() -> Builder[models.Panel]:
-    left = f"min({select('dialtone_slo_budget_left_ratio')})"
+    left = f"min({select('dialtone_slo_budget_left_ratio', by=())})"
     panel = told(
         number(
             "Least error budget left",

@@ -1,6 +1,6 @@
 """PromQL for the boards, out of the catalogue's metrics and what the rules record of them only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dashboards.build.rules.recording import groups
 from exporters.catalogue import CATALOGUE
@@ -41,13 +41,14 @@ def labels_of(series: str) -> tuple[str, ...]:
     return () if series in PROCESS else CATALOGUE[series].labels
 
 
-def select(series: str, *matchers: str) -> str:
-    """Return a selector of a series, narrowed to what the board's reader chose, as far as it has the labels.
+def select(series: str, *matchers: str, by: Sequence[str] = CHOSEN) -> str:
+    """Return a selector of a series, narrowed to what the board's reader chose, as far as it has the labels;
+    `by` says less where a board hides a variable, because a choice made elsewhere comes along unseen.
 
     Raises:
         LookupError: the catalogue has no such series.
     """
-    return _narrowed(series, labels_of(series), matchers)
+    return _narrowed(series, [label for label in labels_of(series) if label in by], matchers)
 
 
 def recorded(series: str, *matchers: str) -> str:
@@ -63,7 +64,7 @@ def recorded(series: str, *matchers: str) -> str:
     return _narrowed(series, tuple(level.split("_")), matchers)
 
 
-def _narrowed(series: str, labels: tuple[str, ...], matchers: tuple[str, ...]) -> str:
+def _narrowed(series: str, labels: Sequence[str], matchers: Sequence[str]) -> str:
     chosen = [f'{label}=~"${label}"' for label in (*SCRAPED, *(one for one in CHOSEN if one in labels))]
     return f"{series}{{{','.join([*chosen, *matchers])}}}"
 
@@ -73,11 +74,11 @@ def rate(series: str, *matchers: str, over: str = INTERVAL) -> str:
     return f"rate({select(series, *matchers)}[{over}])"
 
 
-def increase(series: str, *matchers: str) -> str:
+def increase(series: str, *matchers: str, by: Sequence[str] = CHOSEN) -> str:
     """Return how much a counter grew in the time the board shows; of one born in it, all that it has,
     because `increase` alone would leave out the event it was born with.
     """
-    chosen = select(series, *matchers)
+    chosen = select(series, *matchers, by=by)
     return f"(({chosen} unless {chosen} offset $__range) or increase({chosen}[$__range]))"
 
 

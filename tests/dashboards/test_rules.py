@@ -121,7 +121,7 @@ def test_what_is_recorded_says_its_level_in_its_name_and_has_its_labels() -> Non
     levels = {
         "integration": {"integration"}, "integration_outcome": {"integration", "vendor", "outcome"},
         "integration_phase": {"integration", "phase"}, "integration_bucket": {"integration", "bucket"},
-        "vendor": {"vendor"}, "vendor_outcome": {"vendor", "outcome"}, "fleet": set(),
+        "vendor": {"vendor"}, "fleet": set(),
         "fleet_outcome": {"outcome"}, "fleet_reason": {"reason"}, "fleet_phase": {"phase"},
         "fleet_state": {"state"}, "slo": {"slo"}, "fleet_verdict": {"verdict"}, "fleet_result": {"result"},
         "fleet_source": {"source"}, "fleet_event": {"event"},

@@ -45,11 +45,6 @@ def _limits() -> Iterable[Recording]:
 
 
 def _checks() -> Iterable[Recording]:
-    checks = rate("dialtone_checks_total")
-    yield Recording(
-        record="vendor_outcome:dialtone_checks:rate5m",
-        expr=f"sum without (integration, capability) ({checks})",
-    )
     for name, metric in (
         ("left_out", "dialtone_checks_stretched"),
         ("missed", "dialtone_check_slots_skipped"),
@@ -69,6 +64,10 @@ def _webhooks() -> Iterable[Recording]:
 
 
 def _counts() -> Iterable[Recording]:
+    yield Recording(
+        record="fleet:dialtone_executor_errors:rate5m",
+        expr=f"sum without (integration) ({rate('dialtone_executor_errors_total')})",
+    )
     yield from _summed("dialtone_canaries", integration="capability, outcome", fleet="outcome")
     yield from _summed("dialtone_credential_refreshes", integration="outcome", fleet="outcome")
     yield from _summed("dialtone_answers", integration="source", fleet="source")

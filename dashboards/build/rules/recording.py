@@ -94,8 +94,10 @@ def _quantiles(level: str, *shares: float) -> Iterable[Recording]:
 
 
 def _checks() -> Iterable[Recording]:
+    by_result = "integration_outcome:dialtone_checks:rate5m"
+    yield Recording(record=by_result, expr=f"sum without (capability) ({rate('dialtone_checks_total')})")
     ran, failed = (
-        f"sum without (capability, outcome) ({rate('dialtone_checks_total', outcome)})"
+        f"sum without (outcome) ({by_result}{{{outcome}}})"
         for outcome in ('outcome!="skipped"', 'outcome!~"ok|skipped"')
     )
     checks = "integration:dialtone_checks:rate5m"
@@ -156,10 +158,9 @@ def _fleet_calls() -> Iterable[Recording]:
 
 
 def _fleet_checks() -> Iterable[Recording]:
-    checks = rate("dialtone_checks_total")
     yield Recording(
         record="fleet_outcome:dialtone_checks:rate5m",
-        expr=f"sum without (integration, vendor, capability) ({checks})",
+        expr="sum without (integration, vendor) (integration_outcome:dialtone_checks:rate5m)",
     )
     yield Recording(record=f"fleet_phase:{PHASE}:mean_rate5m", expr=_mean(PHASE, "integration"))
 
