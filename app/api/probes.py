@@ -1,5 +1,6 @@
 """/healthz, /readyz and /metrics: what orchestrators and Prometheus ask."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from app.api.tokens import Scope
 
 MOST_NAMES = 500
 Names = Annotated[
-    tuple[str, ...],
+    Sequence[str],
     QueryParameter(
         name="name[]",
         required=False,
@@ -74,7 +75,7 @@ def _analytics(parts: GivenParts) -> str:
     operation_id="get_metrics",
     summary="Metrics for Prometheus",
     media_type="text/plain",
-    responses=problems(401, 403),
+    responses=problems(400, 401, 403, 503),
 )
 async def metrics(request: AnyRequest, parts: GivenParts, names: Names = ()) -> Response[bytes]:
     """Text 0.0.4, OpenMetrics 1.0 or, with native histograms, protobuf, as the Accept header asks; all

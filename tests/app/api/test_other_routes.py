@@ -34,6 +34,14 @@ def test_metrics_can_be_asked_for_by_name_but_not_by_thousands_of_them(client, d
     assert client.get("/metrics", params={"name[]": ["x"] * 501}).status_code == 400
 
 
+def test_the_description_takes_names_of_metrics_as_texts_and_says_how_each_refusal_looks(client):
+    scrape = client.get("/schema/openapi.json").json()["paths"]["/metrics"]["get"]
+    (names,) = scrape["parameters"]
+    assert names["schema"]["items"] == {"type": "string"}
+    refusals = {code: set(told["content"]) for code, told in scrape["responses"].items() if code != "200"}
+    assert refusals == dict.fromkeys(("400", "401", "403", "503"), {"application/problem+json"})
+
+
 def test_a_scrape_that_takes_too_long_is_503(client, dialtone):
     dialtone.scrape_error = ScrapeTimeoutError("not ready within 9 s")
     assert client.get("/metrics").status_code == 503
