@@ -16,6 +16,8 @@ import anyio
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from app.api.beat_paths import PLACE
+from app.api.served import note
 from monitors.heartbeat import Beat
 
 READ_SECONDS = 10.0
@@ -94,6 +96,7 @@ class Beats:
         if found is None or scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        scope["path_template"] = _route(found)
         try:
             text = await self._take(scope, receive, found)
         except _RefusedError as error:
@@ -107,6 +110,7 @@ class Beats:
         """Take a beat, and return what to say; None when the job has left before its body was read."""
         if not self._keys.opens(found[1], found[2], known=self._watch.known):
             raise _RefusedError(HTTPStatus.NOT_FOUND, "unknown")
+        note(scope, "dialtone.heartbeat", found[1])
         if scope["method"] not in METHODS:
             raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "method")
         if self._active >= MAX_AT_ONCE:
@@ -126,6 +130,14 @@ class Beats:
         finally:
             self._active -= 1
         return "OK" if stored else "OK, but not stored yet"
+
+
+def _route(found: re.Match[str]) -> str:
+    """The path without what is the job's own, its key above all."""
+    said = found[3]
+    if said is None:
+        return PLACE
+    return f"{PLACE}/{{exit_status}}" if said.isdigit() else f"{PLACE}/{said}"
 
 
 def _place(found: re.Match[str]) -> _Place:

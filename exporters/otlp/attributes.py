@@ -14,6 +14,7 @@ Value = str | bool | int | float
 MAX_TEXT = 4_096
 """Characters of a text; what is longer is cut, as OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT would."""
 
+_LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 _SEVEN_BITS = 0x7F
 _BYTES = 2
 _FIXED64, _FIXED32 = struct.Struct("<BQ"), struct.Struct("<BI")
@@ -61,20 +62,20 @@ def _kept(number: int, name: str, value: str | int) -> bytes:
 
 
 def _made(number: int, name: str, value: Value) -> bytes:
-    return bytes_field(number, KeyValue(key=name, value=any_value(value)).SerializeToString())
+    return bytes_field(number, KeyValue(key=encodable(name), value=any_value(value)).SerializeToString())
 
 
 def any_value(value: Value) -> AnyValue:
-    """A value by its type."""
+    """A value by its type; a whole number that has no room in 64 bits as text."""
     match value:
         case bool():
             return AnyValue(bool_value=value)
-        case int():
+        case int() if _LEAST <= value <= _GREATEST:
             return AnyValue(int_value=value)
         case float():
             return AnyValue(double_value=value)
         case _:
-            return AnyValue(string_value=encodable(value)[:MAX_TEXT])
+            return AnyValue(string_value=encodable(str(value))[:MAX_TEXT])
 
 
 def encodable(text: str) -> str:

@@ -12,6 +12,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 from exporters.otlp.attributes import Value, any_value, attribute_fields, nanoseconds
 
 _ATTRIBUTES = LogRecord.DESCRIPTOR.fields_by_name["attributes"].number
+_DIGITS = frozenset("0123456789abcdef")
 _SEVERITIES = (
     (50, SeverityNumber.SEVERITY_NUMBER_FATAL, "FATAL"),
     (40, SeverityNumber.SEVERITY_NUMBER_ERROR, "ERROR"),
@@ -60,11 +61,17 @@ def _record(line: LogLine) -> bytes:
     values: list[tuple[str, Value]] = [("dialtone.logger", line.logger), *line.values]
     # Attributes stand between the two, in the order of the fields' numbers.
     rest = LogRecord(
-        trace_id=bytes.fromhex(line.trace_id),
-        span_id=bytes.fromhex(line.span_id),
+        trace_id=_id(line.trace_id, digits=32),
+        span_id=_id(line.span_id, digits=16),
         observed_time_unix_nano=at,
     )
     return told.SerializeToString() + attribute_fields(_ATTRIBUTES, values) + rest.SerializeToString()
+
+
+def _id(text: str, *, digits: int) -> bytes:
+    """The bytes of an id. What another library logs under this word may be anything, and is left out."""
+    is_one = len(text) == digits and _DIGITS.issuperset(text)
+    return bytes.fromhex(text) if is_one else b""
 
 
 def _severity(level: int) -> tuple[SeverityNumber.ValueType, str]:

@@ -50,7 +50,9 @@ class Tracing:
     def begin(self, call: Call, *, tells: bool) -> Call:
         """The call as it is to be made; `tells` is whether the third party may know of the trace."""
         sampler = self._sampler
-        if (sampler is None and not tells) or call.origin is Origin.EXPORT:
+        if call.origin is Origin.EXPORT:
+            return call if sampler is None else replace(call, sampled=False)
+        if sampler is None and not tells:
             return call
         digits = self._random.getrandbits(192).to_bytes(24).hex()
         trace_id = call.trace_id or digits[16:]

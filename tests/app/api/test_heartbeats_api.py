@@ -13,7 +13,9 @@ from litestar.testing import TestClient
 
 from app.api.beats import MAX_BODY, Beats
 from app.asgi import create_app
+from exporters.otlp.spans import ServedRequest
 from integrations.connection import Labels
+from integrations.execution.tracing import Sampler
 from integrations.signals import Health, OperatorAction
 from monitors.alerts.settings import AlertSettings
 from monitors.heartbeat import Beat, HeartbeatState
@@ -72,6 +74,18 @@ def state(client: TestClient[Litestar], heartbeat: str = "backup") -> dict[str, 
     return client.get(f"/v2/heartbeats/{heartbeat}").json()
 
 
+class RecordedSpans:
+    """Keeps the requests that spans would be made of."""
+
+    sampler: Sampler | None = Sampler()
+
+    def __init__(self) -> None:
+        self.requests: list[ServedRequest] = []
+
+    def served(self, request: ServedRequest, /) -> None:
+        self.requests.append(request)
+
+
 class Jobs:
     """What stands in front of the API, over a real watch, and nothing behind it."""
 
@@ -101,6 +115,25 @@ class Jobs:
 async def passed_on(_: object, __: object, send: Callable[[object], Awaitable[None]]) -> None:
     await send({"type": "http.response.start", "status": 418, "headers": []})
     await send({"type": "http.response.body", "body": b"passed on"})
+
+
+@pytest.mark.parametrize(
+    ("suffix", "route"),
+    [("", ""), ("/start", "/start"), ("/success", "/success"), ("/3", "/{exit_status}")],
+)
+def test_the_span_of_a_report_names_its_heartbeat_and_no_key(
+    dialtone: FakeDialtone, suffix: str, route: str
+) -> None:
+    spans = RecordedSpans()
+    with TestClient(create_app(dialtone.parts(), spans=spans), base_url=LOCAL) as client:
+        place = url(client).removeprefix(LOCAL)
+        client.post(place + suffix)
+        client.post(place.replace("backup", "sync") + suffix)
+    right, wrong = spans.requests
+    assert (right.route, right.status) == ("/v2/heartbeats/{heartbeat_id}/{key}" + route, 200)
+    assert right.details == {"dialtone.heartbeat": "backup"}
+    # Who has not the key has no say in what an attribute holds.
+    assert (wrong.route, wrong.status, wrong.details) == (right.route, 404, {})
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD"])

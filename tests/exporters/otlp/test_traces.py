@@ -372,6 +372,29 @@ def test_a_log_that_cannot_be_handed_on_stops_nobody(
 
 
 @pytest.mark.parametrize(
+    "strange",
+    [
+        pytest.param({"values": (("large", 1 << 63), ("small", -(1 << 63)))}, id="no-64-bits"),
+        pytest.param({"values": (("lone \ud800", 1),)}, id="no-utf-8"),
+        pytest.param({"trace_id": "4bf92f", "span_id": "a request of ours"}, id="no-ids"),
+    ],
+)
+async def test_a_line_with_anything_in_it_takes_no_other_line_with_it(
+    tmp_path: Path, strange: dict[str, object]
+) -> None:
+    site = Site(tmp_path)
+    assert site.exporters.telemetry.lines is not None
+    line = LogLine(at=1_800_000_000.0, level=20, logger="x", text="a line")
+
+    site.exporters.telemetry.lines.put(line)
+    site.exporters.telemetry.lines.put(replace(line, **strange))
+    await site.send()
+
+    assert [record.body.string_value for record in site.intake.records] == ["a line", "a line"]
+    assert site.intake.faults == []
+
+
+@pytest.mark.parametrize(
     ("level", "severity"),
     [
         (10, SeverityNumber.SEVERITY_NUMBER_DEBUG),
