@@ -28,6 +28,7 @@ from app.demo.inbox import Inbox, new_secret
 from app.demo.run import run_demo
 from app.demo.traffic import DAY, Habit, Traffic, rate_factor
 from app.settings import Settings, load_settings
+from integrations.connection import Connection
 from integrations.credential_desk import states_of
 from integrations.credentials.secret import Secret
 from integrations.execution.executor import Executor
@@ -37,6 +38,7 @@ from integrations.manifest.loading import Catalog
 from integrations.simulator.faults import Fault, FaultBoard, FaultKind
 from integrations.simulator.simulator import Simulator
 from integrations.webhooks.payload import InboundWebhook
+from monitors.alerts.matchers import all_match, parse_matcher
 from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock
 from tests.fakes.signals import RecordingSubscriber
 
@@ -323,6 +325,33 @@ async def test_each_scheduled_fault_is_for_somebody_who_is_there(demo: Demo) -> 
             entry = overview[fault.vendor]
             assert isinstance(entry, dict)
             assert fault.account in {"", *entry["accounts"]}
+
+
+async def test_the_objectives_can_be_met_with_all_that_is_to_fail(demo: Demo) -> None:
+    for objective in demo.settings.alerts.slos:
+        matchers = [*map(parse_matcher, objective.matchers)]
+        covered = [one for one in demo.settings.integrations if all_match(matchers, _labels(one))]
+        failing = sum(map(_share_failing, covered)) / len(covered)
+
+        assert failing < (100 - objective.objective) / 100, objective.name
+
+
+def _labels(connection: Connection) -> dict[str, str]:
+    return {"vendor": connection.vendor, "tier": connection.labels.tier}
+
+
+def _share_failing(connection: Connection) -> float:
+    """How much of an hour's requests of an integration are to fail; of payments-cert each check does."""
+    if connection.id == "payments-cert":
+        return 1.0
+    struck = [
+        window
+        for window in fault_schedule(1).until(3_600)
+        if window.what.kind not in {FaultKind.ANNOUNCEMENT, FaultKind.LATENCY}
+        and window.what.vendor == connection.vendor
+        and window.what.account in {"", connection.id.partition("-")[2], connection.id}
+    ]
+    return sum(one.what.share * (min(one.end, 3_600) - one.start) for one in struck) / 3_600
 
 
 def test_the_certificate_is_valid_for_nine_days_and_signed_by_the_authority(tmp_path: Path) -> None:
