@@ -1,7 +1,7 @@
 """Push exporters: does each intake take what it is sent, what waits for it, and what was given up."""
 
 from dashboards.build import frame
-from dashboards.build.panels import ANY_IS_BAD, Steps, coloured, graph, timeline
+from dashboards.build.panels import ANY_IS_BAD, Steps, graph, timeline
 from dashboards.build.queries import otherwise, rate, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
@@ -34,14 +34,12 @@ def _exporting() -> frame.Panels:
             unit="cps",
             span=8,
         ),
-        coloured(
-            graph(
-                "Requests by result",
-                "Requests per second: taken, retry (later), split (too large) or refused (given up).",
-                series=[(otherwise(requests, 0, **none), "{{exporter}} {{result}}")],
-                unit="reqps",
-                span=8,
-            )
+        graph(
+            "Requests by result",
+            "Requests per second: taken, retry (later), split (too large) or refused (given up).",
+            series=[(otherwise(requests, 0, **none), "{{exporter}} {{result}}")],
+            unit="reqps",
+            span=8,
         ),
     ]
 

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.build import frame
-from dashboards.build.panels import Steps, coloured, graph, number, stacked, timeline, told
+from dashboards.build.panels import Steps, budget, coloured, graph, number, stacked, timeline, told
 from dashboards.build.queries import ZERO, filled, otherwise, rate, recorded, select, total
 from dashboards.build.tables import Column, sheet
 from dashboards.build.variables import SCRAPE
@@ -46,16 +46,16 @@ def _budgets_now() -> frame.Panels:
     least = f"min({select(BUDGET)})"
     short = f"max({select(RATE, HOUR)})"
     return [
-        told(
+        budget(
             number(
                 "Least budget left",
-                "Error budget left of the objective that fares worst; below 0 % the objective is missed.",
+                "Error budget left of the objective that fares worst; spent: that objective is missed, "
+                "the table says by how much.",
                 series=[(otherwise(least, NONE_SEEN), "left")],
                 unit="percentunit",
                 steps=LEFT,
                 span=6,
-            ),
-            NO_OBJECTIVES,
+            )
         ),
         told(
             number(
@@ -164,18 +164,19 @@ def _burn() -> frame.Panels:
 
 
 def _counted() -> frame.Panels:
-    events = total(rate("dialtone_slo_events_total"), "slo", "result")
+    events = total(rate("dialtone_slo_events_total"), "result")
     return [
         coloured(
             stacked(
                 graph(
                     "Requests that counted",
-                    "Requests per second that counted for an objective, good and bad; none counted, "
-                    "none missed.",
-                    series=[(otherwise(events, 0, slo="no objectives"), "{{slo}} {{result}}")],
+                    "Requests per second that counted for the objectives chosen, good and bad, once for "
+                    "each of them; none counted, none missed.",
+                    series=[(otherwise(events, 0, result="no objectives"), "{{result}}")],
                     unit="reqps",
                 )
-            )
+            ),
+            {"good": GOOD, "bad": BAD},
         ),
         _bad(),
     ]

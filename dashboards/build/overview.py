@@ -10,6 +10,7 @@ from dashboards.build.panels import (
     NONE_IS_GOOD,
     ONE_IS_GOOD,
     SECONDS,
+    budget,
     graph,
     link,
     number,
@@ -36,7 +37,6 @@ from dashboards.build.words import (
     HEALTH_CODES,
     HEALTH_WORDS,
     NONE_SEEN,
-    PLAIN,
     WARN,
 )
 
@@ -125,15 +125,15 @@ def _errors() -> Builder[models.Panel]:
 
 def _objectives() -> Builder[models.Panel]:
     left = f"min({select('dialtone_slo_budget_left_ratio', by=())})"
-    panel = told(
+    panel = budget(
         number(
             "Least error budget left",
-            "What is left of the error budget of the objective that fares worst; below 0 % it is missed.",
+            "What is left of the error budget of the objective that fares worst, of all there are; spent: "
+            "that objective is missed.",
             series=[(otherwise(left, NONE_SEEN), "budget left")],
             unit="percentunit",
             steps=((None, BAD), (0.0, WARN), (0.25, GOOD)),
-        ),
-        {NONE_SEEN: ("no objectives", PLAIN)},
+        )
     )
     return panel.data_links([link("objectives", "Objectives", value="$__all")])
 

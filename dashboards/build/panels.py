@@ -26,6 +26,7 @@ from dashboards.build.words import (
     BAD,
     GOOD,
     NO_TRAFFIC,
+    NONE_SEEN,
     NOT_SCRAPED,
     NOTICE,
     OUTCOME_COLOURS,
@@ -132,6 +133,16 @@ def number(
 def told(panel: stat.Panel, mapping: Words, *, nothing: str = NOT_SCRAPED) -> stat.Panel:
     """Return the number with words for some of its values, and for none."""
     return panel.mappings(words(mapping, nothing=nothing)).no_value(nothing)
+
+
+def budget(panel: stat.Panel) -> stat.Panel:
+    """Return what is left of an error budget, with words for no objective and for nothing left: how much is
+    overspent can be any number, which says nothing at a glance.
+    """
+    spent = models.ValueMappingResult(text="spent", color=BAD)
+    overspent = models.RangeMap(options=models.DashboardRangeMapOptions(to=0.0, result=spent))
+    told_first = words({NONE_SEEN: ("no objectives", PLAIN)}, nothing=NOT_SCRAPED)
+    return panel.mappings([*told_first, overspent]).no_value(NOT_SCRAPED)
 
 
 def graph(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from grafana_foundation_sdk.models import units
 
-from dashboards.build.words import PALETTE
+from dashboards.build.words import NONE_SEEN, PALETTE
 from tests.dashboards.shipped import JSON, NAMES, load, panels
 
 BOARDS = {name: panels(load(name)) for name in NAMES}
@@ -80,6 +80,30 @@ def test_a_number_that_is_not_a_number_is_told_in_words(board: list[JSON]) -> No
 
 
 @each_board
+def test_what_is_left_of_an_error_budget_is_a_word_where_nothing_is(board: list[JSON]) -> None:
+    for panel in board:
+        if panel["type"] == "stat" and "budget_left" in panel["targets"][0].get("expr", ""):
+            mappings = panel["fieldConfig"]["defaults"]["mappings"]
+            ranges = [one["options"] for one in mappings if one["type"] == "range"]
+
+            assert [(one["from"], one["to"], one["result"]["text"]) for one in ranges] == [(None, 0, "spent")]
+            # The first that fits is shown, and what stands for no objective is below 0 as well.
+            assert mappings[0]["options"][str(NONE_SEEN)]["text"] == "no objectives"
+
+
+@each_board
+def test_a_colour_is_fixed_for_a_name_that_a_series_can_have(board: list[JSON]) -> None:
+    for panel in board:
+        if panel["type"] == "timeseries":
+            legends = [one.get("legendFormat", "") for one in panel["targets"]]
+            # Who it is makes a name that no board knows; what it is, a name that stands in `words`.
+            known = [one for one in legends if "{{" in one and not NAMED.search(one)]
+            fixed = [one["matcher"] for one in panel["fieldConfig"].get("overrides", [])]
+            names = {one["options"] for one in fixed if one["id"] == "byName"}
+            assert known or names <= {*legends}, panel["title"]
+
+
+@each_board
 def test_a_column_of_a_table_is_formatted_by_a_name_it_has(board: list[JSON]) -> None:
     for panel in board:
         if panel["type"] == "table":
@@ -87,6 +111,10 @@ def test_a_column_of_a_table_is_formatted_by_a_name_it_has(board: list[JSON]) ->
             names = set(organized["renameByName"].values())
             assert {one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]} <= names
             assert {one["displayName"] for one in panel["options"]["sortBy"]} <= names
+
+
+NAMED = re.compile(r"{{(exporter|heartbeat|instance|integration|receiver|slo|vendor)}}")
+"""Labels whose values only an operator knows."""
 
 
 def overridden(panel: JSON, name: str) -> list[object]:
@@ -97,7 +125,7 @@ def overridden(panel: JSON, name: str) -> list[object]:
 def mapped(panel: JSON) -> Iterator[JSON]:
     """What is shown for a value, of each set of mappings on its own."""
     for mapping in panel["fieldConfig"]["defaults"].get("mappings", []):
-        if mapping["type"] == "special":
+        if mapping["type"] in {"range", "special"}:
             yield mapping["options"]["result"]
         else:
             yield from mapping["options"].values()
