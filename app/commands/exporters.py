@@ -85,8 +85,9 @@ def _try(session: Session, exporter: str, *, as_json: bool) -> None:
     answer = "no answer" if found.status is None else f"{found.status} {plain(found.body)}"
     session.console.print(Text(f"{found.method} {found.url}\n{answer}"), soft_wrap=True)
     if found.action != Action.TAKEN.value:
-        reason = f"{exporter} did not take it: {plain(found.reason)}."
-        raise exits.CommandError("\n".join(filter(None, (reason, found.advice))))
+        reason = f"{exporter} did not take it: {plain(found.reason)}".removesuffix(".")
+        told = reason if reason.endswith("?") else f"{reason}."
+        raise exits.CommandError("\n".join(filter(None, (told, found.advice))))
     session.console.print(Text(f"✓ {exporter} took it", style="green"))
     if found.advice:
         session.console.print(Text(found.advice), soft_wrap=True)

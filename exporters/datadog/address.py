@@ -34,7 +34,7 @@ class DatadogAddress:
 
     def __init__(self, settings: DatadogSettings) -> None:
         self._key = settings.api_key
-        self._site = settings.site
+        self._site = "" if settings.url else settings.site
         self._base = settings.url.rstrip("/") or f"https://api.{settings.site}"
 
     def of(self, route: str) -> Address:
@@ -60,12 +60,16 @@ def _errors(body: bytes) -> int:
 
 
 def key_hint(key: Secret, *, site: str) -> str:
-    """What an operator should look at when Datadog refuses a key. It tells only the key's kind."""
+    """What an operator should look at when Datadog refuses a key. It tells only the key's kind. `site` is
+    empty where a proxy's address stands in its place.
+    """
     value = key.reveal()
     if _APPLICATION_KEY.fullmatch(value):
         return "it looks like an application key (40 hexadecimal digits), and an API key is needed"
     if not _API_KEY.fullmatch(value):
         return "API keys usually are 32 hexadecimal digits, and this is something else"
+    if not site:
+        return "it was revoked, or it belongs to another site than the one that `url` leads to"
     return (
         f"it was revoked, or it belongs to another site than {site}; the address of your Datadog pages"
         " tells which `site` is right"

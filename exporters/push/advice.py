@@ -11,6 +11,8 @@ from integrations.execution.outcome import FailureKind
 
 PROXY_FAILED = "the proxy did not connect"
 """How failures of a proxy begin."""
+CUT = "the connection was cut"
+"""How failures of a connection that was there begin."""
 _REQUEST_ID = re.compile(rb'"(?:requestId|uuid)"\s*:\s*"([0-9A-Za-z-]{1,64})"')
 
 
@@ -21,6 +23,7 @@ class _Words(NamedTuple):
     path: str
     key: str
     seen: str = ""
+    port: str = ""
 
 
 _WORDS: Mapping[str, _Words] = {
@@ -31,6 +34,7 @@ _WORDS: Mapping[str, _Words] = {
         "whole addresses); a Collector needs its otlp receiver with protocol http",
         key="exporters.otlp.headers must hold the header that it asks for, with its name as its manual "
         "gives it",
+        port=" A Collector takes HTTP at port 4318; 4317 is that of gRPC, which is not spoken here.",
     ),
     "datadog": _Words(
         address="exporters.datadog.site, or url for a proxy",
@@ -88,11 +92,23 @@ def _unanswered(words: _Words, url: str, reply: Reply, *, has_proxy: bool) -> st
         )
     host = parts.hostname or ""
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    if reply.failure.startswith(CUT):
+        return _cut(words, host, port, has_proxy=has_proxy)
     if reply.failure.startswith(PROXY_FAILED):
         return _proxy(host, is_asking=reply.failure.endswith("407"))
     tell = _BY_KIND.get(reply.kind) if reply.kind is not None else None
     way = _way(host, reply.kind, has_proxy=has_proxy)
     return " ".join(filter(None, (tell(words, host, port) if tell is not None else "", way)))
+
+
+def _cut(words: _Words, host: str, port: int, *, has_proxy: bool) -> str:
+    """It was reached, so that no firewall and no missing way out is to be asked about."""
+    between = "network.proxy" if has_proxy else "a proxy or balancer before it"
+    return (
+        f"{host}, port {port}, or {between}, was reached and hung up without an answer. It may have been "
+        "restarting: try again, and see its log. Does it speak HTTP there, and not only TLS "
+        f"({words.address})?{words.port}"
+    )
 
 
 def _proxy(host: str, *, is_asking: bool) -> str:
@@ -106,7 +122,7 @@ def _way(host: str, kind: FailureKind | None, *, has_proxy: bool) -> str:
     """What a proxy may have to do with it: without one, a failure of TLS speaks for a way out."""
     if has_proxy:
         return f"Requests go over network.proxy: does it run, and does it let {host} through?"
-    if kind is FailureKind.TLS:
+    if kind in {FailureKind.TLS, FailureKind.MALFORMED}:
         return ""
     return "Where a proxy is the only way out, name it in network.proxy: HTTPS_PROXY is not read."
 
@@ -137,11 +153,17 @@ def _timeout(_: _Words, host: str, port: int) -> str:
     return f"{host}, port {port}, takes too long. Firewalls that drop packets look like this too."
 
 
+def _malformed(words: _Words, host: str, port: int) -> str:
+    told = f"What answers at {host}, port {port}, is not HTTP."
+    return f"{told} Is the address right ({words.address})?{words.port}"
+
+
 _BY_KIND: Mapping[FailureKind, Callable[[_Words, str, int], str]] = {
     FailureKind.DNS: _dns,
     FailureKind.CONNECTION: _connection,
     FailureKind.TLS: _tls,
     FailureKind.TIMEOUT: _timeout,
+    FailureKind.MALFORMED: _malformed,
 }
 
 

@@ -148,6 +148,7 @@ class PushExporter(Generic[CutT]):
         self._random = random
         self._threads = anyio.CapacityLimiter(1)
         self._turn = anyio.Lock()
+        self._keeping = anyio.Lock()
         self._running: anyio.CancelScope | None = None
         self._pending: CutT | None = None
         self._wake_keeping = anyio.Event()
@@ -190,13 +191,13 @@ class PushExporter(Generic[CutT]):
         What no disk takes is tried until then, and lost.
         """
         await self._on_thread(self._spool.open)
-        is_kept = await self._keep()
+        await self._keep()
         with anyio.move_on_after(within):
             while (wait := await self._send_first()) is None or self._spool.held:
                 await self._clock.sleep(min(wait or 0.0, FIRST_WAIT))
         if self._running is not None:
             self._running.cancel()
-        if not is_kept or self._spool.held:
+        if not await self._keep() or self._spool.held:
             await self._on_thread(self._give_up)
 
     def status(self) -> ExporterStatus:
@@ -255,7 +256,13 @@ class PushExporter(Generic[CutT]):
                 await self._clock.sleep(LONGEST_WAIT)
 
     async def _keep(self) -> bool:
-        """Encode and keep what is pending; return whether it is safe now."""
+        """Encode and keep what is pending; return whether it is safe now. One at a time, so that what another
+        one is at is not taken for safe.
+        """
+        async with self._keeping:
+            return await self._keep_pending()
+
+    async def _keep_pending(self) -> bool:
         window, self._pending = self._pending, None
         if window is None:
             return True

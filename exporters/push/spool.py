@@ -5,6 +5,7 @@ when it is damaged. While the disk refuses, batches are held in memory, so that 
 gets them. Used by one thread at a time.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -311,9 +312,11 @@ def _place(path: Path) -> _Place:
 
 
 def _unlinked(path: Path) -> bool:
-    """Remove a file that may be there; return whether it is gone."""
+    """Remove a file that may be there; return whether it is gone. A disk that takes no writes refuses also to
+    remove what never was on it.
+    """
     try:
         path.unlink(missing_ok=True)
     except OSError:
-        return False
+        return not os.path.lexists(path)
     return True

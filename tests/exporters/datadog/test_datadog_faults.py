@@ -322,6 +322,15 @@ async def test_a_refused_key_holds_the_data_and_tells_what_may_be_wrong(
     assert account.exporter.status().ok
 
 
+def test_a_proxy_in_datadogs_place_is_not_told_of_as_a_site() -> None:
+    settings = DatadogSettings(api_key=Secret("ab" * 16), url="http://proxy.example.com")
+
+    reason = Datadog(settings).judge(Reply(403)).reason
+
+    assert "another site than the one that `url` leads to" in reason
+    assert "datadoghq.com" not in reason
+
+
 class Site:
     """All exporters of one process with Datadog as their only account."""
 

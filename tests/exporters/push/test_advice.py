@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from exporters.push.advice import PROXY_FAILED, advice
+from exporters.push.advice import CUT, PROXY_FAILED, advice
 from exporters.push.exporter import Reply
 from integrations.execution.failure import translate
 from integrations.execution.outcome import FailureKind
@@ -58,6 +58,36 @@ def test_a_proxy_that_fails_is_all_that_is_told_of(ending: str, says: str) -> No
 
     assert says in found
     assert "port 443" not in found
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError(""), ConnectionResetError(104, "reset")])
+@pytest.mark.parametrize("has_proxy", [True, False])
+def test_who_hangs_up_was_reached(error: Exception, *, has_proxy: bool) -> None:
+    failure = translate(error)
+    assert failure.detail.startswith(CUT)
+    reply = Reply(None, failure=failure.detail, kind=failure.kind)
+
+    found = advice("datadog", URL, reply, has_proxy=has_proxy)
+
+    assert "was reached and hung up" in found
+    assert ("network.proxy" in found) is has_proxy
+    assert "No connection" not in found
+    assert "firewall" not in found
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(None, failure=CUT, kind=FailureKind.CONNECTION),
+        Reply(None, failure="the answer is not valid HTTP", kind=FailureKind.MALFORMED),
+    ],
+    ids=["hangs up", "no HTTP"],
+)
+def test_the_port_of_grpc_is_named_where_something_else_than_http_answers(reply: Reply) -> None:
+    url = "http://collector:4317/v1/metrics"
+
+    assert "4317 is that of gRPC" in advice("otlp", url, reply, has_proxy=False)
+    assert "gRPC" not in advice("newrelic", url, reply, has_proxy=False)
 
 
 def test_a_proxy_that_is_set_is_part_of_the_way() -> None:

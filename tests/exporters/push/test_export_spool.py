@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -179,6 +180,31 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 
     assert spool.trouble == "No space left on device"
     assert drained(spool) == [b"1"]
+
+
+def test_what_was_in_memory_only_is_not_told_of_as_left_on_the_disk(tmp_path: Path) -> None:
+    place = tmp_path / "spool"
+    place.write_text("a file where the directory should be")
+    spool = opened(place)
+    spool.append([batch("1")])
+
+    with structlog.testing.capture_logs() as logs:
+        spool.remove(head(spool))
+
+    assert (len(spool), logs) == (0, [])
+
+
+def test_a_file_that_cannot_be_removed_is_told_of(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    spool.append([batch("1")])
+    kept = head(spool)
+    kept.path.unlink()
+    kept.path.mkdir()
+
+    with structlog.testing.capture_logs() as logs:
+        spool.remove(kept)
+
+    assert [entry["file"] for entry in logs] == [kept.path.name]
 
 
 def test_no_more_is_held_than_there_is_memory_for(tmp_path: Path) -> None:

@@ -266,6 +266,20 @@ async def test_what_neither_disk_nor_intake_takes_is_told_and_counted_at_the_end
     assert exporter.status().dropped == {"unwritten": 2}
 
 
+async def test_the_last_window_is_counted_too_when_the_running_exporter_is_at_it(tmp_path: Path) -> None:
+    disk, clock = Disk(tmp_path / "spool"), FakeClock()
+    disk.break_down()
+    spool = Spool(disk.directory, limit=100_000, keep=3_300.0, clock=clock, in_memory=0)
+    send = Wire(Reply(503)).send
+    exporter = PushExporter(LetterIntake(), spool=spool, send=send, clock=clock, random=random.Random(1))
+    async with running(exporter):
+        await anyio.wait_all_tasks_blocked()
+        exporter.take(window("a", "b"))
+        await exporter.finish(within=0.05)
+
+    assert exporter.status().dropped == {"unwritten": 2}
+
+
 async def test_windows_grow_together_when_memory_is_full_too(tmp_path: Path) -> None:
     disk, wire, clock = Disk(tmp_path / "spool"), Wire(Reply(503)), FakeClock()
     spool = Spool(disk.directory, limit=100_000, keep=3_300.0, clock=clock, in_memory=1)
