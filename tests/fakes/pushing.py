@@ -15,6 +15,7 @@ class FakePushing:
         self.tested: list[str] = []
         self.is_configured = True
         self.order = ("otlp", "datadog")
+        self.refusal = "Datadog refuses the API key (403)"
 
     def status(self) -> Sequence[ExporterStatus]:
         if not self.is_configured:
@@ -55,7 +56,7 @@ class FakePushing:
             route="metrics",
             status=200 if is_good else 403,
             action="taken" if is_good else "retry",
-            reason="" if is_good else "Datadog refuses the API key (403)",
+            reason="" if is_good else self.refusal,
             body="{}" if is_good else '{"errors":["Forbidden"]}',
             advice="" if is_good else "exporters.datadog.api_key must be an API key.",
         )

@@ -33,6 +33,17 @@ def test_a_trial_that_is_refused_says_why_and_what_to_do(dialtone):
     assert "exporters.datadog.api_key must be an API key." in result.stderr
 
 
+@pytest.mark.parametrize("reason", ["is it a license key?", "a web page answers.", "it answers 429"])
+def test_what_an_intake_says_ends_as_a_sentence_does(dialtone, reason):
+    dialtone.push.refusal = reason
+
+    result = run(dialtone, "exporters", "test", "datadog")
+
+    ending = reason if reason.endswith((".", "?")) else f"{reason}."
+    assert f"datadog did not take it: {ending}" in result.stderr.splitlines()[0]
+    assert not result.stderr.splitlines()[0].endswith(("?.", ".."))
+
+
 def test_all_are_tried_when_none_is_named_and_one_failure_keeps_no_other_from_its_trial(dialtone):
     dialtone.push.order = ("datadog", "otlp")
 
