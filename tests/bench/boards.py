@@ -2,7 +2,8 @@
 
 The history is written by promtool's backfill at a step of 60 s: what boards read, recorded series included.
 Each query is sent as Grafana sends it: over six hours, with all integrations chosen where a board lets one. A
-panel's time is that of its queries one after the other, with reading the answers; the median of three.
+panel's time is that of its queries one after the other, with reading the answers; the median of five, and the
+least, which a machine that is busy with other things disturbs less.
 
 Run: python -m tests.bench boards (needs prometheus and promtool; takes about five minutes), or python -m
 tests.bench.boards FOLDER, which keeps the history there and takes it up the next time.
@@ -27,7 +28,7 @@ from tests.real.servers import answers, eventually, free_port, program, running
 
 BOARDS = Path(__file__).parents[2] / "dashboards"
 GOAL = 0.1
-TURNS = 3
+TURNS = 5
 BUILT_IN = {
     "$__rate_interval": f"{4 * STEP}s",
     "$__interval": f"{STEP}s",
@@ -105,9 +106,10 @@ def cost(client: httpx.Client, panel: Panel, *, now: int) -> tuple[float, int]:
 
 
 class Result(NamedTuple):
-    """What a panel took: seconds, those of Prometheus' CPU, and the bytes of its answers."""
+    """What a panel took: seconds as a rule and at least, Prometheus' CPU, and the bytes of its answers."""
 
     seconds: float
+    least: float
     cpu: float
     size: int
     panel: Panel
@@ -120,18 +122,20 @@ def measure(client: httpx.Client, *, pid: int, now: int) -> None:
         before = cpu_seconds(pid)
         turns = [cost(client, panel, now=now) for _ in range(TURNS)]
         cpu = (cpu_seconds(pid) - before) / TURNS
-        results.append(Result(statistics.median(seconds for seconds, _ in turns), cpu, turns[0][1], panel))
+        times = [seconds for seconds, _ in turns]
+        results.append(Result(statistics.median(times), min(times), cpu, turns[0][1], panel))
     results.sort(key=lambda one: -one.seconds)
     missed = [one for one in results if one.seconds > GOAL]
-    for seconds, cpu, size, panel in results[: max(12, len(missed))]:
+    for seconds, least, cpu, size, panel in results[: max(12, len(missed))]:
         what = f"{panel.board}: {panel.title}"
-        print(f"{seconds * 1e3:7.0f} ms  CPU {cpu * 1e3:6.0f} ms {size / 1024:8.0f} KiB  {what}")
+        time_taken = f"{seconds * 1e3:7.0f} ms, at least {least * 1e3:4.0f}"
+        print(f"{time_taken}  CPU {cpu * 1e3:6.0f} ms {size / 1024:8.0f} KiB  {what}")
     times = [one.seconds for one in results]
     typical = statistics.median(times)
     print(f"{len(results)} panels; median {typical * 1e3:.0f} ms, slowest {times[0] * 1e3:.0f} ms")
     print(f"goal: every panel within {GOAL * 1e3:.0f} ms: {len(missed)} not, {'MISSED' if missed else 'met'}")
-    busy = sum(one.cpu > GOAL for one in results)
-    print(f"by the CPU that Prometheus takes, which is less than the time on a busy machine: {busy} not")
+    slow, busy = sum(one.least > GOAL for one in results), sum(one.cpu > GOAL for one in results)
+    print(f"on a busy machine: by the least time {slow} not, by the CPU that Prometheus takes {busy} not")
 
 
 def written(folder: Path) -> int:
