@@ -24,6 +24,7 @@ from app.api import (
     receivers,
     silences,
     slos,
+    sql,
     stream,
     vendors,
     webhooks,
@@ -60,6 +61,7 @@ _ROUTERS = (
     credentials.router,
     vendors.router,
     analytics.router,
+    sql.router,
     exporters.router,
     stream.router,
     webhooks.router,
@@ -117,6 +119,7 @@ def _open_places(gate: ASGIApp, parts: Parts) -> ASGIApp:
 
 def _complete_description(app: Litestar) -> None:
     close_requests(app)
+    sql.describe_formats(app)
     describe_arrivals(app)
     describe_beats(app)
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.configuration.difference import ReloadReport
 from app.desks.alerting import AlertingDesks
+from app.free_sql import FreeSQL
 from app.live.view import LiveView
 from app.pushing import Pushing
 from app.scraping import MetricsExporter
@@ -289,7 +290,12 @@ class Rows(Protocol):
 
 
 class Analytics(Protocol):
-    """Named queries over everything that happened."""
+    """Named queries over everything that happened, and free SQL."""
+
+    @property
+    def sql(self) -> FreeSQL:
+        """Free SQL."""
+        ...
 
     def queries(self) -> Iterable[object]:
         """The named queries."""

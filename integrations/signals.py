@@ -342,13 +342,17 @@ class APIRequest(_Signal, frozen=True, kw_only=True, tag="api_request"):
 
 
 class QueryRun(_Signal, frozen=True, kw_only=True, tag="query_run"):
-    """One analytics query: who asked what, and what it cost."""
+    """One analytics query: who asked what, and what it cost. `cpu` (seconds) and `statement` are of free SQL
+    alone, whose `query` is "sql"; the statement is cut to 2,000 characters.
+    """
 
     query: str
     caller: str
     duration: float
     rows: int
     error: str = ""
+    cpu: float = 0.0
+    statement: str = ""
 
 
 Signal = (

@@ -15,7 +15,7 @@ from app.parts import Analytics, Parts, Rows
 from exporters.analytics.parameters import InvalidParams
 from exporters.analytics.settings import AnalyticsUnavailable, UnknownQuery
 
-_RETRY_SECONDS = "5"
+RETRY_SECONDS = "5"
 _FORMAT = "format"
 """Of the answer; no named query has a parameter of this name."""
 
@@ -66,7 +66,7 @@ Format = Annotated[
 )
 def list_queries(parts: GivenParts) -> Response[object]:
     """Every query with what it tells and the parameters it takes."""
-    return Response(msgspec.to_builtins({"queries": list(_analytics(parts).queries())}))
+    return Response(msgspec.to_builtins({"queries": list(analytics_of(parts).queries())}))
 
 
 @get(
@@ -126,7 +126,7 @@ async def get_performance(
 
 
 async def _ask(parts: Parts, name: str, params: dict[str, str], *, caller: str) -> Rows:
-    analytics = _analytics(parts)
+    analytics = analytics_of(parts)
     try:
         return await analytics.query(name, params, caller=caller)
     except UnknownQuery as error:
@@ -149,7 +149,12 @@ def _params(request: AnyRequest) -> dict[str, str]:
     return {name: text for name, text in request.query_params.multi_items() if name != _FORMAT}
 
 
-def _analytics(parts: Parts) -> Analytics:
+def analytics_of(parts: Parts) -> Analytics:
+    """Return analytics.
+
+    Raises:
+        ProblemError: 503, when there is none.
+    """
     if parts.analytics is None:
         raise _unavailable("Analytics is off: set analytics.enabled in the configuration.")
     return parts.analytics
@@ -160,7 +165,7 @@ def _unavailable(reason: str) -> ProblemError:
         "analytics-unavailable",
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         detail=reason,
-        headers={"retry-after": _RETRY_SECONDS},
+        headers={"retry-after": RETRY_SECONDS},
     )
 
 

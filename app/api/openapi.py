@@ -19,6 +19,7 @@ from app.api.bodies import (
 from app.api.heartbeats import HeartbeatOrder
 from app.api.incident_bodies import AcknowledgeRequest, IncidentOrder, NoteRequest
 from app.api.receiver_bodies import EnableRequest, ReplayRequest
+from app.api.sql import SQLBody
 from app.api.webhook_bodies import WebhookOrder
 from integrations.execution.injection import Fault
 
@@ -40,6 +41,7 @@ _CLOSED = (
     ReplayRequest,
     EnableRequest,
     HeartbeatOrder,
+    SQLBody,
 )
 """The bodies of requests."""
 
@@ -76,7 +78,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag(name="Objectives", description="Service level objectives, budgets and burn rates."),
             Tag(name="Configuration", description="Taking up the configuration file as it is now."),
             Tag(name="Webhooks", description="What vendors send: read, and handed to its handler again."),
-            Tag(name="Analytics", description="Named queries over everything that happened."),
+            Tag(name="Analytics", description="Named queries and SQL over everything that happened."),
             Tag(name="Signals", description="What happens, as it happens."),
             Tag(name="Catalogue", description="The vendors and what they can do."),
             Tag(name="Running", description="For orchestrators and Prometheus."),

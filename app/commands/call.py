@@ -1,6 +1,7 @@
 """`dialtone call` and `dialtone query`: call a third party, and ask what happened."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
@@ -8,18 +9,13 @@ import msgspec
 
 from app.api.priority import CHOICES, HEADER
 from app.commands import exits
-from app.commands.looks import cell, table
+from app.commands.looks import table
+from app.commands.rows import Rows, show_rows
 from app.commands.server import CALL_PATIENCE, Reply, segment
 from app.commands.session import F, Session, json_option, pairs, problem_text
+from app.commands.sql import ask_sql, is_statement
+from exporters.analytics.sql.frames import Format
 from integrations.execution.outcome import Outcome
-
-
-class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of a named query."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[object, ...], ...]
-    truncated: bool = False
 
 
 class QueryParameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,13 +102,38 @@ def call(session: Session, *, integration: str, action: str, as_json: bool, **gi
 @click.command()
 @click.argument("name", required=False)
 @click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option(
+    "--format", "-f", "shape", type=click.Choice([one.value for one in Format]), help="The answer's, of SQL."
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file for the answer of SQL; its ending says the format where --format does not.",
+)
 @json_option
 @click.pass_obj
-def query(session: Session, name: str | None, params: tuple[str, ...], *, as_json: bool) -> None:
+def query(
+    session: Session,
+    name: str | None,
+    params: tuple[str, ...],
+    *,
+    shape: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
     """Ask what happened: dialtone query performance integration=github-prod.
 
+    Or in SQL: dialtone query "SELECT integration, count(*) FROM calls GROUP BY ALL".
     Without NAME: what can be asked.
     """
+    if name is not None and is_statement(name):
+        if params:
+            raise click.UsageError("SQL takes no parameters; quote the whole statement")
+        ask_sql(session, name, shape=shape, output=output, as_json=as_json)
+        return
+    if shape or output:
+        raise click.UsageError("--format and --output are for SQL; a named query takes format=records")
     if name is None:
         _list_queries(session, as_json=as_json)
         return
@@ -121,20 +142,7 @@ def query(session: Session, name: str | None, params: tuple[str, ...], *, as_jso
         reply = session.server.get(f"/v2/analytics/queries/{segment(name)}", given)
     answer = session.read(reply, Rows, as_json=as_json)
     if answer is not None:
-        _show_rows(session, answer)
-
-
-def _show_rows(session: Session, answer: Rows) -> None:
-    rows = table(session.console, *answer.columns)
-    for row in answer.rows:
-        rows.add_row(*map(cell, row))
-    session.console.print(rows)
-    if not answer.rows:
-        session.errors.print("No rows.")
-    if answer.truncated:
-        session.errors.print(
-            "There are more rows than a query returns; narrow it with from, to or integration."
-        )
+        show_rows(session, answer)
 
 
 def _list_queries(session: Session, *, as_json: bool) -> None:

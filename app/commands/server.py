@@ -39,6 +39,13 @@ class Reply(NamedTuple):
         return self.status in {401, 403}
 
 
+class Download(NamedTuple):
+    """An answer that is data, in whatever format was asked for."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
 class Server:
     """Asks a Dialtone server. A missing server, or an answer that is not Dialtone's, ends the command."""
 
@@ -67,6 +74,15 @@ class Server:
         return self._ask(
             "POST", path, params=params, content=content, patience=patience, more_headers=headers or {}
         )
+
+    def fetch(self, path: str, body: object, *, patience: float = PATIENCE) -> Download | Reply:
+        """Ask for data; a problem comes as a Reply."""
+        answer = self._request(
+            "POST", path, content=msgspec.json.encode(body), patience=patience, more_headers={"accept": "*/*"}
+        )
+        if answer.is_success and "dialtone-truncated" in answer.headers:
+            return Download(answer.content, answer.headers)
+        return self._reply(answer)
 
     def delete(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
         """End something."""
@@ -107,12 +123,28 @@ class Server:
         patience: float = PATIENCE,
         more_headers: Mapping[str, str] = {},
     ) -> Reply:
+        return self._reply(
+            self._request(
+                method, path, params=params, content=content, patience=patience, more_headers=more_headers
+            )
+        )
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | tuple[tuple[str, str], ...] | None = None,
+        content: bytes | None = None,
+        patience: float = PATIENCE,
+        more_headers: Mapping[str, str] = {},
+    ) -> httpx.Response:
         headers = {**self._headers, **more_headers}
         if content is not None:
             headers["content-type"] = "application/json"
         try:
             with self._client(self._url) as client:
-                answer = client.request(
+                return client.request(
                     method, path, params=params, content=content, headers=headers, timeout=patience
                 )
         except _UNREACHABLE as error:
@@ -122,7 +154,6 @@ class Server:
                 f"The server at {self._url} did not answer as it should ({type(error).__name__}); "
                 "look at its log, then try again."
             ) from error
-        return self._reply(answer)
 
     def _reply(self, answer: httpx.Response) -> Reply:
         reply = Reply(answer.status_code, answer.text, _decoded(answer))

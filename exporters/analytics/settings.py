@@ -15,12 +15,29 @@ class Durability(StrEnum):
     FSYNC_TICK = "fsync-tick"
 
 
+_COUNTS = (
+    "queue_rows",
+    "spool_bytes",
+    "query_rows",
+    "checkpoint_bytes",
+    "sql_rows",
+    "sql_bytes",
+    "sql_processes",
+)
+_TIMES = ("checkpoint_seconds", "query_seconds", "sql_seconds")
+_OFF_AT_ZERO = ("disk_floor", "query_queue", "sql_queue", "snapshot_seconds")
+
+
 class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the analytics store. Sizes are bytes, times seconds.
 
     `queue_rows` signals wait in memory at most, `spool_bytes` on disk; what comes on top is dropped and
     counted. Below `disk_floor` free bytes nothing is written. A query returns `query_rows` rows at most,
     within `query_seconds`; `query_queue` more may wait for one of the two that run.
+
+    Free SQL has limits of its own: `sql_processes` statements run at once, each in a process of
+    `sql_memory_bytes`, and answer with `sql_rows` rows and `sql_bytes` bytes at most within `sql_seconds`. It
+    reads snapshots, which are made when somebody asks, and every `snapshot_seconds` where that is above 0.
     """
 
     enabled: bool = True
@@ -34,6 +51,13 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     query_rows: int = 10_000
     query_seconds: float = 10.0
     query_queue: int = 16
+    sql_rows: int = 100_000
+    sql_bytes: int = 16 << 20
+    sql_seconds: float = 30.0
+    sql_memory_bytes: int = 1 << 30
+    sql_processes: int = 2
+    sql_queue: int = 16
+    snapshot_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse limits that make no sense.
@@ -41,14 +65,20 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         Raises:
             ValueError: with the key and what it must be.
         """
-        for key in ("queue_rows", "spool_bytes", "query_rows", "checkpoint_bytes"):
+        for key in _COUNTS:
             if getattr(self, key) < 1:
                 raise ValueError(f"analytics.{key} must be at least 1")
-        for key in ("checkpoint_seconds", "query_seconds"):
+        for key in _TIMES:
             if getattr(self, key) <= 0:
                 raise ValueError(f"analytics.{key} must be above 0")
-        if self.disk_floor < 0 or self.query_queue < 0:
-            raise ValueError("analytics.disk_floor and analytics.query_queue must be at least 0")
+        for key in _OFF_AT_ZERO:
+            if getattr(self, key) < 0:
+                raise ValueError(f"analytics.{key} must be at least 0")
+        self._refuse_too_little_memory()
+
+    def _refuse_too_little_memory(self) -> None:
+        if self.sql_memory_bytes < 512 << 20:
+            raise ValueError("analytics.sql_memory_bytes must be at least 512 MiB, or a reader cannot start")
         if self.memory_bytes < 64 << 20:
             raise ValueError("analytics.memory_bytes must be at least 64 MiB, or DuckDB cannot work")
 

@@ -19,6 +19,8 @@ from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
+from exporters.analytics.sql.desk import FREE_SQL, SQLDesk
+from exporters.analytics.sql.snapshots import Snapshots
 from exporters.analytics.tables import STORED, TABLES
 from exporters.analytics.writer import Writer
 from integrations.clock import Clock
@@ -107,6 +109,7 @@ class AnalyticsStore:
         self._is_drained = False
         self._spool_thread = anyio.CapacityLimiter(1)
         self._writer_thread = anyio.CapacityLimiter(1)
+        self.sql = self._free_sql(directory, publish)
 
     def on_signal(self, signal: Signal) -> None:
         """Take one signal; when the queue is full it is dropped and counted."""
@@ -134,6 +137,7 @@ class AnalyticsStore:
         async with anyio.create_task_group() as group:
             group.start_soon(self._keep, "analytics-spool", self._spool_forever)
             group.start_soon(self._keep, "analytics-writer", self._load_forever)
+            group.start_soon(self._keep, "analytics-sql", self.sql.run)
             if self._stored:
                 group.start_soon(self._keep, "analytics-copier", self._copy_forever)
 
@@ -145,6 +149,7 @@ class AnalyticsStore:
             return
         self._state, self._room = "analytics is closed", 0
         with anyio.CancelScope(shield=True):
+            await self.sql.aclose()
             async with anyio.create_task_group() as group:
                 group.start_soon(self._break_off, group.cancel_scope)
                 await self._drain()
@@ -188,6 +193,7 @@ class AnalyticsStore:
         yield Sample("dialtone_analytics_load_duration_seconds", (), self._writer.load_seconds)
         yield Sample("dialtone_queue_depth", ("analytics",), len(self._buffer))
         yield Sample("dialtone_queue_depth", ("analytics-queries",), self._reader.waiting)
+        yield Sample("dialtone_queue_depth", ("analytics-sql",), len(self.sql.running()))
         yield Sample("dialtone_analytics_files_set_aside", (), len(status.set_aside))
         if status.checkpointed_at is not None:
             yield Sample("dialtone_analytics_checkpoint_timestamp_seconds", (), status.checkpointed_at)
@@ -199,8 +205,23 @@ class AnalyticsStore:
             yield Sample("dialtone_analytics_dropped_total", labels, count)
         for labels, count in self._reader.results.items():
             yield Sample("dialtone_analytics_queries_total", labels, count)
+        for result, count in self.sql.results.items():
+            yield Sample("dialtone_analytics_queries_total", (FREE_SQL, result), count)
         for task, count in self._restarts.items():
             yield Sample("dialtone_task_restarts_total", (task,), count)
+
+    def _free_sql(self, directory: Path, publish: Callable[[Signal], None]) -> SQLDesk:
+        settings, clock = self._settings, self._clock
+        snapshots = Snapshots(
+            directory / "snapshots",
+            flush=self._writer.flush,
+            thread=self._writer_thread,
+            clock=clock,
+            disk_floor=settings.disk_floor,
+        )
+        return SQLDesk(
+            directory / "readers", snapshots=snapshots, settings=settings, clock=clock, publish=publish
+        )
 
     async def _recover(self) -> None:
         if not self._is_recovered:

@@ -112,6 +112,17 @@ class Writer:
         self._spool.removed_bytes += self._loader.checkpoint()
         self.checkpointed_at = self._clock.time()
 
+    def flush(self) -> Path:
+        """Load what is sealed and write all of it into the file itself; return the file.
+
+        Raises:
+            AnalyticsUnavailable: as step.
+        """
+        self.step()
+        with self._failing():
+            self.checkpoint()
+        return self.path
+
     def finish(self) -> None:
         """Load what is left, and checkpoint.
 

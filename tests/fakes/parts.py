@@ -36,6 +36,7 @@ from tests.fakes.desks import FakeAlerting
 from tests.fakes.explaining import DECISION, explained
 from tests.fakes.pushing import FakePushing
 from tests.fakes.signals import RecordingSubscriber
+from tests.fakes.sql import FakeSQL
 from tests.fakes.webhooks import empty_desk
 
 VENDORS = {"github": "GitHub", "slack": "Slack", "prometheus": "Prometheus", "http": "HTTP"}
@@ -220,6 +221,7 @@ class FakeDialtone:
         self.allows_faults = True
         self.faulty = {name: FaultyLine() for name in self.lines}
         self.push = FakePushing(self.clock.time())
+        self.sql = FakeSQL()
         self.alerting = FakeAlerting(self.clock, log=self, settings=alert_settings())
         self.faults = FaultOrders(
             faults=Faults(self.faulty, clock=self.clock),

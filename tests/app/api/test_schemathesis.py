@@ -19,6 +19,7 @@ TAKE_MATCHERS = {
     "/v2/alerts",
     "/v2/silences",
     "/v2/silences/preview",
+    "/v2/analytics/sql",
     "/api/v2/alerts",
     "/api/v2/alerts/groups",
     "/api/v2/silences",

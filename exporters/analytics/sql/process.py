@@ -1,0 +1,182 @@
+"""A reader process: `python -I -m exporters.analytics.sql.process DIRECTORY MEMORY WRITTEN`.
+
+It answers one question after the other from stdin to stdout until stdin ends. DIRECTORY is its own, for files
+made on the way; MEMORY is its address space and WRITTEN the largest file it may write, in bytes.
+"""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import msgspec
+
+from exporters.analytics.sql.answers import Answer, TooLarge, Unsupported, answer
+from exporters.analytics.sql.frames import Question, Reply, packed, read_frame
+from exporters.analytics.sql.gate import Refused, admit
+from exporters.analytics.sql.limits import allow_seconds, confine, cpu_seconds
+
+_MEMORY_SHARE = 0.4
+"""Of its address space, for DuckDB's own count; the rest is code, Python and what DuckDB does not count."""
+
+_INTERRUPT_AGAIN = 0.05
+_LONGEST_DETAIL = 2_000
+_PRIVATE = frozenset({"meta", "ledger", "cursors"})
+
+_VISIBLE = (
+    "SELECT table_name FROM information_schema.tables "
+    "WHERE table_schema = 'main' AND table_catalog = current_database()"
+)
+
+
+class Snapshot:
+    """An open snapshot: for reading only, with no way to other files, the network, extensions or settings."""
+
+    def __init__(self, path: str, *, directory: Path, memory: int) -> None:
+        self.path = path
+        self._connection = duckdb.connect(
+            path,
+            read_only=True,
+            config={
+                "threads": 1,
+                "memory_limit": f"{int(memory * _MEMORY_SHARE) >> 20}MiB",
+                "temp_directory": "",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+                "allow_unsigned_extensions": "false",
+            },
+        )
+        quoted = str(directory).replace("'", "''")
+        self._connection.execute(f"SET allowed_directories = ['{quoted}']")
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+        found = self._connection.execute(_VISIBLE).fetchall()
+        self.published: AbstractSet[str] = {name.lower() for (name,) in found} - _PRIVATE
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a cursor within a transaction that can only read; what it leaves behind goes with it."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            yield cursor
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+class Answering:
+    """Answers questions, one at a time, with the newest snapshot kept open between them."""
+
+    def __init__(self, directory: Path, *, memory: int) -> None:
+        self._directory = directory
+        self._memory = memory
+        self._snapshot: Snapshot | None = None
+
+    def reply(self, question: Question) -> tuple[Reply, bytes]:
+        """Answer one question; whatever is wrong with it is in the reply."""
+        before = cpu_seconds()
+        expired = threading.Event()
+        try:
+            found = self._ask(question, expired)
+        except Exception as error:  # noqa: BLE001 - the process goes on, and its asker is told
+            kind, detail = _told(error, question, is_late=expired.is_set())
+            return Reply(error=kind, detail=detail, cpu=cpu_seconds() - before), b""
+        return (
+            Reply(
+                columns=found.columns,
+                rows=found.rows,
+                truncated=found.truncated,
+                cpu=cpu_seconds() - before,
+                size=len(found.body),
+            ),
+            found.body,
+        )
+
+    def _ask(self, question: Question, expired: threading.Event) -> Answer:
+        snapshot = self._opened(question.snapshot)
+        with snapshot.reading() as cursor, _timed(cursor, question.seconds, expired):
+            admit(cursor, question.sql, published=snapshot.published)
+            return answer(
+                cursor,
+                question.sql,
+                shape=question.format,
+                rows=question.rows,
+                max_bytes=question.max_bytes,
+                directory=self._directory,
+            )
+
+    def _opened(self, path: str) -> Snapshot:
+        if self._snapshot is None or self._snapshot.path != path:
+            if self._snapshot is not None:
+                self._snapshot.close()
+                self._snapshot = None
+            self._snapshot = Snapshot(path, directory=self._directory, memory=self._memory)
+        return self._snapshot
+
+
+@contextlib.contextmanager
+def _timed(cursor: duckdb.DuckDBPyConnection, seconds: float, expired: threading.Event) -> Iterator[None]:
+    """Interrupt what the cursor runs once its time is over, again and again: one may come too early."""
+    done = threading.Event()
+
+    def watch() -> None:
+        if done.wait(seconds):
+            return
+        expired.set()
+        while not done.wait(_INTERRUPT_AGAIN):
+            with contextlib.suppress(duckdb.Error):
+                cursor.interrupt()
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watching.join()
+
+
+def _told(error: Exception, question: Question, *, is_late: bool) -> tuple[str, str]:
+    if is_late:
+        return "timeout", f"the query took longer than {question.seconds:g} s; narrow it"
+    if isinstance(error, Refused | Unsupported):
+        return "refused", str(error)
+    if isinstance(error, TooLarge):
+        return "too_large", f"the answer has more than {question.max_bytes:,} bytes; ask for less at once"
+    if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
+        return "failed", "the query needs more memory than it may use; aggregate earlier, or narrow it"
+    if isinstance(error, duckdb.Error):
+        return "failed", str(error)[:_LONGEST_DETAIL]
+    return "failed", f"the answer cannot be written as {question.format}: {type(error).__name__}"
+
+
+def serve(questions: BinaryIO, replies: BinaryIO, answering: Answering) -> None:
+    """Answer until the questions end."""
+    replies.write(packed(Reply()))
+    replies.flush()
+    while (question := read_frame(questions, Question)) is not None:
+        allow_seconds(question.seconds)
+        reply, body = answering.reply(question)
+        replies.write(packed(reply))
+        replies.write(body)
+        replies.flush()
+
+
+def main(directory: str, memory: str, written: str) -> None:
+    """Confine the process, then serve."""
+    confine(memory=int(memory), written=int(written))
+    with contextlib.suppress(BrokenPipeError, msgspec.DecodeError):
+        serve(sys.stdin.buffer, sys.stdout.buffer, Answering(Path(directory), memory=int(memory)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

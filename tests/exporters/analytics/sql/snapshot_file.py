@@ -1,0 +1,34 @@
+"""A snapshot with the schema and a few rows, as readers get one."""
+
+from pathlib import Path
+
+import duckdb
+
+from exporters.analytics.migrations import bundled_steps
+from exporters.analytics.sql.frames import Format, Question
+
+ROWS = 50
+
+
+def make_snapshot(path: Path) -> Path:
+    """Make it: 50 calls, one row in the ledger, and a view."""
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"ATTACH '{path}' AS hot (STORAGE_VERSION 'v1.5.0')")
+    connection.execute("USE hot")
+    for step in bundled_steps():
+        connection.execute(step)
+    connection.execute(
+        "INSERT INTO calls (ts, seq, integration, caller) SELECT "
+        "TIMESTAMP '2026-11-22 10:00:00' + to_seconds(range), range, 'slack-prod', 'ann' FROM range(?)",
+        [ROWS],
+    )
+    connection.execute("INSERT INTO ledger VALUES ('a secret segment', 1, now()::TIMESTAMP)")
+    connection.execute("CREATE VIEW busy AS SELECT integration, count(*) AS calls FROM calls GROUP BY ALL")
+    connection.close()
+    return path
+
+
+def question(path: Path, sql: str, **given: object) -> Question:
+    """Ask of it, within limits that do not matter unless they are given."""
+    fields = {"format": Format.JSON, "rows": 1_000, "max_bytes": 1 << 20, "seconds": 5.0} | given
+    return Question(sql=sql, snapshot=str(path), **fields)  # type: ignore[arg-type] # limits by name
