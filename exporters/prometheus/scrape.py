@@ -21,6 +21,10 @@ from integrations.samples import Sample
 
 DEADLINE = 10.0
 """Seconds a scrape may take; Prometheus' own default time-out."""
+AT_ONCE = 2
+"""Renderings at the same time: one is copied while another is written. Any two clients may name other
+metrics, and each copy takes memory.
+"""
 
 
 class ScrapeTimeoutError(Exception):
@@ -76,6 +80,7 @@ class PrometheusExporter:
         self._timeouts = 0
         self._duration: float | None = None
         self._threads = anyio.CapacityLimiter(1)
+        self._turns = anyio.Semaphore(AT_ONCE)
         table.add_source(self)
 
     async def scrape(self, *, accept: str, accept_encoding: str, names: Collection[str] = ()) -> Scrape:
@@ -119,7 +124,8 @@ class PrometheusExporter:
     async def _lead(self, wanted: _Wanted) -> Scrape:
         rendering = self._renderings[wanted] = _Rendering()
         try:
-            rendering.scrape = await self._render(wanted)
+            async with self._turns:
+                rendering.scrape = await self._render(wanted)
             return rendering.scrape
         finally:
             del self._renderings[wanted]
@@ -128,7 +134,7 @@ class PrometheusExporter:
     async def _render(self, wanted: _Wanted) -> Scrape:
         began = self._clock.monotonic()
         selection = Selection(wanted.names)
-        readings = await copied(self._table, clock=self._clock)
+        readings = await copied(self._table, clock=self._clock, chosen=selection.chosen)
 
         def rendered() -> bytes:
             try:

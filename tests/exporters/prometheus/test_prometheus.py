@@ -17,7 +17,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import REGISTRY, Collector
 
+from exporters.copying import copied
 from exporters.prometheus.scrape import PrometheusExporter, Scrape, ScrapeTimeoutError
+from exporters.prometheus.selecting import Selection
 from exporters.table import MetricTable
 from integrations.clock import SystemClock
 from integrations.samples import Sample
@@ -146,6 +148,43 @@ async def test_scrapes_of_the_same_format_at_once_share_one_rendering() -> None:
     assert gate.entered == 1
     assert len(answers) == 20
     assert len({id(answer) for answer in answers}) == 1
+
+
+class Asked:
+    """A source that counts how often the table is copied."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def samples(self) -> Iterator[Sample]:
+        self.times += 1
+        yield from ()
+
+
+async def test_however_many_ask_for_different_metrics_the_table_is_copied_for_two_at_once() -> None:
+    gate, asked, table, answers = Gate(), Asked(), counted(), list[Scrape]()
+    table.add_source(asked)
+    target = exporter(table, process=gate)
+
+    async def collect(name: str) -> None:
+        answers.append(await target.scrape(accept="", accept_encoding="", names=["process_a", name]))
+
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(collect, f"name_{number}")
+        await reached(gate)
+        await anyio.wait_all_tasks_blocked()
+        at_once = asked.times
+        gate.opened.set()
+    assert (at_once, asked.times, len(answers)) == (2, 20, 20)
+
+
+async def test_only_what_is_chosen_is_copied() -> None:
+    names = {"dialtone_calls_total"}
+
+    readings = await copied(counted(), clock=SystemClock(), chosen=Selection(names).chosen)
+
+    assert {reading.family.name for reading in readings} == names
 
 
 async def test_a_scrape_after_another_is_rendered_anew() -> None:
