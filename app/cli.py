@@ -4,6 +4,7 @@ import click
 
 from app.commands import exits, local
 from app.commands.alerts import alerts, routes
+from app.commands.backtest import backtest
 from app.commands.call import call, query
 from app.commands.check import check
 from app.commands.credentials import credentials
@@ -60,6 +61,7 @@ for command in (
     check,
     explain,
     query,
+    backtest,
     watch,
     incidents,
     ack,

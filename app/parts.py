@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.backtesting import Backtester
 from app.configuration.difference import ReloadReport
 from app.desks.alerting import AlertingDesks
+from app.fault_desk import FaultDesk
 from app.free_sql import FreeSQL
 from app.live.view import LiveView
 from app.pushing import Pushing
@@ -17,7 +19,6 @@ from integrations.credentials.state import CredentialState
 from integrations.drift import DriftStatus
 from integrations.endings import Ending
 from integrations.execution.fairness import Priority
-from integrations.execution.injection import Fault, Injection
 from integrations.execution.outcome import Origin, Outcome
 from integrations.execution.status import LineStatus
 from integrations.manifest.schema import Manifest
@@ -227,29 +228,6 @@ class OperatorLog(Protocol):
         ...
 
 
-class FaultDesk(Protocol):
-    """Takes orders to inject faults; app/faults.py says what is raised."""
-
-    @property
-    def is_allowed(self) -> bool:
-        """Whether the configuration allows faults."""
-        ...
-
-    def standing(self) -> Mapping[str, Injection]:
-        """What is injected now, by integration."""
-        ...
-
-    async def begin(
-        self, integration: str, faults: Sequence[Fault], /, *, actor: str, reason: str, seconds: float
-    ) -> None:
-        """Inject faults into an integration for some seconds."""
-        ...
-
-    async def end(self, integration: str, /, *, actor: str, reason: str) -> bool:
-        """Inject nothing any longer; whether there was something."""
-        ...
-
-
 class HealthHistory(Protocol):
     """The stored changes of health, the newest first."""
 
@@ -379,3 +357,4 @@ class Parts:
     faults: FaultDesk | None = None
     credentials: CredentialDesk | None = None
     decisions: Decisions | None = None
+    backtests: Backtester | None = None

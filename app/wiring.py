@@ -283,6 +283,7 @@ class Dialtone:
             storage=self.storage,
             metrics=self.prometheus,
             analytics=self.analytics,
+            backtests=self.analytics.backtests if self.settings.analytics.enabled else None,
             clock=self.clock,
             publish=self.bus.publish,
             version=VERSION,

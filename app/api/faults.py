@@ -14,8 +14,9 @@ from app.api.access import OPERATE, READ, CallerHeader, GivenParts, caller_of, f
 from app.api.bodies import FaultBody, FaultList, FaultRequest
 from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid, not_found
 from app.api.responses import CHANGING, GUARDED, ONE
+from app.fault_desk import FaultDesk
 from app.faults import FaultsForbiddenError
-from app.parts import FaultDesk, Parts, Registered
+from app.parts import Parts, Registered
 from integrations.execution.injection import Fault
 
 _FORBIDDEN = (

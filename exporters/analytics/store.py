@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 import structlog
 
+from exporters.analytics.backtest.desk import Backtests
 from exporters.analytics.database import Database
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
@@ -97,6 +98,7 @@ class AnalyticsStore:
         self._reader = Reader(
             bundled_queries(), database=self._database, clock=clock, settings=settings, publish=publish
         )
+        self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
         self._buffer: list[Signal] = []
         self._handed: deque[list[Signal]] = deque()
         self._stirred: anyio.Event | None = None

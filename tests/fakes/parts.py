@@ -30,6 +30,7 @@ from monitors.debugging import IntegrationDebug
 from monitors.explain import Explanation
 from monitors.report import CapabilityHealth, IntegrationHealth, IntegrationMetrics, MinuteStats, Pause
 from tests.fakes.alerting import settings as alert_settings
+from tests.fakes.backtests import FakeBacktests
 from tests.fakes.clock import FakeClock
 from tests.fakes.debugging import DEBUGGED, TRACE
 from tests.fakes.desks import FakeAlerting
@@ -255,6 +256,7 @@ class FakeDialtone:
             faults=self.faults,
             webhooks=empty_desk(self.clock),
             decisions=self,
+            backtests=FakeBacktests(),
         )
 
     # Framework

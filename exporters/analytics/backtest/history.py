@@ -43,11 +43,9 @@ _TRANSITIONS = """
     LIMIT $most
 """
 _STARTS = """
-    SELECT at FROM (
-        SELECT epoch_us(ts) AS at, ts, seq, lag(seq) OVER (ORDER BY ts, seq) AS former FROM config_changes
-    )
+    SELECT epoch_us(ts) FROM (SELECT ts, seq, lag(seq) OVER (ORDER BY ts, seq) AS former FROM config_changes)
     WHERE former IS NOT NULL AND seq <= former AND ts >= $start AND ts < $late
-    ORDER BY at
+    ORDER BY ts
     LIMIT $most
 """
 
@@ -86,7 +84,12 @@ class History:
 
     def truncated_at(self) -> float | None:
         """Where the calls end that are read, when there are more."""
-        values = self._values(self._start - WARM_UP) | {"most": 1, "skipped": self._most_calls}
+        values = self._values(self._start - WARM_UP)
+        many = f"SELECT count(*) FROM ({_CALLS})"  # noqa: S608 - our own text
+        counted = self._cursor.execute(many, values | {"most": self._most_calls + 1}).fetchone()
+        if counted is None or counted[0] <= self._most_calls:
+            return None
+        values |= {"most": 1, "skipped": self._most_calls}
         found = self._cursor.execute(f"{_CALLS} OFFSET $skipped", values).fetchone()
         if found is None:
             return None

@@ -1,10 +1,11 @@
 """What may be asked of a backtest."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
-from exporters.analytics.parameters import Parameter
+from exporters.analytics.parameters import InvalidParams, Parameter, read_parameters
 from integrations.execution.policy import Policy
 
 BUCKETS = 60
@@ -39,7 +40,7 @@ def proposed(today: Policy, keys: Mapping[str, object]) -> Policy:
     """
     values: dict[str, object] = msgspec.to_builtins(today)
     for key, value in keys.items():
-        _put(values, key.split("."), value, key)
+        _put(values, key.split("."), value, key=key)
     try:
         return msgspec.convert(values, Policy)
     except msgspec.ValidationError as error:
@@ -48,7 +49,7 @@ def proposed(today: Policy, keys: Mapping[str, object]) -> Policy:
         raise InvalidProposal(path or ", ".join(keys), text.partition(" - at ")[0]) from error
 
 
-def _put(values: dict[str, object], path: list[str], value: object, key: str) -> None:
+def _put(values: dict[str, object], path: list[str], value: object, *, key: str) -> None:
     name, rest = path[0], path[1:]
     if name not in values:
         known = ", ".join(values)
@@ -60,11 +61,30 @@ def _put(values: dict[str, object], path: list[str], value: object, key: str) ->
     if not isinstance(inner, dict):
         raise InvalidProposal(key, f"{name!r} holds no further keys")
     if rest:
-        _put(inner, rest, value, key)
+        _put(inner, rest, value, key=key)
     elif isinstance(value, Mapping):
         for one, each in value.items():
-            _put(inner, [str(one)], each, f"{key}.{one}")
+            _put(inner, [str(one)], each, key=f"{key}.{one}")
 
 
-START = Parameter(name="from", type="time", doc="Start of the window, inclusive.", default="-24h")
-END = Parameter(name="to", type="time", doc="End of the window, exclusive.", default="now")
+_WINDOW = (
+    Parameter(name="from", type="time", doc="Start of the window, inclusive.", default="-24h"),
+    Parameter(name="to", type="time", doc="End of the window, exclusive.", default="now"),
+)
+
+
+def read_window(start: str, end: str, *, now: float) -> tuple[float, float]:
+    """Return a window in UTC seconds; nothing after `now` is in it.
+
+    Raises:
+        InvalidParams: for a time that cannot be read, and an end that is not after the start.
+    """
+    values = read_parameters(_WINDOW, {"from": start, "to": end}, now=now)
+    first, last = (
+        value.replace(tzinfo=UTC).timestamp()
+        for value in (values["from"], values["to"])
+        if isinstance(value, datetime)
+    )
+    if first >= now:
+        raise InvalidParams("from", found=start, expected="a time that is past")
+    return first, min(last, now)

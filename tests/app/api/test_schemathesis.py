@@ -19,6 +19,8 @@ TAKE_MATCHERS = {
     "/v2/alerts",
     "/v2/silences",
     "/v2/silences/preview",
+    "/v2/analytics/backtest",
+    "/v2/analytics/backtest/page",
     "/v2/analytics/sql",
     "/api/v2/alerts",
     "/api/v2/alerts/groups",

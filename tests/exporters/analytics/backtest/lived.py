@@ -49,6 +49,7 @@ class Lived:
 
     def __init__(self, bench: Bench) -> None:
         signals = bench.signals
+        self.signals = signals.signals
         self.calls = [RecordedCall.of(each) for each in signals.of(CallRecord) if each.origin != "check"]
         self.transitions = signals.of(BreakerTransition)
         self.checks = signals.of(CheckResult)

@@ -106,7 +106,13 @@ def refused(began: float) -> RecordedCall:
 
 def check(at: float, kind: FailureKind | None = None, *, duration: float = 0.1) -> CheckResult:
     return CheckResult(
-        at=at, integration="shop", vendor="http", capability="read", action="get", kind=kind, duration=duration
+        at=at,
+        integration="shop",
+        vendor="http",
+        capability="read",
+        action="get",
+        kind=kind,
+        duration=duration,
     )
 
 
@@ -184,7 +190,9 @@ def test_a_longer_timeout_does_not_make_a_success_of_what_was_cut_off() -> None:
 
 def test_fewer_attempts_end_calls_that_a_retry_had_saved() -> None:
     saved = made(
-        T0, Attempt(start=0.0, duration=0.1, kind=K.SERVER_ERROR, status=503), Attempt(start=0.2, duration=0.1)
+        T0,
+        Attempt(start=0.0, duration=0.1, kind=K.SERVER_ERROR, status=503),
+        Attempt(start=0.2, duration=0.1),
     )
 
     today, _ = replay([saved], Policy())

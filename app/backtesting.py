@@ -1,0 +1,14 @@
+"""What replays the past, as the API needs it."""
+
+from typing import Protocol
+
+from exporters.analytics.backtest.order import Order
+from exporters.analytics.backtest.outcome import Backtest
+
+
+class Backtester(Protocol):
+    """Replays what was recorded under another policy."""
+
+    async def backtest(self, order: Order, /, *, caller: str) -> Backtest:
+        """Replay one integration; AnalyticsUnavailable is raised."""
+        ...

@@ -1,0 +1,63 @@
+"""A desk for backtests that answers the same to every order."""
+
+from exporters.analytics.backtest.order import Order
+from exporters.analytics.backtest.outcome import Backtest, Fidelity, Side, Spell, differences
+from exporters.analytics.backtest.tally import Bucket, Tally
+from integrations.signals import BreakerState
+
+
+class FakeBacktests:
+    """Keeps what it was asked; raises `error` where there is one."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.callers: list[str] = []
+        self.error: Exception | None = None
+
+    async def backtest(self, order: Order, *, caller: str) -> Backtest:
+        if self.error is not None:
+            raise self.error
+        self.orders.append(order)
+        self.callers.append(caller)
+        return answer(order)
+
+
+def answer(order: Order) -> Backtest:
+    """One opening under the proposed policy, in the second of two stretches."""
+    half = (order.end - order.start) / 2
+    quiet, busy = Bucket(start=order.start, calls=8), Bucket(start=order.start + half, calls=12, failed=6)
+    spell = Spell(
+        capability="read",
+        state=BreakerState.OPEN,
+        start=order.start + half + 60,
+        seconds=90.0,
+        reason="<b>7 of 14</b> calls failed",
+    )
+    return Backtest(
+        integration=order.integration,
+        start=order.start,
+        end=order.end,
+        changes=differences(order.today, order.proposed),
+        calls=20,
+        checks=5,
+        fidelity=Fidelity(recorded=4, given_back=4, invented=0),
+        today=Side(
+            tally=Tally(calls=20, succeeded=14, failed=6, attempts=26, waited=60.0),
+            openings=0,
+            transitions=0,
+            guarded_seconds=0.0,
+            spells=(),
+            buckets=(quiet, busy),
+        ),
+        proposed=Side(
+            tally=Tally(
+                calls=20, succeeded=12, failed=3, rejected=5, lost=2, spared=3, attempts=18, waited=30.0
+            ),
+            openings=1,
+            transitions=3,
+            guarded_seconds=90.0,
+            spells=(spell,),
+            buckets=(quiet, Bucket(start=busy.start, calls=12, failed=3, rejected=5)),
+        ),
+        notes=("Waiting is taken as it was.",),
+    )
