@@ -14,6 +14,9 @@ from dashboards.build.words import BAD, GOOD, NONE_SEEN, PLAIN, WARN
 LEFT: Steps = ((None, BAD), (0.0, WARN), (0.25, GOOD))
 BURN: Steps = ((None, GOOD), (1.0, WARN), (14.4, BAD))
 NO_OBJECTIVES = {NONE_SEEN: ("no objectives", PLAIN)}
+SPENT = -1
+LASTS = {0: ("steady", PLAIN), SPENT: ("spent", BAD)}
+"""What stands for how long a budget lasts that does not burn, or is not there."""
 BUDGET = "dialtone_slo_budget_left_ratio"
 RATE = "dialtone_slo_burn_rate"
 HOUR = 'window="1h"'
@@ -109,14 +112,14 @@ def _each() -> frame.Panels:
         sheet(
             "Objectives, the least budget first",
             "Used up in: if the burn of the last six hours goes on. Steady: nothing burns.",
-            series=[left, objective, _burn_of("1h"), burn, filled(gone, left)],
+            series=[left, objective, _burn_of("1h"), burn, filled(filled(gone, f"{left} > 0"), left, SPENT)],
             columns={
                 "slo": Column("Objective"),
                 "Value #A": Column("Budget left", unit="percentunit", steps=LEFT, width=120, decimals=1),
                 "Value #B": Column("Goal", unit="percentunit", width=90, decimals=2),
                 "Value #C": Column("Burn 1h", steps=BURN, width=90, decimals=1),
                 "Value #D": Column("Burn 6h", steps=BURN, width=90, decimals=1),
-                "Value #E": Column("Used up in", unit="s", words={0: ("spent or steady", PLAIN)}, width=130),
+                "Value #E": Column("Used up in", unit="s", words=LASTS, width=130),
             },
             sort="+Budget left",
         ),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from grafana_foundation_sdk.models import units
@@ -89,6 +90,16 @@ def test_what_is_left_of_an_error_budget_is_a_word_where_nothing_is(board: list[
             assert [(one["from"], one["to"], one["result"]["text"]) for one in ranges] == [(None, 0, "spent")]
             # The first that fits is shown, and what stands for no objective is below 0 as well.
             assert mappings[0]["options"][str(NONE_SEEN)]["text"] == "no objectives"
+
+
+def test_a_budget_that_is_spent_is_told_apart_from_one_that_does_not_burn() -> None:
+    (table,) = [one for one in panels(load("objectives.json")) if "least budget first" in one["title"]]
+    words = [one for value in overridden(table, "mappings") for one in cast("list[JSON]", value)]
+
+    told = [one["options"] for one in words if one["type"] == "value" and "-1" in one["options"]]
+    assert [(one["0"]["text"], one["-1"]["text"]) for one in told] == [("steady", "spent")]
+    # What does not burn is 0 where something is left, and -1 elsewhere.
+    assert re.search(r"or 0 \* \(min.+ > 0\)\) or 0 \* \(min.+\) \+ -1$", table["targets"][4]["expr"])
 
 
 @each_board
