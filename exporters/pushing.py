@@ -79,13 +79,7 @@ class PushExporters:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._windows = Windows(
-            table,
-            clock=clock,
-            process=process,
-            tells_gone=bool(settings.otlp),
-            repeats_idle=settings.is_cumulative,
-        )
+        self._windows = _windows(settings, table, clock=clock, process=process)
         self._random = random
         self._network = network
         self._calls = calls
@@ -209,6 +203,19 @@ class PushExporters:
             exporter.take(window)
             if window.left_out:
                 exporter.lose("unencodable", window.left_out)
+
+
+def _windows(
+    settings: ExporterSettings, table: MetricTable, *, clock: Clock, process: Collector | None
+) -> Windows:
+    """Windows with what these intakes want to be told."""
+    return Windows(
+        table,
+        clock=clock,
+        process=process,
+        tells_gone=bool(settings.otlp),
+        repeats_idle=settings.is_cumulative,
+    )
 
 
 def _named(intakes: Iterable[Intake[CutT]]) -> dict[str, Intake[CutT]]:
