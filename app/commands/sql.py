@@ -1,6 +1,5 @@
 """`dialtone query "SELECT …"`: free SQL, on the screen or into a file."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -17,13 +16,12 @@ PATH = "/v2/analytics/sql"
 PATIENCE = 3_600.0
 """Seconds; the server's own limit ends a query long before."""
 
-_STATEMENT = re.compile(r"\s*(--|/\*|\()|\s*(select|with|from|values|table)\s", re.IGNORECASE)
 _FILES = frozenset({Format.ARROW, Format.PARQUET})
 
 
 def is_statement(text: str) -> bool:
-    """Whether a text is SQL rather than the name of a query."""
-    return _STATEMENT.match(text) is not None
+    """Whether a text is SQL rather than the name of a query, which is one word."""
+    return len(text.split()) > 1 or text.lstrip().startswith("(")
 
 
 def ask_sql(session: Session, sql: str, *, shape: str | None, output: Path | None, as_json: bool) -> None:

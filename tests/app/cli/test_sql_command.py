@@ -105,6 +105,7 @@ def test_a_file_that_cannot_be_written_ends_with_1(dialtone: FakeDialtone, tmp_p
         ("from calls", True),
         ("-- why\nselect 1", True),
         ("(select 1)", True),
+        ("DROP TABLE calls", True),
         ("performance", False),
         ("selected", False),
         ("values_by_day", False),
