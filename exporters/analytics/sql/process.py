@@ -7,7 +7,7 @@ made on the way; MEMORY is its address space and WRITTEN the largest file it may
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO
@@ -159,12 +159,14 @@ def _told(error: Exception, question: Question, *, is_late: bool) -> tuple[str, 
     return "failed", f"the answer cannot be written as {question.format}: {type(error).__name__}"
 
 
-def serve(questions: BinaryIO, replies: BinaryIO, answering: Answering) -> None:
-    """Answer until the questions end."""
+def serve(
+    questions: BinaryIO, replies: BinaryIO, answering: Answering, *, allow: Callable[[float], None]
+) -> None:
+    """Answer until the questions end; `allow` is told for how many seconds the next may run."""
     replies.write(packed(Reply()))
     replies.flush()
     while (question := read_frame(questions, Question)) is not None:
-        allow_seconds(question.seconds)
+        allow(question.seconds)
         reply, body = answering.reply(question)
         replies.write(packed(reply))
         replies.write(body)
@@ -175,7 +177,8 @@ def main(directory: str, memory: str, written: str) -> None:
     """Confine the process, then serve."""
     confine(memory=int(memory), written=int(written))
     with contextlib.suppress(BrokenPipeError, msgspec.DecodeError):
-        serve(sys.stdin.buffer, sys.stdout.buffer, Answering(Path(directory), memory=int(memory)))
+        answering = Answering(Path(directory), memory=int(memory))
+        serve(sys.stdin.buffer, sys.stdout.buffer, answering, allow=allow_seconds)
 
 
 if __name__ == "__main__":

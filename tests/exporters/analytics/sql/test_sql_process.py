@@ -232,9 +232,11 @@ def test_questions_are_answered_in_turn_until_they_end(path: Path, tmp_path: Pat
     own = Path(shutil.copy(path, tmp_path / "own.duckdb"))
     asked = b"".join(packed(question(own, f"SELECT {number}")) for number in (1, 2))
     answered = io.BytesIO()
+    allowed: list[float] = []
 
-    serve(io.BytesIO(asked), answered, Answering(tmp_path, memory=1 << 30))
+    serve(io.BytesIO(asked), answered, Answering(tmp_path, memory=1 << 30), allow=allowed.append)
 
+    assert allowed == [question(own, "").seconds] * 2
     answered.seek(0)
     assert read_frame(answered, Reply) == Reply()
     for number in (1, 2):
