@@ -23,7 +23,7 @@ from tests.bench.windows import SECONDS, Traffic
 from tests.fakes.told import STORY
 
 POINTS, EVENTS = 10_000, 2_000
-GOAL = 0.015
+GOAL = 0.020
 ROUNDS, PEER_ROUNDS = 25, 5
 SETTINGS = NewRelicSettings(license_key=Secret("k" * 40), account_id=42, attributes={"env": "production"})
 
