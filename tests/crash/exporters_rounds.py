@@ -3,17 +3,14 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from exporters.settings import Temporality
 from tests.crash.exporters_child import ALL, DATADOG_KEY, NEWRELIC_KEY, OTLP_KEY, SHARED, Life
+from tests.crash.nursery import Nursery, nursery
 from tests.fakes.all_intakes import AllIntakes, DatadogStore
 from tests.fakes.newrelic_intake import NewRelicIntake
 from tests.fakes.otlp_intake import CUMULATIVE, DELTA, OTLPIntake
@@ -55,14 +52,14 @@ def kill_rounds(
     shared = folder.parent / "notes"
     world = _world(temporality, seed)
     folder.mkdir()
-    with ReceiverServer(world.take) as server, _nursery() as nursery:
+    with ReceiverServer(world.take) as server, nursery("tests.crash.exporters_child") as born:
         life = Life(
             name="", folder=str(folder), shared=str(shared), port=server.port, rate=RATE,
             temporality=temporality,
         )  # fmt: skip
         lives = [
             _live_and_die(
-                nursery,
+                born,
                 msgspec.structs.replace(life, name=f"life-{number}"),
                 after=chance.uniform(0.0, LONGEST),
             )
@@ -70,8 +67,8 @@ def kill_rounds(
         ]
         world.is_troubled = False
         shared.write_bytes(bytes(SHARED.size))
-        _tell(nursery, msgspec.structs.replace(life, name="last", rate=0))
-        assert _read(nursery) == 0, (folder / "child.log").read_text()[-2000:]
+        born.bear(msgspec.structs.replace(life, name="last", rate=0))
+        assert born.said() == 0, (folder / "child.log").read_text()[-2000:]
     return _report(world, lives)
 
 
@@ -87,17 +84,17 @@ def _world(temporality: Temporality, seed: int) -> AllIntakes:
     )
 
 
-def _live_and_die(nursery: "subprocess.Popen[str]", life: Life, *, after: float) -> Round:
+def _live_and_die(born: Nursery, life: Life, *, after: float) -> Round:
     shared = Path(life.shared)
     shared.write_bytes(bytes(SHARED.size))
-    pid = _tell(nursery, life)
+    pid = born.bear(life)
     ends = time.monotonic() + 30
     while not SHARED.unpack(shared.read_bytes())[0]:
         assert time.monotonic() < ends, "the child counts nothing"
         time.sleep(0.002)
     time.sleep(after)
     os.kill(pid, signal.SIGKILL)
-    assert _read(nursery) == signal.SIGKILL, "the child ended by itself"
+    assert born.said() == signal.SIGKILL, "the child ended by itself"
     counted, last_cut, cut_before = SHARED.unpack(shared.read_bytes())
     return Round(name=life.name, counted=counted, last_cut=last_cut, cut_before=cut_before)
 
@@ -122,24 +119,3 @@ def _report(world: AllIntakes, lives: list[Round]) -> Report:
             if calls not in {life.last_cut, life.cut_before}
         ],
     )
-
-
-@contextmanager
-def _nursery() -> "Iterator[subprocess.Popen[str]]":
-    command = [sys.executable, "-m", "tests.crash.exporters_child"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-def _tell(nursery: "subprocess.Popen[str]", life: Life) -> int:
-    assert nursery.stdin is not None
-    nursery.stdin.write(msgspec.json.encode(life).decode() + "\n")
-    nursery.stdin.flush()
-    return _read(nursery)
-
-
-def _read(nursery: "subprocess.Popen[str]") -> int:
-    assert nursery.stdout is not None
-    return int(nursery.stdout.readline())

@@ -3,18 +3,16 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
+from tests.crash.nursery import Nursery, nursery
 from tests.crash.outbox_child import POINTS, Life
 from tests.fakes.receiver_server import Received, ReceiverServer, Reply
 
@@ -66,16 +64,16 @@ def kill_rounds(folder: Path, *, rounds: int, seed: int, pace: float) -> Report:
     rng, recorder = random.Random(seed), Recorder(seed)
     points: Counter[str] = Counter()
     doubles: list[int] = []
-    with ReceiverServer(recorder.take) as server, _nursery() as nursery:
+    with ReceiverServer(recorder.take) as server, nursery("tests.crash.outbox_child") as born:
         for number in range(rounds):
             before = len(recorder.taken) - len(recorder.bodies)
             life = replace(_life(rng, number, folder=folder, port=server.port), pace=pace)
-            _live_and_die(nursery, life, after=rng.uniform(0.2, 0.7), recorder=recorder)
+            _live_and_die(born, life, after=rng.uniform(0.2, 0.7), recorder=recorder)
             points[life.point or "at random"] += 1
             doubles.append(len(recorder.taken) - len(recorder.bodies) - before)
         last = Life(folder=str(folder), port=server.port, seed=rounds + 1, writes=False)
-        _tell(nursery, last)
-        assert _read(nursery) == 0, (folder / "child.log").read_text()[-2000:]
+        born.bear(last)
+        assert born.said() == 0, (folder / "child.log").read_text()[-2000:]
     confirmed = _confirmed(folder)
     return Report(
         kills=rounds,
@@ -103,9 +101,9 @@ def _life(rng: random.Random, number: int, *, folder: Path, port: int) -> Life:
     )
 
 
-def _live_and_die(nursery: "subprocess.Popen[str]", life: Life, *, after: float, recorder: Recorder) -> None:
+def _live_and_die(born: Nursery, life: Life, *, after: float, recorder: Recorder) -> None:
     """Until it kills itself at its point, or is killed some time after it delivers."""
-    before, pid = len(recorder.taken), _tell(nursery, life)
+    before, pid = len(recorder.taken), born.bear(life)
     ends = time.monotonic() + LONGEST_LIFE
     waits = 0.0
     while _is_alive(pid):
@@ -116,7 +114,7 @@ def _live_and_die(nursery: "subprocess.Popen[str]", life: Life, *, after: float,
         if waits >= after * (4 if life.point else 1):
             os.kill(pid, signal.SIGKILL)
             break
-    assert _read(nursery) == signal.SIGKILL, "the child ended by itself"
+    assert born.said() == signal.SIGKILL, "the child ended by itself"
 
 
 def _is_alive(pid: int) -> bool:
@@ -124,27 +122,6 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-@contextmanager
-def _nursery() -> "Iterator[subprocess.Popen[str]]":
-    command = [sys.executable, "-m", "tests.crash.outbox_child"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-def _tell(nursery: "subprocess.Popen[str]", life: Life) -> int:
-    assert nursery.stdin is not None
-    nursery.stdin.write(msgspec.json.encode(life).decode() + "\n")
-    nursery.stdin.flush()
-    return _read(nursery)
-
-
-def _read(nursery: "subprocess.Popen[str]") -> int:
-    assert nursery.stdout is not None
-    return int(nursery.stdout.readline())
 
 
 def _confirmed(folder: Path) -> set[str]:
