@@ -24,8 +24,8 @@ def migrate(
 ) -> Database:
     """Bring the file to the newest version; return the database, which may be a new opening of the file.
 
-    A copy of the file is kept before an older one is changed. A checkpoint follows at once, because DuckDB
-    has failed to replay changes of schema from its log.
+    A copy of the file is kept before an older one is changed. A checkpoint follows each step, because DuckDB
+    has failed to replay changes of schema from its log; a new file has nothing to lose and needs but one.
 
     Raises:
         AnalyticsUnavailable: when the file is of a newer version than this Dialtone knows.
@@ -42,6 +42,8 @@ def migrate(
         database = _copy(database, version, reopen)
     for number, step in enumerate(steps[version:], start=version + 1):
         _apply(database.connection, step, number=number, now=now)
+        if version:
+            database.connection.execute("CHECKPOINT hot")
     database.connection.execute("CHECKPOINT hot")
     return database
 

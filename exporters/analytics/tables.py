@@ -45,6 +45,11 @@ STORED: frozenset[type[msgspec.Struct]] = frozenset(
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799
 
 
+def hot(table: str) -> str:
+    """Return what the table is called that takes a table's rows; its own name is the view over all days."""
+    return f"hot_{table}"
+
+
 def quoted(text: str) -> str:
     """Return a text as an SQL literal, for the statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
@@ -60,7 +65,7 @@ class Intake(NamedTuple):
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, table: str) -> Self:
         """Derive it from the table as it stands, so that the schema is stated once, in SQL."""
-        described = connection.execute(f"DESCRIBE {table}").fetchall()
+        described = connection.execute(f"DESCRIBE {hot(table)}").fetchall()
         kinds = [(column, FIELDS.get(column, column), kind) for column, kind, *_ in described]
         read = [
             f"{quoted(field)}: {quoted('DOUBLE' if kind == 'TIMESTAMP' else kind)}"
@@ -78,7 +83,7 @@ class Intake(NamedTuple):
         )
         # A line that cannot be read comes back as a row of NULLs, and every signal has a time.
         return (
-            f"INSERT INTO {self.table} SELECT {self.values} "  # noqa: S608 - our schema and our file names
+            f"INSERT INTO {hot(self.table)} SELECT {self.values} "  # noqa: S608 - our schema and our file names
             f'FROM {source} WHERE "at" IS NOT NULL'
         )
 

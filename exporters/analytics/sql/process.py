@@ -25,11 +25,11 @@ _MEMORY_SHARE = 0.4
 
 _INTERRUPT_AGAIN = 0.05
 _LONGEST_DETAIL = 2_000
-_PRIVATE = frozenset({"meta", "ledger", "cursors"})
 
-_VISIBLE = (
+# Tables are Dialtone's own; whatever is to be seen is a view.
+_PUBLISHED = (
     "SELECT table_name FROM information_schema.tables "
-    "WHERE table_schema = 'main' AND table_catalog = current_database()"
+    "WHERE table_type = 'VIEW' AND table_schema = 'main' AND table_catalog = current_database()"
 )
 
 
@@ -55,8 +55,8 @@ class Snapshot:
         self._connection.execute(f"SET allowed_directories = ['{quoted}']")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
-        found = self._connection.execute(_VISIBLE).fetchall()
-        self.published: AbstractSet[str] = {name.lower() for (name,) in found} - _PRIVATE
+        found = self._connection.execute(_PUBLISHED).fetchall()
+        self.published: AbstractSet[str] = {name.lower() for (name,) in found}
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

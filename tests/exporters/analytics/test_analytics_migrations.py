@@ -43,7 +43,7 @@ def test_an_older_file_is_copied_and_then_migrated(tmp_path: Path) -> None:
     pair.load([call(1)])
     pair.close()
 
-    newer = started(tmp_path, steps=(*first, "ALTER TABLE calls ADD COLUMN region VARCHAR DEFAULT 'eu'"))
+    newer = started(tmp_path, steps=(*first, "ALTER TABLE hot_calls ADD COLUMN region VARCHAR DEFAULT 'eu'"))
 
     assert newer.rows("SELECT seq, region FROM calls") == [(1, "eu")]
     newer.load([call(2)])
@@ -114,7 +114,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     pair.close()
     broken = Pair(
         tmp_path,
-        steps=(*first, "ALTER TABLE calls ADD COLUMN a INTEGER; ALTER TABLE none ADD COLUMN b INTEGER"),
+        steps=(*first, "ALTER TABLE hot_calls ADD COLUMN a INTEGER; ALTER TABLE none ADD COLUMN b INTEGER"),
     )
     broken.spool.recover()
     with pytest.raises(AnalyticsUnavailable):

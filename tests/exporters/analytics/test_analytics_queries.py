@@ -70,7 +70,7 @@ def answer(folder: Path, name: str, signals: Sequence[Signal], **params: str) ->
     pair = started(folder)
     assert pair.writer.database is not None
     for table in ("calls", "health_changes", "breaker_transitions"):
-        pair.writer.database.connection.execute(f"DELETE FROM {table}")
+        pair.writer.database.connection.execute(f"DELETE FROM hot_{table}")
     pair.load(signals)
     with pair.writer.database.reading() as cursor:
         rows = cursor.execute(query.sql, values).fetchall()

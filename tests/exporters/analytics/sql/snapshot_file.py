@@ -18,7 +18,7 @@ def make_snapshot(path: Path) -> Path:
     for step in bundled_steps():
         connection.execute(step)
     connection.execute(
-        "INSERT INTO calls (ts, seq, integration, caller) SELECT "
+        "INSERT INTO hot_calls (ts, seq, integration, caller) SELECT "
         "TIMESTAMP '2026-11-22 10:00:00' + to_seconds(range), range, 'slack-prod', 'ann' FROM range(?)",
         [ROWS],
     )
