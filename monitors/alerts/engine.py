@@ -257,11 +257,15 @@ class AlertEngine:
         """
         if moved is None:
             return
+        self.follow(moved)
+        with anyio.move_on_after(SETTLE_TIMEOUT):
+            await self._saver.stored()
+
+    def follow(self, moved: Moved) -> None:
+        """Let alerts follow what a person did to an incident."""
         current = self.incidents.of(moved.incident.integration) or moved.incident
         standing = self._book.settle_incident(current, now=self._moment())
         self._keep(self._consequences([moved], standing))
-        with anyio.move_on_after(SETTLE_TIMEOUT):
-            await self._saver.stored()
 
     # Time.
 
@@ -279,20 +283,33 @@ class AlertEngine:
 
     async def step(self) -> None:
         """Do all that is due now, and return when it is stored."""
-        self._keep(self._consequences((), self._book.standing.pass_time(now=self._moment())))
-        if self._notifier is None:
-            return
-        due = self._notifier.due_at()
-        if due is None or due > self._steady.now():
+        self.pass_time()
+        if not self.is_due():
             return
         await self._saver.stored()
-        flush = self._notifier.decide(self._steady.now())
-        if flush is None:
+        if (flush := self.decide()) is None:
             return
-        self._saver.flush(replace(flush, incidents=tuple(self.incidents.tell(flush.timeline))))
         await self._saver.stored()
         if flush.messages:
             self._sent()
+
+    def pass_time(self) -> None:
+        """Let alerts fire and end whose time has come."""
+        self._keep(self._consequences((), self._book.standing.pass_time(now=self._moment())))
+
+    def is_due(self) -> bool:
+        """Whether a group is to be decided on now."""
+        due = self._notifier.due_at() if self._notifier is not None else None
+        return due is not None and due <= self._steady.now()
+
+    def decide(self) -> Flush | None:
+        """Decide on groups that are due, and give that to the saver; None when nothing came of it. What made
+        them due must be stored.
+        """
+        flush = self._notifier.decide(self._steady.now()) if self._notifier is not None else None
+        if flush is not None:
+            self._saver.flush(replace(flush, incidents=tuple(self.incidents.tell(flush.timeline))))
+        return flush
 
     def patience(self) -> float:
         """How many seconds from now nothing is due; half a minute at most."""
