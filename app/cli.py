@@ -4,6 +4,7 @@ import click
 
 from app.commands import exits, local
 from app.commands.alerts import alerts, routes
+from app.commands.analytics import analytics
 from app.commands.backtest import backtest
 from app.commands.call import call, query
 from app.commands.check import check
@@ -61,6 +62,7 @@ for command in (
     check,
     explain,
     query,
+    analytics,
     backtest,
     watch,
     incidents,
