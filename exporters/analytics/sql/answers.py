@@ -7,11 +7,12 @@ would round them; bytes are base64.
 import base64
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import msgspec
@@ -40,9 +41,24 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool
 
 
+class Statement(NamedTuple):
+    """A statement that was let through, what is bound in it, and how many of its rows come before the first
+    that is wanted.
+    """
+
+    sql: str
+    values: Mapping[str, object] = {}
+    skip: int = 0
+
+    def first(self, rows: int) -> str:
+        """Return the SQL of so many of its rows."""
+        offset = f" OFFSET {self.skip}" if self.skip else ""
+        return f"SELECT * FROM (\n{_bare(self.sql)}\n) LIMIT {rows}{offset}"  # noqa: S608 - the gate let it pass
+
+
 def answer(
     connection: duckdb.DuckDBPyConnection,
-    sql: str,
+    statement: Statement,
     *,
     shape: Format,
     rows: int,
@@ -54,31 +70,44 @@ def answer(
     Raises:
         duckdb.Error, TooLarge, Unsupported.
     """
-    columns, source = _described(connection, sql)
+    columns, source = _described(connection, statement)
     if shape is Format.PARQUET:
         write = partial(_parquet, connection, source, directory=directory)
         return _cut(columns, rows=rows, write=write, max_bytes=max_bytes)
     if shape is Format.ARROW:
         return _cut(columns, rows=rows, write=partial(_arrow, connection, source), max_bytes=max_bytes)
-    connection.execute(source)
+    connection.execute(source.first(rows + 1), dict(source.values))
     found = _rows(connection)
     return _TEXTS[shape](columns, found=found, limit=rows, max_bytes=max_bytes)
 
 
-def _described(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], str]:
+def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Statement, path: Path) -> int:
+    """Write all rows of an admitted statement to a file that is not there yet; return how many there are.
+
+    Raises:
+        duckdb.Error: the file may be there, and is of no use.
+    """
+    return _copy(connection, statement.sql, statement.values, path)
+
+
+def _described(
+    connection: duckdb.DuckDBPyConnection, statement: Statement
+) -> tuple[tuple[str, ...], Statement]:
     """Return the columns, and the statement with its zoned times in UTC, which Python reads without more."""
-    connection.execute(f"DESCRIBE SELECT * FROM (\n{_bare(sql)}\n)")  # noqa: S608 - the gate let it pass
+    sql = statement.sql
+    connection.execute(f"DESCRIBE SELECT * FROM (\n{_bare(sql)}\n)", dict(statement.values))  # noqa: S608 - the gate let it pass
     described = [(str(name), str(kind)) for name, kind, *_ in connection.fetchall()]
     columns = tuple(name for name, _ in described)
     if not any(_ZONED in kind for _, kind in described):
-        return columns, sql
+        return columns, statement
     aliases = [f"c{number}" for number in range(len(described))]
     values = [
         f'{_in_utc(alias, kind)} AS "{name.replace(chr(34), chr(34) * 2)}"'
         for alias, (name, kind) in zip(aliases, described, strict=True)
     ]
     inner = _bare(sql)
-    return columns, f"SELECT {', '.join(values)} FROM (\n{inner}\n) AS answer({', '.join(aliases)})"  # noqa: S608 - the gate let it pass
+    zoneless = f"SELECT {', '.join(values)} FROM (\n{inner}\n) AS answer({', '.join(aliases)})"  # noqa: S608 - the gate let it pass
+    return columns, statement._replace(sql=zoneless)
 
 
 def _in_utc(alias: str, kind: str) -> str:
@@ -215,17 +244,12 @@ def _cut(
 
 
 def _parquet(
-    connection: duckdb.DuckDBPyConnection, source: str, limit: int, *, directory: Path
+    connection: duckdb.DuckDBPyConnection, source: Statement, limit: int, *, directory: Path
 ) -> tuple[bytes, int]:
     path = directory / f"answer-{limit}.parquet"
     try:
-        target = str(path).replace("'", "''")
-        connection.execute(
-            f"COPY (SELECT * FROM (\n{_bare(source)}\n) LIMIT {limit}) "  # noqa: S608 - the gate let it pass
-            f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-        )
-        ((count, *_),) = connection.fetchall()
-        return path.read_bytes(), int(count)
+        count = _copy(connection, source.first(limit), source.values, path)
+        return path.read_bytes(), count
     except duckdb.IOException as error:
         if path.exists():
             raise TooLarge from error
@@ -234,7 +258,16 @@ def _parquet(
         path.unlink(missing_ok=True)
 
 
-def _arrow(connection: duckdb.DuckDBPyConnection, source: str, limit: int) -> tuple[bytes, int]:
+def _copy(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object], path: Path) -> int:
+    target = str(path).replace("'", "''")
+    connection.execute(
+        f"COPY (\n{_bare(sql)}\n) TO '{target}' (FORMAT parquet, COMPRESSION zstd)", dict(values)
+    )
+    ((count, *_),) = connection.fetchall()
+    return int(count)
+
+
+def _arrow(connection: duckdb.DuckDBPyConnection, source: Statement, limit: int) -> tuple[bytes, int]:
     """The IPC stream format of Apache Arrow."""
     try:
         import nanoarrow
@@ -242,8 +275,8 @@ def _arrow(connection: duckdb.DuckDBPyConnection, source: str, limit: int) -> tu
         from nanoarrow.ipc import StreamWriter
     except ImportError as error:
         raise Unsupported("Arrow needs the package nanoarrow: install dialtone[arrow]") from error
-    limited = f"SELECT * FROM (\n{_bare(source)}\n) LIMIT {limit}"  # noqa: S608 - the gate let it pass
-    stream = nanoarrow.c_array_stream(connection.sql(limited))
+    found = connection.sql(source.first(limit), params=dict(source.values))
+    stream = nanoarrow.c_array_stream(found)
     schema, parts = stream.get_schema(), list(stream)
     written = io.BytesIO()
     with StreamWriter.from_writable(written) as writer:

@@ -28,7 +28,10 @@ class Format(StrEnum):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement to answer from the file `snapshot` within `seconds`, by `rows` and `max_bytes` at most."""
+    """A statement to answer from the file `snapshot` within `seconds`, by `rows` and `max_bytes` at most.
+
+    With `file`, all of it goes as Parquet into a file of this name in the reader's directory instead.
+    """
 
     sql: str
     format: Format
@@ -36,6 +39,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     max_bytes: int
     seconds: float
+    file: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,14 @@ from typing import BinaryIO
 import duckdb
 import msgspec
 
-from exporters.analytics.sql.answers import Answer, TooLarge, Unsupported, answer
+from exporters.analytics.sql.answers import (
+    Answer,
+    Statement,
+    TooLarge,
+    Unsupported,
+    answer,
+    write_parquet,
+)
 from exporters.analytics.sql.frames import Question, Reply, packed, read_frame
 from exporters.analytics.sql.gate import Refused, admit
 from exporters.analytics.sql.limits import allow_seconds, confine, cpu_seconds
@@ -105,9 +112,13 @@ class Answering:
         snapshot = self._opened(question.snapshot)
         with snapshot.reading() as cursor, _timed(cursor, question.seconds, expired):
             admit(cursor, question.sql, published=snapshot.published)
+            statement = Statement(question.sql)
+            if question.file:
+                count = write_parquet(cursor, statement, self._directory / question.file)
+                return Answer(columns=(), body=b"", rows=count, truncated=False)
             return answer(
                 cursor,
-                question.sql,
+                statement,
                 shape=question.format,
                 rows=question.rows,
                 max_bytes=question.max_bytes,
