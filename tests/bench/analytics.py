@@ -1,148 +1,133 @@
-"""What analytics costs the loop, how fast it takes rows, and how fresh its answers are.
+"""What analytics costs the loop, how fast it takes rows, how fresh its answers are, and what a row weighs.
 
-python -m tests.bench.analytics
+python -m tests.bench.analytics [SECONDS]
+
+SECONDS is how long each load lasts: 10 unless told, and 60 for the figures of a release.
 """
 
-import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
-import anyio
 import duckdb
 import structlog
 
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.analytics.store import AnalyticsStore
 from integrations.clock import SystemClock
-from integrations.signals import CallRecord
-from tests.exporters.analytics.generated import call, started
+from integrations.signals import Signal
+from tests.bench.analytics_load import Load, Loaded, loaded
+from tests.bench.analytics_records import Records
+from tests.bench.goals import judge
+from tests.exporters.analytics.generated import START, started
 
-SECONDS = 8.0
-RATES = (5_000, 20_000)
-PACE = 0.002
-SETTINGS = AnalyticsSettings(queue_rows=2_000_000, checkpoint_seconds=3.0)
+SECONDS = 10.0
+QUIET, BUSY, FULL = 5_000, 50_000, 100_000
+WEIGHED = 200_000
+MIB = 1 << 20
+LARGE = AnalyticsSettings(queue_rows=2_000_000)
 
 
-def main() -> None:
+def main(seconds: float = SECONDS) -> None:
     """Measure and print."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
-    print(f"DuckDB {duckdb.__version__}; call records with two attempts, about 600 bytes of JSON a row")
-    _measure_on_signal()
-    _measure_ingest()
-    for rate in RATES:
-        anyio.run(_measure_load, 0, rate)
-        anyio.run(_measure_load, rate, rate)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    print(f"DuckDB {duckdb.__version__}; loads of {seconds:g} s, each in a process of its own")
+    _measure_record()
+    _measure_work()
+    _measure_quiet(seconds)
+    _measure_busy(seconds)
+    _measure_full(seconds)
 
 
-def _measure_on_signal() -> None:
-    with _directory() as directory:
-        store = AnalyticsStore(directory, clock=SystemClock(), settings=SETTINGS)
-        signal, rounds = call(1), []
+def _measure_record() -> None:
+    (signal,) = Records().calls(1, at=START, per_second=1)
+    rounds = []
+    with tempfile.TemporaryDirectory(prefix="analytics-") as folder:
+        store = AnalyticsStore(Path(folder), clock=SystemClock(), settings=LARGE)
         for _ in range(20):
-            begun = time.perf_counter_ns()
+            began = time.perf_counter_ns()
             for _ in range(50_000):
                 store.on_signal(signal)
-            rounds.append((time.perf_counter_ns() - begun) / 50_000)
-    print(
-        f"on_signal                 {median(rounds):6.0f} ns median, {max(rounds):.0f} ns worst of 20 rounds"
-    )
+            rounds.append((time.perf_counter_ns() - began) / 50_000 / 1e3)
+    judge(f"record(), median of 20 rounds (worst {max(rounds):.2f})", median(rounds), 2.0, "µs")
 
 
-def _measure_ingest() -> None:
-    batch, batches = [call(number) for number in range(20_000)], 20
-    with _directory() as directory:
-        pair = started(directory)
-        begun, used = time.perf_counter(), time.process_time()
-        for _ in range(batches):
-            pair.write(batch)
-        spooled, spool_used = time.perf_counter() - begun, time.process_time() - used
-        begun, used = time.perf_counter(), time.process_time()
+def _measure_work() -> None:
+    """CPU that a row takes on its way, and the bytes it takes when it is there."""
+    records = Records()
+    calls = list(records.calls(WEIGHED, at=START, per_second=500))
+    _weigh("calls", calls)
+    requests = [records.request(number, at=call.at) for number, call in enumerate(calls)]
+    both = [signal for pair in zip(calls, requests, strict=True) for signal in pair]
+    _weigh("calls and the requests to the API that asked for them", both)
+
+
+def _weigh(name: str, signals: Iterable[Signal]) -> None:
+    signals = list(signals)
+    with tempfile.TemporaryDirectory(prefix="analytics-") as folder:
+        pair = started(Path(folder))
+        empty = pair.writer.path.stat().st_size
+        used = [time.process_time()]
+        for first in range(0, len(signals), 20_000):
+            pair.write(signals[first : first + 20_000])
+        used.append(time.process_time())
         pair.writer.step()
-        loaded, load_used = time.perf_counter() - begun, time.process_time() - used
-        begun = time.perf_counter()
+        used.append(time.process_time())
         pair.writer.checkpoint()
-        checkpointed = time.perf_counter() - begun
-        size = pair.writer.path.stat().st_size
+        used.append(time.process_time())
+        size = pair.writer.path.stat().st_size - empty
         pair.close()
-    rows = len(batch) * batches
+    spool, load, checkpoint = ((after - before) / len(signals) * 1e6 for before, after in pairwise(used))
+    print(f"{name}: CPU a row {spool:.1f} µs spool, {load:.1f} µs load, {checkpoint:.1f} µs checkpoint")
+    judge(f"hot.duckdb, a million {name}", size / len(signals) * 1e6 / MIB, 30, "MiB")
+
+
+def _measure_quiet(seconds: float) -> None:
+    """Measure memory with all of Dialtone's modules loaded, then beside somebody who always asks free SQL."""
+    seconds = max(seconds, 25.0)
+    result = loaded(Load(rate=QUIET, seconds=seconds, whole=True))
+    _say(QUIET, result)
+    judge(f"{QUIET:,}/s: memory of the process, all modules loaded", result.resident / MIB, 250, "MiB")
+    judge(f"{QUIET:,}/s: rows seen by panels, p50", result.ages.p50, 1.0, "s")
+    judge(f"{QUIET:,}/s: rows seen by panels, p99", result.ages.p99, 3.0, "s")
+    result = loaded(Load(rate=QUIET, seconds=seconds, free_sql=True))
+    print(f"beside free SQL, {result.answers} answers: rows seen by panels p99 {result.ages.p99:.2f} s")
+    judge(f"{QUIET:,}/s: rows seen by free SQL, p50", result.sql_ages.p50, 10.0, "s")
+    judge(f"{QUIET:,}/s: rows seen by free SQL, p99", result.sql_ages.p99, 10.0, "s")
+
+
+def _measure_busy(seconds: float) -> None:
+    without = loaded(Load(rate=BUSY, seconds=seconds, kept=False, fresh=False))
+    result = loaded(Load(rate=BUSY, seconds=seconds, fresh=False))
+    _say(BUSY, result)
+    extra = (result.delays.p99 - without.delays.p99) * 1e3
+    what = f"{BUSY:,}/s: loop's extra delay p99 ({without.delays.p99 * 1e3:.2f} ms without)"
+    judge(what, extra, 5.0, "ms")
+
+
+def _measure_full(seconds: float) -> None:
+    result = loaded(Load(rate=FULL, seconds=seconds, fresh=False))
+    _say(FULL, result)
+    judge(f"{FULL:,}/s: published a second", result.published / seconds, FULL * 0.999, "rows/s", least=True)
+    judge(f"{FULL:,}/s: dropped", result.dropped, 0, "rows")
+    judge(f"{FULL:,}/s: not committed at the end", result.published - result.committed, 0, "rows")
+    judge(f"{FULL:,}/s: rows seen by panels, p99 (nothing piles up)", result.ages.p99, 3.0, "s")
+
+
+def _say(rate: int, result: Loaded) -> None:
     print(
-        f"spool (encode and write)  {rows / spooled:9,.0f} rows/s, {spool_used / rows * 1e6:.1f} µs CPU a row"
+        f"{rate:,}/s: {result.published:,} published, {result.dropped:,} dropped; "
+        f"CPU {result.cpu / result.seconds * 100:.0f} % of a core; seen after p50 {result.ages.p50:.2f}, "
+        f"p99 {result.ages.p99:.2f}, max {result.ages.max:.2f} s; "
+        f"loop delay p99 {result.delays.p99 * 1e3:.2f}, max {result.delays.max * 1e3:.1f} ms; "
+        f"memory {result.resident / MIB:.0f} MiB",
+        flush=True,
     )
-    print(
-        f"load, 64 segments at once  {rows / loaded:,.0f} rows/s, {load_used / rows * 1e6:.1f} µs CPU a row"
-    )
-    print(
-        f"checkpoint of {rows:,} rows  {checkpointed:.2f} s; {size / rows:.0f} bytes a row (they vary little)"
-    )
-
-
-async def _measure_load(published: int, ticked: int) -> None:
-    """Publish at a rate (0: only make records, as a baseline) beside a task that measures the delay."""
-    delays: list[float] = []
-    times: list[float] = []
-    ages: list[float] = []
-    with _directory() as directory:
-        store = AnalyticsStore(directory, clock=SystemClock(), settings=AnalyticsSettings())
-        await store.start()
-        used = time.process_time()
-        async with anyio.create_task_group() as group:
-            group.start_soon(store.run)
-            group.start_soon(_tick, delays)
-            group.start_soon(_watch, store, times, ages)
-            await _publish(store, times, rate=ticked, is_kept=bool(published))
-            used = time.process_time() - used
-            group.cancel_scope.cancel()
-        dropped = store.status().dropped
-        await store.aclose()
-    hundredths = quantiles(delays, n=100)
-    name = f"{published:,} rows/s" if published else f"baseline: {ticked:,}/s made, none kept"
-    print(f"{name:32} loop delay p50 {hundredths[49] * 1e3:.2f}, p99 {hundredths[98] * 1e3:.2f}, ", end="")
-    print(f"max {max(delays) * 1e3:.1f} ms; process {used / SECONDS * 100:.0f} % of a core", end="")
-    print(f"; freshness p50 {median(ages):.2f}, max {max(ages):.2f} s; dropped {dropped}" if ages else "")
-
-
-async def _publish(store: AnalyticsStore, times: list[float], *, rate: int, is_kept: bool) -> None:
-    begun, number = time.monotonic(), 0
-    while (now := time.monotonic()) - begun < SECONDS:
-        while number < (now - begun) * rate:
-            record: CallRecord = call(number, at=now)
-            if is_kept:
-                store.on_signal(record)
-                times.append(now)
-            number += 1
-        await anyio.sleep(PACE)
-
-
-async def _tick(delays: list[float]) -> None:
-    while True:
-        begun = time.monotonic()
-        await anyio.sleep(0.001)
-        delays.append(time.monotonic() - begun - 0.001)
-
-
-async def _watch(store: AnalyticsStore, times: list[float], ages: list[float]) -> None:
-    """Note each row's age when a query can first see it, to 10 ms."""
-    seen = 0
-    while True:
-        committed = store.status().rows["calls"]
-        now = time.monotonic()
-        ages.extend(now - at for at in times[seen:committed])
-        seen = committed
-        await anyio.sleep(0.01)
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="analytics-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(float, sys.argv[1:2]))
