@@ -15,6 +15,7 @@ from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
+from exporters.analytics.views import install_views
 from integrations.clock import Clock
 from integrations.signals import Signal
 
@@ -157,6 +158,7 @@ class Writer:
         try:
             now = datetime.fromtimestamp(self._clock.time(), UTC).replace(tzinfo=None)
             database = migrate(database, self._steps, reopen=self._open_file, now=now)
+            install_views(database.connection)
             self._loader = Loader(database.connection, spool=self._spool_directory, clock=self._clock)
         except BaseException:
             database.close()
