@@ -8,7 +8,8 @@ from integrations.signals import BreakerState, CallRecord, CheckResult, Signal
 NEUTRAL = frozenset({FailureKind.CANCELLED, FailureKind.NOT_FOUND, FailureKind.CLIENT_ERROR})
 """What the vendor cannot help: our own wrong requests, and callers that gave up."""
 
-_BY_HAND = frozenset({BreakerState.FORCED_OPEN, BreakerState.DISABLED, BreakerState.SHADOW})
+BY_HAND = frozenset({BreakerState.FORCED_OPEN, BreakerState.DISABLED, BreakerState.SHADOW})
+"""States of a breaker that an operator sets: what it refuses in them says nothing of the vendor."""
 
 
 class Event(NamedTuple):
@@ -40,4 +41,4 @@ def event_of(signal: Signal) -> Event | None:
 
 
 def _is_away(record: CallRecord) -> bool:
-    return record.reason is RejectReason.OPEN_CIRCUIT and record.breaker_state not in _BY_HAND
+    return record.reason is RejectReason.OPEN_CIRCUIT and record.breaker_state not in BY_HAND
