@@ -21,9 +21,14 @@ CREATE TABLE rolled (rollup VARCHAR NOT NULL, start TIMESTAMP NOT NULL, row_coun
 
 -- A row holds from valid_from until valid_to, and without it still; what is over is never changed.
 CREATE TABLE declared_integrations (
-    integration VARCHAR, vendor VARCHAR, vendor_name VARCHAR, team VARCHAR, environment VARCHAR, tier VARCHAR,
-    region VARCHAR, capabilities STRUCT(capability VARCHAR, actions VARCHAR[])[], currency VARCHAR, charged VARCHAR,
-    per_call DOUBLE, prices MAP(VARCHAR, DOUBLE), valid_from TIMESTAMP, valid_to TIMESTAMP
+    integration VARCHAR, vendor VARCHAR, team VARCHAR, environment VARCHAR, tier VARCHAR, region VARCHAR,
+    currency VARCHAR, charged VARCHAR, per_call DOUBLE, prices MAP(VARCHAR, DOUBLE),
+    valid_from TIMESTAMP, valid_to TIMESTAMP
+);
+
+CREATE TABLE declared_vendors (
+    vendor VARCHAR, vendor_name VARCHAR, capabilities STRUCT(capability VARCHAR, actions VARCHAR[])[],
+    valid_from TIMESTAMP, valid_to TIMESTAMP
 );
 
 CREATE TABLE declared_callers (token VARCHAR, team VARCHAR, valid_from TIMESTAMP, valid_to TIMESTAMP);

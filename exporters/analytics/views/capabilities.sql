@@ -4,9 +4,12 @@
 -- @column capability VARCHAR A group of the vendor's actions, which is checked and broken off on its own.
 -- @column actions VARCHAR[] Its actions.
 
-SELECT integration, vendor, one.capability AS capability, one.actions AS actions
-FROM (
-    SELECT integration, vendor, unnest(capabilities) AS one
-    FROM declared_integrations
+WITH groups AS (
+    SELECT vendor, unnest(capabilities) AS one
+    FROM declared_vendors
     WHERE valid_to IS NULL
 )
+SELECT integration, vendor, one.capability AS capability, one.actions AS actions
+FROM declared_integrations
+JOIN groups USING (vendor)
+WHERE valid_to IS NULL

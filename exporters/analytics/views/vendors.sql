@@ -4,10 +4,16 @@
 -- @column integrations BIGINT How many integrations of it are configured now.
 -- @column first_seen TIMESTAMP When the first was in the configuration (UTC).
 
-SELECT
-    vendor,
-    max_by(vendor_name, changed_at) AS vendor_name,
-    count(*) FILTER (WHERE is_configured) AS integrations,
-    min(first_seen) AS first_seen
-FROM integrations
-GROUP BY vendor
+WITH named AS (
+    SELECT vendor, max_by(vendor_name, valid_from) AS vendor_name, min(valid_from) AS first_seen
+    FROM declared_vendors
+    GROUP BY vendor
+), counted AS (
+    SELECT vendor, count(*) AS integrations
+    FROM declared_integrations
+    WHERE valid_to IS NULL
+    GROUP BY vendor
+)
+SELECT vendor, vendor_name, coalesce(integrations, 0) AS integrations, first_seen
+FROM named
+LEFT JOIN counted USING (vendor)
