@@ -37,6 +37,8 @@ from dashboards.build.words import (
     HEALTH_CODES,
     HEALTH_WORDS,
     NONE_SEEN,
+    UP_BUT_FAILING,
+    UP_BUT_SLOW,
     WARN,
 )
 
@@ -167,26 +169,42 @@ def _worst() -> Builder[models.Panel]:
             series=[
                 state,
                 since,
-                f"max by ({by}) ({recorded(RATIO)})",
-                f"max by ({by}) ({_p95()})",
-                state,
+                _ratio(by),
+                _slowest(by),
+                _advice(state, by),
                 owner,
             ],
             columns={
                 "integration": Column("Integration", board="integration"),
-                "Value #A": Column("Health", words=HEALTH_WORDS, width=120),
-                "Value #B": Column("Since", unit="dateTimeFromNow", width=150),
+                "Value #A": Column("Health", words=HEALTH_WORDS, width=115),
+                "Value #B": Column("Since", unit="dateTimeFromNow", width=140),
                 "Value #C": Column("Errors", unit="percentunit", steps=ERRORS, width=75),
                 "Value #D": Column("p95", unit="s", steps=SECONDS, width=80),
                 "Value #E": Column("Do first", words=HEALTH_ADVICE, width=225),
                 "team": Column("Team", width=85),
                 "tier": Column("Tier", width=55),
             },
-            sort="Health",
+            sort="Do first",
         )
         .span(16)
         .height(13)
     )
+
+
+def _advice(state: str, by: str) -> str:
+    """The health's code, and where that is up a code of its own for many errors and for slow calls."""
+    up = f"({state}) == 1"
+    failing = f"({up}) + {UP_BUT_FAILING - 1} and on ({by}) {_ratio(by)} > {ERRORS[-1][0]}"
+    slow = f"({up}) + {UP_BUT_SLOW - 1} and on ({by}) {_slowest(by)} > {SECONDS[-1][0]}"
+    return f"({failing}) or ({slow}) or {state}"
+
+
+def _ratio(by: str) -> str:
+    return f"max by ({by}) ({recorded(RATIO)})"
+
+
+def _slowest(by: str) -> str:
+    return f"max by ({by}) ({_p95()})"
 
 
 def _p95() -> str:

@@ -246,7 +246,7 @@ def _ending(title: str, what: str, metric: str) -> Builder[models.Panel]:
             ),
         },
         sort="+Days",
-    ).span(6)
+    ).span(7 if what == "credential" else 5)
 
 
 def _announced() -> frame.Panels:

@@ -38,8 +38,12 @@ HEALTH_WORDS: Words = {
     6: ("UNAUTHORIZED", WORST),
     7: ("DOWN", BAD),
 }
+UP_BUT_SLOW, UP_BUT_FAILING = 1.25, 1.5
+"""Beside the codes of health: checks go well, and calls are slow, or fail."""
 HEALTH_ADVICE: Words = {
     1: ("nothing", PLAIN),
+    UP_BUT_SLOW: ("see which calls are slow", PLAIN),
+    UP_BUT_FAILING: ("see which calls fail", PLAIN),
     2: ("resume it when the work is done", PLAIN),
     3: ("check it now: dialtone check", PLAIN),
     4: ("see which calls are slow", PLAIN),

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.build.__main__ import boards
 from dashboards.build.queries import RECORDED, select
-from dashboards.build.words import BREAKER_CODES, HEALTH_ADVICE, HEALTH_CODES
+from dashboards.build.words import BREAKER_CODES, HEALTH_ADVICE, HEALTH_CODES, UP_BUT_FAILING, UP_BUT_SLOW
 from exporters.catalogue import CATALOGUE
 from integrations.signals import BreakerState, Health
 from tests.dashboards.board_labels import BoardLabels
@@ -170,7 +170,8 @@ def test_the_generator_knows_nothing_of_dialtone_but_the_catalogue() -> None:
 def test_every_state_has_a_number() -> None:
     assert set(HEALTH_CODES) == {state.value for state in Health}
     assert set(BREAKER_CODES) == {state.value for state in BreakerState}
-    assert set(HEALTH_ADVICE) == set(HEALTH_CODES.values())
+    assert set(HEALTH_ADVICE) == {*HEALTH_CODES.values(), UP_BUT_SLOW, UP_BUT_FAILING}
+    assert HEALTH_CODES["up"] < UP_BUT_SLOW < UP_BUT_FAILING < HEALTH_CODES["paused"]
     for codes, worst in ((HEALTH_CODES, "down"), (BREAKER_CODES, "open")):
         assert codes[worst] == max(codes.values())
         assert len(set(codes.values())) == len(codes)
