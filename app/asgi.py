@@ -30,12 +30,11 @@ from app.api import (
     vendors,
     webhooks,
 )
-from app.api.arrival_paths import describe_arrivals
 from app.api.arrivals import Arrivals
-from app.api.beat_paths import describe_beats
 from app.api.beats import Beats
+from app.api.description import WholeDescription
 from app.api.gate import Gate
-from app.api.openapi import close_requests, openapi_config
+from app.api.openapi import openapi_config
 from app.api.problems import HANDLERS
 from app.api.reading import JSONRequest
 from app.api.served import NoSpans, RequestSpans, Served
@@ -94,12 +93,11 @@ def create_app(
         },
         exception_handlers=HANDLERS,
         lifespan=list(lifespan),
-        openapi_config=openapi_config(parts.version),
+        openapi_config=openapi_config(parts.version, WholeDescription()),
         request_class=JSONRequest,
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )
-    _complete_description(app)
     gate = Gate(
         app.asgi_handler,
         tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),
@@ -117,13 +115,6 @@ def _open_places(gate: ASGIApp, parts: Parts) -> ASGIApp:
     if (desk := parts.webhooks) is None:
         return beats
     return Arrivals(beats, door=desk.inbound, clock=parts.clock, turned_away=desk.turned_away)
-
-
-def _complete_description(app: Litestar) -> None:
-    close_requests(app)
-    sql.describe_formats(app)
-    describe_arrivals(app)
-    describe_beats(app)
 
 
 def _operations(parts: Parts) -> Operations:

@@ -12,6 +12,7 @@ from random import Random
 import anyio
 
 from app.alerting import Alerting
+from app.api.description import described
 from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
@@ -103,6 +104,7 @@ class Dialtone:
             logs.export_to(self.pushing.telemetry.log_handler())
         self.faults = self._fault_orders()
         self.app = create_app(self._parts(), tokens=self.tokens, spans=self.pushing.telemetry.traces)
+        described(self.app)  # Made at its first use it would hold up calls.
         self._join()
 
     @property

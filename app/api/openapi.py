@@ -4,7 +4,7 @@ from typing import get_args
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 
 from app.api.alert_bodies import ExpireRequest, PreviewRequest, RouteRequest, SilenceRequest
@@ -56,8 +56,8 @@ throttles, 504 no answer in time, 502 any other failure at the vendor.
 """
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """Return what Litestar needs to describe the API."""
+def openapi_config(version: str, answers: OpenAPIRenderPlugin) -> OpenAPIConfig:
+    """Return what Litestar needs to describe the API; `answers` serves the description."""
     return OpenAPIConfig(
         title="Dialtone",
         version=version,
@@ -94,7 +94,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         security=[{"token": []}, {"password": []}],
         use_handler_docstrings=True,
         path="/schema",
-        render_plugins=[JsonRenderPlugin()],
+        render_plugins=[answers],
     )
 
 

@@ -7,6 +7,7 @@ from litestar.di import Dependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidationMarker
 
 from app.api.access import READ, GivenParts, find
+from app.api.description import described
 from app.api.problems import AnyRequest
 from app.web.assets import Assets
 from app.web.drawing import Drawing
@@ -82,7 +83,7 @@ async def integration_page(
 @get("/docs", media_type=HTML, include_in_schema=False)
 async def docs_page(request: AnyRequest, drawing: GivenDrawing) -> Response[bytes]:
     """The API's operations with a form to try each, drawn from the OpenAPI description."""
-    schema = request.app.openapi_schema.to_schema()
+    schema = described(request.app)
 
     def draw() -> str:
         return drawing.draw("docs.html", sections=sections_of(schema), about=schema["info"]["description"])
