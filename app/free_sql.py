@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from exporters.analytics.sql.desk import RunningQuery, SQLAnswer, SQLRequest
+from exporters.analytics.running import RunningQuery
+from exporters.analytics.sql.desk import SQLAnswer, SQLRequest
 
 
 class FreeSQL(Protocol):

@@ -13,6 +13,8 @@ from app.live.view import LiveView
 from app.pushing import Pushing
 from app.scraping import MetricsExporter
 from app.webhooks import WebhookDesk
+from exporters.analytics.paging import Page, PageRequest
+from exporters.analytics.running import RunningQuery
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.credentials.state import CredentialState
@@ -267,20 +269,36 @@ class Rows(Protocol):
         ...
 
 
-class Analytics(Protocol):
-    """Named queries over everything that happened, and free SQL."""
+class NamedQueries(Protocol):
+    """Named queries over everything that happened."""
+
+    def queries(self) -> Iterable[object]:
+        """All of them."""
+        ...
+
+    async def query(self, name: str, params: Mapping[str, str], /, *, caller: str) -> Rows:
+        """Answer one; UnknownQuery, InvalidParams or AnalyticsUnavailable is raised."""
+        ...
+
+    async def page(self, request: PageRequest, /, *, caller: str) -> Page:
+        """Answer a page of one in a format; AnswerTooLarge and QueryCancelled are raised too."""
+        ...
+
+
+class Analytics(NamedQueries, Protocol):
+    """Named queries and free SQL, and what of both runs now."""
 
     @property
     def sql(self) -> FreeSQL:
         """Free SQL."""
         ...
 
-    def queries(self) -> Iterable[object]:
-        """The named queries."""
+    def running(self) -> Iterable[RunningQuery]:
+        """The queries that run or wait, named ones and SQL."""
         ...
 
-    async def query(self, name: str, params: Mapping[str, str], /, *, caller: str) -> Rows:
-        """Answer one; UnknownQuery, InvalidParams or AnalyticsUnavailable is raised."""
+    def cancel(self, query_id: str, /) -> None:
+        """End one; LookupError when there is none."""
         ...
 
     def status(self) -> object:

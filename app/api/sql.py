@@ -1,51 +1,32 @@
 """/v2/analytics/sql: free SQL over everything that happened, answered by processes that can only read."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
-import anyio
 import msgspec
 from litestar import Litestar, Response, Router, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIResponse
 from litestar.params import FromPath
-from litestar.types import Receive
 
 from app.api.access import READ, CallerHeader, GivenParts, caller_of, require
-from app.api.analytics import RETRY_SECONDS, analytics_of
+from app.api.analytics import PATH as ANALYTICS
+from app.api.analytics import RunningList, analytics_of
+from app.api.answers import MEDIA_TYPES, describe_media_types, file_headers, iso, refusal
 from app.api.examples import example
+from app.api.leaving import ClientLeft, while_there
 from app.api.options import telling_methods
-from app.api.problems import AnyRequest, ProblemError, not_found
+from app.api.problems import AnyRequest, not_found
 from app.api.reading import refuse_unknown
 from app.api.responses import problems
 from app.api.tokens import Scope
-from app.free_sql import FreeSQL
-from exporters.analytics.settings import AnalyticsUnavailable, QueryTimeout
-from exporters.analytics.sql.desk import (
-    AnswerTooLarge,
-    QueryCancelled,
-    RunningQuery,
-    SQLAnswer,
-    SQLFailed,
-    SQLRefused,
-    SQLRequest,
-)
+from exporters.analytics.running import QueryCancelled
+from exporters.analytics.settings import AnalyticsUnavailable, AnswerTooLarge
+from exporters.analytics.sql.desk import SQLAnswer, SQLFailed, SQLRefused, SQLRequest
 from exporters.analytics.sql.frames import Format
 from exporters.analytics.sql.gate import LONGEST
 
 PATH = "/v2/analytics/sql"
-MEDIA_TYPES: Mapping[Format, str] = {
-    Format.JSON: "application/json",
-    Format.RECORDS: "application/json",
-    Format.NDJSON: "application/x-ndjson",
-    Format.CSV: "text/csv",
-    Format.ARROW: "application/vnd.apache.arrow.stream",
-    Format.PARQUET: "application/vnd.apache.parquet",
-}
-
-
 Statement = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, description="One SELECT.")]
 Shape = Annotated[
     Format,
@@ -71,12 +52,6 @@ class SQLBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rows: MostRows | None = None
     seconds: MostSeconds | None = None
     id: QueryID = ""
-
-
-class RunningList(msgspec.Struct, frozen=True, kw_only=True):
-    """Free SQL that runs or waits; `sql` is cut to 2,000 characters."""
-
-    queries: tuple[RunningQuery, ...]
 
 
 Asked = Annotated[
@@ -108,10 +83,12 @@ async def ask_sql(
     """The rows of a SELECT."""
     refuse_unknown(request, ())
     asked = SQLRequest(sql=data.sql, format=data.format, rows=data.rows, seconds=data.seconds, id=data.id)
-    answer = await _ask_while_there(
-        request.receive, analytics_of(parts).sql, asked, caller=caller_of(request, caller)
-    )
-    return Response(answer.body, media_type=MEDIA_TYPES[data.format], headers=_headers(answer))
+    ask = partial(analytics_of(parts).sql.ask, asked, caller=caller_of(request, caller))
+    try:
+        answer = await while_there(request.receive, ask)
+    except (SQLRefused, SQLFailed, AnswerTooLarge, QueryCancelled, ClientLeft, AnalyticsUnavailable) as error:
+        raise refusal(error) from error
+    return Response(answer.body, media_type=MEDIA_TYPES[data.format], headers=_headers(answer, data.format))
 
 
 @get(
@@ -149,64 +126,20 @@ def cancel_sql(request: AnyRequest, *, parts: GivenParts, query_id: FromPath[str
         raise not_found("unknown-query", error) from error
 
 
-async def _ask_while_there(receive: Receive, desk: FreeSQL, asked: SQLRequest, *, caller: str) -> SQLAnswer:
-    """Ask; when the client leaves, the query is cancelled, and nobody reads what is answered then."""
-    found: SQLAnswer | ProblemError = _refusal(QueryCancelled("the client has left"))
-    async with anyio.create_task_group() as group:
-        group.start_soon(_until_left, receive, group.cancel_scope)
-        found = await _asked(desk, asked, caller)
-        group.cancel_scope.cancel()
-    if isinstance(found, ProblemError):
-        raise found
-    return found
-
-
-async def _asked(desk: FreeSQL, asked: SQLRequest, caller: str) -> SQLAnswer | ProblemError:
-    try:
-        return await desk.ask(asked, caller=caller)
-    except (SQLRefused, SQLFailed, AnswerTooLarge, QueryCancelled, AnalyticsUnavailable) as error:
-        return _refusal(error)
-
-
-async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
-
-
-_KINDS: Mapping[type[Exception], tuple[str, HTTPStatus]] = {
-    SQLRefused: ("sql-refused", HTTPStatus.UNPROCESSABLE_ENTITY),
-    SQLFailed: ("sql-failed", HTTPStatus.UNPROCESSABLE_ENTITY),
-    AnswerTooLarge: ("answer-too-large", HTTPStatus.UNPROCESSABLE_ENTITY),
-    QueryCancelled: ("query-cancelled", HTTPStatus.CONFLICT),
-    QueryTimeout: ("query-timeout", HTTPStatus.SERVICE_UNAVAILABLE),
-}
-
-
-def _refusal(error: Exception) -> ProblemError:
-    kind, status = _KINDS.get(type(error), ("analytics-unavailable", HTTPStatus.SERVICE_UNAVAILABLE))
-    is_passing = kind == "analytics-unavailable"
-    headers = {"retry-after": RETRY_SECONDS} if is_passing else {}
-    return ProblemError(kind, status=status, detail=str(error), headers=headers)
-
-
-def _headers(answer: SQLAnswer) -> dict[str, str]:
+def _headers(answer: SQLAnswer, shape: Format) -> dict[str, str]:
     return {
         "dialtone-query": answer.id,
         "dialtone-rows": str(answer.rows),
         "dialtone-truncated": str(answer.truncated).lower(),
         "dialtone-cpu-seconds": f"{answer.cpu:.3f}",
-        "dialtone-as-of": datetime.fromtimestamp(answer.as_of, UTC).isoformat(timespec="milliseconds"),
-    }
+        "dialtone-as-of": iso(answer.as_of),
+    } | file_headers("sql", shape, at=answer.as_of)
 
 
 def describe_formats(app: Litestar) -> None:
-    """Say in the description that the answer comes in several media types, of which Litestar knows one."""
-    path = (app.openapi_schema.paths or {})[PATH]
-    answer = (path.post.responses or {})["200"] if path.post else None
-    if isinstance(answer, OpenAPIResponse) and answer.content:
-        described = next(iter(answer.content.values()))
-        answer.content = dict.fromkeys(MEDIA_TYPES.values(), described)
+    """Say in the description that answers of analytics come in several media types."""
+    named = (f"{ANALYTICS}/{path}" for path in ("queries/{name}", "performance", "integrations"))
+    describe_media_types(app, (PATH, "post"), *((path, "get") for path in named))
 
 
 router = Router(

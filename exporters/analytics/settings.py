@@ -15,6 +15,44 @@ class Durability(StrEnum):
     FSYNC_TICK = "fsync-tick"
 
 
+class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how many days rows are kept, by table; 0: for ever. Whole UTC days go, and never today's or
+    yesterday's. `rollups` is for the tables of rollups.
+    """
+
+    calls: int = 40
+    check_results: int = 40
+    quota_samples: int = 40
+    api_requests: int = 40
+    query_runs: int = 90
+    webhook_receipts: int = 90
+    delivery_attempts: int = 90
+    breaker_transitions: int = 400
+    health_changes: int = 400
+    incident_changes: int = 400
+    credential_notices: int = 400
+    vendor_notices: int = 400
+    contract_drifts: int = 400
+    operator_actions: int = 400
+    config_changes: int = 400
+    rollups: int = 400
+
+    def __post_init__(self) -> None:
+        """Refuse times that make no sense.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        for table in self.__struct_fields__:
+            if self.days_of(table) < 0:
+                raise ValueError(f"analytics.retention.{table} must be at least 0 days; 0 keeps all")
+
+    def days_of(self, table: str) -> int:
+        """Return a table's days; 0: for ever."""
+        days: int = getattr(self, table)
+        return days
+
+
 _COUNTS = (
     "queue_rows",
     "spool_bytes",
@@ -38,6 +76,8 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     Free SQL has limits of its own: `sql_processes` statements run at once, each in a process of
     `sql_memory_bytes`, and answer with `sql_rows` rows and `sql_bytes` bytes at most within `sql_seconds`. It
     reads snapshots, which are made when somebody asks, and every `snapshot_seconds` where that is above 0.
+
+    `retention` says for how many days rows are kept.
     """
 
     enabled: bool = True
@@ -58,6 +98,7 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     sql_processes: int = 2
     sql_queue: int = 16
     snapshot_seconds: float = 0.0
+    retention: Retention = Retention()
 
     def __post_init__(self) -> None:
         """Refuse limits that make no sense.
@@ -97,3 +138,7 @@ class QueryTimeout(AnalyticsUnavailable):
 
 class UnknownQuery(LookupError):  # noqa: N818 - the name says what is wrong
     """There is no query of this name; the message names the nearest."""
+
+
+class AnswerTooLarge(ValueError):  # noqa: N818 - the name says what is wrong
+    """The answer has more bytes than it may, and cannot be cut."""

@@ -16,8 +16,10 @@ import structlog
 
 from exporters.analytics.backtest.desk import Backtests
 from exporters.analytics.database import Database
+from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
+from exporters.analytics.running import RunningQuery
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
 from exporters.analytics.sql.desk import FREE_SQL, SQLDesk
@@ -96,7 +98,12 @@ class AnalyticsStore:
         self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=self._skip)
         self._writer = Writer(directory, self._spool, clock=clock, settings=settings)
         self._reader = Reader(
-            bundled_queries(), database=self._database, clock=clock, settings=settings, publish=publish
+            bundled_queries(),
+            database=self._database,
+            directory=directory / "pages",
+            clock=clock,
+            settings=settings,
+            publish=publish,
         )
         self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
         self._buffer: list[Signal] = []
@@ -128,6 +135,7 @@ class AnalyticsStore:
             return
         try:
             await self._recover()
+            await anyio.to_thread.run_sync(self._reader.sweep, limiter=self._spool_thread)
             await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
         except (OSError, AnalyticsUnavailable) as error:
             log.warning("analytics_start", reason=str(error))
@@ -166,6 +174,30 @@ class AnalyticsStore:
             UnknownQuery(LookupError), InvalidParams(ValueError), AnalyticsUnavailable(RuntimeError).
         """
         return await self._reader.query(name, params, caller=caller)
+
+    async def page(self, request: PageRequest, *, caller: str) -> Page:
+        """Answer a page of a named query in a format.
+
+        Raises:
+            UnknownQuery, InvalidParams, AnswerTooLarge, QueryCancelled, AnalyticsUnavailable.
+        """
+        return await self._reader.page(request, caller=caller)
+
+    def running(self) -> tuple[RunningQuery, ...]:
+        """Return the queries that run or wait, named ones and SQL, the oldest first."""
+        found = (*self._reader.running.listed(), *self.sql.running())
+        return tuple(sorted(found, key=lambda query: query.started_at))
+
+    def cancel(self, query_id: str) -> None:
+        """End a query.
+
+        Raises:
+            LookupError: when none of this id runs or waits.
+        """
+        if any(query.id == query_id for query in self._reader.running.listed()):
+            self._reader.running.cancel(query_id)
+        else:
+            self.sql.cancel(query_id)
 
     def queries(self) -> tuple[NamedQuery, ...]:
         """Return the named queries."""

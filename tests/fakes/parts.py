@@ -30,6 +30,7 @@ from monitors.debugging import IntegrationDebug
 from monitors.explain import Explanation
 from monitors.report import CapabilityHealth, IntegrationHealth, IntegrationMetrics, MinuteStats, Pause
 from tests.fakes.alerting import settings as alert_settings
+from tests.fakes.analytics import FakePages
 from tests.fakes.backtests import FakeBacktests
 from tests.fakes.clock import FakeClock
 from tests.fakes.debugging import DEBUGGED, TRACE
@@ -37,7 +38,6 @@ from tests.fakes.desks import FakeAlerting
 from tests.fakes.explaining import DECISION, explained
 from tests.fakes.pushing import FakePushing
 from tests.fakes.signals import RecordingSubscriber
-from tests.fakes.sql import FakeSQL
 from tests.fakes.webhooks import empty_desk
 
 VENDORS = {"github": "GitHub", "slack": "Slack", "prometheus": "Prometheus", "http": "HTTP"}
@@ -194,10 +194,11 @@ def calm() -> list[Line]:
     ]
 
 
-class FakeDialtone:
+class FakeDialtone(FakePages):
     """Framework, monitor, breakers, storage, metrics and analytics in one."""
 
     def __init__(self, lines: Sequence[Line] | None = None, *, clock: FakeClock | None = None) -> None:
+        super().__init__()
         self.lines = {line.id: line for line in (troubled() if lines is None else lines)}
         self.clock = clock or FakeClock()
         self.published = RecordingSubscriber()
@@ -222,7 +223,6 @@ class FakeDialtone:
         self.allows_faults = True
         self.faulty = {name: FaultyLine() for name in self.lines}
         self.push = FakePushing(self.clock.time())
-        self.sql = FakeSQL()
         self.alerting = FakeAlerting(self.clock, log=self, settings=alert_settings())
         self.faults = FaultOrders(
             faults=Faults(self.faulty, clock=self.clock),

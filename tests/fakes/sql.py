@@ -2,7 +2,8 @@
 
 import anyio
 
-from exporters.analytics.sql.desk import RunningQuery, SQLAnswer, SQLRequest
+from exporters.analytics.running import RunningQuery
+from exporters.analytics.sql.desk import SQLAnswer, SQLRequest
 from exporters.analytics.sql.frames import Format
 
 BODIES = {

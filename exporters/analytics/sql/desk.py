@@ -1,19 +1,18 @@
 """The desk of free SQL: takes statements, runs a few at a time, ends those given up, records each."""
 
-import re
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import anyio
 import msgspec
 import structlog
 
+from exporters.analytics.running import RunningQueries, RunningQuery
 from exporters.analytics.settings import (
     AnalyticsBusy,
     AnalyticsSettings,
     AnalyticsUnavailable,
+    AnswerTooLarge,
     QueryTimeout,
 )
 from exporters.analytics.sql.frames import Format, Question, Reply
@@ -33,7 +32,6 @@ RECORDED = 2_000
 """Characters of a statement that are kept on record."""
 
 _TICK = 1.0
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class SQLRefused(ValueError):  # noqa: N818 - the name says what became of it
@@ -42,14 +40,6 @@ class SQLRefused(ValueError):  # noqa: N818 - the name says what became of it
 
 class SQLFailed(ValueError):  # noqa: N818 - the name says what became of it
     """The statement was run and failed; the message is DuckDB's."""
-
-
-class AnswerTooLarge(ValueError):  # noqa: N818 - the name says what is wrong
-    """The answer has more bytes than it may, in a format that cannot be cut."""
-
-
-class QueryCancelled(RuntimeError):  # noqa: N818 - the name says what became of it
-    """Somebody has ended the query."""
 
 
 class SQLRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,15 +66,6 @@ class SQLAnswer(msgspec.Struct, frozen=True, kw_only=True):
     as_of: float
     duration: float
     cpu: float
-
-
-class RunningQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A query that runs or waits. `started_at` is UTC seconds."""
-
-    id: str
-    caller: str
-    sql: str
-    started_at: float
 
 
 class _Cost:
@@ -119,11 +100,11 @@ class SQLDesk:
             written=settings.sql_bytes,
             clock=clock,
         )
-        self._running: dict[str, tuple[RunningQuery, anyio.CancelScope]] = {}
+        self._running = RunningQueries()
 
     def running(self) -> tuple[RunningQuery, ...]:
         """Return what runs or waits, the oldest first."""
-        return tuple(query for query, _ in self._running.values())
+        return self._running.listed()
 
     def cancel(self, query_id: str) -> None:
         """End a query.
@@ -131,9 +112,7 @@ class SQLDesk:
         Raises:
             LookupError: when none of this id runs or waits.
         """
-        if query_id not in self._running:
-            raise LookupError(f"no query {query_id!r} runs or waits; it may have ended")
-        self._running[query_id][1].cancel()
+        self._running.cancel(query_id)
 
     async def ask(self, request: SQLRequest, *, caller: str) -> SQLAnswer:
         """Answer a statement; being cancelled ends its process at once.
@@ -165,25 +144,21 @@ class SQLDesk:
 
     async def aclose(self) -> None:
         """End all queries and processes."""
-        for _, scope in tuple(self._running.values()):
-            scope.cancel()
+        self._running.cancel_all()
         await self._pool.aclose()
 
     async def _in_turn(self, request: SQLRequest, caller: str, cost: "_Cost") -> SQLAnswer:
-        self._check(request)
+        name = self._check(request)
         if len(self._running) >= self._settings.sql_processes + self._settings.sql_queue:
             raise AnalyticsBusy(f"{len(self._running)} queries run or wait already; try again in a moment")
-        name = request.id or secrets.token_hex(8)
         query = RunningQuery(
-            id=name, caller=caller, sql=request.sql[:RECORDED], started_at=self._clock.time()
+            id=name,
+            caller=caller,
+            query=FREE_SQL,
+            sql=request.sql[:RECORDED],
+            started_at=self._clock.time(),
         )
-        with anyio.CancelScope() as scope:
-            self._running[name] = query, scope
-            try:
-                return await self._answer(name, request, cost)
-            finally:
-                del self._running[name]
-        raise QueryCancelled("the query was ended before its answer")
+        return await self._running.run(query, lambda: self._answer(name, request, cost))
 
     async def _answer(self, name: str, request: SQLRequest, cost: _Cost) -> SQLAnswer:
         try:
@@ -206,15 +181,16 @@ class SQLDesk:
             cpu=reply.cpu,
         )
 
-    def _check(self, request: SQLRequest) -> None:
+    def _check(self, request: SQLRequest) -> str:
+        """Return the id that the query goes by."""
         if not self._settings.enabled:
             raise AnalyticsUnavailable("analytics is turned off in the configuration")
         if len(request.sql) > LONGEST:
             raise SQLRefused(f"a statement may have at most {LONGEST:,} characters")
-        if request.id and not _ID.fullmatch(request.id):
-            raise SQLRefused("an id has 1 to 64 letters, digits, - and _")
-        if request.id in self._running:
-            raise SQLRefused(f"a query with the id {request.id!r} runs already")
+        try:
+            return self._running.named(request.id)
+        except ValueError as error:
+            raise SQLRefused(str(error)) from error
 
     def _question(self, request: SQLRequest, snapshot: Path) -> Question:
         limits = self._settings

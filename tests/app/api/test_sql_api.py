@@ -7,16 +7,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.api.sql import MEDIA_TYPES
+from app.api.answers import MEDIA_TYPES
 from app.asgi import create_app
-from exporters.analytics.settings import AnalyticsBusy, QueryTimeout
-from exporters.analytics.sql.desk import (
-    AnswerTooLarge,
-    QueryCancelled,
-    RunningQuery,
-    SQLFailed,
-    SQLRefused,
-)
+from exporters.analytics.running import QueryCancelled, RunningQuery
+from exporters.analytics.settings import AnalyticsBusy, AnswerTooLarge, QueryTimeout
+from exporters.analytics.sql.desk import SQLFailed, SQLRefused
 from exporters.analytics.sql.frames import Format
 from tests.fakes.parts import FakeDialtone, Token
 from tests.fakes.sql import BODIES
@@ -111,11 +106,11 @@ def test_the_caller_is_the_token_and_who_it_says_finer(
 
 
 def test_what_runs_is_listed(client: TestClient[Litestar], dialtone: FakeDialtone) -> None:
-    query = RunningQuery(id="q", caller="ann", sql="SELECT 1", started_at=5.0)
+    query = RunningQuery(id="q", caller="ann", query="sql", sql="SELECT 1", started_at=5.0)
     dialtone.sql.queries = [query]
 
     assert client.get(PATH).json() == {
-        "queries": [{"id": "q", "caller": "ann", "sql": "SELECT 1", "started_at": 5.0}]
+        "queries": [{"id": "q", "caller": "ann", "query": "sql", "sql": "SELECT 1", "started_at": 5.0}]
     }
 
 
@@ -123,7 +118,9 @@ def test_what_runs_is_listed(client: TestClient[Litestar], dialtone: FakeDialton
 def test_a_query_is_ended_by_its_owner_or_an_operator(
     guarded: TestClient[Litestar], dialtone: FakeDialtone, who: str, status: int
 ) -> None:
-    dialtone.sql.queries = [RunningQuery(id="q", caller="ann/notebook", sql="SELECT 1", started_at=5.0)]
+    dialtone.sql.queries = [
+        RunningQuery(id="q", caller="ann/notebook", query="sql", sql="SELECT 1", started_at=5.0)
+    ]
 
     assert guarded.delete(f"{PATH}/q", headers=by(who)).status_code == status
     assert dialtone.sql.cancelled == (["q"] if status == 204 else [])

@@ -49,6 +49,7 @@ def reader_of(pair: Pair, published: RecordingSubscriber, **limits: float) -> Re
     return Reader(
         QUERIES,
         database=lambda: database,
+        directory=pair.writer.path.parent / "pages",
         clock=SystemClock(),
         settings=AnalyticsSettings(**limits),  # type: ignore[arg-type] # limits by name
         publish=published,
@@ -130,6 +131,7 @@ async def test_a_caller_that_leaves_before_its_query_has_begun_ends_it_too(pair:
     reader = Reader(
         QUERIES,
         database=lambda: slow,
+        directory=pair.writer.path.parent / "pages",
         clock=SystemClock(),
         settings=AnalyticsSettings(),
         publish=RecordingSubscriber(),

@@ -8,16 +8,16 @@ import anyio
 import duckdb
 import pytest
 
+from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import (
     AnalyticsBusy,
     AnalyticsSettings,
     AnalyticsUnavailable,
+    AnswerTooLarge,
     QueryTimeout,
 )
 from exporters.analytics.sql.desk import (
     RECORDED,
-    AnswerTooLarge,
-    QueryCancelled,
     SQLDesk,
     SQLFailed,
     SQLRefused,
