@@ -156,25 +156,20 @@ def _incidents() -> frame.Panels:
 
 
 def _on_this_board() -> Builder[models.Panel]:
-    opened, resolved = (
-        total(increase("dialtone_incident_changes_total", f'event="{event}"'), "integration")
-        for event in ("opened", "resolved")
-    )
+    opened = total(increase("dialtone_incident_changes_total", 'event="opened"'), "integration")
     lasted = total(increase("dialtone_incident_duration_seconds_sum"), "integration")
     ended = total(increase("dialtone_incident_duration_seconds_count"), "integration")
     return sheet(
         "Incidents on this board",
-        "How often incidents opened and were resolved, and how long those that ended lasted on average.",
+        "How often incidents opened, and how long those that ended lasted on average.",
         series=[
             otherwise(f"{opened} > 0.5", 0, integration="none"),
-            otherwise(f"{resolved} > 0.5", 0, integration="none"),
             otherwise(f"{lasted} / ({ended} > 0.5)", 0, integration="none"),
         ],
         columns={
             "integration": Column("Integration", board="integration"),
             "Value #A": Column("Opened", steps=((None, GOOD), (0.5, WARN), (2.5, BAD)), width=85, decimals=0),
-            "Value #B": Column("Resolved", width=90, decimals=0),
-            "Value #C": Column("Lasted", unit="s", width=85),
+            "Value #B": Column("Lasted", unit="s", width=85),
         },
         sort="Opened",
     ).span(8)

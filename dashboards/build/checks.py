@@ -167,7 +167,11 @@ def _phases() -> frame.Panels:
 
 
 def _means() -> frame.Panels:
-    by_line = [filled(_phase(name), _phase("first_byte")) for name in NAMES]
+    # An address needs no resolver, and plain HTTP no TLS; the others are told of every check.
+    by_line = [
+        filled(_phase(name), _phase("first_byte")) if name in {"dns", "tls"} else _phase(name)
+        for name in NAMES
+    ]
     titles = ("DNS", "Connect", "TLS", "First byte", "Transfer")
     columns = {"integration": Column("Integration", board="integration")} | {
         f"Value #{letter}": Column(title, unit="s", steps=SECONDS, width=100)
