@@ -6,7 +6,7 @@ from app.commands import exits, local
 from app.commands.alerts import alerts, routes
 from app.commands.analytics import analytics
 from app.commands.backtest import backtest
-from app.commands.call import call, query
+from app.commands.call import call
 from app.commands.check import check
 from app.commands.credentials import credentials
 from app.commands.dashboards import dashboards
@@ -18,8 +18,10 @@ from app.commands.importing import import_
 from app.commands.incidents import ack, incidents, unack
 from app.commands.new import new
 from app.commands.operate import breaker, pause, resume
+from app.commands.query import query
 from app.commands.receivers import deliveries, receivers
 from app.commands.reload import reload
+from app.commands.report import report
 from app.commands.server import DEFAULT_URL, Server
 from app.commands.session import Session
 from app.commands.silence import maintenance, silence
@@ -64,6 +66,7 @@ for command in (
     query,
     analytics,
     backtest,
+    report,
     watch,
     incidents,
     ack,

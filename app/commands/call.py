@@ -1,7 +1,6 @@
-"""`dialtone call` and `dialtone query`: call a third party, and ask what happened."""
+"""`dialtone call`: call a third party."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
@@ -9,34 +8,9 @@ import msgspec
 
 from app.api.priority import CHOICES, HEADER
 from app.commands import exits
-from app.commands.looks import table
-from app.commands.rows import Rows, show_rows
 from app.commands.server import CALL_PATIENCE, Reply, segment
 from app.commands.session import F, Session, json_option, pairs, problem_text
-from app.commands.sql import ask_sql, is_statement
-from exporters.analytics.sql.frames import Format
 from integrations.execution.outcome import Outcome
-
-
-class QueryParameter(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter of a named query."""
-
-    name: str
-    default: str | None = None
-
-
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A named query."""
-
-    name: str
-    doc: str
-    parameters: tuple[QueryParameter, ...] = ()
-
-
-class Queries(msgspec.Struct, frozen=True, kw_only=True):
-    """All named queries."""
-
-    queries: tuple[Query, ...]
 
 
 class Given(TypedDict):
@@ -97,62 +71,6 @@ def call(session: Session, *, integration: str, action: str, as_json: bool, **gi
     if outcome is not None:
         session.errors.print(f"ok in {outcome.duration * 1000:.0f} ms, {len(outcome.attempts)} attempt(s)")
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.data), indent=2).decode())
-
-
-@click.command()
-@click.argument("name", required=False)
-@click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option(
-    "--format", "-f", "shape", type=click.Choice([one.value for one in Format]), help="The answer's, of SQL."
-)
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A file for the answer of SQL; its ending says the format where --format does not.",
-)
-@json_option
-@click.pass_obj
-def query(
-    session: Session,
-    name: str | None,
-    params: tuple[str, ...],
-    *,
-    shape: str | None,
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    """Ask what happened: dialtone query performance integration=github-prod.
-
-    Or in SQL: dialtone query "SELECT integration, count(*) FROM calls GROUP BY ALL".
-    Without NAME: what can be asked.
-    """
-    if name is not None and is_statement(name):
-        if params:
-            raise click.UsageError("SQL takes no parameters; quote the whole statement")
-        ask_sql(session, name, shape=shape, output=output, as_json=as_json)
-        return
-    if shape or output:
-        raise click.UsageError("--format and --output are for SQL; a named query takes format=records")
-    if name is None:
-        _list_queries(session, as_json=as_json)
-        return
-    given = {key: str(value) for key, value in pairs(params).items()}
-    with session.waiting(f"Asking {name} …"):
-        reply = session.server.get(f"/v2/analytics/queries/{segment(name)}", given)
-    answer = session.read(reply, Rows, as_json=as_json)
-    if answer is not None:
-        show_rows(session, answer)
-
-
-def _list_queries(session: Session, *, as_json: bool) -> None:
-    found = session.read(session.server.get("/v2/analytics/queries"), Queries, as_json=as_json)
-    if found is None:
-        return
-    rows = table(session.console, "QUERY", "WHAT IT TELLS", "PARAMETERS")
-    for one in found.queries:
-        rows.add_row(one.name, one.doc, ", ".join(parameter.name for parameter in one.parameters))
-    session.console.print(rows)
 
 
 def _object(text: str | None) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -56,9 +57,15 @@ class Server:
         if token:
             self._headers["authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, params: Mapping[str, str] | tuple[tuple[str, str], ...] | None = None) -> Reply:
-        """Read."""
-        return self._ask("GET", path, params=params)
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | tuple[tuple[str, str], ...] | None = None,
+        *,
+        patience: float = PATIENCE,
+    ) -> Reply:
+        """Read; `patience` is how many seconds to wait for the answer."""
+        return self._ask("GET", path, params=params, patience=patience)
 
     def post(
         self,
@@ -75,10 +82,23 @@ class Server:
             "POST", path, params=params, content=content, patience=patience, more_headers=headers or {}
         )
 
-    def fetch(self, path: str, body: object, *, patience: float = PATIENCE) -> Download | Reply:
-        """Ask for data; a problem comes as a Reply."""
+    def fetch(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        patience: float = PATIENCE,
+    ) -> Download | Reply:
+        """Ask for data, with a body by POST; a problem comes as a Reply."""
+        content = None if body is None else msgspec.json.encode(body)
         answer = self._request(
-            "POST", path, content=msgspec.json.encode(body), patience=patience, more_headers={"accept": "*/*"}
+            "GET" if body is None else "POST",
+            path,
+            params=params,
+            content=content,
+            patience=patience,
+            more_headers={"accept": "*/*"},
         )
         if answer.is_success and "dialtone-truncated" in answer.headers:
             return Download(answer.content, answer.headers)
@@ -156,6 +176,8 @@ class Server:
             ) from error
 
     def _reply(self, answer: httpx.Response) -> Reply:
+        if answer.status_code == HTTPStatus.NO_CONTENT:
+            return Reply(answer.status_code, "", {})
         reply = Reply(answer.status_code, answer.text, _decoded(answer))
         if reply.body is None:
             raise exits.CommandError(

@@ -1,22 +1,12 @@
 """`dialtone query "SELECT …"`: free SQL, on the screen or into a file."""
 
-import sys
-from pathlib import Path
-
-import click
 import msgspec
 
-from app.commands import exits
+from app.commands.asking import ANALYTICS, PATIENCE, Asking, downloaded, ended_with_us, keep, show
 from app.commands.rows import Rows, show_rows
-from app.commands.server import Download, Reply
 from app.commands.session import Session
-from exporters.analytics.sql.frames import Format
 
-PATH = "/v2/analytics/sql"
-PATIENCE = 3_600.0
-"""Seconds; the server's own limit ends a query long before."""
-
-_FILES = frozenset({Format.ARROW, Format.PARQUET})
+PATH = f"{ANALYTICS}/sql"
 
 
 def is_statement(text: str) -> bool:
@@ -24,39 +14,19 @@ def is_statement(text: str) -> bool:
     return len(text.split()) > 1 or text.lstrip().startswith("(")
 
 
-def ask_sql(session: Session, sql: str, *, shape: str | None, output: Path | None, as_json: bool) -> None:
+def ask_sql(session: Session, sql: str, asking: Asking) -> None:
     """Ask, and print a table, or the answer in its format, or write it to a file."""
-    wanted = Format(shape or (_suffix(output) if output else "json"))
-    if wanted in _FILES and output is None and sys.stdout.isatty():
-        raise click.UsageError(f"{wanted} is nothing for a terminal: name a file with --output")
-    with session.waiting("Asking …"):
-        found = session.server.fetch(PATH, {"sql": sql, "format": wanted.value}, patience=PATIENCE)
-    if isinstance(found, Reply):
-        session.read(found, Rows, as_json=as_json)
-        raise exits.CommandError("The server's answer is none.")
-    if output is not None:
-        _write(output, found)
-    elif shape is None and not as_json:
+    wanted = asking.format
+    with session.waiting("Asking …"), ended_with_us(session) as query_id:
+        body = {"sql": sql, "format": wanted.value, "id": query_id}
+        answer = session.server.fetch(PATH, body=body, patience=PATIENCE)
+    found = downloaded(session, answer, as_json=asking.as_json)
+    if asking.output is not None:
+        keep([found.content], asking.output)
+    elif asking.shape is None and not asking.as_json:
         show_rows(session, msgspec.json.decode(found.content, type=Rows))
         return
     else:
-        click.echo(found.content, nl=False)
+        show([found.content])
     if found.headers.get("dialtone-truncated") == "true":
         session.errors.print("There are more rows than one answer holds (analytics.sql_rows, sql_bytes).")
-
-
-def _suffix(output: Path) -> str:
-    known = {shape.value for shape in Format}
-    ending = output.suffix.removeprefix(".").lower()
-    if ending not in known:
-        raise click.UsageError(
-            f"{output.name} does not say its format: end it in .csv, .parquet …, or give --format"
-        )
-    return ending
-
-
-def _write(output: Path, found: Download) -> None:
-    try:
-        output.write_bytes(found.content)
-    except OSError as error:
-        raise exits.CommandError(f"{output} cannot be written: {error.strerror}.") from error

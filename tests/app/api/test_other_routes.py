@@ -80,7 +80,7 @@ def test_a_query_is_answered_as_an_array_of_objects_where_they_are_asked_for(cli
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        pytest.param("queries/performance?format=csv", 400, id="unknown format"),
+        pytest.param("queries/performance?format=xml", 400, id="unknown format"),
         pytest.param("queries/perfomance", 404, id="unknown query"),
         pytest.param("queries/performance?speed=9", 422, id="unknown parameter"),
         pytest.param("queries/performance?integration=a&integration=b", 422, id="twice"),

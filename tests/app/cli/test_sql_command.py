@@ -76,7 +76,9 @@ def test_a_refusal_ends_with_1_and_says_why(dialtone: FakeDialtone) -> None:
     ("arguments", "words"),
     [
         ((SQL, "from=-1h"), "quote the whole statement"),
-        (("performance", "--format", "csv"), "are for SQL"),
+        (("--format", "csv"), "are for an answer"),
+        (("--running", "--cancel", "q"), "stand alone"),
+        (("performance", "--running"), "stand alone"),
         ((SQL, "-o", "answer"), "does not say its format"),
     ],
 )
