@@ -1,19 +1,24 @@
 """kill -9 under load: what was acknowledged is there once, and what was not is at most a moment's worth."""
 
 from pathlib import Path
-from statistics import median
 
-from tests.crash.kill_rounds import kill_rounds
+import pytest
 
-RATE = 5_000
-ROUNDS = 24
+from tests.crash.analytics_rounds import RATE, kill_rounds
+from tests.crash.scale import times
+
+GENERATIONS = times(2, 10)
+KILLS = times(30, 50)
+"""In each generation, over a directory of its own: 500 in all, fully."""
 
 
-def test_kill_9_under_load_loses_and_doubles_no_acknowledged_row(tmp_path: Path) -> None:
-    rounds = kill_rounds(tmp_path / "analytics", rounds=ROUNDS, rate=RATE, seed=20_261_122, life=(0.0, 3.0))
+@pytest.mark.parametrize("generation", range(GENERATIONS))
+def test_kill_9_under_load_loses_and_doubles_no_acknowledged_row(tmp_path: Path, generation: int) -> None:
+    report = kill_rounds(tmp_path / "analytics", rounds=KILLS, seed=20_261_122 + generation)
 
-    lost = [one.lost / RATE * 1_000 for one in rounds]
-    total = sum(one.acknowledged for one in rounds)
-    print(f"\n{ROUNDS} kills, {total:,} acknowledged rows: 0 lost, 0 doubled; ", end="")
-    print(f"unacknowledged rows lost: median {median(lost):.1f} ms worth, at most {max(lost):.1f} ms")
-    assert max(lost) <= 50
+    print(f"\n{report}")
+    assert (report.lost, report.doubled, report.set_aside) == (0, 0, 0)
+    assert report.kills == KILLS
+    assert report.acknowledged > KILLS * RATE / 4
+    assert max(report.unacknowledged) <= RATE * 0.1
+    assert max(report.seconds) <= 5.0

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from tests.crash.kill_rounds import kill_rounds
+from tests.crash.analytics_rounds import kill_rounds
 
 
 def test_three_kills_lose_and_double_no_acknowledged_row(tmp_path: Path) -> None:
-    rounds = kill_rounds(tmp_path / "analytics", rounds=3, rate=5_000, seed=3, life=(0.1, 1.2))
+    report = kill_rounds(tmp_path / "analytics", rounds=3, seed=3, longest=1.2)
 
-    assert all(one.acknowledged > 0 for one in rounds)
+    assert report.acknowledged > 0
+    assert (report.lost, report.doubled, report.set_aside) == (0, 0, 0)
