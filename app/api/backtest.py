@@ -16,7 +16,8 @@ from app.api.responses import problems
 from app.backtesting import Backtester
 from app.parts import Parts
 from app.web.backtest import page
-from exporters.analytics.backtest.order import InvalidProposal, Order, proposed, read_window
+from exporters.analytics.backtest.keys import InvalidProposal
+from exporters.analytics.backtest.order import Order, proposed, read_window
 from exporters.analytics.backtest.outcome import Backtest
 from exporters.analytics.parameters import InvalidParams
 from exporters.analytics.settings import AnalyticsUnavailable

@@ -1,7 +1,8 @@
 """A desk for backtests that answers the same to every order."""
 
+from exporters.analytics.backtest.comparison import Fidelity, differences
 from exporters.analytics.backtest.order import Order
-from exporters.analytics.backtest.outcome import Backtest, Fidelity, Side, Spell, differences
+from exporters.analytics.backtest.outcome import Backtest, Side, Spell
 from exporters.analytics.backtest.tally import Bucket, Tally
 from integrations.signals import BreakerState
 

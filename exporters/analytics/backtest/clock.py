@@ -4,14 +4,15 @@ import anyio.lowlevel
 
 
 class ReplayClock:
-    """Stands at `now`, in UTC seconds, until it is set."""
+    """Stands at `now`, in UTC seconds, until it is set. `ahead` is what UTC adds to the monotonic clock."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, ahead: float = 0.0) -> None:
         self.now = now
+        self.ahead = ahead
 
     def monotonic(self) -> float:
-        """Return `now`: in a replay both clocks are one."""
-        return self.now
+        """Return `now` by the other clock, which never jumps against it in a replay."""
+        return self.now - self.ahead
 
     def time(self) -> float:
         """Return `now`."""

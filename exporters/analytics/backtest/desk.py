@@ -7,11 +7,17 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import duckdb
+import msgspec
 
+from exporters.analytics.backtest.alerts.outcome import AlertBacktest
+from exporters.analytics.backtest.alerts.proposal import AlertOrder
+from exporters.analytics.backtest.alerts.reading import Window, backtest_alerts
+from exporters.analytics.backtest.alerts.run import WARM_UP as ALERTS_WARM_UP
+from exporters.analytics.backtest.alerts.run import Otherwise
 from exporters.analytics.backtest.history import MOST_CALLS, History
 from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest
-from exporters.analytics.backtest.run import run_backtest
+from exporters.analytics.backtest.run import WARM_UP, Instead, run_backtest
 from exporters.analytics.database import Database, break_off, reason
 from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
 from integrations.clock import Clock
@@ -164,7 +170,32 @@ class _Work:
             most_calls=self._most_calls,
         )
         recorded, truncated_at = history.recorded(), history.truncated_at()
-        return run_backtest(order, calls=history.calls(), recorded=recorded, truncated_at=truncated_at)
+        instead = Instead() if order.alerts is not None and order.today != order.proposed else None
+        found = run_backtest(
+            order, calls=history.calls(), recorded=recorded, truncated_at=truncated_at, instead=instead
+        )
+        if order.alerts is None:
+            return found
+        alerts = self._alerts(cursor, order.alerts, history, end=found.end, instead=instead)
+        return msgspec.structs.replace(found, alerts=alerts)
+
+    def _alerts(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        order: AlertOrder,
+        history: History,
+        *,
+        end: float,
+        instead: Instead | None,
+    ) -> AlertBacktest:
+        """Alerting, over what the proposed policy made of the calls where there is one."""
+        start, connection = self._order.start, order.connection
+        calls_from, otherwise = start - WARM_UP, None
+        if instead is not None:
+            ends = instead.ends.calls(integration=connection.id, vendor=connection.vendor)
+            otherwise = Otherwise(calls_from, ends, instead.told(connection.id, connection.vendor))
+        window = Window(start, end, calls_from, history.starts(start - ALERTS_WARM_UP))
+        return backtest_alerts(cursor, order, window, otherwise=otherwise, breathe=self._breathe)
 
     def _breathe(self) -> None:
         if self._stopped.wait(_BREATH):

@@ -79,7 +79,7 @@ class History:
         return Recorded(
             checks=[_check(self._integration, row) for row in self._rows(_CHECKS, began)],
             transitions=[_transition(row) for row in self._rows(_TRANSITIONS, began - _BEFORE)],
-            starts=[_seconds(row[0]) for row in self._starts(began)],
+            starts=self.starts(began),
         )
 
     def truncated_at(self) -> float | None:
@@ -102,15 +102,16 @@ class History:
             self._breathe()
             yield from map(_call, part)
 
+    def starts(self, start: float) -> Sequence[float]:
+        """When Dialtone was started since then, and before the end."""
+        values = {"start": _time(start), "late": _time(self._end), "most": MOST_ROWS}
+        return [_seconds(row[0]) for row in self._cursor.execute(_STARTS, values).fetchall()]
+
     def _rows(self, sql: str, start: float) -> Iterator[_Row]:
         self._cursor.execute(sql, self._values(start, with_end=False) | {"most": MOST_ROWS})
         while part := self._cursor.fetchmany(_FETCH):
             self._breathe()
             yield from part
-
-    def _starts(self, start: float) -> Sequence[_Row]:
-        values = {"start": _time(start), "late": _time(self._end), "most": MOST_ROWS}
-        return self._cursor.execute(_STARTS, values).fetchall()
 
     def _values(self, start: float, *, with_end: bool = True) -> dict[str, object]:
         """A call that begins in the window may end a while after it."""

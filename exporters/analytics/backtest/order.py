@@ -5,23 +5,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from exporters.analytics.backtest.alerts.proposal import AlertOrder
+from exporters.analytics.backtest.keys import laid_over, refused
 from exporters.analytics.parameters import InvalidParams, Parameter, read_parameters
 from integrations.execution.policy import Policy
 
 BUCKETS = 60
 
 
-class InvalidProposal(ValueError):  # noqa: N818 - the name says what is wrong
-    """The proposed policy cannot be used; `key` says where, the message what is wrong."""
-
-    def __init__(self, key: str, message: str) -> None:
-        self.key = key
-        super().__init__(message)
-
-
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One integration, the policy that it had while it was recorded (today's), another one, and from when to
-    when (UTC seconds).
+    when (UTC seconds). With `alerts`, alerting is replayed too.
     """
 
     integration: str
@@ -29,6 +23,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     proposed: Policy
     start: float
     end: float
+    alerts: AlertOrder | None = None
 
 
 def proposed(today: Policy, keys: Mapping[str, object]) -> Policy:
@@ -38,33 +33,11 @@ def proposed(today: Policy, keys: Mapping[str, object]) -> Policy:
     Raises:
         InvalidProposal: naming the key and what is wrong with it.
     """
-    values: dict[str, object] = msgspec.to_builtins(today)
-    for key, value in keys.items():
-        _put(values, key.split("."), value, key=key)
+    values = laid_over(msgspec.to_builtins(today), keys)
     try:
         return msgspec.convert(values, Policy)
     except msgspec.ValidationError as error:
-        text = str(error)
-        path = text.rpartition("`$.")[2].rstrip("`") if "`$." in text else ""
-        raise InvalidProposal(path or ", ".join(keys), text.partition(" - at ")[0]) from error
-
-
-def _put(values: dict[str, object], path: list[str], value: object, *, key: str) -> None:
-    name, rest = path[0], path[1:]
-    if name not in values:
-        known = ", ".join(values)
-        raise InvalidProposal(key, f"there is no {name!r} in a policy here, only {known}")
-    inner = values[name]
-    if not rest and not (isinstance(inner, dict) and isinstance(value, Mapping)):
-        values[name] = value
-        return
-    if not isinstance(inner, dict):
-        raise InvalidProposal(key, f"{name!r} holds no further keys")
-    if rest:
-        _put(inner, rest, value, key=key)
-    elif isinstance(value, Mapping):
-        for one, each in value.items():
-            _put(inner, [str(one)], each, key=f"{key}.{one}")
+        raise refused(error, keys=tuple(keys)) from error
 
 
 _WINDOW = (

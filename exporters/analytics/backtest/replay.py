@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count
 
 from exporters.analytics.backtest.clock import ReplayClock
+from exporters.analytics.backtest.ends import Ends
 from exporters.analytics.backtest.flight import Flight
 from exporters.analytics.backtest.luck import RecordedLuck, is_expiry, openings
 from exporters.analytics.backtest.recorded import Checks, Recorded, RecordedCall, Try, by_capability, tries_of
@@ -53,15 +54,23 @@ def _arrival(call: RecordedCall) -> float:
 
 class Replay:
     """Takes what was recorded, in order of time, and counts what this policy makes of it. `today` is the
-    policy that it was recorded under.
+    policy that it was recorded under. `ends`, where given, is told how live calls end.
     """
 
     def __init__(
-        self, policy: Policy, *, today: Policy, recorded: Recorded, counter: Counter, began: float
+        self,
+        policy: Policy,
+        *,
+        today: Policy,
+        recorded: Recorded,
+        counter: Counter,
+        began: float,
+        ends: Ends | None = None,
     ) -> None:
         self._policy, self._today = policy, today
         self._clock = ReplayClock(began)
         self._counter = counter
+        self._ends = ends
         self._checks = Checks(recorded.checks)
         self._history = by_capability(recorded.transitions)
         self._random = random.Random(0)  # noqa: S311 - the same replay gives the same answer
@@ -186,8 +195,10 @@ class Replay:
         """Attempts of a hedged call: each as it was."""
         for one in tries:
             self._at(flight.call.began + one.start, partial(self._start_beside, flight.call, one))
-        end = End.SUCCEEDED if flight.call.kind is None else End.FAILED
-        self._ended(flight.call, end, attempts=len(tries))
+        call = flight.call
+        self._ended(call, End.SUCCEEDED if call.kind is None else End.FAILED, attempts=len(tries))
+        if self._ends is not None:
+            self._ends.add(call, call.kind, at=call.ended)
 
     def _start_beside(self, call: RecordedCall, one: Try) -> None:
         breaker = self._breaker(call.capability)
@@ -205,6 +216,8 @@ class Replay:
         if flight.last.kind is FailureKind.CANCELLED:
             end = End.OTHER
         self._ended(flight.call, end, attempts=flight.attempts, is_assumed=flight.is_assumed)
+        if self._ends is not None:
+            self._ends.add(flight.call, flight.last.kind, at=self._clock.now)
 
     def _refuse(self, call: RecordedCall) -> None:
         """What would have been is known of a call that was made, else a check of the time tells."""

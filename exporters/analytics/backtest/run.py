@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
+import msgspec
+
+from exporters.analytics.backtest.comparison import Fidelity, differences
+from exporters.analytics.backtest.ends import Ends
 from exporters.analytics.backtest.order import BUCKETS, Order
-from exporters.analytics.backtest.outcome import Backtest, Fidelity, Side, Spell, differences
+from exporters.analytics.backtest.outcome import Backtest, Side, Spell
 from exporters.analytics.backtest.recorded import REACH, Recorded, RecordedCall, by_capability
 from exporters.analytics.backtest.replay import MOST_TRANSITIONS, Replay
 from exporters.analytics.backtest.tally import Counter
@@ -24,18 +28,39 @@ _NEAR = 1.5
 Event = tuple[float, Callable[[Replay], None]]
 
 
+class Instead:
+    """What a proposed policy made of the calls: how they ended, and how breakers changed."""
+
+    def __init__(self) -> None:
+        self.ends = Ends()
+        self.transitions: Sequence[BreakerTransition] = ()
+
+    def told(self, integration: str, vendor: str) -> tuple[BreakerTransition, ...]:
+        """The changes of breakers, as the signals that they would have been."""
+        return tuple(
+            msgspec.structs.replace(each, integration=integration, vendor=vendor) for each in self.transitions
+        )
+
+
 def run_backtest(
-    order: Order, *, calls: Iterable[RecordedCall], recorded: Recorded, truncated_at: float | None = None
+    order: Order,
+    *,
+    calls: Iterable[RecordedCall],
+    recorded: Recorded,
+    truncated_at: float | None = None,
+    instead: Instead | None = None,
 ) -> Backtest:
     """Replay calls, in the order of their beginning, from WARM_UP before the window on. `truncated_at` is
-    where the calls end that were read, if there are more.
+    where the calls end that were read, if there are more; `instead` is told what the proposed policy makes
+    of them.
     """
     end = order.end if truncated_at is None else truncated_at
     began = order.start - WARM_UP
     counters = [Counter(start=order.start, end=end, buckets=BUCKETS) for _ in range(2)]
+    policies = ((order.today, None), (order.proposed, instead.ends if instead else None))
     replays = [
-        Replay(policy, today=order.today, recorded=recorded, counter=counter, began=began)
-        for policy, counter in zip((order.today, order.proposed), counters, strict=True)
+        Replay(policy, today=order.today, recorded=recorded, counter=counter, began=began, ends=ends)
+        for (policy, ends), counter in zip(policies, counters, strict=True)
     ]
     counted = _Counted(calls, start=order.start)
     for _, event in _in_order(counted, recorded, end=end):
@@ -43,6 +68,8 @@ def run_backtest(
             event(replay)
     for replay in replays:
         replay.finish(end)
+    if instead is not None:
+        instead.transitions = replays[1].transitions
     today, proposed = (
         _side(replay, counter, start=order.start, end=end)
         for replay, counter in zip(replays, counters, strict=True)

@@ -86,7 +86,7 @@ def test_a_key_without_a_value_is_wrong_usage(dialtone):
 def test_a_key_that_is_none_ends_with_1_and_names_it(dialtone):
     result = run(dialtone, "backtest", "--set", "breaker.windw=3")
     assert result.exit_code == 1
-    assert "there is no 'windw' in a policy here" in " ".join(result.stderr.split())
+    assert "there is no 'windw' here; did you mean window?" in " ".join(result.stderr.split())
 
 
 def test_it_writes_a_page(dialtone, tmp_path: Path):

@@ -8,10 +8,12 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
+from exporters.analytics.backtest.comparison import Change
 from exporters.analytics.backtest.desk import NAME, Backtests
 from exporters.analytics.backtest.history import History
-from exporters.analytics.backtest.order import InvalidProposal, Order, proposed, read_window
-from exporters.analytics.backtest.outcome import Backtest, Change
+from exporters.analytics.backtest.keys import InvalidProposal
+from exporters.analytics.backtest.order import Order, proposed, read_window
+from exporters.analytics.backtest.outcome import Backtest
 from exporters.analytics.backtest.run import WARM_UP
 from exporters.analytics.database import Database
 from exporters.analytics.parameters import InvalidParams
@@ -218,8 +220,8 @@ def test_a_proposal_names_the_keys_that_are_to_be_other(keys: dict[str, object])
 @pytest.mark.parametrize(
     ("keys", "key", "words"),
     [
-        ({"breaker.failure": 1}, "breaker.failure", "no 'failure' in a policy here, only window, min_calls"),
-        ({"brake": 1}, "brake", "there is no 'brake'"),
+        ({"breaker.failure": 1}, "breaker.failure", "no 'failure' here; did you mean failure_ratio?"),
+        ({"brake": 1}, "brake", "no 'brake' here; did you mean breaker?"),
         ({"timeout.x": 1}, "timeout.x", "'timeout' holds no further keys"),
         ({"breaker": {"failure_ratio": 2}}, "breaker", "must be above 0 and at most 1"),
         ({"breaker.window": "x"}, "breaker.window", "Expected `int`"),

@@ -1,0 +1,1 @@
+"""What other rules of alerting would have made of what was recorded."""

@@ -1,0 +1,223 @@
+"""A backtest of alerting: everything recorded of one integration goes through two replays, under the rules of
+today and under the proposed ones.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from exporters.analytics.backtest.alerts.ledger import CHANGES
+from exporters.analytics.backtest.alerts.outcome import AlertBacktest, AlertSide, NotedAlert, NotedIncident
+from exporters.analytics.backtest.alerts.proposal import AlertOrder, AlertRules, shown
+from exporters.analytics.backtest.alerts.replay import AlertReplay
+from exporters.analytics.backtest.alerts.rounds import Looked, Repeats, in_rounds
+from exporters.analytics.backtest.comparison import Fidelity, differences
+from integrations.signals import (
+    BreakerTransition,
+    CallRecord,
+    CheckResult,
+    Evidence,
+    Health,
+    HealthChange,
+    IncidentChange,
+    Signal,
+)
+
+WARM_UP = 6 * 3_600.0
+"""Seconds before the window that are replayed too: they teach what is usual."""
+
+_NEAR = 90.0
+"""Seconds by which a recorded change and a replayed one may differ: what live calls show is looked at once a
+minute, at a moment that is not recorded.
+"""
+
+_WELL = frozenset((Health.UP, Health.UNKNOWN))
+
+_BREATHS = 500
+
+Step = Callable[[AlertReplay], None]
+Event = tuple[float, int, Step]
+
+
+class Happened(NamedTuple):
+    """All that was recorded, each in its order, from WARM_UP before the window on. `calls` opens the stream
+    of live calls anew each time; `outages` are the times in which Dialtone did not run.
+    """
+
+    calls: Callable[[], Iterable[CallRecord]]
+    checks: Sequence[CheckResult] = ()
+    others: Sequence[Signal] = ()
+    outages: Sequence[tuple[float, float]] = ()
+
+
+class Otherwise(NamedTuple):
+    """What another policy made of the calls from `start` on: these ended so, and breakers changed so."""
+
+    start: float
+    calls: Iterable[CallRecord]
+    transitions: Sequence[BreakerTransition]
+
+
+class _Span(NamedTuple):
+    """What is counted, and who else wants a turn."""
+
+    start: float
+    end: float
+    breathe: Callable[[], None]
+
+
+def run_alert_backtest(
+    order: AlertOrder,
+    happened: Happened,
+    *,
+    start: float,
+    end: float,
+    otherwise: Otherwise | None = None,
+    breathe: Callable[[], None] = lambda: None,
+) -> AlertBacktest:
+    """Replay what happened under both rules; the proposed ones over what their policy would have made of the
+    calls, where that is another one. `breathe` is called now and then; it may raise to end the replay.
+    """
+    looked = in_rounds(happened.checks, interval=order.connection.check.interval)
+    span = _Span(start, end, breathe)
+    today = _replayed(order, order.today, happened, looked=looked, span=span)
+    other = _replayed(order, order.proposed, happened, looked=looked, span=span, otherwise=otherwise)
+    sides = [each.ledger.side(start=start, end=end) for each in (today, other)]
+    recorded = [each for each in happened.others if type(each) is IncidentChange]
+    return AlertBacktest(
+        changes=differences(shown(order.today), shown(order.proposed)),
+        fidelity=_fidelity(recorded, today.ledger.changes, start=start, end=end),
+        today=sides[0],
+        proposed=sides[1],
+        saved=tuple(_only(sides[0].alerts, sides[1].alerts, end=end)),
+        added=tuple(_only(sides[1].alerts, sides[0].alerts, end=end)),
+        unnoticed=tuple(_unnoticed(*sides, end=end)),
+        notes=tuple(_notes(order, sides[1], recorded)),
+    )
+
+
+def _replayed(
+    order: AlertOrder,
+    rules: AlertRules,
+    happened: Happened,
+    *,
+    looked: Sequence[Looked],
+    span: _Span,
+    otherwise: Otherwise | None = None,
+) -> AlertReplay:
+    repeats = Repeats(looked, rules.check) if rules.check != order.today.check else None
+    looks = [each.at for each in happened.others if _is_look(each)]
+    replay = AlertReplay(order, rules, began=span.start - WARM_UP, repeats=repeats, looks=looks)
+    made = looked if repeats is None else [each for each in looked if each.is_slot]
+    for place, (at, _, step) in enumerate(_events(happened, made, otherwise)):
+        if at >= span.end:
+            break
+        if place % _BREATHS == 0:
+            span.breathe()
+        step(replay)
+    replay.pass_to(span.end)
+    return replay
+
+
+def _is_look(signal: Signal) -> bool:
+    """Whether it came of weighing the live calls of some minutes."""
+    return (
+        type(signal) is HealthChange
+        and signal.evidence is Evidence.TRAFFIC
+        and signal.after is Health.DEGRADED
+        and signal.before in _WELL
+    )
+
+
+def _events(happened: Happened, looked: Sequence[Looked], otherwise: Otherwise | None) -> Iterator[Event]:
+    """Everything by its time; at the same time as it was told."""
+    calls, others = _taken(happened, otherwise)
+    streams: tuple[Iterable[Event], ...] = (
+        ((each.at, each.seq, partial(AlertReplay.take, signal=each)) for each in calls),
+        ((each.at, each.seq, partial(AlertReplay.take, signal=each)) for each in others),
+        ((each.result.at, each.result.seq, partial(AlertReplay.take_check, looked=each)) for each in looked),
+        ((at, -1, partial(AlertReplay.stop, at=at)) for at, _ in happened.outages),
+        ((at, 0, partial(AlertReplay.start, at=at)) for _, at in happened.outages),
+    )
+    return heapq.merge(*streams, key=lambda each: each[:2])
+
+
+def _taken(happened: Happened, otherwise: Otherwise | None) -> tuple[Iterable[CallRecord], Iterable[Signal]]:
+    """Calls, and what else was told; as another policy made them where there is one."""
+    if otherwise is None:
+        return happened.calls(), happened.others
+    at = otherwise.start
+    kept = (each for each in happened.others if type(each) is not BreakerTransition or each.at < at)
+    later = (each for each in otherwise.transitions if each.at >= at)
+    others = heapq.merge(kept, later, key=lambda each: (each.at, each.seq))
+    before = (each for each in happened.calls() if each.at < at)
+    return heapq.merge(before, otherwise.calls, key=lambda each: each.at), others
+
+
+def _fidelity(
+    recorded: Sequence[IncidentChange], replayed: Sequence[IncidentChange], *, start: float, end: float
+) -> Fidelity:
+    theirs = [each for each in recorded if each.event in CHANGES and start <= each.at < end]
+    mine = [each for each in replayed if start <= each.at < end]
+    given_back = sum(_matched(theirs, mine, event) for event in CHANGES)
+    return Fidelity(recorded=len(theirs), given_back=given_back, invented=len(mine) - given_back)
+
+
+def _matched(theirs: Sequence[IncidentChange], mine: Sequence[IncidentChange], event: str) -> int:
+    """How many of theirs have one of mine, in order, of the same kind at about the same time."""
+    moments = [each.at for each in mine if each.event == event]
+    found = place = 0
+    for each in theirs:
+        if each.event != event:
+            continue
+        while place < len(moments) and moments[place] < each.at - _NEAR:
+            place += 1
+        if place < len(moments) and moments[place] <= each.at + _NEAR:
+            found, place = found + 1, place + 1
+    return found
+
+
+def _only(these: Sequence[NotedAlert], those: Sequence[NotedAlert], *, end: float) -> Iterator[NotedAlert]:
+    """The alerts of one side in whose time the other raises none of that name."""
+    for each in these:
+        same = (one for one in those if (one.name, one.capability) == (each.name, each.capability))
+        if not any(_meet((each.at, each.ended_at), (one.at, one.ended_at), end=end) for one in same):
+            yield each
+
+
+def _unnoticed(today: AlertSide, proposed: AlertSide, *, end: float) -> Iterator[NotedIncident]:
+    for each in today.incidents:
+        span = (each.first_failure_at, each.resolved_at)
+        others = ((one.first_failure_at, one.resolved_at) for one in proposed.incidents)
+        if not any(_meet(span, other, end=end) for other in others):
+            yield each
+
+
+def _meet(one: tuple[float, float | None], other: tuple[float, float | None], *, end: float) -> bool:
+    """Whether two stretches of time have a moment in common."""
+    first, last = (end if each[1] is None else each[1] for each in (one, other))
+    return one[0] <= last and other[0] <= first
+
+
+def _notes(order: AlertOrder, proposed: AlertSide, recorded: Sequence[IncidentChange]) -> Iterator[str]:
+    if order.proposed.alerts.route is None:
+        yield "No route is configured: nobody would be told of anything."
+    if proposed.assumed:
+        yield (
+            f"{proposed.assumed} checks were never made: the proposed rules would have repeated them then, "
+            "and each ends as the check did that was nearest in time."
+        )
+    if proposed.left_out:
+        yield f"{proposed.left_out} incidents and alerts were too many to be told one by one."
+    if explained := len({each.incident for each in recorded if each.parent}):
+        yield (
+            f"{explained} of the recorded incidents had a root cause in common with others; of those one "
+            "message is sent for all, and a replay of one integration sends its own."
+        )
+    for key in order.ignored:
+        yield f"{key} is not replayed, and stays as it is today."
+    yield (
+        "Messages are those about this integration alone: where routes group several, others may share them. "
+        "Objectives and heartbeats are not replayed."
+    )
