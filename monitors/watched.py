@@ -63,7 +63,6 @@ class WatchedIntegration:
         self._checked: tuple[str, ...] = ()
         self._capabilities: dict[str, Judged] = {}
         self._live: dict[str, LiveCalls] = {}
-        self._samples: tuple[Sample, ...] | None = None
 
     def configure(self, policy: CheckPolicy, capabilities: Iterable[str], *, at: float) -> None:
         """Set what is checked and how it is confirmed; what is known of capabilities that stay is kept."""
@@ -269,12 +268,12 @@ class WatchedIntegration:
         return known.verdict if known else unjudged(name, at=self.since, reason="No evidence yet.")
 
     def samples(self) -> Iterable[Sample]:
-        """Health and its since-times, of the whole and of each capability; made anew after a change only."""
-        if self._samples is None:
-            told = [Shown(one.capability, one.state, one.since, one.flapping) for one in self._verdicts()]
-            whole = Shown(WHOLE, self.state, self.since, any(one.flapping for one in told))
-            self._samples = tuple(gauges(self.integration, self.vendor, (whole, *told)))
-        return self._samples
+        """Health and its since-times, of the whole and of each capability. They are made anew each time:
+        kept, those of ten thousand integrations took 60 MiB, and saved a thirtieth of what a scrape takes.
+        """
+        told = [Shown(one.capability, one.state, one.since, one.flapping) for one in self._verdicts()]
+        whole = Shown(WHOLE, self.state, self.since, any(one.flapping for one in told))
+        return gauges(self.integration, self.vendor, (whole, *told))
 
     def _reason(self, deciding: CapabilityHealth | None) -> str:
         if self.pause:
@@ -362,7 +361,6 @@ class WatchedIntegration:
         self._note(self.saved(), changes)
 
     def _settle(self) -> None:
-        self._samples = None
         self.healed_by_calls = tuple(
             name
             for name, judged in self._capabilities.items()
