@@ -1,6 +1,8 @@
 """A connection: the configured use of a vendor that the outside world calls an integration."""
 
+import re
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -148,6 +150,35 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("fallback takes actions, and either integration or answer")
 
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the vendor bills for: `per_call` for each call, or what `actions` says of an action, in `currency`
+    (ISO 4217). `charged` answered: each attempt that the vendor answered, whatever it said, is a call; ok:
+    only a request that succeeded is. Without prices nothing is declared, which is not the same as free.
+    """
+
+    currency: str = ""
+    per_call: float | None = None
+    actions: Mapping[str, float] = {}
+    charged: Literal["answered", "ok"] = "answered"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no price.
+
+        Raises:
+            ValueError: with the key and what it must be.
+        """
+        has_prices = self.per_call is not None or bool(self.actions)
+        if has_prices != bool(self.currency):
+            raise ValueError("cost takes currency, and either per_call or actions, or both")
+        if self.currency and not _CURRENCY.fullmatch(self.currency):
+            raise ValueError("cost.currency must be three capital letters, such as USD or EUR")
+        if any(not 0 <= price < float("inf") for price in (self.per_call or 0.0, *self.actions.values())):
+            raise ValueError("cost.per_call and cost.actions must be at least 0")
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One integration: which vendor, with which settings and credentials, under which limits.
 
@@ -169,3 +200,4 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     fallback: Fallback = Fallback()
     webhooks: WebhookPolicy = WebhookPolicy()
     status_components: tuple[str, ...] = ()
+    cost: Cost = Cost()

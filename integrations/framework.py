@@ -11,6 +11,7 @@ from integrations.answering import Answering, Asked
 from integrations.canaries import check_canary
 from integrations.clock import Clock
 from integrations.connection import Connection
+from integrations.cost import check_cost
 from integrations.credentials.store import CredentialStore
 from integrations.errors import ConfigurationError, InvalidParams, UnknownIntegration
 from integrations.examination import Examination, concealing
@@ -138,6 +139,7 @@ class IntegrationFramework:
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
         integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
         check_fallback(connection, manifest)
+        check_cost(connection, manifest)
         check_canary(connection, manifest, auth=integration.auth_name)
         return integration
 

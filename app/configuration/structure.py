@@ -6,7 +6,7 @@ import msgspec
 
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.settings import ExporterSettings
-from integrations.connection import CheckPolicy, Fallback, Labels, NetworkPolicy
+from integrations.connection import CheckPolicy, Cost, Fallback, Labels, NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.policy import Policy
 from integrations.status_pages.settings import StatusPageSettings
@@ -33,11 +33,14 @@ class LogSettings(_Section, frozen=True, kw_only=True):
 
 
 class TokenSettings(_Section, frozen=True, kw_only=True):
-    """An API token: a name that says whose it is, the sha256 of its text in hex, and what it may do."""
+    """An API token: a name that says whose it is, the sha256 of its text in hex, what it may do, and the team
+    that its use is counted under.
+    """
 
     name: str
     sha256: str
     scopes: tuple[ScopeName, ...] = ("read",)
+    team: str = ""
 
 
 class MetricsSettings(_Section, frozen=True, kw_only=True):
@@ -109,6 +112,7 @@ class IntegrationSettings(_Section, frozen=True, kw_only=True):
     fallback: Fallback = Fallback()
     webhooks: WebhookPolicy = WebhookPolicy()
     status_components: tuple[str, ...] = ()
+    cost: Cost = Cost()
 
 
 class File(_Section, frozen=True, kw_only=True):
