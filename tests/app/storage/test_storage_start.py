@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from app.storage import schema, sqlite, tables
+from app.storage import schema, sqlite, tables, upgrading
 from app.storage.errors import (
     MissingDriverError,
     StorageDamagedError,
@@ -68,13 +70,59 @@ def test_a_new_file_is_the_owners_alone_and_fully_durable(path: Path) -> None:
 
 
 def test_the_migrations_lead_to_the_tables_of_this_version(path: Path) -> None:
-    connection = open_database(path)
+    connection = sqlite.open_sqlite(path)
+    with connection.begin():
+        upgrading.upgrade(connection, schema.MIGRATIONS)
 
     differences = compare_metadata(MigrationContext.configure(connection), tables.metadata)
 
     assert differences == []
     connection.rollback()
     sqlite.close(connection)
+
+
+def test_a_new_database_is_as_if_it_had_been_led_through_all_versions(tmp_path: Path) -> None:
+    old, new = sqlite.open_sqlite(tmp_path / "old"), open_database(tmp_path / "new")
+    with old.begin():
+        upgrading.upgrade(old, schema.MIGRATIONS)
+
+    assert described(new) == described(old)
+    assert described(new)["alembic_version"]
+    for connection in (old, new):
+        sqlite.close(connection)
+
+
+def described(connection: sa.Connection) -> dict[str, object]:
+    """Each table with its columns as SQLite knows them, each index as it was written, and the revision."""
+    with connection.begin():
+        made = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master").fetchall()
+        found: dict[str, object] = {name: sql for kind, name, sql in made if kind != "table"}
+        for _, table, sql in (each for each in made if each[0] == "table"):
+            columns = connection.exec_driver_sql(f"PRAGMA table_xinfo({table})").fetchall()
+            foreign = connection.exec_driver_sql(f"PRAGMA foreign_key_list({table})").fetchall()
+            found[table] = columns, foreign, "AUTOINCREMENT" in sql, sql.count("CHECK"), sql.count("UNIQUE")
+        found["revision"] = connection.exec_driver_sql("SELECT * FROM alembic_version").fetchall()
+    return found
+
+
+def test_the_names_of_the_versions_files_are_what_alembic_knows() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+
+    assert [script.revision for script in scripts.walk_revisions()] == schema.revisions()[::-1]
+    assert scripts.get_current_head() == schema.revisions()[-1]
+
+
+def test_only_an_older_database_loads_alembic(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from app.storage.storage import open_database;"
+        "import app.storage.sqlite as sqlite\n"
+        "for _ in range(2): sqlite.close(open_database(Path(sys.argv[1])))\n"
+        "assert 'alembic' not in sys.modules"
+    )
+
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / FILE_NAME)], check=True)
 
 
 def test_a_copy_is_kept_before_an_older_database_is_changed(path: Path, later: Path) -> None:
