@@ -98,6 +98,7 @@ def create_app(
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )
+    app.state["parts"] = parts
     gate = Gate(
         app.asgi_handler,
         tokens=tokens or TokenTable(parts.tokens, clock=parts.clock),

@@ -76,7 +76,12 @@ ADMIN = [requires(Scope.ADMIN)]
 
 def caller_of(request: AnyRequest, finer: str = "") -> str:
     """Return who asks: the token's name, and what the header Dialtone-Caller adds."""
-    caller = request.scope.get("user")
+    return caller_in(request.scope, finer)
+
+
+def caller_in(scope: RequestScope, finer: str = "") -> str:
+    """As `caller_of`, of a request that is its ASGI scope."""
+    caller = scope.get("user")
     name = caller.name if isinstance(caller, Caller) else ""
     return f"{name}/{finer}" if finer else name
 

@@ -1,30 +1,19 @@
-"""/v2/integrations: which there are, how they are, and calls through them."""
+"""/v2/integrations: which there are and how they are."""
 
 from http import HTTPStatus
 from typing import Annotated
 
-from litestar import Response, Router, get, post
-from litestar.enums import RequestEncodingType
-from litestar.openapi.spec import Example
-from litestar.params import BodyKwarg, FromPath, HeaderParameter, QueryParameter
+from litestar import Router, get, post
+from litestar.params import FromPath, QueryParameter
 
-from app.api.access import OPERATE, READ, CallerHeader, GivenParts, caller_of, find
-from app.api.bodies import (
-    ActionRequest,
-    IntegrationDetail,
-    IntegrationList,
-    IntegrationStatusBody,
-)
-from app.api.outcomes import answer
-from app.api.priority import PriorityHeader, priority_of
-from app.api.problems import AnyRequest, InvalidValue, Problem, invalid, not_found
+from app.api.access import OPERATE, READ, GivenParts, find
+from app.api.actions import execute_action
+from app.api.bodies import IntegrationDetail, IntegrationList, IntegrationStatusBody
+from app.api.problems import AnyRequest
 from app.api.reading import refuse_repeats, refuse_unknown
-from app.api.responses import CALLING, ONE, problems
-from app.api.served import trace_of_request
+from app.api.responses import ONE, problems
 from app.api.summaries import summarize, summarize_actions
 from app.parts import Parts, Registered
-from integrations.errors import InvalidParams, UnknownAction
-from integrations.execution.outcome import Outcome
 from integrations.signals import Health
 from monitors.debugging import IntegrationDebug
 from monitors.report import IntegrationHealth, IntegrationMetrics
@@ -39,36 +28,6 @@ VendorFilter = Annotated[
 TeamFilter = Annotated[
     str | None, QueryParameter(name="team", description="Only integrations of this team.", required=False)
 ]
-KeyHeader = Annotated[
-    str,
-    HeaderParameter(
-        name="Idempotency-Key",
-        description="As idempotency_key in the body; one of the two.",
-        max_length=255,
-        examples=[Example(summary="a key", value="order-1042")],
-    ),
-]
-ActionBody = Annotated[
-    ActionRequest,
-    BodyKwarg(
-        media_type=RequestEncodingType.JSON,
-        examples=[
-            Example(
-                summary="List issues",
-                value={"params": {"owner": "octo", "repo": "hello"}, "timeout": 5},
-            )
-        ],
-    ),
-]
-Traced = Annotated[
-    bool,
-    QueryParameter(
-        name="trace",
-        required=False,
-        description="true: all stages, waits, attempts and decisions on the way, in the outcome's `trace`.",
-    ),
-]
-TraceHeader = Annotated[str, HeaderParameter(name="traceparent", description="W3C trace context.")]
 
 
 @get(
@@ -197,72 +156,6 @@ async def debug_integration_checks(parts: GivenParts, integration_id: FromPath[s
     """Run all checks of the integration and return everything about them."""
     find(parts, integration_id)
     return await parts.monitor.debug_integration_health(integration_id)
-
-
-@post(
-    "/{integration_id:str}/actions/{action:str}",
-    operation_id="execute_action",
-    summary="Call a third party",
-    description="Runs one action of the vendor's and answers with its outcome. A client that leaves does not "
-    "cancel the call. With trace=true the outcome holds `trace`: every stage, wait, attempt and decision.",
-    guards=OPERATE,
-    responses=CALLING,
-    status_code=HTTPStatus.OK,
-)
-async def execute_action(
-    request: AnyRequest,
-    *,
-    parts: GivenParts,
-    integration_id: FromPath[str],
-    action: FromPath[str],
-    data: ActionBody,
-    caller: CallerHeader = "",
-    key: KeyHeader = "",
-    traceparent: TraceHeader = "",
-    priority: PriorityHeader = "",
-    traced: Traced = False,
-) -> Response[Outcome] | Response[Problem]:
-    """Execute one action and tell its outcome in HTTP's words."""
-    # The layer in front of all has read it; it stands here to be described.
-    del traceparent
-    find(parts, integration_id)
-    trace = trace_of_request(request.scope)
-    try:
-        outcome = await parts.framework.execute_integration(
-            integration_id,
-            action,
-            data.params,
-            caller=caller_of(request, caller),
-            timeout=data.timeout,
-            idempotency_key=_idempotency_key(data.idempotency_key, key),
-            trace_id=trace.trace_id,
-            parent_span_id=trace.parent_of_calls,
-            sampled=trace.sampled,
-            trace_state=trace.state,
-            priority=priority_of(priority),
-            traced=traced,
-        )
-    except UnknownAction as error:
-        raise not_found("unknown-action", error) from error
-    except InvalidParams as error:
-        raise invalid(str(error), *_wrong_params(error)) from error
-    return answer(outcome, instance=request.url.path, trace_id=trace.trace_id)
-
-
-def _wrong_params(error: InvalidParams) -> list[InvalidValue]:
-    return [
-        InvalidValue(message=text, source="body", key=f"params.{name}")
-        for name, text in error.problems.items()
-    ]
-
-
-def _idempotency_key(body: str | None, header: str) -> str | None:
-    if body and header and body != header:
-        raise invalid(
-            "The header Idempotency-Key and idempotency_key in the body differ; send one of them.",
-            InvalidValue(message="differs from the body's", source="header", key="Idempotency-Key"),
-        )
-    return body or header or None
 
 
 router = Router(

@@ -35,7 +35,7 @@ def answer(outcome: Outcome, *, instance: str, trace_id: str = "") -> Response[O
     `trace_id` the request's.
     """
     if outcome.kind is None:
-        return Response(outcome, status_code=HTTPStatus.OK, headers=_source(outcome))
+        return Response(outcome, status_code=HTTPStatus.OK, headers=source_headers(outcome))
     status = status_of(outcome.kind)
     problem = Problem(
         type=urn(outcome.kind.value.replace("_", "-")),
@@ -46,11 +46,11 @@ def answer(outcome: Outcome, *, instance: str, trace_id: str = "") -> Response[O
         outcome=outcome,
         trace_id=trace_id,
     )
-    headers = _source(outcome) | _retry_after(outcome, status)
+    headers = source_headers(outcome) | _retry_after(outcome, status)
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _source(outcome: Outcome) -> dict[str, str]:
+def source_headers(outcome: Outcome) -> dict[str, str]:
     """Where the answer came from; of a stale one its age too (RFC 9111, 5.1)."""
     age = {} if outcome.age is None else {"age": str(round(outcome.age))}
     return {"dialtone-source": outcome.source.value} | age
