@@ -9,6 +9,9 @@ from exporters.analytics.backtest.outcome import Backtest
 class Backtester(Protocol):
     """Replays what was recorded under another policy."""
 
-    async def backtest(self, order: Order, /, *, caller: str) -> Backtest:
-        """Replay one integration; AnalyticsUnavailable is raised."""
+    async def backtest(self, order: Order, /, *, caller: str, query_id: str = "") -> Backtest:
+        """Replay one integration.
+
+        ValueError (for the id), QueryCancelled or AnalyticsUnavailable is raised.
+        """
         ...

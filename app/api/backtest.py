@@ -1,6 +1,6 @@
-"""/v2/analytics/backtest: what another policy would have done."""
+"""/v2/analytics/backtest: what another policy, or other rules of alerting, would have done."""
 
-from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,36 +9,20 @@ from litestar import Response, Router, post
 from litestar.enums import MediaType
 
 from app.api.access import READ, CallerHeader, GivenParts, caller_of
+from app.api.answers import refusal
+from app.api.backtest_orders import BacktestRequest, orders
 from app.api.examples import example
-from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid, not_found
+from app.api.leaving import ClientLeft, while_there
+from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid
 from app.api.reading import refuse_unknown
 from app.api.responses import problems
 from app.backtesting import Backtester
 from app.parts import Parts
 from app.web.backtest import page
-from exporters.analytics.backtest.keys import InvalidProposal
-from exporters.analytics.backtest.order import Order, proposed, read_window
+from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest
-from exporters.analytics.parameters import InvalidParams
+from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsUnavailable
-from integrations.errors import UnknownIntegration
-
-MOST = 20
-"""Integrations of one backtest."""
-
-_RETRY_SECONDS = "5"
-
-
-class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to try. `policy` holds the keys that are to be other than today's, as under `policy` in the
-    configuration or dotted (`breaker.failure_ratio`); without any, today's policy is held against what it
-    did. `integrations` are all there are where none is named. `from` and `to` are as for named queries.
-    """
-
-    policy: Mapping[str, object] = {}
-    integrations: tuple[str, ...] = ()
-    start: str = msgspec.field(default="-24h", name="from")
-    end: str = msgspec.field(default="now", name="to")
 
 
 class BacktestList(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +34,9 @@ class BacktestList(msgspec.Struct, frozen=True, kw_only=True):
 Asked = Annotated[
     BacktestRequest,
     example(
-        "If breakers had opened earlier",
+        "If breakers had opened earlier, and alerts waited",
         policy={"breaker": {"failure_ratio": 0.3}},
+        alerts={"rules.IntegrationDown.for": 120},
         integrations=["github-prod"],
         **{"from": "-7d"},
     ),
@@ -62,10 +47,11 @@ Asked = Annotated[
     "/backtest",
     operation_id="run_backtest",
     summary="What another policy would have done",
-    description="Replays recorded calls and checks through the breaker and the retry budget that run live, "
-    "under today's policy and under the proposed one.",
+    description="Replays recorded calls and checks through the breaker, the retry budget, the judgement of "
+    "health and the alerting that run live, as they are configured today and as is proposed. It ends when "
+    "the client leaves; /v2/analytics/running shows how far it is.",
     guards=READ,
-    responses=problems(400, 401, 403, 404, 413, 415, 422, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     status_code=HTTPStatus.OK,
 )
 async def run_backtest(
@@ -73,7 +59,7 @@ async def run_backtest(
 ) -> Response[object]:
     """One replay an integration, one after another."""
     refuse_unknown(request, ())
-    found = await _answers(parts, data, caller=caller_of(request, caller))
+    found = await _answers(request, parts, data, caller=caller)
     return Response(msgspec.to_builtins(BacktestList(backtests=found)))
 
 
@@ -83,7 +69,7 @@ async def run_backtest(
     summary="What another policy would have done, as a page",
     description="The same, as one HTML page without scripts that prints well.",
     guards=READ,
-    responses=problems(400, 401, 403, 404, 413, 415, 422, 503),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     status_code=HTTPStatus.OK,
     media_type=MediaType.HTML,
 )
@@ -92,64 +78,38 @@ async def draw_backtest(
 ) -> Response[str]:
     """The page."""
     refuse_unknown(request, ())
-    found = await _answers(parts, data, caller=caller_of(request, caller))
+    found = await _answers(request, parts, data, caller=caller)
     return Response(page(found), media_type=MediaType.HTML)
 
 
-async def _answers(parts: Parts, asked: BacktestRequest, *, caller: str) -> tuple[Backtest, ...]:
+async def _answers(
+    request: AnyRequest, parts: Parts, asked: BacktestRequest, *, caller: str
+) -> tuple[Backtest, ...]:
+    """The answers; when the client leaves, the work ends."""
     desk = parts.backtests
     if desk is None:
-        raise _unavailable("Analytics is off: set analytics.enabled in the configuration.")
-    orders = [_order(parts, one, asked) for one in _named(parts, asked)]
-    return tuple([await _carried_out(desk, order, caller=caller) for order in orders])
-
-
-async def _carried_out(desk: Backtester, order: Order, *, caller: str) -> Backtest:
-    try:
-        return await desk.backtest(order, caller=caller)
-    except AnalyticsUnavailable as error:
-        raise _unavailable(str(error)) from error
-
-
-def _named(parts: Parts, asked: BacktestRequest) -> tuple[str, ...]:
-    named = tuple(dict.fromkeys(asked.integrations))
-    named = named or tuple(one.connection.id for one in parts.framework.integrations())
-    if not 1 <= len(named) <= MOST:
-        sentence = f"A backtest takes 1 to {MOST} integrations, not {len(named)}; name those to replay."
-        message = f"expected 1 to {MOST} integrations"
-        raise invalid(sentence, InvalidValue(message=message, key="integrations", source="body"))
-    return named
-
-
-def _order(parts: Parts, integration: str, asked: BacktestRequest) -> Order:
-    try:
-        today = parts.framework.integration(integration).connection.policy
-    except UnknownIntegration as error:
-        raise not_found("unknown-integration", error) from error
-    start, end = _window(asked, now=parts.clock.time())
-    try:
-        other = proposed(today, asked.policy)
-    except InvalidProposal as error:
-        key = f"policy.{error.key}"
-        raise invalid(f"{key}: {error}", InvalidValue(message=str(error), key=key, source="body")) from error
-    return Order(integration=integration, today=today, proposed=other, start=start, end=end)
-
-
-def _window(asked: BacktestRequest, *, now: float) -> tuple[float, float]:
-    try:
-        return read_window(asked.start, asked.end, now=now)
-    except InvalidParams as error:
-        wrong = InvalidValue(message=f"expected {error.expected}", key=error.parameter, source="body")
-        raise invalid(str(error), wrong) from error
-
-
-def _unavailable(reason: str) -> ProblemError:
-    return ProblemError(
-        "analytics-unavailable",
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        detail=reason,
-        headers={"retry-after": _RETRY_SECONDS},
+        raise refusal(AnalyticsUnavailable("Analytics is off: set analytics.enabled in the configuration."))
+    work = partial(
+        _carried_out, desk, orders(parts, asked), caller=caller_of(request, caller), query_id=asked.id
     )
+    try:
+        return await while_there(request.receive, work)
+    except (AnalyticsUnavailable, ClientLeft, QueryCancelled) as error:
+        raise refusal(error) from error
+
+
+async def _carried_out(
+    desk: Backtester, wanted: list[Order], *, caller: str, query_id: str
+) -> tuple[Backtest, ...]:
+    """One after another."""
+    try:
+        return tuple([await desk.backtest(each, caller=caller, query_id=query_id) for each in wanted])
+    except ValueError as error:
+        raise _bad_id(error) from error
+
+
+def _bad_id(error: ValueError) -> ProblemError:
+    return invalid(f"id: {error}", InvalidValue(message=str(error), key="id", source="body"))
 
 
 router = Router(path="/v2/analytics", tags=["Analytics"], route_handlers=[run_backtest, draw_backtest])

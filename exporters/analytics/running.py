@@ -19,7 +19,7 @@ class QueryCancelled(RuntimeError):  # noqa: N818 - the name says what became of
 class RunningQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A query that runs or waits. `query` is its name, or `sql`; then `sql` is how its statement begins.
 
-    `started_at` is UTC seconds.
+    `started_at` is UTC seconds, `progress` the share that is done, where that is known.
     """
 
     id: str
@@ -27,6 +27,7 @@ class RunningQuery(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     sql: str = ""
     started_at: float
+    progress: float | None = None
 
 
 class RunningQueries:

@@ -13,13 +13,15 @@ class FakeBacktests:
     def __init__(self) -> None:
         self.orders: list[Order] = []
         self.callers: list[str] = []
+        self.ids: list[str] = []
         self.error: Exception | None = None
 
-    async def backtest(self, order: Order, *, caller: str) -> Backtest:
+    async def backtest(self, order: Order, *, caller: str, query_id: str = "") -> Backtest:
         if self.error is not None:
             raise self.error
         self.orders.append(order)
         self.callers.append(caller)
+        self.ids.append(query_id)
         return answer(order)
 
 

@@ -33,8 +33,11 @@ def backtest_alerts(
     *,
     otherwise: Otherwise | None,
     breathe: Callable[[], None],
+    far: Callable[[float], None] = lambda _: None,
 ) -> AlertBacktest:
-    """Read what was recorded, and replay it under both rules."""
+    """Read what was recorded, and replay it under both rules. `breathe` is called now and then, and may raise
+    to end the work; `far` is told which share of it is done.
+    """
     connection, end = order.connection, window.end
     reader = SignalReader(cursor, connection.id, vendor=connection.vendor, breathe=breathe)
     began = window.start - WARM_UP
@@ -45,9 +48,12 @@ def backtest_alerts(
         others=reader.others(began, end),
         outages=tuple(_outages(reader, window.starts)),
     )
-    return run_alert_backtest(
-        order, happened, start=window.start, end=end, otherwise=otherwise, breathe=breathe
-    )
+
+    def turn(share: float) -> None:
+        far(share)
+        breathe()
+
+    return run_alert_backtest(order, happened, start=window.start, end=end, otherwise=otherwise, breathe=turn)
 
 
 def _outages(reader: SignalReader, starts: Sequence[float]) -> Iterator[tuple[float, float]]:

@@ -60,11 +60,17 @@ class Otherwise(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """What is counted, and who else wants a turn."""
+    """What is counted, and who is told how far it is; `done` was before."""
 
     start: float
     end: float
-    breathe: Callable[[], None]
+    breathe: Callable[[float], None]
+    done: float = 0.0
+
+    def turn(self, at: float) -> None:
+        """Say that a replay, which is half of the work, has come to a moment."""
+        began = self.start - WARM_UP
+        self.breathe(self.done + 0.5 * (at - began) / (self.end - began))
 
 
 def run_alert_backtest(
@@ -74,14 +80,16 @@ def run_alert_backtest(
     start: float,
     end: float,
     otherwise: Otherwise | None = None,
-    breathe: Callable[[], None] = lambda: None,
+    breathe: Callable[[float], None] = lambda _: None,
 ) -> AlertBacktest:
     """Replay what happened under both rules; the proposed ones over what their policy would have made of the
-    calls, where that is another one. `breathe` is called now and then; it may raise to end the replay.
+    calls, where that is another one. `breathe` is told now and then which share is done; it may raise to end
+    the replay.
     """
     looked = in_rounds(happened.checks, interval=order.connection.check.interval)
     span = _Span(start, end, breathe)
     today = _replayed(order, order.today, happened, looked=looked, span=span)
+    span = span._replace(done=0.5)
     other = _replayed(order, order.proposed, happened, looked=looked, span=span, otherwise=otherwise)
     sides = [each.ledger.side(start=start, end=end) for each in (today, other)]
     recorded = [each for each in happened.others if type(each) is IncidentChange]
@@ -114,7 +122,7 @@ def _replayed(
         if at >= span.end:
             break
         if place % _BREATHS == 0:
-            span.breathe()
+            span.turn(at)
         step(replay)
     replay.pass_to(span.end)
     return replay
