@@ -11,6 +11,7 @@ from app.fault_desk import FaultDesk
 from app.free_sql import FreeSQL
 from app.live.view import LiveView
 from app.pushing import Pushing
+from app.reporting import Reporter
 from app.scraping import MetricsExporter
 from app.webhooks import WebhookDesk
 from exporters.analytics.paging import Page, PageRequest
@@ -376,3 +377,4 @@ class Parts:
     credentials: CredentialDesk | None = None
     decisions: Decisions | None = None
     backtests: Backtester | None = None
+    reports: Reporter | None = None

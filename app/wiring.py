@@ -25,6 +25,7 @@ from app.live.view import LiveView
 from app.logs import Logs, SignalLog
 from app.parts import Parts
 from app.reload import Reloader
+from app.reporting import ReportMaker
 from app.settings import Settings
 from app.storage.lock import StateDirectory
 from app.storage.storage import Storage, open_storage
@@ -286,6 +287,7 @@ class Dialtone:
             metrics=self.prometheus,
             analytics=self.analytics,
             backtests=self.analytics.backtests if self.settings.analytics.enabled else None,
+            reports=ReportMaker(self.analytics.reports, framework=self.framework, alerting=self.alerting),
             clock=self.clock,
             publish=self.bus.publish,
             version=VERSION,

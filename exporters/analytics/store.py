@@ -20,6 +20,7 @@ from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
 from exporters.analytics.running import RunningQuery
+from exporters.analytics.report.desk import Reports
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
 from exporters.analytics.sql.desk import FREE_SQL, SQLDesk
@@ -106,6 +107,7 @@ class AnalyticsStore:
             publish=publish,
         )
         self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
+        self.reports = Reports(database=self._database, clock=clock, publish=publish)
         self._buffer: list[Signal] = []
         self._handed: deque[list[Signal]] = deque()
         self._stirred: anyio.Event | None = None

@@ -1,0 +1,44 @@
+"""Makes a document of a report."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from app.web.report import sections, small_sections, use_sections
+from app.web.report.document import Document, Section
+from app.web.report.headlines import headlines
+from app.web.report.wording import Times
+from exporters.analytics.report.outcome import Report
+
+
+def compose(report: Report) -> Document:
+    """The whole document. What nothing was recorded of has no section, but for what a reader looks for."""
+    times = Times(report.period)
+    found = (
+        sections.objectives(report),
+        sections.vendors(report),
+        sections.incidents(report, times),
+        use_sections.use(report),
+        use_sections.costs(report),
+        small_sections.quotas(report, times),
+        small_sections.endings(report, times),
+        small_sections.drift(report, times),
+        small_sections.webhooks(report),
+        small_sections.receivers(report),
+        sections.about(report, times),
+    )
+    return Document(
+        title=f"Third parties, {report.period.name}",
+        subtitle=_subtitle(report),
+        headlines=headlines(report, times),
+        sections=tuple(one for one in found if isinstance(one, Section)),
+    )
+
+
+def _subtitle(report: Report) -> str:
+    period = report.period
+    zone = ZoneInfo(period.zone)
+    start, end, made = (
+        dt.datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M")
+        for at in (period.start, period.until, report.made_at)
+    )
+    return f"{start} to {end}, {period.zone}. Made by Dialtone on {made}."
