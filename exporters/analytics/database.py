@@ -68,6 +68,20 @@ class Database:
             self.connection.close()
 
 
+@contextlib.contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let what is done inside come true together, or not at all."""
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A database that has given up cannot roll back either; it is closed by the owner.
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
 def open_database(path: Path, *, memory_bytes: int, stamp: str) -> tuple[Database, tuple[str, ...]]:
     """Open the file, or make it; return it with the names of the damaged files that were set aside.
 

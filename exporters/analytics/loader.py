@@ -4,9 +4,8 @@ A segment's file is removed only after the checkpoint that holds it. Until then 
 with it ledger row and rows are gone together, and the segment is loaded again.
 """
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from exporters.analytics.archive.sealed import Archive
+from exporters.analytics.database import transaction
 from exporters.analytics.segments import STAGED, Names, Segment, sync_directory
 from exporters.analytics.tables import STORED, TABLES, Intake
 from integrations.clock import Clock
@@ -30,10 +31,13 @@ class Loader:
     `held` are segments that are loaded and wait for the checkpoint.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, spool: Path, clock: Clock) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, *, archive: Archive, spool: Path, clock: Clock
+    ) -> None:
         self.rows: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self._connection = connection
+        self._archive = archive
         self._spool = spool
         self._clock = clock
         self._names = Names(spool, clock)
@@ -60,10 +64,17 @@ class Loader:
         self.held += segments
 
     def copy(self, stored: Sequence[tuple[int, Signal]]) -> None:
-        """Copy a page of the log of stored signals, and move the cursor in the same transaction."""
-        paths = self._stage(signal for _, signal in stored if type(signal) in STORED)
+        """Copy a page of the log of stored signals, and move the cursor in the same transaction.
+
+        Those that were sealed already are left out: a database that was begun anew copies the log once more.
+        """
+        paths = self._stage(
+            signal
+            for position, signal in stored
+            if type(signal) in STORED and not self._archive.has(TABLES[type(signal)], signal.at, position)
+        )
         try:
-            with self._transaction():
+            with transaction(self._connection):
                 counts = {table: self._insert(table, [path]) for table, path in paths.items()}
                 self._connection.execute("UPDATE cursors SET position = ?", [stored[-1][0]])
         finally:
@@ -78,6 +89,7 @@ class Loader:
 
     def align(self, end: int) -> None:
         """Move the cursor back to the log's end, when an older or a new log stands in the old one's place."""
+        self._archive.align(end)
         self._connection.execute("UPDATE cursors SET position = least(position, ?)", [end])
 
     def checkpoint(self) -> int:
@@ -112,7 +124,7 @@ class Loader:
 
     def _commit(self, segments: Sequence[Segment], *, lenient: bool) -> int:
         counts: Counter[str] = Counter()
-        with self._transaction():
+        with transaction(self._connection):
             for table, group in groupby(sorted(segments, key=_by_table), key=lambda segment: segment.table):
                 counts[table] = self._insert(table, [segment.path for segment in group], lenient=lenient)
             self._write_ledger(segments)
@@ -147,18 +159,6 @@ class Loader:
         for table, path in paths.items():
             path.write_bytes(encode(tables[table]))
         return paths
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # A database that has given up cannot roll back either; it is closed by the owner.
-            with contextlib.suppress(duckdb.Error):
-                self._connection.execute("ROLLBACK")
-            raise
 
 
 def _by_table(segment: Segment) -> tuple[str, str]:

@@ -11,20 +11,20 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 import duckdb
-import msgspec
 import structlog
 
+from exporters.analytics.archive.keeper import ArchiveKeeper
 from exporters.analytics.backtest.desk import Backtests
 from exporters.analytics.database import Database
 from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
 from exporters.analytics.running import RunningQuery
-from exporters.analytics.report.desk import Reports
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
 from exporters.analytics.sql.desk import FREE_SQL, SQLDesk
 from exporters.analytics.sql.snapshots import Snapshots
+from exporters.analytics.status import AnalyticsStatus
 from exporters.analytics.tables import STORED, TABLES
 from exporters.analytics.writer import Writer
 from integrations.clock import Clock
@@ -55,24 +55,6 @@ class StoredSignals(Protocol):
     async def end(self) -> int:
         """Return the newest signal's position, 0 for an empty log."""
         ...
-
-
-class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How analytics is. `freshness` is the age in seconds of the oldest row that no query sees yet.
-
-    `rows` counts rows committed since the start by table, `dropped` rows that were lost on the way,
-    `set_aside` names damaged files that were renamed; `checkpointed_at` is UTC seconds.
-    """
-
-    ok: bool
-    reason: str
-    freshness: float
-    rows: Mapping[str, int]
-    dropped: int
-    spool_bytes: int
-    set_aside: tuple[str, ...]
-    checkpointed_at: float | None
-    engine: str
 
 
 class AnalyticsStore:
@@ -107,7 +89,6 @@ class AnalyticsStore:
             publish=publish,
         )
         self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
-        self.reports = Reports(database=self._database, clock=clock, publish=publish)
         self._buffer: list[Signal] = []
         self._handed: deque[list[Signal]] = deque()
         self._stirred: anyio.Event | None = None
@@ -121,6 +102,7 @@ class AnalyticsStore:
         self._spool_thread = anyio.CapacityLimiter(1)
         self._writer_thread = anyio.CapacityLimiter(1)
         self.sql = self._free_sql(directory, publish)
+        self._archive = self._archive_keeper()
 
     def on_signal(self, signal: Signal) -> None:
         """Take one signal; when the queue is full it is dropped and counted."""
@@ -150,6 +132,7 @@ class AnalyticsStore:
             group.start_soon(self._keep, "analytics-spool", self._spool_forever)
             group.start_soon(self._keep, "analytics-writer", self._load_forever)
             group.start_soon(self._keep, "analytics-sql", self.sql.run)
+            group.start_soon(self._keep, "analytics-archive", self._archive.run)
             if self._stored:
                 group.start_soon(self._keep, "analytics-copier", self._copy_forever)
 
@@ -186,8 +169,8 @@ class AnalyticsStore:
         return await self._reader.page(request, caller=caller)
 
     def running(self) -> tuple[RunningQuery, ...]:
-        """Return the queries that run or wait, named ones and SQL, the oldest first."""
-        found = (*self._reader.running.listed(), *self.sql.running())
+        """Return the queries that run or wait, named ones, SQL and backtests, the oldest first."""
+        found = (*self._reader.running.listed(), *self.sql.running(), *self.backtests.running())
         return tuple(sorted(found, key=lambda query: query.started_at))
 
     def cancel(self, query_id: str) -> None:
@@ -198,6 +181,8 @@ class AnalyticsStore:
         """
         if any(query.id == query_id for query in self._reader.running.listed()):
             self._reader.running.cancel(query_id)
+        elif any(query.id == query_id for query in self.backtests.running()):
+            self.backtests.cancel(query_id)
         else:
             self.sql.cancel(query_id)
 
@@ -218,25 +203,18 @@ class AnalyticsStore:
             set_aside=self._writer.set_aside,
             checkpointed_at=self._writer.checkpointed_at,
             engine=f"DuckDB {duckdb.__version__}",
+            archive=self._archive.status(),
         )
 
     def samples(self) -> Iterable[Sample]:
         """Rows, drops, lag, sizes and queries, as the catalogue names them."""
-        status = self.status()
-        yield Sample("dialtone_analytics_up", (), float(status.ok))
-        yield Sample("dialtone_analytics_write_lag_seconds", (), status.freshness)
-        yield Sample("dialtone_analytics_spool_bytes", (), status.spool_bytes)
+        yield from self.status().samples()
         yield Sample("dialtone_analytics_load_duration_seconds", (), self._writer.load_seconds)
         yield Sample("dialtone_queue_depth", ("analytics",), len(self._buffer))
         yield Sample("dialtone_queue_depth", ("analytics-queries",), self._reader.waiting)
         yield Sample("dialtone_queue_depth", ("analytics-sql",), len(self.sql.running()))
-        yield Sample("dialtone_analytics_files_set_aside", (), len(status.set_aside))
-        if status.checkpointed_at is not None:
-            yield Sample("dialtone_analytics_checkpoint_timestamp_seconds", (), status.checkpointed_at)
         for file, size in self._writer.file_bytes.items():
             yield Sample("dialtone_analytics_file_bytes", (file,), size)
-        for table, count in status.rows.items():
-            yield Sample("dialtone_analytics_rows_total", (table,), count)
         for labels, count in self._dropped().items():
             yield Sample("dialtone_analytics_dropped_total", labels, count)
         for labels, count in self._reader.results.items():
@@ -257,6 +235,16 @@ class AnalyticsStore:
         )
         return SQLDesk(
             directory / "readers", snapshots=snapshots, settings=settings, clock=clock, publish=publish
+        )
+
+    def _archive_keeper(self) -> ArchiveKeeper:
+        return ArchiveKeeper(
+            self._writer,
+            copies=self.sql.snapshots,
+            thread=self._writer_thread,
+            disk_problem=self._spool.disk_problem,
+            clock=self._clock,
+            settings=self._settings,
         )
 
     async def _recover(self) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import structlog
 
+from exporters.analytics.archive.sealed import Archive
 from exporters.analytics.database import Database, break_off, damaged_files, open_database, reason, set_aside
 from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
@@ -18,6 +20,8 @@ from exporters.analytics.spool import Spool
 from exporters.analytics.views import install_views
 from integrations.clock import Clock
 from integrations.signals import Signal
+
+T = TypeVar("T")
 
 log = structlog.get_logger("dialtone.analytics")
 
@@ -52,6 +56,7 @@ class Writer:
         self.load_seconds = 0.0
         self.file_bytes: Mapping[str, int] = {}
         self.checkpointed_at: float | None = None
+        self.archive: Archive | None = None
         self._spool = spool
         self._spool_directory = directory / "spool"
         self._clock = clock
@@ -105,6 +110,19 @@ class Writer:
             with self._failing():
                 loader.align(end)
 
+    def with_archive(self, work: Callable[[Archive], T]) -> T | None:
+        """Do something with the archive; None, and nothing is done, while the file is closed.
+
+        Raises:
+            AnalyticsUnavailable: as step.
+        """
+        if self.archive is None:
+            return None
+        with self._failing():
+            found = work(self.archive)
+            self._note_archive(self.archive)
+            return found
+
     def checkpoint(self) -> None:
         """Checkpoint now, and remove the segments that it holds."""
         if self._loader is None:
@@ -145,7 +163,7 @@ class Writer:
         """
         if self._loader:
             self._spool.sealed.extendleft(reversed(self._loader.held))
-        database, self.database, self._loader = self.database, None, None
+        database, self.database, self._loader, self.archive = self.database, None, None, None
         if database:
             database.close()
 
@@ -158,14 +176,23 @@ class Writer:
         try:
             now = datetime.fromtimestamp(self._clock.time(), UTC).replace(tzinfo=None)
             database = migrate(database, self._steps, reopen=self._open_file, now=now)
+            archive = self._open_archive(database)
             install_views(database.connection)
-            self._loader = Loader(database.connection, spool=self._spool_directory, clock=self._clock)
+            self._loader = Loader(
+                database.connection, archive=archive, spool=self._spool_directory, clock=self._clock
+            )
         except BaseException:
             database.close()
             raise
-        self.database = database
+        self.database, self.archive = database, archive
         self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
         return self._loader
+
+    def _open_archive(self, database: Database) -> Archive:
+        archive = Archive(database.connection, self.path.with_name("archive"), clock=self._clock)
+        archive.open()
+        self._note_archive(archive)
+        return archive
 
     def _open_file(self) -> Database:
         database, aside = self._opener(
@@ -229,6 +256,10 @@ class Writer:
         if aside:
             self.set_aside += tuple(aside)
             log.error("analytics_file_damaged", set_aside=list(aside), directory=str(self.path.parent))
+
+    def _note_archive(self, archive: Archive) -> None:
+        self.set_aside += tuple(archive.set_aside)
+        archive.set_aside.clear()
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:

@@ -4,11 +4,12 @@
 newest, swapped in one step. The newest two are kept, so that who is just opening one finds it.
 """
 
+import contextlib
 import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -79,6 +80,20 @@ class Snapshots:
                 return self._newest
         raise AnalyticsUnavailable("the writer is busy, and no snapshot can be made; try again in a moment")
 
+    async def replace_before(self, at: float) -> None:
+        """Let no copy stay that was made before a time (UTC seconds), because it names what is to go; where
+        none can be made anew there is none for now.
+        """
+        async with self._lock:
+            old = await anyio.to_thread.run_sync(self._made_before, at)
+            if not old:
+                return
+            if self._newest is None or self._newest.at < at:
+                self._newest = None
+                with contextlib.suppress(AnalyticsUnavailable):
+                    self._newest = await anyio.to_thread.run_sync(self._make, limiter=self._thread)
+            await anyio.to_thread.run_sync(self._remove, old)
+
     def age(self) -> float:
         """Return how many seconds old the newest is; infinity before the first."""
         return self._clock.time() - self._newest.at if self._newest else math.inf
@@ -96,8 +111,7 @@ class Snapshots:
     def _copy(self, source: Path, at: float) -> Path:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._check_disk(source.stat().st_size)
-        stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%S.%f")
-        part = self.directory / f"hot-{stamp}.part"
+        part = self.directory / f"{self._stamped(at)}.part"
         try:
             subprocess.run(  # noqa: S603 - our own program and our own names
                 [sys.executable, "-I", "-S", str(_COPYING), str(source), str(part)],
@@ -114,6 +128,20 @@ class Snapshots:
         self._point_to(path)
         self._forget_old()
         return path
+
+    @staticmethod
+    def _stamped(at: float) -> str:
+        return datetime.fromtimestamp(at, UTC).strftime("hot-%Y%m%dT%H%M%S.%f")
+
+    def _made_before(self, at: float) -> list[Path]:
+        return [path for path in self.directory.glob("hot-*.duckdb") if path.name < self._stamped(at)]
+
+    def _remove(self, old: Iterable[Path]) -> None:
+        for path in old:
+            path.unlink(missing_ok=True)
+        link = self.directory / LINK
+        if not link.exists():
+            link.unlink(missing_ok=True)
 
     def _check_disk(self, size: int) -> None:
         free = shutil.disk_usage(self.directory).free

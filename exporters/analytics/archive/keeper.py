@@ -1,0 +1,275 @@
+"""The keeper: seals days as they become old, lets those go that have had their time, and says how it went.
+
+What changes the database runs on the writer's thread, a few milliseconds at a time; rows are sorted and
+written on a thread of its own meanwhile.
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+import duckdb
+import msgspec
+import structlog
+
+from exporters.analytics.archive.files import SealedFile
+from exporters.analytics.archive.sealed import Archive, Totals
+from exporters.analytics.archive.sealing import Part, write_part
+from exporters.analytics.database import Database, break_off, reason
+from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.tables import TABLES
+from exporters.analytics.writer import Writer
+from integrations.clock import Clock
+from integrations.samples import Sample
+
+log = structlog.get_logger("dialtone.analytics")
+
+TICK = 5.0
+SWEEP_SECONDS = 3_600.0
+"""Between two looks for rows of days that are over; a new UTC day begins one at once."""
+
+AGAIN_SECONDS = 60.0
+"""After a sweep that failed."""
+
+LINGER_SECONDS = 60.0
+"""How much longer than the longest query a file stays that no view names any more."""
+
+LONGEST_BACKTEST = 120.0
+_WHOLE_DAYS = dt.timedelta(days=1)
+_PAUSE = 0.02
+_INTERRUPT_AGAIN = 0.05
+
+T = TypeVar("T")
+
+
+class Copies(Protocol):
+    """Copies of the database that others read, and that name files of the archive."""
+
+    async def replace_before(self, at: float, /) -> None:
+        """Let none stay that was made before a time (UTC seconds)."""
+        ...
+
+
+class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the archive is. `totals` is what is sealed, by table, `rows` how many rows this process has sealed,
+    `freed_bytes` what retention gave back; `swept_at` is when it was last looked through (UTC seconds).
+    `problem` says why that failed since, `missing` which listed files cannot be read, `strange` which files
+    are not Dialtone's.
+    """
+
+    totals: Mapping[str, Totals]
+    rows: Mapping[str, int]
+    freed_bytes: int
+    swept_at: float | None
+    problem: str
+    missing: tuple[str, ...]
+    strange: tuple[str, ...]
+
+    def samples(self) -> Iterable[Sample]:
+        """Days, files, bytes, rows and problems, as the catalogue names them."""
+        for table, totals in self.totals.items():
+            yield Sample("dialtone_analytics_archive_days", (table,), totals.days)
+            yield Sample("dialtone_analytics_archive_files", (table,), totals.files)
+            yield Sample("dialtone_analytics_archive_bytes", (table,), totals.size)
+        for table, rows in self.rows.items():
+            yield Sample("dialtone_analytics_rows_sealed_total", (table,), rows)
+        yield Sample("dialtone_analytics_archive_freed_bytes_total", (), self.freed_bytes)
+        yield Sample("dialtone_analytics_archive_up", (), float(not self.problem))
+        yield Sample("dialtone_analytics_archive_files_missing", (), len(self.missing))
+        if self.swept_at is not None:
+            yield Sample("dialtone_analytics_sweep_timestamp_seconds", (), self.swept_at)
+
+
+class ArchiveKeeper:
+    """Looks after the archive of whatever database the writer has open. `thread` is the writer's."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        copies: Copies,
+        thread: anyio.CapacityLimiter,
+        disk_problem: Callable[[], str],
+        clock: Clock,
+        settings: AnalyticsSettings,
+    ) -> None:
+        self._writer = writer
+        self._copies = copies
+        self._thread = thread
+        self._own_thread = anyio.CapacityLimiter(1)
+        self._disk_problem = disk_problem
+        self._clock = clock
+        self._settings = settings
+        self._rows = dict.fromkeys(TABLES.values(), 0)
+        self._freed_bytes = 0
+        self._problem = ""
+        self._swept_at: float | None = None
+        self._due = float("-inf")
+        self._day: dt.date | None = None
+        self._expired_at: float | None = None
+
+    async def run(self) -> None:
+        """Look after it until cancelled."""
+        while True:
+            await self._clock.sleep(TICK)
+            await self.look()
+
+    async def look(self) -> None:
+        """Do what is due; what fails is told in the status and tried again."""
+        try:
+            if self._clock.monotonic() >= self._due or self._today() != self._day:
+                await self.sweep()
+            await self._remove_expired()
+            self._say("")
+        except (AnalyticsUnavailable, duckdb.Error, OSError) as error:
+            self._due = self._clock.monotonic() + AGAIN_SECONDS
+            self._say(reason(error))
+
+    async def sweep(self) -> None:
+        """Seal what is old enough, and let go what is too old.
+
+        Raises:
+            AnalyticsUnavailable, duckdb.Error, OSError: it was broken off; nothing is lost.
+        """
+        self._due = self._clock.monotonic() + SWEEP_SECONDS
+        self._day = self._today()
+        for part in await self._with_archive(self._plan):
+            await self._seal(part)
+        await self._with_archive(self._expire)
+        self._swept_at = self._clock.time()
+
+    def status(self) -> ArchiveStatus:
+        """Return how the archive is now."""
+        archive = self._writer.archive
+        return ArchiveStatus(
+            totals=archive.totals() if archive else {},
+            rows=self._rows,
+            freed_bytes=self._freed_bytes,
+            swept_at=self._swept_at,
+            problem=self._problem,
+            missing=archive.missing if archive else (),
+            strange=archive.strange if archive else (),
+        )
+
+    def _plan(self, archive: Archive) -> Sequence[Part]:
+        """What is sealed is checkpointed before: its segments are gone, and cannot bring the rows again."""
+        parts = archive.plan(self._today() - _WHOLE_DAYS)
+        if parts:
+            self._writer.checkpoint()
+        return parts
+
+    async def _seal(self, part: Part) -> None:
+        file = await self._written(part)
+        if file is not None and await self._with_archive(lambda archive: archive.seal(part, file)):
+            self._rows[part.footer.table] += part.footer.rows
+        await self._clock.sleep(_PAUSE)
+
+    async def _written(self, part: Part) -> SealedFile | None:
+        database, archive = self._writer.database, self._writer.archive
+        if database is None or archive is None:
+            raise AnalyticsUnavailable("the database was closed while its days were sealed")
+        writing = _Writing(database, archive, part, disk_problem=self._disk_problem)
+        async with anyio.create_task_group() as watched:
+            watched.start_soon(self._break_off, writing)
+            await anyio.to_thread.run_sync(writing.work, limiter=self._own_thread)
+            watched.cancel_scope.cancel()
+        # The thread is waited for even when this was cancelled; only now does that come through.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        if writing.error is not None:
+            raise writing.error
+        return writing.file
+
+    async def _break_off(self, writing: "_Writing") -> None:
+        try:
+            await anyio.Event().wait()
+        finally:
+            with anyio.CancelScope(shield=True):
+                while not writing.done.is_set():
+                    writing.interrupt()
+                    await self._clock.sleep(_INTERRUPT_AGAIN)
+
+    def _expire(self, archive: Archive) -> None:
+        """The list is checkpointed before any file goes, so that a lost log cannot bring back its name."""
+        longest = max(self._settings.query_seconds, self._settings.sql_seconds, LONGEST_BACKTEST)
+        due = self._clock.monotonic() + longest + LINGER_SECONDS
+        if archive.expire(self._settings.retention, today=self._today(), due=due):
+            self._expired_at = self._clock.time()
+        self._writer.checkpoint()
+
+    async def _remove_expired(self) -> None:
+        archive = self._writer.archive
+        if archive is None or not archive.is_unlinking_due():
+            return
+        if self._expired_at is not None:
+            await self._copies.replace_before(self._expired_at)
+        self._freed_bytes += await self._with_archive(Archive.unlink)
+
+    async def _with_archive(self, work: Callable[[Archive], T]) -> T:
+        """Do it on the writer's thread.
+
+        Raises:
+            AnalyticsUnavailable: when the database is closed.
+        """
+
+        def do() -> list[T]:
+            # A list, because what is done may itself give None.
+            found = self._writer.with_archive(lambda archive: [work(archive)])
+            return found or []
+
+        done = await anyio.to_thread.run_sync(do, limiter=self._thread)
+        if not done:
+            raise AnalyticsUnavailable(f"the database is closed: {self._writer.problem}")
+        return done[0]
+
+    def _today(self) -> dt.date:
+        return dt.datetime.fromtimestamp(self._clock.time(), dt.UTC).date()
+
+    def _say(self, problem: str) -> None:
+        if problem != self._problem:
+            log.warning("analytics_archive_off", reason=problem) if problem else log.info(
+                "analytics_archive_on"
+            )
+        self._problem = problem
+
+
+class _Writing:
+    """Writing one part, on a thread."""
+
+    def __init__(
+        self, database: Database, archive: Archive, part: Part, *, disk_problem: Callable[[], str]
+    ) -> None:
+        self.file: SealedFile | None = None
+        self.error: Exception | None = None
+        self.done = threading.Event()
+        self._database = database
+        self._archive = archive
+        self._part = part
+        self._disk_problem = disk_problem
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+
+    def work(self) -> None:
+        """Write it, and keep the file or the error."""
+        try:
+            self._check_disk()
+            with self._database.reading() as cursor:
+                self._cursor = cursor
+                self.file = write_part(cursor, self._part, self._archive.folder)
+        except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
+            self.error = error
+        finally:
+            self._cursor = None
+            self.done.set()
+
+    def interrupt(self) -> None:
+        """Break it off, if it runs."""
+        cursor = self._cursor
+        if cursor is not None:
+            break_off(cursor)
+
+    def _check_disk(self) -> None:
+        if problem := self._disk_problem():
+            raise AnalyticsUnavailable(problem)

@@ -1,0 +1,117 @@
+"""Sealing: what of a table's hot rows is to become a file, and how it is written.
+
+A part is a range of whole minutes of one day. It is counted on the writer's thread, copied on another while
+rows go on being loaded, and taken out of the hot table only if it still has as many rows as were copied:
+nothing but sealing removes rows, so the same number means the same rows.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from exporters.analytics.archive.files import FOOTER, Footer, SealedFile, finish, new_name, unfinished
+from exporters.analytics.tables import hot, quoted
+
+PART_ROWS = 250_000
+"""Rows of a file: what bounds the memory of sorting them (some 120 MiB) and the time of taking them out of
+the hot table (some 20 ms). A single minute may have more.
+"""
+
+_MINUTE = dt.timedelta(minutes=1)
+_BY_INTEGRATION = "date_trunc('hour', ts), integration, ts"
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows to be sealed: those of the footer's table from `start` and before `end` (naive UTC)."""
+
+    footer: Footer
+    start: dt.datetime
+    end: dt.datetime
+
+    @property
+    def condition(self) -> str:
+        """Which rows, in SQL."""
+        return f"ts >= TIMESTAMP '{self.start}' AND ts < TIMESTAMP '{self.end}'"
+
+
+def plan(
+    connection: duckdb.DuckDBPyConnection, table: str, *, before: dt.date, most: int = PART_ROWS
+) -> list[Part]:
+    """Return the parts of a table's days before one, oldest first, of `most` rows where minutes allow it."""
+    counted = connection.execute(
+        f"SELECT date_trunc('minute', ts)::TIMESTAMP, count(*) FROM {hot(table)} WHERE ts < ? "  # noqa: S608 - our schema
+        "GROUP BY ALL ORDER BY ALL",
+        [before],
+    ).fetchall()
+    if not counted:
+        return []
+    schema, position = connection.execute(
+        "SELECT (SELECT max(schema_version) FROM meta), (SELECT max(position) FROM cursors)"
+    ).fetchall()[0]
+    return [
+        Part(
+            footer=Footer(table=table, day=minutes[0][0].date(), rows=rows, schema=schema, position=position),
+            start=minutes[0][0],
+            end=minutes[-1][0] + _MINUTE,
+        )
+        for minutes, rows in _gathered(counted, most)
+    ]
+
+
+def count(connection: duckdb.DuckDBPyConnection, part: Part) -> int:
+    """Return how many rows of a part are in the hot table now."""
+    found: int = connection.execute(
+        f"SELECT count(*) FROM {hot(part.footer.table)} WHERE {part.condition}"  # noqa: S608 - our schema and times
+    ).fetchall()[0][0]
+    return found
+
+
+def write_part(cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path) -> SealedFile | None:
+    """Write a part into a file of its own; None, and no file, when rows have been added to it meanwhile.
+
+    Raises:
+        duckdb.Error, OSError: no file, or one that the next opening of the archive deals with, is left.
+    """
+    name = new_name(part.footer.table, part.footer.day)
+    path = unfinished(archive / name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        copied = _copy(cursor, part, path)
+        if copied != part.footer.rows:
+            return None
+        return SealedFile(name=name, size=finish(archive, name), footer=part.footer)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path) -> int:
+    table = part.footer.table
+    footer = quoted(msgspec.json.encode(part.footer).decode())
+    columns: Mapping[str, object] = {
+        row[0]: row[1] for row in cursor.execute(f"DESCRIBE {hot(table)}").fetchall()
+    }
+    order = _BY_INTEGRATION if "integration" in columns else "ts"
+    copied: int = cursor.execute(
+        f"COPY (SELECT * FROM {hot(table)} WHERE {part.condition} ORDER BY {order}) "  # noqa: S608 - our schema and times
+        f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{FOOTER}: {footer}}})"
+    ).fetchall()[0][0]
+    return copied
+
+
+_Minutes = Sequence[tuple[dt.datetime, int]]
+
+
+def _gathered(counted: _Minutes, most: int) -> Iterator[tuple[_Minutes, int]]:
+    """Put minutes together that follow each other on one day, up to `most` rows."""
+    gathered: list[tuple[dt.datetime, int]] = []
+    rows = 0
+    for minute, many in counted:
+        if gathered and (rows + many > most or minute.date() != gathered[0][0].date()):
+            yield gathered, rows
+            gathered, rows = [], 0
+        gathered.append((minute, many))
+        rows += many
+    yield gathered, rows
