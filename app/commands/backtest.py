@@ -1,35 +1,36 @@
-"""`dialtone backtest`: what another policy would have done to calls that were recorded."""
+"""`dialtone backtest`: what another policy, or other rules of alerting, would have made of the past."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import msgspec
 import yaml
-from rich.text import Text
 
 from app.api.backtest import BacktestList
-from app.commands.looks import table
+from app.commands.asking import ended_with_us
+from app.commands.backtest_looks import show
+from app.commands.following_backtest import following
 from app.commands.server import CALL_PATIENCE
 from app.commands.session import Session, json_option
-from app.web.backtest import lines, page, when
-from app.web.words import number, span
-from exporters.analytics.backtest.outcome import Backtest, Side
-from exporters.analytics.backtest.tally import Bucket
+from app.web.backtest import page
 
-_LEVELS = " ▁▂▃▄▅▆▇█"
-_MOST_SPELLS = 10
+_PARTS = ("policy", "check", "alerts")
 
 
 @click.command()
 @click.option(
-    "--set", "given", multiple=True, metavar="KEY=VALUE", help="A key, as breaker.failure_ratio=0.3."
+    "--set",
+    "given",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A key, as breaker.failure_ratio=0.3 or alerts.group_wait=60.",
 )
 @click.option(
     "--policy",
     "file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A YAML file with the keys that are to be other, under policy or by themselves.",
+    help="A YAML file with what is to be other: policy, check, alerts, or keys of a policy by themselves.",
 )
 @click.option("--integration", "-i", "integrations", multiple=True, help="Only this one; may be repeated.")
 @click.option("--since", default="24h", show_default=True, help="From how long ago, or a time.")
@@ -50,19 +51,21 @@ def backtest(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what another policy would have done: dialtone backtest --set breaker.failure_ratio=0.3 --since 7d.
+    """Show what another configuration would have done: dialtone backtest --set breaker.failure_ratio=0.3.
 
-    Recorded calls and checks go through the breaker and the retry budget that run live, under today's policy
-    and under the proposed one. Without a proposal today's policy is held against what happened.
+    Recorded calls and checks go through the breaker, the retry budget, the judgement of health and the
+    alerting that run live, as they are configured today and as is proposed: a key of an integration's
+    policy, check.KEY or alerts.KEY (alerts.rules.IntegrationDown.for=120). Without a proposal today's
+    configuration is held against what happened.
     """
     asked = {
-        "policy": {**_from_file(file), **dict(map(_pair, given))},
+        **_proposal(_from_file(file), given),
         "integrations": integrations,
         "from": _time(since),
         "to": _time(end),
     }
-    with session.waiting("Replaying what was recorded …"):
-        reply = session.server.post("/v2/analytics/backtest", asked, patience=CALL_PATIENCE)
+    with ended_with_us(session) as name, following(session, name):
+        reply = session.server.post("/v2/analytics/backtest", {**asked, "id": name}, patience=CALL_PATIENCE)
     found = session.read(reply, BacktestList, as_json=as_json and html is None)
     if found is None:
         return
@@ -71,7 +74,22 @@ def backtest(
         session.errors.print(f"Wrote {html}.", soft_wrap=True)
         return
     for one in found.backtests:
-        _show(session, one)
+        show(session, one)
+
+
+def _proposal(parts: Mapping[str, object], given: Sequence[str]) -> dict[str, dict[str, object]]:
+    """The keys by the part of the configuration that they belong to: those without one are of the policy."""
+    found: dict[str, dict[str, object]] = {part: {} for part in _PARTS}
+    for name in _PARTS:
+        if isinstance(mine := parts.get(name), Mapping):
+            found[name] |= {str(key): value for key, value in mine.items()}
+    for key, value in map(_pair, given):
+        part, _, rest = key.partition(".")
+        if rest and part in _PARTS:
+            found[part][rest] = value
+        else:
+            found["policy"][key] = value
+    return found
 
 
 def _pair(text: str) -> tuple[str, object]:
@@ -85,6 +103,7 @@ def _pair(text: str) -> tuple[str, object]:
 
 
 def _from_file(file: Path | None) -> Mapping[str, object]:
+    """The parts of the configuration that a file holds; keys by themselves are of the policy."""
     if file is None:
         return {}
     try:
@@ -93,73 +112,20 @@ def _from_file(file: Path | None) -> Mapping[str, object]:
         raise click.UsageError(
             f"--policy {file}: it cannot be read as YAML ({type(error).__name__})"
         ) from error
-    if isinstance(found, dict) and isinstance(found.get("policy"), dict):
-        found = found["policy"]
     if not isinstance(found, dict):
-        raise click.UsageError(f"--policy {file}: it holds no keys of a policy, such as breaker or timeout")
-    return {str(key): value for key, value in found.items()}
+        raise click.UsageError(
+            f"--policy {file}: it holds no keys, such as breaker, timeout, check or alerts"
+        )
+    if not any(isinstance(found.get(part), dict) for part in _PARTS):
+        return {"policy": found}
+    if others := sorted(str(key) for key in found if key not in _PARTS):
+        raise click.UsageError(
+            f"--policy {file}: beside {', '.join(_PARTS)} it holds {', '.join(others)}; put keys of a policy "
+            "under policy"
+        )
+    return found
 
 
 def _time(text: str) -> str:
     """A length of time means as long ago."""
     return f"-{text}" if text[:1].isdigit() and text[-1:] in "smhdw" else text
-
-
-def _show(session: Session, one: Backtest) -> None:
-    show = session.console.print
-    show(Text(one.integration, style="bold"), Text(f"  {when(one.start)} to {when(one.end)} UTC"))
-    for change in one.changes:
-        show(f"  {change.key}: {change.today} → {change.proposed}")
-    rows = table(session.console, "", "TODAY", "PROPOSED", "")
-    for line in lines(one):
-        rows.add_row(line.name, line.today, line.proposed, line.means)
-    show(rows)
-    for name, side in (("today", one.today), ("proposed", one.proposed)):
-        for label, strip in _picture(side, one):
-            show(f"{name:>9} {label:<8} {strip}", soft_wrap=True)
-    for text in _sentences(one):
-        show(text, soft_wrap=True)
-
-
-def _picture(side: Side, one: Backtest) -> Iterator[tuple[str, str]]:
-    """A character a stretch of time: how much failed and was refused, and where breakers were not closed."""
-    buckets = side.buckets
-    width = (one.end - one.start) / max(1, len(buckets))
-    yield "failed", _strip(buckets, [each.failed for each in buckets])
-    yield "refused", _strip(buckets, [each.rejected for each in buckets])
-    yield (
-        "breaker",
-        "".join(
-            "█" if _is_guarded(side, start=each.start, end=each.start + width) else "·" for each in buckets
-        ),
-    )
-
-
-def _strip(buckets: Sequence[Bucket], counts: Sequence[int]) -> str:
-    """Each stretch's share of its calls; anything at all is seen."""
-    shares = (count / each.calls if each.calls else 0.0 for each, count in zip(buckets, counts, strict=True))
-    return "".join(_LEVELS[max(int(bool(share)), round(share * (len(_LEVELS) - 1)))] for share in shares)
-
-
-def _is_guarded(side: Side, *, start: float, end: float) -> bool:
-    return any(
-        spell.start < end and (spell.seconds is None or spell.start + spell.seconds > start)
-        for spell in side.spells
-    )
-
-
-def _sentences(one: Backtest) -> Iterator[str]:
-    for spell in one.proposed.spells[:_MOST_SPELLS]:
-        length = "to the end" if spell.seconds is None else f"for {span(spell.seconds)}"
-        yield f"{when(spell.start)}  {spell.capability} {spell.state.value} {length}: {spell.reason}"
-    if len(one.proposed.spells) > _MOST_SPELLS:
-        yield f"… and {len(one.proposed.spells) - _MOST_SPELLS} more; --html and --json tell all."
-    fidelity = one.fidelity
-    yield (
-        f"{number(one.calls)} calls and {number(one.checks)} checks replayed. Today's policy gives back "
-        f"{fidelity.given_back} of {fidelity.recorded} recorded changes of breakers"
-        + (f", and {fidelity.invented} that were not recorded." if fidelity.invented else ".")
-    )
-    yield from one.notes
-    if one.truncated:
-        yield "There were more calls than are read: name a shorter time for all of them."

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
+from app.web.alert_backtest import HEIGHT as ALERTS_HEIGHT
+from app.web.alert_backtest import Mark, alert_lines, alert_marks, describe_alerts
+from app.web.comparing import Line
 from app.web.drawing import Drawing
 from app.web.words import latency, number, share, span
 from exporters.analytics.backtest.outcome import Backtest, Side
@@ -24,6 +28,21 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     height: float
 
 
+class Lane(NamedTuple):
+    """Incidents of one side over time, and the same in words."""
+
+    marks: tuple[Mark, ...]
+    text: str
+
+
+class AlertPicture(NamedTuple):
+    """What alerting made of it, on both sides."""
+
+    lines: tuple[Line, ...]
+    today: Lane
+    proposed: Lane
+
+
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """One side over time: a bar a stretch, and above it when breakers were not closed; `text` is for those
     who read.
@@ -34,20 +53,32 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the comparison."""
-
-    name: str
-    today: str
-    proposed: str
-    means: str = ""
-
-
 def page(backtests: Sequence[Backtest]) -> str:
     """Return the page."""
     drawing = Drawing(version="")
-    shown = [(one, lines(one), picture(one.today, one), picture(one.proposed, one)) for one in backtests]
-    return drawing.draw("backtest.html", shown=shown, width=WIDTH, height=HEIGHT, when=when, span=span)
+    shown = [
+        (one, lines(one), picture(one.today, one), picture(one.proposed, one), _alerts(one))
+        for one in backtests
+    ]
+    return drawing.draw(
+        "backtest.html",
+        shown=shown,
+        width=WIDTH,
+        height=HEIGHT,
+        alerts_height=ALERTS_HEIGHT,
+        when=when,
+        span=span,
+    )
+
+
+def _alerts(one: Backtest) -> AlertPicture | None:
+    if one.alerts is None:
+        return None
+    today, proposed = (
+        Lane(alert_marks(side, start=one.start, end=one.end), describe_alerts(side))
+        for side in (one.alerts.today, one.alerts.proposed)
+    )
+    return AlertPicture(alert_lines(one.alerts), today, proposed)
 
 
 def when(at: float) -> str:

@@ -67,7 +67,11 @@ def test_a_file_holds_a_policy(dialtone, tmp_path: Path, text: str):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("- a list", "holds no keys of a policy"), ("a: [", "cannot be read as YAML")],
+    [
+        ("- a list", "holds no keys, such as"),
+        ("policy: {timeout: 5}\nretry: {attempts: 1}", "it holds retry; put keys"),
+        ("a: [", "cannot be read as YAML"),
+    ],
 )
 def test_a_file_that_is_none_is_wrong_usage(dialtone, tmp_path: Path, text: str, words: str):
     file = tmp_path / "policy.yaml"
