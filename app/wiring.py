@@ -16,6 +16,7 @@ from app.api.description import described
 from app.api.tokens import TokenTable
 from app.asgi import create_app
 from app.configured import ConfiguredIntegrations
+from app.declaring import declaring
 from app.departures import Departures
 from app.faults import FaultOrders
 from app.forgetting import forget_signals
@@ -33,7 +34,7 @@ from app.supervisor import Supervisor
 from app.webhooks import WebhookDesk
 from exporters.analytics.store import AnalyticsStore
 from exporters.looplag import LoopLag
-from exporters.otlp.telemetry import call_tracing
+from exporters.otlp.telemetry import call_tracing, traces_checks
 from exporters.prometheus.scrape import PrometheusExporter
 from exporters.pushing import PushExporters
 from exporters.table import MetricTable
@@ -229,7 +230,10 @@ class Dialtone:
         )
 
     def _exporters(self, settings: Settings) -> tuple[MetricTable, PrometheusExporter, PushExporters]:
-        table = MetricTable(native=settings.metrics.native_histograms or settings.exporters.is_pushing)
+        table = MetricTable(
+            native=settings.metrics.native_histograms or settings.exporters.is_pushing,
+            traces_checks=traces_checks(settings.exporters),
+        )
         pushing = PushExporters(
             settings.exporters,
             table=table,
@@ -270,6 +274,7 @@ class Dialtone:
             publish=self.bus.publish,
             version=VERSION,
             logs=logs,
+            declare=declaring(self.analytics, self.catalog),
         )
         return configured, reloader
 
@@ -287,6 +292,7 @@ class Dialtone:
             metrics=self.prometheus,
             analytics=self.analytics,
             backtests=self.analytics.backtests if self.settings.analytics.enabled else None,
+            checks=self.framework.checks,
             reports=ReportMaker(self.analytics.reports, framework=self.framework, alerting=self.alerting),
             clock=self.clock,
             publish=self.bus.publish,

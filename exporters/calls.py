@@ -17,7 +17,17 @@ class _Line:
     all are, once there was one.
     """
 
-    __slots__ = ("duration", "ok_attempts", "ok_calls", "ok_times", "queued", "received", "retries", "sent")
+    __slots__ = (
+        "duration",
+        "is_traced",
+        "ok_attempts",
+        "ok_calls",
+        "ok_times",
+        "queued",
+        "received",
+        "retries",
+        "sent",
+    )
 
     ok_calls: Number | None
     ok_attempts: Number | None
@@ -27,14 +37,22 @@ class _Line:
     retries: Number
     sent: Number
     received: Number
+    is_traced: bool
 
 
 class CallRecorder:
-    """Writes CallRecords into the call families; cells are looked up once for each line and kept."""
+    """Writes CallRecords into the call families; cells are looked up once for each line and kept. Unless
+    `traces_checks`, checks leave no exemplars: there is no trace that one would lead to.
+    """
 
     def __init__(
-        self, counters: dict[str, Series[Number]], histograms: dict[str, Series[Distribution]]
+        self,
+        counters: dict[str, Series[Number]],
+        histograms: dict[str, Series[Distribution]],
+        *,
+        traces_checks: bool,
     ) -> None:
+        self._traces_checks = traces_checks
         self._calls = counters["dialtone_calls_total"]
         self._attempts = counters["dialtone_attempts_total"]
         self._retries = counters["dialtone_retries_total"]
@@ -64,8 +82,10 @@ class CallRecorder:
             bucket = bisect_left(self._duration_bounds, duration)
             cell.counts[bucket] += 1
             cell.total += duration
-            if record.sampled or cell.fresh is not None:
-                _detail(cell, bucket, record)
+            if cell.fresh is not None:
+                cell.keep(duration)
+            if record.sampled and line.is_traced:
+                _mark(cell, bucket, record)
             self._try(line, key, attempts)
             line.sent.value += record.request_bytes
             line.received.value += record.response_bytes
@@ -82,11 +102,13 @@ class CallRecorder:
         integration, vendor, action, origin = key
         line = _Line()
         line.ok_calls = line.ok_attempts = line.ok_times = None
+        line.is_traced = self._traces_checks or origin is not Origin.CHECK
         line.duration = self._duration.cell(integration, vendor, action, str(origin))
-        line.queued = self._queued.cell(integration)
+        alone = (integration,)
+        line.queued = self._queued.at(alone)
         line.retries = self._retries.cell(integration, vendor)
-        line.sent = self._sent.cell(integration)
-        line.received = self._received.cell(integration)
+        line.sent = self._sent.at(alone)
+        line.received = self._received.at(alone)
         if not self._duration.is_overflow(line.duration):
             self._lines[key] = line
         return line
@@ -128,10 +150,8 @@ def _outcome(kind: FailureKind | None) -> str:
     return "ok" if kind is None else kind.value
 
 
-def _detail(cell: Distribution, bucket: int, record: CallRecord) -> None:
-    """What only some want of a call: its trace, and its very duration."""
-    cell.keep(record.duration)
-    if record.sampled:
-        if cell.exemplars is NO_EXEMPLARS:
-            cell.exemplars = {}
-        cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, record.duration, record.at)
+def _mark(cell: Distribution, bucket: int, record: CallRecord) -> None:
+    """Tell of a call's trace."""
+    if cell.exemplars is NO_EXEMPLARS:
+        cell.exemplars = {}
+    cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, record.duration, record.at)

@@ -14,7 +14,15 @@ from exporters.calls import CallRecorder
 from exporters.catalogue import CATALOGUE, Family
 from exporters.gone import Gone, Removable
 from exporters.native import Native
-from exporters.series import Distribution, Number, Series, SeriesLimit, TraceExemplar, writable
+from exporters.series import (
+    Distribution,
+    Number,
+    Series,
+    SeriesLimit,
+    TraceExemplar,
+    observing,
+    writable_all,
+)
 from integrations.execution.outcome import FailureKind, Phases
 from integrations.samples import Sample, Sampled
 from integrations.signals import (
@@ -71,10 +79,13 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 class MetricTable:
     """Counts signals, and asks for samples when read. `series_limit` holds for each family, beside what the
-    integrations that were welcomed need; `native` keeps native buckets beside the classic ones.
+    integrations that were welcomed need; `native` keeps native buckets beside the classic ones. Checks leave
+    exemplars where their traces go somewhere: `traces_checks`.
     """
 
-    def __init__(self, *, series_limit: int = SERIES_LIMIT, native: bool = False) -> None:
+    def __init__(
+        self, *, series_limit: int = SERIES_LIMIT, native: bool = False, traces_checks: bool = True
+    ) -> None:
         self.is_native = native
         self._base, self._limit = series_limit, SeriesLimit(series_limit)
         self._present: set[str] = set()
@@ -96,7 +107,7 @@ class MetricTable:
         self._gone = Gone()
         self._cuts: list[Gone] = []
         self._departed: list[Reading] | None = None
-        self._calls = CallRecorder(self._numbers, self._histograms)
+        self._calls = CallRecorder(self._numbers, self._histograms, traces_checks=traces_checks)
         self._handlers: dict[type[msgspec.Struct], Callable[..., None]] = {
             CallRecord: self._calls.record,
             CheckResult: self._check,
@@ -225,7 +236,7 @@ class MetricTable:
         if reason or family is None:
             self._refuse(reason, str(sample.metric), "")
             return None
-        labels = _writable(sample.labels)
+        labels = writable_all(tuple(sample.labels))
         if self._gone and family is not _INFO and self._gone.has(family, labels):
             return None
         taken = seen.setdefault(family.name, set())
@@ -341,7 +352,7 @@ def _buckets(cell: Distribution, *, cut: bool) -> Buckets:
 
 
 def _distribution(family: Family, *, native: bool) -> Callable[[], Distribution]:
-    return lambda: Distribution(family.buckets, native=native)
+    return lambda: observing(family.buckets, native=native)
 
 
 def _outcome(kind: FailureKind | None) -> str:
@@ -359,8 +370,3 @@ def _unfit(sample: Sample, family: Family | None) -> str:
         if not isinstance(value, str):
             return "labels"
     return "" if isinstance(sample.value, (int, float)) else "value"
-
-
-def _writable(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """The labels as text that UTF-8 can carry; those that are, which nearly all are, themselves."""
-    return tuple(labels) if "".join(labels).isascii() else tuple(map(writable, labels))

@@ -17,7 +17,7 @@ from exporters.push.gathering import Gathering
 from exporters.settings import ExporterSettings, OTLPSettings, SignalName
 from integrations.clock import Clock
 from integrations.connection import NetworkPolicy
-from integrations.execution.tracing import Tracing
+from integrations.execution.tracing import TracedChecks, Tracing
 
 MOST_LINES = 20_000
 """Log lines that wait to be written to disk."""
@@ -45,6 +45,12 @@ def call_tracing(settings: ExporterSettings) -> Tracing:
         return Tracing()
     traces = settings.otlp.traces
     return Tracing(traces.sampled_by(), checks=traces.checks)
+
+
+def traces_checks(settings: ExporterSettings) -> bool:
+    """Whether a trace of a check may go anywhere."""
+    otlp = settings.otlp
+    return otlp is not None and otlp.traces.enabled and otlp.traces.checks is not TracedChecks.NONE
 
 
 class MakesExporters(Protocol):

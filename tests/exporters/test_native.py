@@ -20,7 +20,7 @@ from exporters.native import (
     upper_bound,
 )
 from exporters.push.window import Cutter, Spread
-from exporters.series import MOST_FRESH, Distribution
+from exporters.series import MOST_FRESH, observing
 from exporters.table import Buckets, MetricTable
 from tests.fakes.calls import call_record
 
@@ -118,7 +118,7 @@ def test_a_quantile_is_within_the_width_of_a_bucket(quantile: float) -> None:
 
 
 def test_values_wait_for_a_reader_but_not_without_end() -> None:
-    distribution = Distribution((1.0,), native=True)
+    distribution = observing((1.0,), native=True)
     for _ in range(10 * MOST_FRESH):
         distribution.observe(0.5)
 
@@ -130,7 +130,7 @@ def test_values_wait_for_a_reader_but_not_without_end() -> None:
 
 
 def test_without_native_buckets_nothing_is_kept() -> None:
-    distribution = Distribution((1.0,))
+    distribution = observing((1.0,))
     distribution.observe(0.5)
 
     assert distribution.fresh is None

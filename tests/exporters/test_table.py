@@ -121,6 +121,19 @@ def test_a_sampled_call_leaves_its_trace_beside_its_bucket() -> None:
     assert [exemplar.trace_id for exemplar in found.exemplars.values()] == ["t2"]
 
 
+@pytest.mark.parametrize(("origin", "traced", "left"), [
+    (Origin.CHECK, False, []), (Origin.CHECK, True, ["t1"]), (Origin.TRAFFIC, False, ["t1"]),
+])  # fmt: skip
+def test_a_check_leaves_its_trace_only_where_traces_of_checks_go_somewhere(
+    origin: Origin, traced: bool, left: list[str]
+) -> None:
+    table = MetricTable(traces_checks=traced)
+    table.on_signal(call_record(sampled=True, trace_id="t1", span_id="s1", origin=origin))
+    names = ("github-prod", "github", "repos.get", origin.value)
+    found = buckets(table, "dialtone_call_duration_seconds", *names)
+    assert [exemplar.trace_id for exemplar in found.exemplars.values()] == left
+
+
 SIGNALS: dict[str, tuple[Signal, str, tuple[str, ...]]] = {
     "check": (
         CheckResult(**LINE, capability="read", action="a"),

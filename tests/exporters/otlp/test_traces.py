@@ -16,6 +16,7 @@ from exporters.otlp import tracing
 from exporters.otlp.log_export import LogExport
 from exporters.otlp.log_records import LogLine
 from exporters.otlp.settings import Compression, LogSignal, MetricSignal, SamplerName, TraceSignal
+from exporters.otlp.telemetry import traces_checks
 from exporters.push import gathering
 from exporters.pushing import PushExporters
 from exporters.settings import ExporterSettings, OTLPSettings
@@ -417,3 +418,15 @@ async def test_a_record_has_the_severity_of_its_line(tmp_path: Path, level: int,
     (record,) = site.intake.records
     assert (record.severity_number, record.body.string_value) == (severity, "lone ?")
     assert attributes_of(record.attributes) == {"dialtone.logger": "x", "a": 1.5}
+
+
+@pytest.mark.parametrize(("checks", "enabled", "goes"), [
+    (TracedChecks.FAILED, True, True), (TracedChecks.NONE, True, False), (TracedChecks.ALL, False, False),
+])  # fmt: skip
+def test_traces_of_checks_go_somewhere_where_they_are_wanted(
+    checks: TracedChecks, enabled: bool, goes: bool
+) -> None:
+    wanted = TraceSignal(enabled=enabled, checks=checks)
+
+    assert traces_checks(ExporterSettings(otlp=replace(SETTINGS, traces=wanted))) is goes
+    assert not traces_checks(ExporterSettings())
