@@ -25,6 +25,7 @@ from integrations.execution.fairness import Priority
 from integrations.execution.outcome import Origin, Outcome
 from integrations.execution.status import LineStatus
 from integrations.manifest.schema import Manifest
+from integrations.probes import Check
 from integrations.signals import HealthChange, OperatorAction, Signal
 from monitors.debugging import IntegrationDebug
 from monitors.explain import Decisions, Verdicts
@@ -347,6 +348,10 @@ class CredentialDesk(Protocol):
         ...
 
 
+def _no_checks(_: str) -> tuple[Check, ...]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
     """Everything the API and the pages are given. No tokens means: open, on loopback only."""
@@ -377,4 +382,5 @@ class Parts:
     credentials: CredentialDesk | None = None
     decisions: Decisions | None = None
     backtests: Backtester | None = None
+    checks: Callable[[str], tuple[Check, ...]] = _no_checks
     reports: Reporter | None = None
