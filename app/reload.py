@@ -19,6 +19,7 @@ from app.configuration.difference import (
 )
 from app.configuration.vendors import rules_of
 from app.configured import ConfiguredIntegrations
+from app.declaring import Declare
 from app.logs import Logs
 from app.parts import OperatorLog
 from app.settings import Settings, SettingsError, Validate, load_settings
@@ -42,8 +43,9 @@ log = structlog.get_logger("dialtone.configuration")
 class Reloader:
     """Holds the settings in effect, and replaces them by what their file says now.
 
-    `adopt` lets alerting go on under other settings. One reload at a time; each ends within a minute. A file
-    with a problem changes nothing. What is unchanged is not touched.
+    `adopt` lets alerting go on under other settings; `declare` is told which are in effect, and since when.
+    One reload at a time; each ends within a minute. A file with a problem changes nothing. What is unchanged
+    is not touched.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Reloader:
         publish: Callable[[Signal], None],
         version: str,
         logs: Logs | None = None,
+        declare: Declare | None = None,
     ) -> None:
         self.settings = settings
         self._integrations = integrations
@@ -70,6 +73,7 @@ class Reloader:
         self._publish = publish
         self._version = version
         self._logs = logs
+        self._declare = declare
         self._lock = anyio.Lock()
         self._threads = anyio.CapacityLimiter(2)
         self._results = dict.fromkeys(("applied", "unchanged", "invalid", "failed"), 0)
@@ -111,6 +115,8 @@ class Reloader:
     def announce(self) -> None:
         """Tell everyone which configuration is in effect from now on."""
         self._loaded_at = self._clock.time()
+        if self._declare is not None:
+            self._declare(self.settings, self._loaded_at)
         self._publish(
             ConfigChange(
                 at=self._loaded_at,

@@ -1,9 +1,11 @@
 """Parameters of named queries: declared with a type, read strictly, bound and never pasted into SQL."""
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
+import duckdb
 import msgspec
 
 from integrations.manifest.source import nearest
@@ -36,7 +38,8 @@ class InvalidParams(ValueError):  # noqa: N818 - the name says what is wrong
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter of a named query.
 
-    `type` is time, duration, int, text, names (some, with commas between) or one_of, with `choices`.
+    `type` is time, duration, int, text, names (some, with commas between), zone (a time zone by its IANA
+    name) or one_of, with `choices`.
     `default` is given as a client would give it; None means that the parameter may be
     left out and then does not narrow the answer.
     """
@@ -148,10 +151,30 @@ def _read_names(name: str, text: str, now: float) -> list[str] | None:
     return [_read_text(name, each, now) for each in names]
 
 
+def _read_zone(name: str, text: str, _now: float) -> str:
+    known = _zones()
+    zone = known.get(text.lower())
+    if zone is None:
+        expected = "a time zone by its IANA name, such as Europe/Berlin, or UTC"
+        raise InvalidParams(
+            name, found=text[:_TEXT_LENGTH], expected=expected, nearest=nearest(text, known.values())
+        )
+    return zone
+
+
+@functools.cache
+def _zones() -> Mapping[str, str]:
+    """Those that DuckDB knows, by their names in lower case; others would be an error within the query."""
+    with duckdb.connect(":memory:") as connection:
+        rows = connection.execute("SELECT name FROM pg_timezone_names()").fetchall()
+    return {name.lower(): name for (name,) in rows}
+
+
 _READERS: Mapping[str, Callable[[str, str, float], Value]] = {
     "time": _read_time,
     "duration": _read_duration,
     "int": _read_int,
     "text": _read_text,
     "names": _read_names,
+    "zone": _read_zone,
 }

@@ -19,6 +19,7 @@ from exporters.analytics.database import Database
 from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
+from exporters.analytics.report.desk import Reports
 from exporters.analytics.running import RunningQuery
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
@@ -80,6 +81,7 @@ class AnalyticsStore:
         self._skip = STORED if stored else frozenset()
         self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=self._skip)
         self._writer = Writer(directory, self._spool, clock=clock, settings=settings)
+        self.declare = self._writer.rollups.declare
         self._reader = Reader(
             bundled_queries(),
             database=self._database,
@@ -89,6 +91,7 @@ class AnalyticsStore:
             publish=publish,
         )
         self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
+        self.reports = Reports(database=self._database, clock=clock, publish=publish)
         self._buffer: list[Signal] = []
         self._handed: deque[list[Signal]] = deque()
         self._stirred: anyio.Event | None = None
@@ -221,6 +224,7 @@ class AnalyticsStore:
             yield Sample("dialtone_analytics_queries_total", labels, count)
         for result, count in self.sql.results.items():
             yield Sample("dialtone_analytics_queries_total", (FREE_SQL, result), count)
+        yield from self._writer.rollups.samples()
         for task, count in self._restarts.items():
             yield Sample("dialtone_task_restarts_total", (task,), count)
 

@@ -16,11 +16,12 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from exporters.analytics.database import transaction
 from exporters.analytics.tables import TABLES
 
 _FOLDER = Path(__file__).parent / "views"
 _COLUMN = re.compile(r"@column (\w+) (\S+) (\S.*)")
-_MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+)\(([\w, ]+)\) AS", re.MULTILINE)
+_MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+)\(([\w, ]*)\) AS", re.MULTILINE)
 _EXISTING = (
     "SELECT view_name FROM duckdb_views() "
     "WHERE NOT internal AND schema_name = 'main' AND database_name = current_database()"
@@ -102,17 +103,12 @@ def install_views(connection: duckdb.DuckDBPyConnection) -> None:
         {macro.name: macro.sql for macro in macros}
         | {view.name: f"CREATE OR REPLACE VIEW {view.name} AS {view.sql}" for view in views}
     )
-    connection.execute("BEGIN")
-    try:
+    with transaction(connection):
         for (name,) in connection.execute(_EXISTING).fetchall():
             if name not in TABLES.values():
                 connection.execute(f'DROP VIEW "{name}"')
         for statement in statements:
             connection.execute(statement)
-        connection.execute("COMMIT")
-    except duckdb.Error:
-        connection.execute("ROLLBACK")
-        raise
     # A transaction of its own: DuckDB has failed to replay changes of schema and of rows from one. A kill
     # between the two makes them once more.
     connection.execute("CHECKPOINT")
@@ -151,4 +147,4 @@ def _parse_macro(name: str, text: str) -> Macro:
     match = _MACRO.match(sql)
     if match is None or match[1] != name or not header:
         raise ValueError(f"views/macros/{name}.sql: needs a sentence and CREATE OR REPLACE MACRO {name}")
-    return Macro(name=name, parameters=tuple(match[2].split(", ")), doc=" ".join(header), sql=sql)
+    return Macro(name=name, parameters=tuple(re.findall(r"\w+", match[2])), doc=" ".join(header), sql=sql)

@@ -15,6 +15,7 @@ from exporters.analytics.archive.sealed import Archive
 from exporters.analytics.database import Database, break_off, damaged_files, open_database, reason, set_aside
 from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
+from exporters.analytics.rollups.upkeep import RollupUpkeep
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
 from exporters.analytics.views import install_views
@@ -57,6 +58,7 @@ class Writer:
         self.file_bytes: Mapping[str, int] = {}
         self.checkpointed_at: float | None = None
         self.archive: Archive | None = None
+        self.rollups = RollupUpkeep(clock=clock, retention=settings.retention)
         self._spool = spool
         self._spool_directory = directory / "spool"
         self._clock = clock
@@ -74,6 +76,7 @@ class Writer:
         return (
             self._loader is None
             or bool(self._spool.sealed)
+            or self.rollups.is_due()
             or now >= min(self._checkpoint_due, self._probe_due)
         )
 
@@ -87,6 +90,7 @@ class Writer:
             loader = self._loader or self._open()
             self._load(loader)
             self._look_after(loader)
+            self.rollups.step()
         self._say("")
 
     def position(self) -> int | None:
@@ -164,6 +168,7 @@ class Writer:
         if self._loader:
             self._spool.sealed.extendleft(reversed(self._loader.held))
         database, self.database, self._loader, self.archive = self.database, None, None, None
+        self.rollups.close()
         if database:
             database.close()
 
@@ -178,6 +183,7 @@ class Writer:
             database = migrate(database, self._steps, reopen=self._open_file, now=now)
             archive = self._open_archive(database)
             install_views(database.connection)
+            self.rollups.open(database.connection)
             self._loader = Loader(
                 database.connection, archive=archive, spool=self._spool_directory, clock=self._clock
             )
@@ -189,7 +195,7 @@ class Writer:
         return self._loader
 
     def _open_archive(self, database: Database) -> Archive:
-        archive = Archive(database.connection, self.path.with_name("archive"), clock=self._clock)
+        archive = Archive(database.connection, self.path.with_name("archive").absolute(), clock=self._clock)
         archive.open()
         self._note_archive(archive)
         return archive

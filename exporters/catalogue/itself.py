@@ -71,6 +71,22 @@ STORES = (
         "Files of the archive that should be there and cannot be read; answers lack their rows.",
     ),
     gauge("analytics_sweep_timestamp_seconds", (), "When the archive was last looked through."),
+    gauge("analytics_rollups_up", (), "1 when rollups can be made, 0 when the last try failed."),
+    counter(
+        "analytics_rollups",
+        ("rollup",),
+        "Times that hours or days were counted for a rollup; late rows are taken in so.",
+    ),
+    gauge(
+        "analytics_folder_timestamp_seconds",
+        (),
+        "When the folder for other programs (analytics.folder) last held all rows that DuckDB had.",
+    ),
+    counter(
+        "analytics_folder_files",
+        ("result",),
+        "Files of that folder: written, linked (a sealed day), removed (retention) or failed.",
+    ),
     gauge("analytics_load_duration_seconds", (), "Time of the last load into DuckDB."),
     gauge("storage_up", (), "1 when the transactional store commits, 0 when it does not."),
     counter("storage_commits", (), "Transactions committed."),

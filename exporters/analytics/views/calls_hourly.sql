@@ -16,7 +16,4 @@ SELECT hour, integration, vendor, origin, source, kind, injected, good, bucket, 
 FROM rollup_calls
 UNION ALL
 SELECT hour, integration, vendor, origin, source, kind, injected, good, bucket, calls, seconds
-FROM calls_by_hour(
-    (SELECT coalesce(max(start) + INTERVAL 1 HOUR, '-infinity') FROM rolled WHERE rollup = 'calls'),
-    TIMESTAMP 'infinity', 0, 1
-)
+FROM calls_by_hour(rolled_until_calls(), TIMESTAMP 'infinity', 0, 1)

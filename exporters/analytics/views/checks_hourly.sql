@@ -15,7 +15,4 @@ SELECT hour, integration, vendor, capability, ran, kind, injected, good, bucket,
 FROM rollup_checks
 UNION ALL
 SELECT hour, integration, vendor, capability, ran, kind, injected, good, bucket, checks, seconds
-FROM checks_by_hour(
-    (SELECT coalesce(max(start) + INTERVAL 1 HOUR, '-infinity') FROM rolled WHERE rollup = 'checks'),
-    TIMESTAMP 'infinity', 0, 1
-)
+FROM checks_by_hour(rolled_until_checks(), TIMESTAMP 'infinity', 0, 1)

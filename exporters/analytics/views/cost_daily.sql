@@ -12,4 +12,4 @@
 
 SELECT day, origin, caller, team, vendor, integration, action, requests, cost, currency
 FROM usage_and_cost
-WHERE currency != ''
+WHERE cost IS NOT NULL

@@ -26,7 +26,4 @@ UNION ALL
 SELECT
     day::DATE AS day, origin, caller, team, vendor, integration, action, currency, runs, failures, rejected, requests,
     attempts, request_bytes, response_bytes, cost, last_used
-FROM usage_by_day(
-    (SELECT coalesce(max(start) + INTERVAL 1 DAY, '-infinity') FROM rolled WHERE rollup = 'usage'),
-    TIMESTAMP 'infinity', 0, 1
-)
+FROM usage_by_day(rolled_until_usage(), TIMESTAMP 'infinity', 0, 1)

@@ -5,20 +5,13 @@ CREATE OR REPLACE MACRO usage_by_day(since, until, slice, slices) AS TABLE
     WITH priced AS (
         SELECT
             c.ts, c.origin, c.caller, coalesce(t.team, '') AS team, c.vendor, c.integration, c.action,
-            coalesce(i.currency, '') AS currency,
-            c.run_id,
-            c.source = 'live' AS is_request,
-            c.kind IS NOT NULL AND c.kind NOT IN ('rejected', 'cancelled') AND c.injected IS NOT TRUE AS is_failure,
-            c.kind IS NOT DISTINCT FROM 'rejected' AS is_rejected,
-            coalesce(len(c.attempts), 0) AS attempts,
-            c.request_bytes,
+            CASE WHEN coalesce(i.prices[c.action], i.per_call) IS NULL THEN '' ELSE i.currency END AS currency, c.run_id, c.kind, c.source, c.injected, c.request_bytes,
             c.response_bytes,
-            CASE WHEN i.currency != '' THEN
-                coalesce(i.prices[c.action], i.per_call) * CASE
-                    WHEN c.source != 'live' THEN 0
-                    WHEN i.charged = 'ok' THEN (c.kind IS NULL AND c.injected IS NOT TRUE)::INTEGER
-                    ELSE len(list_filter(c.attempts, lambda a: a.status IS NOT NULL AND a.injected IS NOT TRUE))
-                END
+            coalesce(len(c.attempts), 0) AS attempts,
+            coalesce(i.prices[c.action], i.per_call) * CASE
+                WHEN c.source != 'live' THEN 0
+                WHEN i.charged = 'ok' THEN (c.kind IS NULL AND c.injected IS NOT TRUE)::INTEGER
+                ELSE len(list_filter(c.attempts, lambda a: a.status IS NOT NULL AND a.injected IS NOT TRUE))
             END AS cost
         FROM calls AS c
         LEFT JOIN declared_callers AS t
@@ -29,18 +22,34 @@ CREATE OR REPLACE MACRO usage_by_day(since, until, slice, slices) AS TABLE
             AND c.ts >= i.valid_from AND (i.valid_to IS NULL OR c.ts < i.valid_to)
         WHERE c.ts >= since AND c.ts < until
             AND (slices = 1 OR hash(c.caller, c.integration, c.action) % slices = slice)
+    ), runs AS (
+        -- By run first: it is several times as fast as counting distinct runs three times.
+        SELECT
+            date_trunc('day', ts)::TIMESTAMP AS day, origin, caller, team, vendor, integration, action, currency,
+            run_id,
+            count(*) AS records,
+            coalesce(bool_or(kind NOT IN ('rejected', 'cancelled') AND injected IS NOT TRUE), false) AS is_failed,
+            coalesce(bool_or(kind = 'rejected'), false) AS is_rejected,
+            count(*) FILTER (WHERE source = 'live') AS requests,
+            sum(attempts) AS attempts,
+            sum(request_bytes) AS request_bytes,
+            sum(response_bytes) AS response_bytes,
+            sum(cost) AS cost,
+            max(ts) AS last_used
+        FROM priced
+        GROUP BY ALL
     )
     SELECT
-        date_trunc('day', ts)::TIMESTAMP AS day, origin, caller, team, vendor, integration, action, currency,
-        count(*) AS records,
-        count(DISTINCT run_id) AS runs,
-        count(DISTINCT run_id) FILTER (WHERE is_failure) AS failures,
-        count(DISTINCT run_id) FILTER (WHERE is_rejected) AS rejected,
-        count(*) FILTER (WHERE is_request) AS requests,
+        day, origin, caller, team, vendor, integration, action, currency,
+        sum(records)::BIGINT AS records,
+        count(*) AS runs,
+        count(*) FILTER (WHERE is_failed) AS failures,
+        count(*) FILTER (WHERE is_rejected) AS rejected,
+        sum(requests)::BIGINT AS requests,
         sum(attempts)::BIGINT AS attempts,
         sum(request_bytes)::BIGINT AS request_bytes,
         sum(response_bytes)::BIGINT AS response_bytes,
         sum(cost)::DOUBLE AS cost,
-        max(ts) AS last_used
-    FROM priced
+        max(last_used) AS last_used
+    FROM runs
     GROUP BY ALL

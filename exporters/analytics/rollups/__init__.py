@@ -1,0 +1,1 @@
+"""Rollups: hours and days, counted once they are over; and what the configuration said when."""
