@@ -189,7 +189,7 @@ class _Reading:
             tokens=file.tokens,
             metrics=file.metrics,
             exporters=self._exporters(file),
-            analytics=file.analytics,
+            analytics=self._analytics(file.analytics),
             storage=file.storage,
             faults=file.faults,
             status_pages=file.status_pages,
@@ -210,6 +210,12 @@ class _Reading:
                 msgspec.structs.replace(each, network=self._absolute(each.network)) for each in receivers
             ),
         )
+
+    def _analytics(self, given: AnalyticsSettings) -> AnalyticsSettings:
+        """With the folder for other programs where it is."""
+        if given.folder is None:
+            return given
+        return msgspec.structs.replace(given, folder=str(self._folder / given.folder))
 
     def _exporters(self, file: File) -> ExporterSettings:
         """With the files of certificate authorities where they are."""

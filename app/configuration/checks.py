@@ -62,6 +62,7 @@ def check(document: Document, folder: Path) -> Iterator[Problem]:
     yield from _entries(document)
     yield from _listen(document)
     yield from _state_dir(document)
+    yield from _analytics_folder(document, folder)
     yield from _storage(document)
     yield from _tokens(document)
     yield from _ids(document)
@@ -136,6 +137,19 @@ def _listen(document: Document) -> Iterator[Problem]:
             expected="`tokens` (`dialtone token` makes one), or an address of this machine only: "
             f"127.0.0.1:{listen.port}",
         )
+
+
+def _analytics_folder(document: Document, folder: Path) -> Iterator[Problem]:
+    """A folder for other programs that would lie among what Dialtone keeps for itself, or around it."""
+    path = ("analytics", "folder")
+    text = _text(document, path)
+    if text is None:
+        return
+    own = (folder / (_text(document, ("state_dir",)) or "state")).resolve()
+    given = (folder / text).resolve()
+    if not text or given.is_relative_to(own) or own.is_relative_to(given):
+        expected = "the path of a folder outside of state_dir, which does not hold it either"
+        yield document.problem(path, found=_short(text), expected=expected)
 
 
 def _state_dir(document: Document) -> Iterator[Problem]:

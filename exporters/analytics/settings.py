@@ -62,7 +62,7 @@ _COUNTS = (
     "sql_bytes",
     "sql_processes",
 )
-_TIMES = ("checkpoint_seconds", "query_seconds", "sql_seconds")
+_TIMES = ("checkpoint_seconds", "query_seconds", "sql_seconds", "folder_seconds")
 _OFF_AT_ZERO = ("disk_floor", "query_queue", "sql_queue", "snapshot_seconds")
 
 
@@ -77,7 +77,8 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     `sql_memory_bytes`, and answer with `sql_rows` rows and `sql_bytes` bytes at most within `sql_seconds`. It
     reads snapshots, which are made when somebody asks, and every `snapshot_seconds` where that is above 0.
 
-    `retention` says for how many days rows are kept.
+    `retention` says for how many days rows are kept. `folder` is where a copy of all days is kept for other
+    programs; it is looked after every `folder_seconds`.
     """
 
     enabled: bool = True
@@ -98,6 +99,8 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     sql_processes: int = 2
     sql_queue: int = 16
     snapshot_seconds: float = 0.0
+    folder: str | None = None
+    folder_seconds: float = 60.0
     retention: Retention = Retention()
 
     def __post_init__(self) -> None:

@@ -42,15 +42,15 @@ class NoReader(ReaderLost):
 
 
 class ReaderProcess:
-    """One process, which answers one question at a time."""
+    """One process, which answers one question at a time. Files that it was asked for lie in `directory`."""
 
     def __init__(self, process: Process, directory: Path, *, clock: Clock) -> None:
         if process.stdin is None or process.stdout is None:
             raise ValueError("a reader needs its stdin and stdout")
         self.pid = process.pid
         self.idle_since = clock.monotonic()
+        self.directory = directory
         self._process = process
-        self._directory = directory
         self._clock = clock
         self._stdin = process.stdin
         self._stdout = BufferedByteReceiveStream(process.stdout)
@@ -122,7 +122,7 @@ class ReaderProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, signal.SIGKILL)
             await self._process.aclose()
-            await anyio.to_thread.run_sync(_remove, self._directory)
+            await anyio.to_thread.run_sync(_remove, self.directory)
 
     async def _receive(self, shape: type[T]) -> T:
         (length,) = HEAD.unpack(await self._stdout.receive_exactly(HEAD.size))
