@@ -1,0 +1,89 @@
+"""The desk that makes reports: one at a time, on a thread, in time."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from exporters.analytics.database import Database
+from exporters.analytics.report.desk import NAME, WAITING, Reports
+from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
+from integrations.clock import SystemClock
+from integrations.signals import QueryRun
+from tests.exporters.analytics.generated import START, Pair, call, started
+from tests.exporters.analytics.report.asked import order
+from tests.fakes.signals import RecordingSubscriber
+
+ORDER = order("2027-01-15", "2027-01-16")
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    pair = started(tmp_path)
+    pair.load(call(number, at=START + number) for number in range(3))
+    yield pair
+    pair.close()
+
+
+def desk(pair: Pair, published: RecordingSubscriber, **options: float) -> Reports:
+    def database() -> Database:
+        assert pair.writer.database is not None
+        return pair.writer.database
+
+    return Reports(database=database, clock=SystemClock(), publish=published, **options)
+
+
+async def test_a_report_is_made_and_its_making_is_on_record(pair: Pair) -> None:
+    published = RecordingSubscriber()
+    report = await desk(pair, published).report(ORDER, caller="ann")
+    assert report.use.runs == 3
+    (run,) = published.of(QueryRun)
+    assert (run.query, run.caller, run.rows, run.error) == (NAME, "ann", 1, "")
+
+
+async def test_after_its_time_it_is_ended_and_told_so(pair: Pair) -> None:
+    published = RecordingSubscriber()
+    with pytest.raises(QueryTimeout, match="longer than 0 s; narrow its time"):
+        await desk(pair, published, seconds=0.0).report(ORDER, caller="ann")
+    assert [run.error for run in published.of(QueryRun)] == ["timeout"]
+    assert pair.rows("SELECT count(*) FROM calls") == [(3,)]
+
+
+async def test_without_a_database_the_reason_is_told(pair: Pair) -> None:
+    def none() -> Database:
+        raise AnalyticsUnavailable("analytics is off: the disk is full")
+
+    published = RecordingSubscriber()
+    reports = Reports(database=none, clock=SystemClock(), publish=published)
+    with pytest.raises(AnalyticsUnavailable, match="the disk is full"):
+        await reports.report(ORDER, caller="ann")
+    assert [run.error for run in published.of(QueryRun)] == ["unavailable"]
+
+
+async def test_too_many_at_once_are_refused(pair: Pair) -> None:
+    published = RecordingSubscriber()
+    reports = desk(pair, published)
+    refused = 0
+
+    async def ask() -> None:
+        nonlocal refused
+        try:
+            await reports.report(ORDER, caller="ann")
+        except AnalyticsBusy:
+            refused += 1
+
+    async with anyio.create_task_group() as group:
+        for _ in range(WAITING + 3):
+            group.start_soon(ask)
+    assert refused == 2
+    assert sorted(run.error for run in published.of(QueryRun)) == [""] * (WAITING + 1) + ["busy"] * 2
+    assert (await reports.report(ORDER, caller="ann")).use.runs == 3
+
+
+async def test_one_whose_caller_leaves_is_ended(pair: Pair) -> None:
+    reports = desk(pair, RecordingSubscriber())
+    with anyio.move_on_after(0) as left:
+        await reports.report(ORDER, caller="ann")
+    assert left.cancelled_caught
+    assert (await reports.report(ORDER, caller="ben")).use.runs == 3
