@@ -48,7 +48,7 @@ class Attacked:
     """A reader, and another in its place when it is lost."""
 
     def __init__(self, directory: Path, python: str) -> None:
-        self.path = make_snapshot(directory / "hot.duckdb")
+        self.path = make_snapshot(directory / "snapshots" / "hot.duckdb", sealed=True)
         self.lost = 0
         self.slowest = 0.0
         self.peak = 0

@@ -7,7 +7,7 @@ made on the way; MEMORY is its address space and WRITTEN the largest file it may
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO
@@ -41,7 +41,10 @@ _PUBLISHED = (
 
 
 class Snapshot:
-    """An open snapshot: for reading only, with no way to other files, the network, extensions or settings."""
+    """An open snapshot: for reading only, with no way to other files, the network, extensions or settings.
+
+    The files of sealed days, which its views read, lie in the folder `archive` beside the snapshots' own.
+    """
 
     def __init__(self, path: str, *, directory: Path, memory: int) -> None:
         self.path = path
@@ -58,8 +61,10 @@ class Snapshot:
                 "allow_unsigned_extensions": "false",
             },
         )
-        quoted = str(directory).replace("'", "''")
-        self._connection.execute(f"SET allowed_directories = ['{quoted}']")
+        archive = Path(path).parent.parent / "archive"
+        sealed = self._connection.execute("SELECT file FROM sealed_files").fetchall()
+        self._allow("directories", [directory])
+        self._allow("paths", [archive / name for (name,) in sealed])
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
         found = self._connection.execute(_PUBLISHED).fetchall()
@@ -78,6 +83,10 @@ class Snapshot:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+    def _allow(self, what: str, paths: Iterable[Path]) -> None:
+        quoted = ("'" + str(path).replace("'", "''") + "'" for path in paths)
+        self._connection.execute(f"SET allowed_{what} = [{', '.join(quoted)}]")
 
 
 class Answering:

@@ -411,3 +411,45 @@ SELECT $1
 --
 -- Python's variables
 SELECT * FROM question
+--
+-- a sealed day by its file
+SELECT * FROM read_parquet('archive/calls/day=2026-11-22/part-1.parquet')
+--
+-- a sealed day named as a table
+SELECT * FROM 'archive/calls/day=2026-11-22/part-1.parquet'
+--
+-- all sealed days
+SELECT * FROM read_parquet('archive/*/*/*.parquet', hive_partitioning = true)
+--
+-- sealed days, scanned
+SELECT * FROM parquet_scan(['archive/calls/day=2026-11-22/part-1.parquet'])
+--
+-- a file's metadata
+SELECT * FROM parquet_metadata('archive/calls/day=2026-11-22/part-1.parquet')
+--
+-- a file's own words
+SELECT * FROM parquet_kv_metadata('archive/calls/day=2026-11-22/part-1.parquet')
+--
+-- a file's schema
+SELECT * FROM parquet_schema('archive/calls/day=2026-11-22/part-1.parquet')
+--
+-- the names of sealed days
+SELECT * FROM glob('archive/**')
+--
+-- the list of sealed files
+SELECT * FROM sealed_files
+--
+-- the hot table behind a view
+SELECT * FROM hot_calls
+--
+-- a sealed day written over
+COPY (SELECT 1 AS ts) TO 'archive/calls/day=2026-11-22/part-1.parquet' (FORMAT parquet)
+--
+-- a sealed day added
+COPY calls TO 'archive/calls/day=2026-11-22/part-2.parquet' (FORMAT parquet)
+--
+-- sealed days, by partition
+COPY calls TO 'archive' (FORMAT parquet, PARTITION_BY (integration), OVERWRITE_OR_IGNORE)
+--
+-- other paths allowed
+SET allowed_paths = ['/']

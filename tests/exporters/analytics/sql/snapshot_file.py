@@ -8,10 +8,13 @@ from exporters.analytics.migrations import bundled_steps
 from exporters.analytics.sql.frames import Format, Question
 
 ROWS = 50
+SEALED_ROWS = 20
+SEALED = "calls/day=2026-11-22/part-1.parquet"
 
 
-def make_snapshot(path: Path) -> Path:
-    """Make it: 50 calls, one row in the ledger, and a view."""
+def make_snapshot(path: Path, *, sealed: bool = False) -> Path:
+    """Make it: 50 calls, one row in the ledger, and a view; some of the calls sealed, where asked for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(":memory:")
     connection.execute(f"ATTACH '{path}' AS hot (STORAGE_VERSION 'v1.5.0')")
     connection.execute("USE hot")
@@ -24,8 +27,26 @@ def make_snapshot(path: Path) -> Path:
     )
     connection.execute("INSERT INTO ledger VALUES ('a secret segment', 1, now()::TIMESTAMP)")
     connection.execute("CREATE VIEW busy AS SELECT integration, count(*) AS calls FROM calls GROUP BY ALL")
+    if sealed:
+        seal(connection, path.parent.parent / "archive" / SEALED)
     connection.close()
     return path
+
+
+def seal(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Put some of the calls into a file of the archive, as a sealed day is."""
+    old = f"seq < {SEALED_ROWS}"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection.execute(f"COPY (SELECT * FROM hot_calls WHERE {old}) TO '{file}' (FORMAT parquet)")
+    connection.execute(f"DELETE FROM hot_calls WHERE {old}")
+    connection.execute(
+        "INSERT INTO sealed_files VALUES ('calls', DATE '2026-11-22', ?, ?, 0, 1, 0, now()::TIMESTAMP)",
+        [SEALED, SEALED_ROWS],
+    )
+    connection.execute(
+        "CREATE OR REPLACE VIEW calls AS SELECT * FROM hot_calls UNION ALL BY NAME "
+        f"SELECT * FROM read_parquet(['{file}'], hive_partitioning = false)"
+    )
 
 
 def question(path: Path, sql: str, **given: object) -> Question:

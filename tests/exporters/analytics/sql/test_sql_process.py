@@ -14,7 +14,7 @@ from nanoarrow.ipc import InputStream
 
 from exporters.analytics.sql.frames import Format, Question, Reply, packed, read_frame
 from exporters.analytics.sql.process import Answering, Snapshot, serve
-from tests.exporters.analytics.sql.snapshot_file import ROWS, make_snapshot, question
+from tests.exporters.analytics.sql.snapshot_file import ROWS, SEALED, make_snapshot, question
 
 Ask = Callable[..., tuple[Reply, bytes]]
 
@@ -249,3 +249,35 @@ def test_questions_are_answered_in_turn_until_they_end(path: Path, tmp_path: Pat
 def test_a_frame_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match="frame of"):
         read_frame(io.BytesIO(b"\xff\xff\xff\xff"), Question)
+
+
+def test_rows_of_sealed_days_are_seen_and_their_files_are_not(tmp_path: Path) -> None:
+    path = make_snapshot(tmp_path / "snapshots" / "hot.duckdb", sealed=True)
+    answering = Answering(tmp_path / "own", memory=1 << 30)
+    file = tmp_path / "archive" / SEALED
+
+    _, body = answering.reply(question(path, "SELECT count(*), min(seq) FROM calls"))
+    assert json.loads(body)["rows"] == [[ROWS, 0]]
+
+    for sql in (f"SELECT * FROM read_parquet('{file}')", f"SELECT * FROM '{file}'", f'TABLE "{file}"'):
+        assert answering.reply(question(path, sql))[0].error == "refused"
+
+
+def test_the_connection_reads_listed_files_alone_and_writes_none_to_the_archive(tmp_path: Path) -> None:
+    path = make_snapshot(tmp_path / "snapshots" / "hot.duckdb", sealed=True)
+    folder = (tmp_path / "archive" / SEALED).parent
+    (folder / "part-2.parquet").write_bytes((folder / "part-1.parquet").read_bytes())
+    snapshot = Snapshot(str(path), directory=tmp_path / "own", memory=1 << 30)
+
+    for sql in (
+        f"SELECT * FROM read_parquet('{folder}/part-2.parquet')",
+        f"SELECT * FROM read_parquet('{folder}/*.parquet')",
+        f"SELECT * FROM glob('{folder}/*')",
+        f"COPY hot_calls TO '{folder}/part-3.parquet' (FORMAT parquet)",
+        f"COPY hot_calls TO '{folder}' (FORMAT parquet, PARTITION_BY (integration), OVERWRITE_OR_IGNORE)",
+    ):
+        with snapshot.reading() as cursor, pytest.raises(duckdb.Error):
+            cursor.execute(sql).fetchall()
+    snapshot.close()
+
+    assert sorted(each.name for each in folder.iterdir()) == ["part-1.parquet", "part-2.parquet"]
