@@ -9,10 +9,6 @@ import httpx
 from integrations.execution.failure import TransportFailure
 from integrations.execution.outcome import FailureKind
 
-_USUAL: tuple[tuple[bytes, bytes], ...] = (
-    (b"accept", b"*/*"),
-    (b"accept-encoding", b"gzip, deflate"),
-)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -41,15 +37,17 @@ def written(request: httpx.Request, body: bytes) -> bytes:
     Raises:
         TransportFailure: when it would not be one request.
     """
-    raw = request.headers.raw
-    given = {name.lower() for name, _ in raw}
-    fields = [(name, value) for name, value in raw if name.lower() not in _FRAMING]
-    fields += [field for field in (*_USUAL, (b"user-agent", user_agent())) if field[0] not in given]
+    given: set[bytes] = set()
+    lines: list[bytes] = []
+    for name, value in request.headers.raw:
+        given.add(lower := name.lower())
+        if lower not in _FRAMING:
+            lines.append(b"%b: %b" % (name, value))
+    lines += [line for name, line in _usual() if name not in given]
     if body and b"content-type" not in given:
-        fields.append((b"content-type", b"application/octet-stream"))
+        lines.append(b"content-type: application/octet-stream")
     if body or not _FRAMING.isdisjoint(given):
-        fields.append((b"content-length", b"%d" % len(body)))
-    lines = [b"%b: %b" % field for field in fields]
+        lines.append(b"content-length: %d" % len(body))
     first = b"%b %b HTTP/1.1" % (request.method.encode(), request.url.raw_path)
     head = b"\r\n".join((first, *lines))
     # Whatever ends a line ends it for the server too, and the rest would be another field or request.
@@ -64,6 +62,13 @@ def written(request: httpx.Request, body: bytes) -> bytes:
 def _is_name(name: bytes) -> bool:
     """RFC 9110, 5.6.2. Some servers read past a space or a colon too many what others do not."""
     return _TOKEN.fullmatch(name) is not None
+
+
+@cache
+def _usual() -> tuple[tuple[bytes, bytes], ...]:
+    """The fields that every request of ours has, by name."""
+    fields = (b"accept", b"*/*"), (b"accept-encoding", b"gzip, deflate"), (b"user-agent", user_agent())
+    return tuple((name, b"%b: %b" % (name, value)) for name, value in fields)
 
 
 @cache

@@ -146,7 +146,10 @@ def wants_certificate(condition: Condition | None) -> bool:
 def _combined(condition: Condition, said: Iterator[str]) -> str:
     """What the failures of its parts make of a condition."""
     if condition.all is not None:
-        return next(filter(None, said), "")
+        for one in said:
+            if one:
+                return one
+        return ""
     if condition.any is not None:
         failures = list(said)
         return "" if not all(failures) else "none of these was met: " + "; ".join(failures)
@@ -172,12 +175,15 @@ def _latency(limit: float, seconds: float) -> str:
 
 
 def _status(wanted: tuple[int | str, ...], status: int) -> str:
-    if any(_is_status(status, str(one)) for one in wanted):
-        return ""
+    for one in wanted:
+        if _is_status(status, one):
+            return ""
     return f"status was {status}, wanted {' or '.join(map(str, wanted))}"
 
 
-def _is_status(status: int, wanted: str) -> bool:
+def _is_status(status: int, wanted: int | str) -> bool:
+    if isinstance(wanted, int):
+        return status == wanted
     if wanted.endswith("xx"):
         return status // 100 == int(wanted[0])
     low, _, high = wanted.partition("-")

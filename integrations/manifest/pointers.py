@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -13,6 +14,7 @@ MISSING = msgspec.UNSET
 _STRAY_TILDE = re.compile(r"~(?![01])")
 
 
+@lru_cache(maxsize=4_096)
 def parse(pointer: str) -> tuple[str, ...]:
     """The pointer's unescaped reference tokens; the empty pointer is the whole value.
 
@@ -30,7 +32,7 @@ def parse(pointer: str) -> tuple[str, ...]:
 def get(value: object, pointer: str) -> object:
     """The value at `pointer`, or MISSING. Array indices are decimal, without leading zeros."""
     for token in parse(pointer):
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             value = value.get(token, MISSING)
         elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
             value = value[int(token)] if _is_index(token) and int(token) < len(value) else MISSING

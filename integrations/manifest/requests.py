@@ -16,10 +16,12 @@ import msgspec
 from integrations.clock import Clock
 from integrations.credentials.secret import Secret
 from integrations.errors import InvalidParams
+from integrations.execution.bodiless import bodiless
 from integrations.execution.outcome import Effect
 from integrations.manifest import inputs, pointers
 from integrations.manifest.constants import prepared
-from integrations.manifest.hosts import ForeignHostError, Origins
+from integrations.manifest.hosts import ForeignHostError, Origins, parsed_url
+from integrations.manifest.queries import with_query
 from integrations.manifest.schema import Action, Input, Manifest
 from integrations.manifest.templates import (
     Lookup,
@@ -186,7 +188,10 @@ class RequestPlan:
             missing = ", ".join(ready.base.names)
             raise InvalidParams(self.name, {"address": f"{missing} is not set, and says where to call"})
         query = [(name, wanted.fill(ready.values)) for name, wanted in ready.query.items()]
-        return self._origins.check(_with_query(address + path, (*query, *placed.query)))
+        # What holds values of a caller, or a secret, would fill the memory of addresses with what comes once.
+        is_constant = bool(ready.address) and not ready.path.names
+        parsed = parsed_url(address + path) if is_constant else httpx.URL(address + path)
+        return self._origins.check(with_query(parsed, (*query, *placed.query)))
 
     def _filled_headers(self) -> dict[str, str]:
         ready = self._prepared
@@ -253,7 +258,7 @@ class RequestPlan:
             document = {"query": self.action.graphql, "variables": placed.body}
             return httpx.Request("POST", url, headers=headers, json=document)
         if self.action.body is None:
-            return httpx.Request(method, url, headers=headers)
+            return bodiless(method, url, headers)
         if self.action.body.content_type:
             headers = {**headers, "content-type": self.action.body.content_type}
         match self.action.body.kind:
@@ -270,16 +275,6 @@ class RequestPlan:
                 return httpx.Request(method, url, headers=headers, data=self._form(placed), files=files)
             case _:
                 return httpx.Request(method, url, headers=headers, content=_single(placed))
-
-
-def _with_query(address: str, pairs: tuple[tuple[str, str], ...]) -> httpx.URL:
-    if not pairs:
-        return httpx.URL(address)
-    query = httpx.QueryParams(pairs)
-    if "?" in address or "#" in address:
-        return httpx.URL(address).copy_merge_params(query)
-    # Said whole it is parsed once; merged into an address, three times, which is a tenth of a call.
-    return httpx.URL(f"{address}?{query}")
 
 
 def _put(placed: _Placed, name: str, *, declared: Input, value: object) -> None:

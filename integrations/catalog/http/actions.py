@@ -6,6 +6,7 @@ import httpx
 import msgspec
 
 from integrations.actions import ActionContext, CodeAction
+from integrations.execution.bodiless import bodiless
 from integrations.execution.outcome import Outcome
 from integrations.manifest import inputs
 from integrations.manifest.hosts import parsed_url
@@ -26,9 +27,10 @@ def _request(config: Mapping[str, object]) -> httpx.Request:
     headers = {"user-agent": USER_AGENT, **_headers(config.get("headers"))}
     body = config.get("body", "")
     content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-    return httpx.Request(
-        str(config["method"]), parsed_url(str(config["url"])), headers=headers, content=content or None
-    )
+    method, url = str(config["method"]), parsed_url(str(config["url"]))
+    if not content:
+        return bodiless(method, url, headers)
+    return httpx.Request(method, url, headers=headers, content=content)
 
 
 def _headers(configured: object) -> dict[str, str]:
