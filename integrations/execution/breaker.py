@@ -24,6 +24,7 @@ _HELD = frozenset({_FORCED_OPEN, _DISABLED, _SHADOW})
 _GUARDED = frozenset({_OPEN, _HALF_OPEN, _FORCED_OPEN})
 _MOST_DOUBLINGS = 32
 
+_NO_CALLS = CallWindow(1)
 REFUSED = -1
 """The permit that is none."""
 
@@ -106,8 +107,9 @@ class CircuitBreaker:
         self.is_guarded = False
         self.rejected = 0
         self.generation = 0
-        self._window = CallWindow(policy.window)
-        self._usual = UsualDuration()
+        # Made with the first call: most integrations have only checks, which never come here.
+        self._window: CallWindow | None = None
+        self._usual: UsualDuration | None = None
         self.slow_seconds = policy.slow_floor
         self._openings = 0
         self._since = clock.time()
@@ -170,12 +172,14 @@ class CircuitBreaker:
         """Take the permit back with a success; one of an earlier state counts nowhere."""
         if permit != self.generation:
             return
-        window = self._window
+        window = self._window or self._new_window()
         if self.state is _CLOSED and seconds <= self.slow_seconds and not (window.failures or window.slow):
             # Nothing can follow from this one: the way of nearly all calls.
             window.add(now, 0, 0)
         else:
             self._count(now, 0, seconds)
+        if self._usual is None:
+            self._usual = UsualDuration()
         if self._usual.add(now, seconds):
             self._set_slow_line()
 
@@ -204,7 +208,7 @@ class CircuitBreaker:
         until = None if expires_at is None else now + (expires_at - self._clock.time())
         self._openings = 0
         self._enter(state, reason, actor=actor, until=until)
-        self._window = CallWindow(self._policy.window)
+        self._window = None
 
     def reset(self, *, actor: str, reason: str) -> None:
         """Close it, with an empty window."""
@@ -223,7 +227,7 @@ class CircuitBreaker:
     def adopt(self, policy: BreakerPolicy) -> None:
         """Go on under another policy, in the same state; another window starts empty."""
         if policy.window != self._policy.window:
-            self._window = CallWindow(policy.window)
+            self._window = None
         self._policy = policy
         self._set_slow_line()
 
@@ -231,16 +235,20 @@ class CircuitBreaker:
 
     def _count(self, now: float, failed: int, seconds: float) -> None:
         slow = 1 if seconds > self.slow_seconds else 0
-        state, window = self.state, self._window
+        state, window = self.state, self._window or self._new_window()
         if state is _HALF_OPEN:
             self._count_trial(now, failed, slow)
         elif state is not _DISABLED:
             window.add(now, failed, slow)
             if (window.failures or window.slow) and state is _CLOSED:
-                self._open_if_bad(now)
+                self._open_if_bad(now, window)
 
-    def _open_if_bad(self, now: float) -> None:
-        window, policy = self._window, self._policy
+    def _new_window(self) -> CallWindow:
+        self._window = CallWindow(self._policy.window)
+        return self._window
+
+    def _open_if_bad(self, now: float, window: CallWindow) -> None:
+        policy = self._policy
         if window.calls < policy.min_calls:
             return
         reason = too_bad(policy, calls=window.calls, failures=window.failures, slow=window.slow)
@@ -270,7 +278,7 @@ class CircuitBreaker:
     def _close(self, reason: str, *, actor: str = "") -> None:
         self._openings = 0
         self._enter(_CLOSED, reason, actor=actor)
-        self._window = CallWindow(self._policy.window)
+        self._window = None
 
     def _enter(
         self, state: BreakerState, reason: str, *, actor: str = "", until: float | None = None
@@ -279,7 +287,8 @@ class CircuitBreaker:
         self._reason, self._actor = reason, actor
         self._be(state, until)
         self._since = self._clock.time()
-        counts = (self._window.calls, self._window.failures, self._window.slow)
+        window = self._window or _NO_CALLS
+        counts = (window.calls, window.failures, window.slow)
         if before is _HALF_OPEN:
             counts = (self._trials, self._bad, self._slow)
         self._admitted = self._running = self._trials = self._bad = self._slow = 0
@@ -311,7 +320,7 @@ class CircuitBreaker:
         return self._admitted >= policy.half_open_calls or self._running >= policy.half_open_concurrency
 
     def _set_slow_line(self) -> None:
-        usual = self._usual.p95 or 0.0
+        usual = 0.0 if self._usual is None else self._usual.p95 or 0.0
         self.slow_seconds = max(self._policy.slow_floor, self._policy.slow_factor * usual)
 
     # Telling and keeping.
@@ -320,8 +329,8 @@ class CircuitBreaker:
         """Return what it is now."""
         now = self._clock.monotonic()
         self.tick(now)
-        self._window.move_to(int(now))
-        window, policy = self._window, self._policy
+        window, policy = self._window or _NO_CALLS, self._policy
+        window.move_to(int(now))
         decided = window.calls >= policy.min_calls
         return BreakerStatus(
             capability=capability,
@@ -348,7 +357,7 @@ class CircuitBreaker:
             return None
         if self.state is not _CLOSED and self.state is not _SHADOW:
             return 0.0
-        window = self._window
+        window = self._window or _NO_CALLS
         return trip_distance(self._policy, calls=window.calls, failures=window.failures, slow=window.slow)
 
     def saved(self, capability: str) -> SavedBreaker | None:

@@ -5,6 +5,7 @@ A counter and a line; asyncio.Semaphore and anyio's CapacityLimiter have each lo
 """
 
 import asyncio
+from functools import cache
 
 import anyio
 
@@ -19,22 +20,24 @@ class Bulkhead:
     `is_learning`: whether `succeeded` wants to hear of calls now; `overloaded` always may.
     """
 
-    __slots__ = ("_line", "_rule", "is_learning", "limit", "running")
+    __slots__ = ("_bound", "_made", "_rule", "is_learning", "limit", "running")
 
     def __init__(self, limit: int | ConcurrencyLimit, *, queue: int) -> None:
         self.running = 0
-        self._line = FairLine(queue)
-        self._rule: ConcurrencyLimit = FixedLimit(limit) if isinstance(limit, int) else limit
+        self._bound = queue
+        # Made for the first who waits; of most integrations nobody ever does.
+        self._made: FairLine | None = None
+        self._rule: ConcurrencyLimit = _fixed(limit) if isinstance(limit, int) else limit
         self._heed()
 
     @property
     def waiting(self) -> int:
         """How many calls stand in line."""
-        return self._line.size
+        return 0 if self._made is None else self._made.size
 
     def try_enter(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""
-        if self.running >= self.limit or self._line.size:
+        if self.running >= self.limit or (self._made is not None and self._made.size):
             return False
         self.running += 1
         return True
@@ -56,11 +59,13 @@ class Bulkhead:
     def leave(self) -> None:
         """Give the slot back."""
         self.running -= 1
-        if self._line.size:
+        if self._made is not None and self._made.size:
             self.admit()
 
     def admit(self) -> None:
         """Let in whom the limit has room for, after it has grown."""
+        if self._made is None:
+            return
         while self.running < self.limit and (turn := self._line.head()) is not None:
             self._line.serve(turn)
             self.running += 1
@@ -69,7 +74,9 @@ class Bulkhead:
     def adopt(self, rule: ConcurrencyLimit, *, queue: int) -> None:
         """Take a rule for the limit, and a bound for the line; who waits already stays."""
         self._rule = rule
-        self._line.bound = queue
+        self._bound = queue
+        if self._made is not None:
+            self._made.bound = queue
         self._heed()
 
     def succeeded(self, sent: float, ended: float) -> None:
@@ -81,6 +88,12 @@ class Bulkhead:
         """A call that holds a slot failed as it does where there are too many."""
         self._rule.overloaded(sent, ended)
         self._heed()
+
+    @property
+    def _line(self) -> FairLine:
+        if self._made is None:
+            self._made = FairLine(self._bound)
+        return self._made
 
     def _heed(self) -> None:
         self.limit = self._rule.limit
@@ -96,3 +109,9 @@ class Bulkhead:
                 self.leave()
             self._line.leave(turn)
             raise
+
+
+@cache
+def _fixed(limit: int) -> FixedLimit:
+    """A limit that never moves, for all who have the same."""
+    return FixedLimit(limit)

@@ -5,7 +5,6 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import anyio
 
@@ -20,10 +19,11 @@ from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
 from integrations.execution.route import Route, first_record
 from integrations.execution.status import LineStatus, SavedLine
+from integrations.execution.telling import quota_told, transition_told
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
-from integrations.signals import BreakerTransition, QuotaSample, Signal
+from integrations.signals import Signal
 
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
@@ -33,11 +33,55 @@ SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
 
 
+class _Teller:
+    """Tells a line of the transitions of its breaker of one capability."""
+
+    __slots__ = ("_capability", "_line")
+
+    def __init__(self, line: "Line", capability: str) -> None:
+        self._line = line
+        self._capability = capability
+
+    def __call__(self, transition: Transition) -> None:
+        self._line.tell_transition(self._capability, transition)
+
+
 class Line:
     """The breakers, quotas, slots, retry tokens and pool of one integration.
 
     It puts itself into `astir` when it has changed, or holds something that has an end.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_allowances",
+        "_astir",
+        "_breakers",
+        "_injector",
+        "_limit",
+        "_queues",
+        "_quotas",
+        "_sampled",
+        "_shared",
+        "_strikes",
+        "active",
+        "budget",
+        "check_slots",
+        "clock",
+        "errors",
+        "is_changed",
+        "is_closing",
+        "is_cut",
+        "now",
+        "policy",
+        "publish",
+        "rng",
+        "routes",
+        "scopes",
+        "slots",
+        "spec",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -70,14 +114,14 @@ class Line:
         # A list, because an empty set takes four times as much, and a few wait at once.
         self.scopes: list[anyio.CancelScope] = []
         self._injector: Injector | None = None
-        self.strikes: dict[str, int] = {}
+        self._strikes: dict[str, int] | None = None
         self._shared = shared
         self._breakers: dict[str, CircuitBreaker] = {}
         self._quotas: dict[str, VendorQuota] = {}
-        self._queues: dict[tuple[str, tuple[str, ...]], QuotaLine] = {}
+        self._queues: tuple[QuotaLine, ...] = ()
         self._allowances: tuple[tuple[Limit, Allowance], ...] = ()
         self.routes: dict[tuple[str, str, str], Route] = {}
-        self._sampled: dict[str, float] = {}
+        self._sampled: dict[str, float] | None = None
         self._fit()
 
     def adopt(self, spec: LineSpec) -> None:
@@ -88,7 +132,7 @@ class Line:
         self.slots.adopt(self._limit, queue=spec.policy.queue)
         for breaker in self._breakers.values():
             breaker.adopt(spec.policy.breaker)
-        for queue in self._queues.values():
+        for queue in self._queues:
             queue.adopt(spec.policy.queue)
         self._fit()
 
@@ -150,7 +194,8 @@ class Line:
         pause = route.quota.wait(self.now(), 1.0)
         self.stir()
         self.wake(route.quota.bucket)
-        self._sampled.pop(route.quota.bucket, None)
+        if self._sampled is not None:
+            self._sampled.pop(route.quota.bucket, None)
         self._tell(route.quota)
         return pause
 
@@ -217,6 +262,13 @@ class Line:
         self._astir.add(self)
 
     @property
+    def strikes(self) -> dict[str, int]:
+        """How often a fault struck, by its kind."""
+        if self._strikes is None:
+            self._strikes = {}
+        return self._strikes
+
+    @property
     def fault(self) -> Injection | None:
         """What an operator injects now."""
         return None if self._injector is None else self._injector.injection
@@ -229,7 +281,7 @@ class Line:
     @property
     def waiting(self) -> int:
         """Calls that wait for quota or a slot."""
-        queued = sum(queue.waiting for queue in self._queues.values())
+        queued = sum(queue.waiting for queue in self._queues)
         return queued + self.slots.waiting + self.check_slots.waiting
 
     def status(self) -> LineStatus:
@@ -282,7 +334,7 @@ class Line:
             yield from breaker_samples(name, breaker.status(capability), breaker.state_seconds())
         for quota in tuple(self._quotas.values()):
             yield from quota_samples(name, quota.status(0))
-        yield from fault_samples(name, is_on=self.fault is not None, strikes=self.strikes)
+        yield from fault_samples(name, is_on=self.fault is not None, strikes=self._strikes or {})
 
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""
@@ -300,20 +352,13 @@ class Line:
         return next((known for old, known in self._allowances if old == limit), Allowance(limit, self.clock))
 
     def _new_breaker(self, capability: str) -> CircuitBreaker:
-        tell = partial(self._on_transition, capability)
+        tell = _Teller(self, capability)
         return CircuitBreaker(self.policy.breaker, clock=self.clock, rng=self.rng, on_transition=tell)
 
-    def _on_transition(self, capability: str, transition: Transition) -> None:
+    def tell_transition(self, capability: str, transition: Transition) -> None:
+        """Publish what became of the breaker of one capability."""
         self.stir()
-        self.publish(
-            BreakerTransition(
-                at=self.clock.time(),
-                integration=self.spec.integration,
-                vendor=self.spec.vendor,
-                capability=capability,
-                **transition._asdict(),
-            )
-        )
+        self.publish(transition_told(self.spec, capability, transition, at=self.clock.time()))
 
     def _quota(self, bucket: str) -> VendorQuota:
         if bucket not in self._quotas:
@@ -322,13 +367,15 @@ class Line:
 
     def _queue(self, bucket: str, declared: tuple[str, ...]) -> QuotaLine:
         """One line for calls under the same limits: none waits behind one that a limit of its own holds."""
-        key = bucket, declared
-        if key not in self._queues:
-            self._queues[key] = QuotaLine(self.clock, bound=self.policy.queue)
-        return self._queues[key]
+        for queue in self._queues_of(bucket):
+            if queue.declared == declared:
+                return queue
+        made = QuotaLine(self.clock, bound=self.policy.queue, bucket=bucket, declared=declared)
+        self._queues = (*self._queues, made)
+        return made
 
     def _queues_of(self, bucket: str) -> Iterator[QuotaLine]:
-        return (queue for (named, _), queue in self._queues.items() if named == bucket)
+        return (queue for queue in self._queues if queue.bucket == bucket)
 
     def _limit_under(self, spec: LineSpec) -> ConcurrencyLimit:
         if spec.policy.adaptive is not self.policy.adaptive:
@@ -339,22 +386,12 @@ class Line:
     def _tell(self, quota: VendorQuota) -> None:
         """Publish a bucket's level, at most every ten seconds: the gauge is sampled anyway."""
         now = self.now()
+        if self._sampled is None:
+            self._sampled = {}
         if now - self._sampled.get(quota.bucket, -_SAMPLE_EVERY) < _SAMPLE_EVERY:
             return
         self._sampled[quota.bucket] = now
-        saved = quota.saved()
-        self.publish(
-            QuotaSample(
-                at=self.clock.time(),
-                integration=self.spec.integration,
-                vendor=self.spec.vendor,
-                bucket=saved.bucket,
-                limit=saved.limit,
-                remaining=saved.remaining,
-                reset_at=saved.reset_at,
-                throttled_until=saved.throttled_until,
-            )
-        )
+        self.publish(quota_told(self.spec, quota.saved(), at=self.clock.time()))
 
 
 def _concurrency(spec: LineSpec) -> int:

@@ -267,29 +267,34 @@ class Allowance:
 
 
 class QuotaLine:
-    """The line for one bucket, in the order of fairness.py.
+    """The line for one bucket and the `declared` limits that hold for it too, in the order of fairness.py.
 
     Only its head looks at the clock; it naps until the parts may give enough.
     """
 
-    __slots__ = ("_clock", "_line")
+    __slots__ = ("_bound", "_clock", "_made", "bucket", "declared")
 
-    def __init__(self, clock: Clock, *, bound: int) -> None:
+    def __init__(self, clock: Clock, *, bound: int, bucket: str = "", declared: tuple[str, ...] = ()) -> None:
+        self.bucket = bucket
+        self.declared = declared
         self._clock = clock
-        self._line = FairLine(bound)
+        self._bound = bound
+        self._made: FairLine | None = None
 
     @property
     def waiting(self) -> int:
         """How many calls stand in line."""
-        return self._line.size
+        return 0 if self._made is None else self._made.size
 
     def adopt(self, bound: int) -> None:
         """Take another bound; who waits already stays."""
-        self._line.bound = bound
+        self._bound = bound
+        if self._made is not None:
+            self._made.bound = bound
 
     def try_take(self, parts: Sequence[Part], cost: float, now: float) -> bool:
         """Take from all parts, if all have enough and nobody is in line."""
-        if self._line.size:
+        if self._made is not None and self._made.size:
             return False
         return _draw(parts, cost, now) <= 0.0
 
@@ -333,9 +338,16 @@ class QuotaLine:
 
     def wake(self) -> None:
         """Let the head look again: it is another, something was given back, or the vendor said something."""
-        head = self._line.head()
+        head = None if self._made is None else self._made.head()
         if head is not None:
             head.rouse()
+
+    @property
+    def _line(self) -> FairLine:
+        """Made for the first who asks how long it would wait: most have none."""
+        if self._made is None:
+            self._made = FairLine(self._bound)
+        return self._made
 
     def _expected(self, parts: Sequence[Part], turn: Turn, now: float) -> float:
         if not self._line.has_room(turn):
