@@ -16,17 +16,19 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.archive import keeper
+from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable, Retention
 from exporters.analytics.store import AnalyticsStore
 from integrations.clock import SystemClock
 from integrations.signals import APIRequest, CallRecord, OperatorAction, Signal
 from tests.crash.analytics_notes import Notes, Range, notes
 from tests.exporters.analytics.generated import START, call
 
-PACE, RETRY, ASK = 0.002, 0.02, 0.05
+PACE, RETRY, ASK, LOOK = 0.002, 0.02, 0.05, 0.1
 REQUEST_EVERY, LOGGED_EVERY = 10, 50
 """Every tenth call comes with a request to the API, each fiftieth with a signal that is stored."""
 
+_FOR_EVER = Retention(**dict.fromkeys(Retention.__struct_fields__, 0))
 _RUNS = """
     SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run
         FROM (SELECT DISTINCT seq FROM {table})) GROUP BY run ORDER BY 1
@@ -65,7 +67,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FastClock(SystemClock):
-    """The machine's clocks, with days that pass quickly."""
+    """The machine's clocks, with days that pass quickly, so that the archive is looked at often, too."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -73,6 +75,10 @@ class FastClock(SystemClock):
     def time(self) -> float:  # type: ignore[override]  # a method here, a function there
         """UTC seconds, as they would be."""
         return START + (self.monotonic() - self._life.born) * self._life.speed
+
+    async def sleep(self, seconds: float) -> None:  # type: ignore[override]  # a method here, a function there
+        """Wait; the archive's keeper not for so long."""
+        await anyio.sleep(LOOK if seconds == keeper.TICK else seconds)
 
 
 class Log:
@@ -98,7 +104,9 @@ class Log:
 async def live(life: Life, told: Notes, began: float) -> None:
     """Take over, say what is there, and publish until killed."""
     clock = FastClock(life)
-    settings = AnalyticsSettings(disk_floor=life.disk_floor, checkpoint_seconds=life.checkpoint_seconds)
+    settings = AnalyticsSettings(
+        disk_floor=life.disk_floor, checkpoint_seconds=life.checkpoint_seconds, retention=_FOR_EVER
+    )
     log = Log(told, clock)
     store = AnalyticsStore(Path(life.folder), clock=clock, stored=log, settings=settings)
     _take_notes(store, told)
@@ -152,6 +160,8 @@ async def _say(store: AnalyticsStore, life: Life, *, began: float) -> None:
     while store._spool.sealed or not store.status().ok:  # noqa: ASYNC110 - nobody tells
         await anyio.sleep(RETRY)
     with store._database().reading() as cursor:
+        # One transaction: what is copied or sealed meanwhile is in all answers or in none.
+        cursor.execute("BEGIN")
         found = {
             table: (
                 tuple(cursor.execute(_RUNS.format(table=table)).fetchall()),
@@ -161,7 +171,7 @@ async def _say(store: AnalyticsStore, life: Life, *, began: float) -> None:
         }
     verdict = Verdict(
         seconds=seconds,
-        sealed=sum(1 for _ in (Path(life.folder) / "archive").rglob("*.parquet")),
+        sealed=sum(totals.files for totals in store.status().archive.totals.values()),
         calls=found["calls"][0],
         call_rows=found["calls"][1],
         requests=found["api_requests"][0],

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import msgspec
 from msgspec.structs import replace
@@ -42,9 +43,10 @@ class Report(msgspec.Struct, kw_only=True):
     def __str__(self) -> str:
         return (
             f"{self.kills} kills ({self.early} before an answer), {self.acknowledged:,} acknowledged rows: "
-            f"{self.lost} lost, {self.doubled} doubled; published and not acknowledged at most "
-            f"{max(self.unacknowledged, default=0) / RATE * 1e3:.0f} ms worth; answers again after at most "
-            f"{max(self.seconds, default=0.0):.2f} s; {self.sealed} sealed files, "
+            f"{self.lost} lost, {self.doubled} doubled; published and not acknowledged: "
+            f"median {median(self.unacknowledged) / RATE * 1e3:.0f}, at most "
+            f"{max(self.unacknowledged) / RATE * 1e3:.0f} ms worth; answers again after at most "
+            f"{max(self.seconds):.2f} s; {self.sealed} sealed files, "
             f"{self.set_aside} files set aside"
         )
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.crash.analytics_damage import ANSWERS_WITHIN, flip_rounds, full_rounds
 from tests.crash.scale import times
 
 FLIPS = times(20, 100)
-FILLS = times(4, 20)
+FILLS = times(3, 10)
+"""With a floor below which nothing is written, and as many without."""
 
 
 def test_a_bit_of_the_log_that_turns_over_costs_no_acknowledged_row(tmp_path: Path) -> None:
@@ -19,8 +22,9 @@ def test_a_bit_of_the_log_that_turns_over_costs_no_acknowledged_row(tmp_path: Pa
     assert max(report.seconds) <= ANSWERS_WITHIN
 
 
-def test_a_full_disk_costs_no_acknowledged_row(tmp_path: Path) -> None:
-    report, waits, kind = full_rounds(tmp_path / "full", fills=FILLS, seed=20_261_124)
+@pytest.mark.parametrize("floor", [pytest.param(8 << 20, id="floor"), pytest.param(0, id="no-floor")])
+def test_a_full_disk_costs_no_acknowledged_row(tmp_path: Path, floor: int) -> None:
+    report, waits, kind = full_rounds(tmp_path / "full", fills=FILLS, seed=20_261_124, floor=floor)
 
     print(f"\n{FILLS} times {kind}; {report}; with room again answered after {max(waits):.2f} s at most")
     assert (report.lost, report.doubled) == (0, 0)
