@@ -8,7 +8,7 @@ from tests.crash.analytics_rounds import Cradle, Report, cradle
 from tests.crash.disks import Disk, disk
 
 ANSWERS_WITHIN = 5.0
-DISK, FLOOR = 128 << 20, 8 << 20
+DISK = 128 << 20
 NEVER = 1e6
 
 
@@ -22,9 +22,7 @@ def flip_rounds(folder: Path, *, flips: int, seed: int) -> tuple[Report, int]:
         return lives.end(), flipped
 
 
-def full_rounds(
-    folder: Path, *, fills: int, seed: int, floor: int = FLOOR
-) -> tuple[Report, list[float], str]:
+def full_rounds(folder: Path, *, fills: int, seed: int, floor: int) -> tuple[Report, list[float], str]:
     """Fill the disk under each life. Half of them are killed while it is full, and half of those are followed
     by one that starts before there is room; the others must find their way back by themselves. Return also
     the seconds from when there was room until queries were answered, and what the disk is.
