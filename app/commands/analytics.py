@@ -2,7 +2,12 @@
 
 import click
 
+from app.commands.analytics_schema import schema
+
 
 @click.group()
 def analytics() -> None:
     """What is kept in DuckDB: its tables, and copies of it for other programs."""
+
+
+analytics.add_command(schema)

@@ -1,5 +1,5 @@
 -- How much each team uses over time: runs of actions on behalf of traffic, by time bucket and the team of the caller's token.
--- The team is the one that the token said at the time; empty where it said none. A run counts in each bucket it had a request in.
+-- The team is the one that the token said at the time; empty where it said none. A run counts in each bucket in which one of its requests ended.
 -- Runs that an injected fault struck (a game day) are counted, their failures are not. usage_daily reaches back further.
 -- @param from time -7d Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.

@@ -1,5 +1,5 @@
 -- How much each caller uses over time: runs of actions on behalf of traffic, by time bucket and caller.
--- A run that lasts over the edge of a bucket counts where its first request began and, where it went on, there too.
+-- A run counts in each bucket in which one of its requests ended.
 -- Runs that an injected fault struck (a game day) are counted, their failures are not.
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
