@@ -212,12 +212,13 @@ def test_a_file_says_itself_what_it_holds(tmp_path: Path) -> None:
 
 def test_many_days_are_all_seen_and_each_by_itself(tmp_path: Path) -> None:
     pair = started(tmp_path)
-    pair.load([call(number, at=START - number * DAY) for number in range(2, 120)])
+    days = [2, 5, 6, 13, 14, 30, 61, 62, 119]
+    pair.load([call(number, at=START - number * DAY) for number in days])
 
     seal_all(pair)
 
-    assert pair.seqs() == list(range(2, 120))
-    for number in (2, 5, 6, 13, 14, 30, 61, 62, 119):
+    assert pair.seqs() == days
+    for number in days:
         day = TODAY - timedelta(days=number)
         assert pair.rows(f"SELECT seq FROM calls WHERE ts::DATE = DATE '{day}'") == [(number,)]
     pair.close()
