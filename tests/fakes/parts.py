@@ -37,6 +37,7 @@ from tests.fakes.debugging import DEBUGGED, TRACE
 from tests.fakes.desks import FakeAlerting
 from tests.fakes.explaining import DECISION, explained
 from tests.fakes.pushing import FakePushing
+from tests.fakes.reports import FakeReports
 from tests.fakes.signals import RecordingSubscriber
 from tests.fakes.webhooks import empty_desk
 
@@ -257,6 +258,7 @@ class FakeDialtone(FakePages):
             webhooks=empty_desk(self.clock),
             decisions=self,
             backtests=FakeBacktests(),
+            reports=FakeReports(),
         )
 
     # Framework

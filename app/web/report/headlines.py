@@ -91,8 +91,9 @@ def _taken_up(report: Report) -> str:
     found = report.incidents
     if not found.acknowledged:
         return " Nobody acknowledged any." if found.count > 1 else " Nobody acknowledged it."
+    was = "was" if found.acknowledged == 1 else "were"
     return (
-        f" {found.acknowledged} of {found.count} were acknowledged, "
+        f" {found.acknowledged} of {found.count} {was} acknowledged, "
         f"after {length(found.acknowledged_median)} in the median."
     )
 

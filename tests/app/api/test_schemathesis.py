@@ -21,6 +21,8 @@ TAKE_MATCHERS = {
     "/v2/silences/preview",
     "/v2/analytics/backtest",
     "/v2/analytics/backtest/page",
+    "/v2/analytics/report",
+    "/v2/analytics/report/page",
     "/v2/analytics/sql",
     "/api/v2/alerts",
     "/api/v2/alerts/groups",
