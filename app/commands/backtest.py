@@ -14,6 +14,8 @@ from app.commands.following_backtest import following
 from app.commands.server import CALL_PATIENCE
 from app.commands.session import Session, json_option
 from app.web.backtest import page
+from exporters.analytics.backtest.keys import unknown
+from integrations.execution.policy import Policy
 
 _PARTS = ("policy", "check", "alerts")
 
@@ -87,8 +89,10 @@ def _proposal(parts: Mapping[str, object], given: Sequence[str]) -> dict[str, di
         part, _, rest = key.partition(".")
         if rest and part in _PARTS:
             found[part][rest] = value
-        else:
+        elif part in (known := (*_PARTS, *Policy.__struct_fields__)):
             found["policy"][key] = value
+        else:
+            raise click.UsageError(f"--set {key}: {unknown(part, known)}")
     return found
 
 

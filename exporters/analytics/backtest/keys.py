@@ -1,6 +1,6 @@
 """Keys of a proposal, nested or dotted, laid over the values that hold today."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -39,10 +39,18 @@ def refused(error: msgspec.ValidationError, *, prefix: str = "", keys: Sequence[
     )
 
 
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Say that there is no such name, and which looks most like it."""
+    names = tuple(dict.fromkeys(known))
+    near = nearest(name, names)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(names) or 'none'}"
+    return f"there is no {name!r} here; {hint}"
+
+
 def _put(values: dict[str, object], path: Sequence[str], value: object, *, key: str) -> None:
     name, rest = path[0], path[1:]
     if name not in values:
-        raise InvalidProposal(key, _unknown(name, values))
+        raise InvalidProposal(key, unknown(name, values))
     inner = values[name]
     if not rest and not (isinstance(inner, dict) and isinstance(value, Mapping)):
         values[name] = value
@@ -69,7 +77,7 @@ def _among(inner: Sequence[object], rest: Sequence[str], value: object, *, key: 
     name, further = rest[0], rest[1:]
     names = {str(each["name"]): None for each in inner if isinstance(each, dict) and "name" in each}
     if name not in names:
-        raise InvalidProposal(key, _unknown(name, names))
+        raise InvalidProposal(key, unknown(name, names))
     if not further:
         raise InvalidProposal(key, f"say which key of {name!r}: {key}.…")
     return [
@@ -78,9 +86,3 @@ def _among(inner: Sequence[object], rest: Sequence[str], value: object, *, key: 
         else each
         for each in inner
     ]
-
-
-def _unknown(name: str, known: Mapping[str, object]) -> str:
-    near = nearest(name, known)
-    hint = f"did you mean {near}?" if near else f"there are {', '.join(known) or 'none'}"
-    return f"there is no {name!r} here; {hint}"

@@ -5,12 +5,13 @@ from typing import TypeVar
 
 import msgspec
 
-from exporters.analytics.backtest.keys import InvalidProposal, laid_over, refused
+from exporters.analytics.backtest.keys import InvalidProposal, laid_over, refused, unknown
 from integrations.connection import CheckPolicy, Connection
 from integrations.credentials.secret import Secret
 from integrations.probes import Check
 from monitors.alerts.builtin_rules import BUILTIN_RULES
 from monitors.alerts.receivers import WebhookReceiver
+from monitors.alerts.rules import RuleBook
 from monitors.alerts.settings import AlertSettings, check
 from monitors.alerts.silences import Silence
 
@@ -82,11 +83,14 @@ def proposed_rules(
 
 
 def shown(rules: AlertRules) -> dict[str, object]:
-    """Return what two rules may differ in, without anything secret; things in lists by their names."""
+    """Return what two may differ in, built-in rules among it and nothing secret; things in lists by their
+    names.
+    """
     judged = msgspec.to_builtins(rules.check)
     return {
         "check": {name: judged[name] for name in _FOLLOWED},
-        "alerts": {name: _named(value) for name, value in _values(rules.alerts).items()},
+        "alerts": {name: _named(value) for name, value in _values(rules.alerts).items()}
+        | {"rules": _named(_plain(RuleBook(rules.alerts.rules, builtin=BUILTIN_RULES).rules))},
     }
 
 
@@ -125,13 +129,22 @@ def _plain(value: object) -> object:
 
 
 def _with_builtin(values: dict[str, object], keys: Mapping[str, object]) -> dict[str, object]:
-    """With the built-in rules that are called by their name, so that one key of theirs can be another."""
-    called = {key.split(".")[1] for key in keys if key.startswith("rules.")}
+    """With the built-in rules that are called by their name, so that one key of theirs can be another.
+
+    Raises:
+        InvalidProposal: when there is neither a configured rule of that name nor a built-in one.
+    """
+    called = {key.split(".")[1]: key for key in keys if key.startswith("rules.")}
     rules = values["rules"]
-    if not isinstance(rules, list):
+    if not called or not isinstance(rules, list):
         return values
-    called -= {rule["name"] for rule in rules}
-    return values | {"rules": [*rules, *(_plain(rule) for rule in BUILTIN_RULES if rule.name in called)]}
+    configured = [str(rule["name"]) for rule in rules]
+    builtin = [rule for rule in BUILTIN_RULES if rule.name not in configured]
+    known = [*configured, *(rule.name for rule in builtin)]
+    for name, key in called.items():
+        if name not in known:
+            raise InvalidProposal(f"alerts.{key}", unknown(name, known))
+    return values | {"rules": [*rules, *(_plain(rule) for rule in builtin if rule.name in called)]}
 
 
 def _read(values: Mapping[str, object], shape: type[T], *, prefix: str) -> T:
