@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
@@ -16,6 +17,7 @@ from integrations.credentials.none import NoCredential
 from integrations.credentials.opening import open_credential
 from integrations.credentials.renewing import TokenCredential
 from integrations.credentials.scopes import GrantedScopes
+from integrations.credentials.secret import Secret
 from integrations.credentials.store import SavedCredential
 from integrations.errors import ConfigurationError
 from integrations.execution.transport import Reply
@@ -30,6 +32,7 @@ _SHORTEST_SECRET = 16
 _HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
 _PROBE = httpx.URL("https://redacted.invalid")
 _DOCS = "docs/credentials.md"
+_NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
 
 
 class Access:
@@ -38,6 +41,28 @@ class Access:
     Raises:
         ConfigurationError: when a secret cannot be used, or tokens would be bought at a foreign host.
     """
+
+    __slots__ = (
+        "_all_secrets",
+        "_clock",
+        "_config",
+        "_granted_header",
+        "_has_failed",
+        "_is_rejected",
+        "_learns",
+        "_origins",
+        "_publish",
+        "_vendor",
+        "auth",
+        "credential",
+        "ends",
+        "id",
+        "identity",
+        "kind",
+        "scopes",
+        "secrets",
+        "tokens",
+    )
 
     def __init__(
         self,
@@ -54,7 +79,8 @@ class Access:
         self.kind = kind
         self.auth: Auth = manifest.auth[kind]
         given = connection.secrets
-        self.secrets = {name: given[name] for name in self.auth.secrets if name in given}
+        wanted = {name: given[name] for name in self.auth.secrets if name in given}
+        self.secrets: Mapping[str, Secret] = wanted or _NO_SECRETS
         self.scopes = GrantedScopes(manifest.implied_scopes)
         self.ends = CredentialEnds(self.auth, self.secrets)
         self._all_secrets = given
@@ -230,7 +256,11 @@ class Access:
         """What must survive a restart."""
         kind, digest = self.identifies
         saved = SavedCredential(
-            integration=self.id, kind=kind, fingerprint=digest, ends=self.ends.known, told=self.ends.told
+            integration=self.id,
+            kind=kind,
+            fingerprint=digest,
+            ends=dict(self.ends.known),
+            told=dict(self.ends.told),
         )
         token = self.tokens.token if self.tokens is not None else None
         if self.tokens is None or token is None:

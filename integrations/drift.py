@@ -46,6 +46,10 @@ class _Place:
         self.told_at: float | None = None
 
 
+_NEVER: Mapping[str, float] = MappingProxyType({})
+_NOWHERE: Mapping[tuple[str, str], _Place] = MappingProxyType({})
+
+
 class DriftWatch:
     """The drift of one integration's answers. Never raises, whatever an answer holds."""
 
@@ -66,8 +70,9 @@ class DriftWatch:
         self._monotonic = monotonic
         self._now = now
         self._tell = tell
-        self._looked: dict[str, float] = {}
-        self._places: dict[tuple[str, str], _Place] = {}
+        # Replaced as a whole, so that the many of which no contract is known share what is empty.
+        self._looked: Mapping[str, float] = _NEVER
+        self._places: Mapping[tuple[str, str], _Place] = _NOWHERE
 
     def see(self, action: str, reply: Reply) -> None:
         """Look at a good answer, if it is time to."""
@@ -77,7 +82,7 @@ class DriftWatch:
         now = self._monotonic()
         if now - self._looked.get(action, -EVERY) < EVERY or not 0 < len(reply.body) <= MOST_BYTES:
             return
-        self._looked[action] = now
+        self._looked = {**self._looked, action: now}
         try:
             found = drift(shape, reply.json())
         except msgspec.DecodeError:
@@ -106,7 +111,8 @@ class DriftWatch:
         if place is None:
             if len(self._places) >= MOST_PLACES:
                 return
-            place = self._places[key] = _Place(found)
+            place = _Place(found)
+            self._places = {**self._places, key: place}
         place.drift, place.seen_at = found, self._now()
         place.seen += 1
         place.untold += 1

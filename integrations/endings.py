@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 
 import httpx
 import msgspec
@@ -36,6 +37,9 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
 
 
+_NOTHING: Mapping[tuple[str, float | None], Ending] = MappingProxyType({})
+
+
 class Endings:
     """The endings of one integration, each told once per action and day. `tell` publishes."""
 
@@ -54,7 +58,8 @@ class Endings:
         self._own = tuple((one.header.lower(), one.means) for one in manifest.deprecation_headers)
         self._now = now
         self._tell = tell
-        self._known: dict[tuple[str, float | None], Ending] = {}
+        # Replaced as a whole, so that the many that end nothing share what is empty.
+        self._known: Mapping[tuple[str, float | None], Ending] = _NOTHING
         self._declared = tuple(_declared(manifest))
 
     def begin(self) -> None:
@@ -75,7 +80,8 @@ class Endings:
 
     def adopt(self, before: "Endings") -> None:
         """Go on from what was told of the same vendor."""
-        self._known |= {(one.action, one.at): one for one in before.all()}
+        if told := before.all():
+            self._known = {**self._known, **{(one.action, one.at): one for one in told}}
 
     def samples(self) -> Iterable[Sample]:
         """When each action ends that has a day; of several days the first."""
@@ -91,7 +97,7 @@ class Endings:
         key = (ending.action, ending.at)
         if key in self._known or len(self._known) >= MOST:
             return
-        self._known[key] = ending
+        self._known = {**self._known, key: ending}
         self._tell(
             VendorNotice(
                 at=self._now(),

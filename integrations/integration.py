@@ -1,7 +1,6 @@
 """One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
 
 from collections.abc import Callable, Collection
-from functools import cached_property
 
 import httpx
 import msgspec
@@ -38,6 +37,26 @@ class Integration:
         ConfigurationError: when the connection does not fit its manifest.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_base",
+        "_kept",
+        "_plans",
+        "_status_url",
+        "_values",
+        "access",
+        "auth",
+        "auth_name",
+        "certificate",
+        "clock",
+        "config",
+        "connection",
+        "manifest",
+        "origins",
+        "publish",
+        "remarks",
+    )
+
     def __init__(
         self, connection: Connection, manifest: Manifest, *, clock: Clock, publish: Callable[[Signal], None]
     ) -> None:
@@ -61,11 +80,11 @@ class Integration:
             clock=clock,
             publish=publish,
         )
-        access = self.access
-        self.reader = AnswerReader(manifest, now=clock.time, redact=access.redact, lacks=access.lacks)
         self.remarks = Remarks(connection.id, manifest, clock=clock, publish=publish)
-        self.kept: dict[str, object] = {}
+        self._kept: dict[str, object] | None = None
         self._plans: dict[str, RequestPlan] = {}
+        self._base: httpx.URL | None = None
+        self._status_url: str | None = None
 
     @property
     def id(self) -> str:
@@ -76,6 +95,19 @@ class Integration:
     def vendor(self) -> str:
         """The vendor's id."""
         return self.manifest.id
+
+    @property
+    def reader(self) -> AnswerReader:
+        """What judges answers. Made when it is wanted, for most wait for their next check."""
+        access = self.access
+        return AnswerReader(self.manifest, now=self.clock.time, redact=access.redact, lacks=access.lacks)
+
+    @property
+    def kept(self) -> dict[str, object]:
+        """What the vendor's own actions keep from one run to the next."""
+        if self._kept is None:
+            self._kept = {}
+        return self._kept
 
     @property
     def called(self) -> str:
@@ -92,9 +124,14 @@ class Integration:
         """The vendor's groups of actions."""
         return tuple(self.manifest.capabilities)
 
-    @cached_property
+    @property
     def status_url(self) -> str:
         """Its vendor's status page; empty where none speaks of this integration."""
+        if self._status_url is None:
+            self._status_url = self._find_status_url()
+        return self._status_url
+
+    def _find_status_url(self) -> str:
         page = self.manifest.status_page
         hosts = (template(host).fill(self._values) for host in self.manifest.hosts)
         if page is None or not covers(page, filter(None, hosts)):
@@ -149,11 +186,13 @@ class Integration:
         """The text without the integration's secrets, in any form they are sent in."""
         return self.access.redact(text)
 
-    @cached_property
+    @property
     def base(self) -> httpx.URL:
         """The address that the manifest's base_url gives."""
-        values = Values(self.config, clock=self.clock, secrets=self._secrets())
-        return httpx.URL(template(self.manifest.base_url).fill(values))
+        if self._base is None:
+            values = Values(self.config, clock=self.clock, secrets=self._secrets())
+            self._base = httpx.URL(template(self.manifest.base_url).fill(values))
+        return self._base
 
     @property
     def certificate_ends_at(self) -> float | None:

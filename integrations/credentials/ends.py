@@ -3,6 +3,7 @@ secrets.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from integrations.credentials.identity import ClientIdentity
 from integrations.credentials.secret import Secret
@@ -18,6 +19,8 @@ DAYS = (30, 14, 7, 3, 1)
 
 DAY = 86_400.0
 CERTIFICATE = "certificate"
+_NOTHING_KNOWN: Mapping[str, float] = MappingProxyType({})
+_NOTHING_TOLD: Mapping[str, Told] = MappingProxyType({})
 
 
 class CredentialEnds:
@@ -28,18 +31,20 @@ class CredentialEnds:
     def __init__(self, auth: Auth, secrets: Mapping[str, Secret]) -> None:
         self._auth = auth
         self._secrets = secrets
-        self.known: dict[str, float] = {}
-        self.told: dict[str, Told] = {}
+        # Both are replaced as a whole, so that the many of which nothing is known share what is empty.
+        self.known: Mapping[str, float] = _NOTHING_KNOWN
+        self.told: Mapping[str, Told] = _NOTHING_TOLD
 
     def read_secrets(self, identity: ClientIdentity | None = None) -> None:
         """Find the ends that the secrets tell themselves; what an answer told of others is forgotten."""
-        self.known = {
+        known = {
             name: end
             for name, secret in self._secrets.items()
             if (end := jwt_end(secret.reveal())) is not None
         }
         if identity is not None:
-            self.known[CERTIFICATE] = identity.ends_at
+            known[CERTIFICATE] = identity.ends_at
+        self.known = known or _NOTHING_KNOWN
 
     def read_answer(self, reply: Reply, action: str) -> None:
         """Take what a good answer says of an end."""
@@ -57,14 +62,15 @@ class CredentialEnds:
             before = self.told.get(name)
             is_old = before is not None and before.ends_at == end and days is not None and before.days <= days
             if days is not None and not is_old:
-                self.told[name] = Told(end, days)
+                self.told = {**self.told, name: Told(end, days)}
                 found.append((name, end, days))
         return found
 
     def _take(self, place: Expiry, text: str) -> None:
         end = read_time(text, place.unit) if text else None
         if end is not None:
-            self.known[place.secret or next(iter(self._auth.secrets), "credential")] = end
+            name = place.secret or next(iter(self._auth.secrets), "credential")
+            self.known = {**self.known, name: end}
 
 
 def _text_at(reply: Reply, pointer: str) -> str:
