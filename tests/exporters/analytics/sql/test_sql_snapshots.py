@@ -113,3 +113,40 @@ async def test_a_copy_that_fails_is_told_and_leaves_the_database_open(pair: Pair
 
     assert pair.writer.database is not None
     assert pair.writer.problem == ""
+
+
+async def test_copies_that_name_what_is_to_go_are_replaced(pair: Pair) -> None:
+    snapshots = snapshots_of(pair)
+    older = await snapshots.fresh()
+    pair.clock.advance(1)
+    at = pair.clock.time()
+
+    await snapshots.replace_before(at)
+    newer = await snapshots.fresh()
+    await snapshots.replace_before(at)
+
+    assert newer.at == at
+    names = {path.name for path in snapshots.directory.iterdir()}
+    assert names == {newer.path.name, LINK}
+    assert older.path != newer.path
+
+
+async def test_where_there_is_no_copy_none_is_made_for_what_goes(pair: Pair) -> None:
+    snapshots = snapshots_of(pair)
+
+    await snapshots.replace_before(pair.clock.time())
+
+    assert not snapshots.directory.exists()
+
+
+async def test_copies_that_name_what_is_to_go_go_even_when_none_can_be_made(pair: Pair) -> None:
+    snapshots = snapshots_of(pair)
+    await snapshots.fresh()
+    pair.clock.advance(1)
+    snapshots._disk_floor = 1 << 62
+
+    await snapshots.replace_before(pair.clock.time())
+
+    assert list(snapshots.directory.iterdir()) == []
+    with pytest.raises(AnalyticsUnavailable, match=r"analytics\.disk_floor"):
+        await snapshots.fresh()
