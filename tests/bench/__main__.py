@@ -9,6 +9,7 @@ BENCHMARKS = (
     "metrics",
     "scheduler",
     "analytics",
+    "analytics_scale",
     "storage",
     "live",
     "webhooks",

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from statistics import quantiles
 
@@ -23,9 +24,11 @@ import structlog
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.analytics.sql.desk import SQLRequest
 from exporters.analytics.store import AnalyticsStore
-from integrations.clock import SystemClock
+from integrations.clock import Clock, SystemClock
 from integrations.signals import CallRecord
 from tests.bench.analytics_records import Records
+
+Task = Callable[[], Awaitable[None]]
 
 PACE, WATCH = 0.002, 0.01
 READY = 50_000
@@ -81,11 +84,18 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run:
-    """One load, from the start of the store until all that was published is committed."""
+    """One load on a store that has started, until all that was published is committed. `beside` are tasks
+    that run meanwhile.
+    """
 
-    def __init__(self, load: Load, folder: Path) -> None:
+    def __init__(
+        self, load: Load, store: AnalyticsStore, clock: Clock, *, beside: Sequence[Task] = ()
+    ) -> None:
         self._load = load
-        self._store = AnalyticsStore(folder, clock=SystemClock(), settings=AnalyticsSettings())
+        self._store = store
+        self._clock = clock
+        self._beside = beside
+        self._before = store.status().rows["calls"]
         self._records = Records()
         self._stock: list[CallRecord] = []
         self._notes: list[tuple[int, float]] = []
@@ -96,21 +106,18 @@ class Run:
 
     async def work(self) -> Loaded:
         self._prepare()
-        await self._store.start()
         async with anyio.create_task_group() as group:
-            for task in (self._store.run, self._tick, self._watch, self._ask):
+            for task in (self._store.run, self._tick, self._watch, self._ask, *self._beside):
                 group.start_soon(task)
             began, used = time.monotonic(), time.process_time()
             await self._publish()
             await self._until_committed()
             seconds, used = time.monotonic() - began, time.process_time() - used
             group.cancel_scope.cancel()
-        status = self._store.status()
-        await self._store.aclose()
         return Loaded(
             published=self._published,
-            committed=status.rows["calls"],
-            dropped=status.dropped,
+            committed=self._committed(),
+            dropped=self._store.status().dropped,
             seconds=seconds,
             cpu=used,
             delays=Spread.of(self._delays),
@@ -132,7 +139,7 @@ class Run:
         take = self._store.on_signal if self._load.kept else _leave
         began = time.monotonic()
         while (now := time.monotonic()) - began < self._load.seconds:
-            due, at = int((now - began) * self._load.rate), time.time()
+            due, at = int((now - began) * self._load.rate), self._clock.time()
             for number in range(self._published + 1, due + 1):
                 take(self._stock[number % READY] if self._stock else self._records.call(number, at=at))
             self._published = max(due, self._published)
@@ -142,10 +149,12 @@ class Run:
     async def _until_committed(self) -> None:
         ends = time.monotonic() + (DRAIN_SECONDS if self._load.kept else 0.0)
         while time.monotonic() < ends:
-            status = self._store.status()
-            if status.rows["calls"] + status.dropped >= self._published:
+            if self._committed() + self._store.status().dropped >= self._published:
                 return
             await anyio.sleep(WATCH)
+
+    def _committed(self) -> int:
+        return self._store.status().rows["calls"] - self._before
 
     async def _tick(self) -> None:
         while True:
@@ -157,7 +166,7 @@ class Run:
         """Note each batch's age when a query can first see it, to 10 ms, and the process's memory."""
         seen = 0
         while True:
-            committed, now = self._store.status().rows["calls"], time.monotonic()
+            committed, now = self._committed(), time.monotonic()
             while seen < len(self._notes) and self._notes[seen][0] <= committed:
                 self._ages.append(now - self._notes[seen][1])
                 seen += 1
@@ -192,11 +201,20 @@ def loaded(load: Load) -> Loaded:
     return msgspec.json.decode(ended.stdout, type=Loaded)
 
 
+async def _work(load: Load, folder: Path) -> Loaded:
+    clock = SystemClock()
+    store = AnalyticsStore(folder, clock=clock, settings=AnalyticsSettings())
+    await store.start()
+    answer = await Run(load, store, clock).work()
+    await store.aclose()
+    return answer
+
+
 def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     load = msgspec.json.decode(sys.argv[1], type=Load)
     with tempfile.TemporaryDirectory(prefix="analytics-") as folder:
-        answer = anyio.run(Run(load, Path(folder)).work)
+        answer = anyio.run(_work, load, Path(folder))
     gc.unfreeze()
     print(msgspec.json.encode(answer).decode())
 
