@@ -1,10 +1,19 @@
 """A desk for backtests that answers the same to every order."""
 
-from exporters.analytics.backtest.comparison import Fidelity, differences
+import anyio
+
+from exporters.analytics.backtest.alerts.outcome import (
+    AlertBacktest,
+    AlertSide,
+    NotedAlert,
+    NotedIncident,
+    Told,
+)
+from exporters.analytics.backtest.comparison import Change, Fidelity, differences
 from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest, Side, Spell
 from exporters.analytics.backtest.tally import Bucket, Tally
-from integrations.signals import BreakerState
+from integrations.signals import BreakerState, Health
 
 
 class FakeBacktests:
@@ -15,14 +24,58 @@ class FakeBacktests:
         self.callers: list[str] = []
         self.ids: list[str] = []
         self.error: Exception | None = None
+        self.hangs = False
+        self.left = 0
 
     async def backtest(self, order: Order, *, caller: str, query_id: str = "") -> Backtest:
         if self.error is not None:
             raise self.error
+        if self.hangs:
+            await self._hang()
         self.orders.append(order)
         self.callers.append(caller)
         self.ids.append(query_id)
         return answer(order)
+
+    async def _hang(self) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.left += 1
+
+
+def alerts(order: Order) -> AlertBacktest:
+    """Today an incident in the second stretch that the pager is told of; under the proposed rules none."""
+    at = (order.start + order.end) / 2 + 60
+    incident = NotedIncident(
+        first_failure_at=at - 30,
+        opened_at=at,
+        resolved_at=at + 600,
+        state=Health.DOWN,
+        reason="<i>3 checks</i> in a row failed",
+        delay=30.0,
+        told=(Told(at=at + 10, receiver="pager"),),
+    )
+    alert = NotedAlert(
+        name="IntegrationDown",
+        severity="critical",
+        capability="",
+        at=at,
+        ended_at=at + 690,
+        delay=30.0,
+        told_at=at + 10,
+        receivers=("pager",),
+    )
+    return AlertBacktest(
+        changes=(Change(key="check.fail_after", today=3, proposed=9),),
+        fidelity=Fidelity(recorded=2, given_back=2, invented=0),
+        today=AlertSide(incidents=(incident,), alerts=(alert,), messages={"pager": 2}, open_seconds=600.0),
+        proposed=AlertSide(incidents=(), alerts=(), messages={}, open_seconds=0.0),
+        saved=(alert,),
+        added=(),
+        unnoticed=(incident,),
+        notes=("Objectives are not replayed.",),
+    )
 
 
 def answer(order: Order) -> Backtest:
@@ -63,4 +116,5 @@ def answer(order: Order) -> Backtest:
             buckets=(quiet, Bucket(start=busy.start, calls=12, failed=3, rejected=5)),
         ),
         notes=("Waiting is taken as it was.",),
+        alerts=alerts(order),
     )

@@ -4,10 +4,19 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
+from click.testing import CliRunner
+from litestar import Litestar
+from litestar.testing import TestClient
 
+from app.asgi import create_app
+from app.cli import main
+from app.commands.following_backtest import progress_of
+from app.commands.server import Server
+from app.commands.session import Session
 from app.parts import Parts
-from app.web.words import span
+from app.web.words import NOTHING, span
 from tests.app.cli.test_commands import run
 from tests.fakes.backtests import FakeBacktests
 from tests.fakes.parts import FakeDialtone
@@ -103,3 +112,86 @@ def test_it_writes_a_page(dialtone, tmp_path: Path):
 def test_with_json_it_prints_the_answer(dialtone):
     found = json.loads(run(dialtone, "backtest", "-i", "slack-prod", "--json").stdout)
     assert found["backtests"][0]["proposed"]["openings"] == 1
+
+
+def test_alerting_stands_beside_the_calls(dialtone):
+    result = run(dialtone, "backtest", "-i", "slack-prod", "--set", "check.fail_after=9")
+    (order,) = dialtone.backtests.orders
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert order.alerts.proposed.check.fail_after == 9
+    assert order.proposed == order.today
+    for line in (
+        "check.fail_after: 3 → 9",
+        "incidents 1 0",
+        f"opened after 30 s {NOTHING} median from the first failure on",
+        f"somebody told after 40 s {NOTHING} median from the first failure on",
+        "alerts raised 1 0",
+        "to pager 2 0",
+        "incidents not noticed 1 of today's, any more",
+        "today incident ·█",
+        "today told ·▲",
+        "proposed incident ··",
+        "Today's rules give back 2 of 2 recorded openings and ends of incidents.",
+        "Objectives are not replayed.",
+    ):
+        assert line in lines, line
+    assert any("not noticed any more: down for" in line for line in lines)
+
+
+def test_a_file_may_hold_all_parts(dialtone, tmp_path: Path):
+    file = tmp_path / "proposed.yaml"
+    file.write_text("policy: {timeout: 5}\ncheck: {fail_after: 4}\nalerts: {group_wait: 7}\n")
+    run(dialtone, "backtest", "--policy", str(file), "--set", "alerts.rules.IntegrationDown.for=60")
+    order = dialtone.backtests.orders[0]
+    assert order.proposed.timeout == 5
+    assert (order.alerts.proposed.check.fail_after, order.alerts.proposed.alerts.group_wait) == (4, 7)
+    assert {rule.wait for rule in order.alerts.proposed.alerts.rules} == {60}
+
+
+def test_a_part_that_is_none_is_wrong_usage_and_names_the_nearest(dialtone):
+    result = run(dialtone, "backtest", "--set", "alrts.group_wait=3")
+    assert result.exit_code == 2
+    assert "there is no 'alrts' here; did you mean alerts?" in " ".join(result.stderr.split())
+
+
+class GivingUp(TestClient[Litestar]):
+    """Somebody presses Ctrl-C while the server replays."""
+
+    asked: list[tuple[str, str]]
+
+    def request(self, method: str, url: object, **options: object) -> httpx.Response:  # type: ignore[override] # all of them
+        self.asked.append((method, str(url)))
+        if method == "DELETE":
+            return httpx.Response(204)
+        assert isinstance(options["content"], bytes)
+        self.asked.append(("id", json.loads(options["content"])["id"]))
+        raise KeyboardInterrupt
+
+
+def test_whoever_gives_up_ends_the_work_on_the_server(dialtone):
+    asked: list[tuple[str, str]] = []
+
+    def client(url: str) -> httpx.Client:
+        giving_up = GivingUp(create_app(dialtone.parts()), base_url=url)
+        giving_up.asked = asked
+        return giving_up
+
+    result = CliRunner().invoke(main, ("backtest", "-i", "slack-prod"), obj=client)
+    assert result.exit_code == 1
+    (_, (_, name), (method, url)) = asked
+    assert (method, url) == ("DELETE", f"/v2/analytics/running/{name}")
+
+
+def test_how_far_it_is_is_told_in_words(dialtone):
+    queries = [
+        {"id": "other", "query": "performance"},
+        {"id": "mine", "query": "backtest slack-prod", "progress": 0.374},
+    ]
+
+    def client(url: str) -> httpx.Client:
+        answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"queries": queries}))
+        return httpx.Client(base_url=url, transport=answer)
+
+    session = Session(Server("http://127.0.0.1:4350", client=client))
+    assert progress_of(session, "mine") == "Replaying slack-prod: 37%"
+    assert progress_of(session, "other") == progress_of(session, "gone") == ""
