@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from exporters.analytics.archive.keeper import ArchiveStatus
+from exporters.analytics.days.folder import FolderStatus
 from integrations.samples import Sample
 
 
@@ -13,7 +14,8 @@ class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `rows` counts rows committed since the start by table, `dropped` rows that were lost on the way,
     `set_aside` names damaged files that were renamed; `checkpointed_at` is UTC seconds. `archive` is what is
-    known of sealed days, whose troubles stop nothing.
+    known of sealed days, whose troubles stop nothing; `folder` how the folder for other programs is, where
+    there is one.
     """
 
     ok: bool
@@ -26,6 +28,7 @@ class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
     checkpointed_at: float | None
     engine: str
     archive: ArchiveStatus
+    folder: FolderStatus | None = None
 
     def samples(self) -> Iterable[Sample]:
         """What of it is measured, as the catalogue names it."""

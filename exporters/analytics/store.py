@@ -16,6 +16,7 @@ import structlog
 from exporters.analytics.archive.keeper import ArchiveKeeper
 from exporters.analytics.backtest.desk import Backtests
 from exporters.analytics.database import Database
+from exporters.analytics.days.service import DayService
 from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
@@ -43,7 +44,7 @@ _LOAD_TICK = 0.25
 _SEAL_TICK = 0.1
 _COPY_SECONDS = 1.0
 _COPY_PAGE = 1_000
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 4.0
 
 
 class StoredSignals(Protocol):
@@ -106,6 +107,15 @@ class AnalyticsStore:
         self._writer_thread = anyio.CapacityLimiter(1)
         self.sql = self._free_sql(directory, publish)
         self._archive = self._archive_keeper()
+        self._days = DayService(
+            directory,
+            reader=self._reader,
+            snapshots=self.sql.snapshots,
+            settings=settings,
+            clock=clock,
+            publish=publish,
+        )
+        self.days = self._days.desk
 
     def on_signal(self, signal: Signal) -> None:
         """Take one signal; when the queue is full it is dropped and counted."""
@@ -136,6 +146,7 @@ class AnalyticsStore:
             group.start_soon(self._keep, "analytics-writer", self._load_forever)
             group.start_soon(self._keep, "analytics-sql", self.sql.run)
             group.start_soon(self._keep, "analytics-archive", self._archive.run)
+            group.start_soon(self._keep, "analytics-days", self._days.run)
             if self._stored:
                 group.start_soon(self._keep, "analytics-copier", self._copy_forever)
 
@@ -148,6 +159,7 @@ class AnalyticsStore:
         self._state, self._room = "analytics is closed", 0
         with anyio.CancelScope(shield=True):
             await self.sql.aclose()
+            await self._days.aclose()
             async with anyio.create_task_group() as group:
                 group.start_soon(self._break_off, group.cancel_scope)
                 await self._drain()
@@ -207,6 +219,7 @@ class AnalyticsStore:
             checkpointed_at=self._writer.checkpointed_at,
             engine=f"DuckDB {duckdb.__version__}",
             archive=self._archive.status(),
+            folder=self._days.status(),
         )
 
     def samples(self) -> Iterable[Sample]:
@@ -225,6 +238,7 @@ class AnalyticsStore:
         for result, count in self.sql.results.items():
             yield Sample("dialtone_analytics_queries_total", (FREE_SQL, result), count)
         yield from self._writer.rollups.samples()
+        yield from self._days.samples()
         for task, count in self._restarts.items():
             yield Sample("dialtone_task_restarts_total", (task,), count)
 
@@ -345,15 +359,19 @@ class AnalyticsStore:
                 await self._clock.sleep(TICK)
 
     async def _keep(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
-        """Keep a loop alive: what it raises is counted, and it starts again after a growing wait."""
-        wait = _FIRST_WAIT
+        """Keep a loop alive: what it raises is counted, and told when it is something new; it starts again after
+        a growing wait, which is short enough to go on within 5 s of when it can.
+        """
+        wait, told = _FIRST_WAIT, ""
         while not self._state:
             started = self._clock.monotonic()
             try:
                 await task()
             except Exception as error:  # noqa: BLE001 - the owner of a loop
                 self._restarts[name] += 1
-                log.warning("analytics_restart", task=name, reason=str(error))
+                if str(error) != told:
+                    log.warning("analytics_restart", task=name, reason=str(error))
+                told = str(error)
             if self._clock.monotonic() - started > _LONGEST_WAIT:
                 wait = _FIRST_WAIT
             await self._clock.sleep(0 if self._state else wait)

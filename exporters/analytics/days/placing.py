@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errn
 """Another file system, or one that has no hard links, or none to files of another user."""
 
 
-def place(source: Path, target: Path, *, workshop: Path) -> int:
+def place(source: Path, target: Path, *, workshop: Path, link: Callable[[Path, Path], None] = os.link) -> int:
     """Let `target` be what `source` is, by a hard link where there can be one; return its bytes.
 
     In `workshop`, a folder beside it, it is made ready. A file that stood there is replaced in one step.
@@ -23,7 +24,7 @@ def place(source: Path, target: Path, *, workshop: Path) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = workshop / f"{secrets.token_hex(8)}.part"
     try:
-        _link_or_copy(source, part)
+        _link_or_copy(source, part, link)
         size = part.stat().st_size
         part.replace(target)
     finally:
@@ -51,9 +52,9 @@ def size_of(path: Path) -> int:
         return -1
 
 
-def _link_or_copy(source: Path, part: Path) -> None:
+def _link_or_copy(source: Path, part: Path, link: Callable[[Path, Path], None]) -> None:
     try:
-        os.link(source, part)
+        link(source, part)
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
