@@ -71,7 +71,11 @@ def _rolls(transitions: Sequence[BreakerTransition], policy: BreakerPolicy) -> I
             continue
         # An expired state was found expired a little later, and its break counts from its end.
         late = max(0.0, each.at - entered - policy.half_open_seconds) if is_expiry(each) else 0.0
-        roll = _roll(each.open_seconds + late, policy, count)
+        seconds = each.open_seconds + late
+        if late and not each.open_seconds:
+            # It was over when the end was found: how long it was is not known, only that it was shorter.
+            seconds = (_usual(policy, count) * (1 - policy.jitter) + late) / 2
+        roll = _roll(seconds, policy, count)
         if roll is not None:
             yield each.at, roll
 
@@ -80,7 +84,10 @@ def _roll(seconds: float, policy: BreakerPolicy, count: int) -> float | None:
     """The chance that made a break this long; None when this policy could not have made it."""
     if not policy.jitter:
         return 0.5
-    doublings = min(max(count - 1, 0), _MOST_DOUBLINGS)
-    usual = min(policy.open_max, policy.open_seconds * 2.0**doublings)
-    roll = ((seconds / usual - 1) / policy.jitter + 1) / 2
+    roll = ((seconds / _usual(policy, count) - 1) / policy.jitter + 1) / 2
     return min(1.0, max(0.0, roll)) if -_ROUNDING <= roll <= 1 + _ROUNDING else None
+
+
+def _usual(policy: BreakerPolicy, count: int) -> float:
+    doublings = min(max(count - 1, 0), _MOST_DOUBLINGS)
+    return min(policy.open_max, policy.open_seconds * 2.0**doublings)

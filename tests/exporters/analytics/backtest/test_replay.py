@@ -70,6 +70,23 @@ def test_todays_policy_gives_back_the_same_transitions(
     assert tally.rejected == sum(call.was_refused_open for call in history.calls)
 
 
+def test_a_break_that_was_over_when_its_beginning_was_found_is_given_back() -> None:
+    breaker = BreakerPolicy(
+        min_calls=2, failure_ratio=0.9, slow_ratio=1.0, slow_factor=1.5, open_seconds=0.5, open_max=20.0,
+        jitter=0.5, half_open_calls=5, half_open_concurrency=2, half_open_seconds=1.0,
+    )  # fmt: skip
+    policy = Policy(
+        breaker=breaker, retry=RetryPolicy(attempts=2, budget=30, base=1.0), timeout=4.0, deadline=15.0
+    )
+    history = lived(policy, seed=109, seconds=30.0)
+    late = [each for each in history.transitions if "expired" in each.reason and not each.open_seconds]
+
+    transitions, _ = replayed(history, policy)
+
+    assert late
+    assert told(transitions) == told(history.transitions)
+
+
 def calls(*outcomes: FailureKind | None, every: float = 1.0, seconds: float = 0.2) -> list[RecordedCall]:
     """One attempt each, one after another."""
     return [
