@@ -359,8 +359,8 @@ class AnalyticsStore:
                 await self._clock.sleep(TICK)
 
     async def _keep(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
-        """Keep a loop alive: what it raises is counted, and told when it is something new; it starts again after
-        a growing wait, which is short enough to go on within 5 s of when it can.
+        """Keep a loop alive: what it raises is counted, and told when it is something new; it starts again
+        after a growing wait, short enough to go on within 5 s of when it can.
         """
         wait, told = _FIRST_WAIT, ""
         while not self._state:

@@ -84,7 +84,7 @@ class Writer:
         """Open the file if need be, load what is sealed, and checkpoint when it is time.
 
         Raises:
-            AnalyticsUnavailable: when the file is closed again; `problem` holds the message.
+            AnalyticsUnavailable: nothing can be written now; `problem` holds the message.
         """
         with self._failing():
             loader = self._loader or self._open()
@@ -105,6 +105,7 @@ class Writer:
         """
         if loader := self._loader:
             with self._failing():
+                self._check_disk()
                 loader.copy(stored)
                 self._count(loader)
 
@@ -128,9 +129,14 @@ class Writer:
             return found
 
     def checkpoint(self) -> None:
-        """Checkpoint now, and remove the segments that it holds."""
+        """Checkpoint now, and remove the segments that it holds.
+
+        Raises:
+            AnalyticsUnavailable: when the disk has too little room.
+        """
         if self._loader is None:
             return
+        self._check_disk()
         self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
         self._spool.removed_bytes += self._loader.checkpoint()
         self.checkpointed_at = self._clock.time()
@@ -246,12 +252,15 @@ class Writer:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """Close the file after an error, and say why it is closed."""
+        """Say what went wrong, and close the file after an error. It stays open for its readers when nothing
+        was tried, because the disk has too little room.
+        """
         try:
             yield
         except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
             self._damaged = isinstance(error, duckdb.Error) and bool(damaged_files(self.path, error))
-            self.close()
+            if not isinstance(error, AnalyticsUnavailable):
+                self.close()
             self._say(reason(error))
             raise AnalyticsUnavailable(self.problem) from error
 

@@ -132,6 +132,25 @@ def test_a_disk_below_the_floor_stops_loading_until_there_is_room(tmp_path: Path
     pair.writer.step()
 
     assert pair.seqs() == [1]
+    assert pair.writer.problem == ""
+    pair.close()
+
+
+def test_a_disk_below_the_floor_stops_no_reader(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+    pair.load([call(1)])
+    pair.spool._free = lambda _: -1
+    for write in (
+        lambda: pair.load([call(2)]),
+        lambda: pair.writer.copy([(1, operator_action(START))]),
+        pair.writer.flush,
+        lambda: pair.writer.with_archive(lambda _: pair.writer.checkpoint()),
+    ):
+        with pytest.raises(AnalyticsUnavailable, match="MiB are free"):
+            write()
+
+    assert pair.seqs() == [1]
+    assert "MiB are free" in pair.writer.problem
     pair.close()
 
 
