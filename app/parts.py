@@ -7,6 +7,7 @@ from typing import Protocol
 from app.backtesting import Backtester
 from app.configuration.difference import ReloadReport
 from app.desks.alerting import AlertingDesks
+from app.exporting import Days
 from app.fault_desk import FaultDesk
 from app.free_sql import FreeSQL
 from app.live.view import LiveView
@@ -288,11 +289,16 @@ class NamedQueries(Protocol):
 
 
 class Analytics(NamedQueries, Protocol):
-    """Named queries and free SQL, and what of both runs now."""
+    """Named queries and free SQL, and what of both runs now; days as files."""
 
     @property
     def sql(self) -> FreeSQL:
         """Free SQL."""
+        ...
+
+    @property
+    def days(self) -> Days:
+        """Days of tables."""
         ...
 
     def running(self) -> Iterable[RunningQuery]:

@@ -30,7 +30,7 @@ async def while_there(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(_until_left, receive, group.cancel_scope)
+        group.start_soon(until_left, receive, group.cancel_scope)
         group.start_soon(attempt)
     if errors:
         raise errors[0]
@@ -39,7 +39,8 @@ async def while_there(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:
     return results[0]
 
 
-async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+async def until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+    """Cancel a scope once the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

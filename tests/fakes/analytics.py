@@ -1,11 +1,15 @@
 """Named queries page by page without DuckDB: answers, refuses and waits on command."""
 
+import datetime as dt
+import io
 from collections.abc import Mapping
 from typing import Protocol
 
 import anyio
 import msgspec
 
+from exporters.analytics.days.desk import OpenDay, UnknownDay
+from exporters.analytics.days.listed import TableDay
 from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.running import RunningQuery
 from exporters.analytics.sql.frames import Format
@@ -21,11 +25,44 @@ class Answered(Protocol):
     rows: tuple[tuple[object, ...], ...]
 
 
+class FakeDays:
+    """Days with as many bytes as asked for; raises `error` where there is one."""
+
+    def __init__(self) -> None:
+        self.told: dict[tuple[str, dt.date], int] = {("calls", dt.date(2027, 1, 14)): 3}
+        self.content = b"PAR1 a table's day PAR1"
+        self.error: Exception | None = None
+        self.opened: list[tuple[str, dt.date, str]] = []
+        self.files: list[io.BytesIO] = []
+
+    def tables(self) -> tuple[str, ...]:
+        return ("calls", "check_results")
+
+    async def days(self, *tables: str) -> tuple[TableDay, ...]:
+        if self.error is not None:
+            raise self.error
+        return tuple(
+            TableDay(table=table, day=day, rows=rows)
+            for (table, day), rows in self.told.items()
+            if not tables or table in tables
+        )
+
+    async def open(self, table: str, day: dt.date, *, caller: str) -> OpenDay:
+        self.opened.append((table, day, caller))
+        if self.error is not None:
+            raise self.error
+        if (table, day) not in self.told:
+            raise UnknownDay(f"{table} has no rows of {day}")
+        self.files.append(io.BytesIO(self.content))
+        return OpenDay(file=self.files[-1], size=len(self.content), rows=self.told[table, day], as_of=AS_OF)
+
+
 class FakePages:
     """Answers with the same rows; `next_page` is the cursor it gives once, `hangs` lets it wait for ever."""
 
     def __init__(self) -> None:
         self.sql = FakeSQL()
+        self.days = FakeDays()
         self.pages: list[tuple[PageRequest, str]] = []
         self.next_page = ""
         self.hangs = False

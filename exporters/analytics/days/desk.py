@@ -8,7 +8,7 @@ import datetime as dt
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,6 +94,10 @@ class DayDesk:
             written=_LARGEST,
             clock=clock,
         )
+
+    def tables(self) -> Sequence[str]:
+        """Return the tables that have days."""
+        return NAMES
 
     async def days(self, *tables: str) -> tuple[TableDay, ...]:
         """Return the days that there are, of all tables unless some are named.

@@ -1,0 +1,70 @@
+"""GET /v2/analytics/export and …/{table}/{day}, over days that a fake gives."""
+
+import datetime as dt
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from exporters.analytics.settings import AnalyticsBusy
+from tests.fakes.parts import FakeDialtone
+
+PATH = "/v2/analytics/export"
+
+
+def test_days_are_listed_with_todays_date(client: TestClient[Litestar], dialtone: FakeDialtone) -> None:
+    dialtone.days.told["check_results", dt.date(2027, 1, 15)] = 7
+
+    everything = client.get(PATH).json()
+    some = client.get(PATH, params={"table": ["check_results"]}).json()
+
+    assert everything == {
+        "today": "2027-01-15",
+        "days": [
+            {"table": "calls", "day": "2027-01-14", "rows": 3, "sealed": False},
+            {"table": "check_results", "day": "2027-01-15", "rows": 7, "sealed": False},
+        ],
+    }
+    assert [one["table"] for one in some["days"]] == ["check_results"]
+
+
+def test_a_day_comes_as_a_file_with_its_size_and_is_closed(
+    client: TestClient[Litestar], dialtone: FakeDialtone
+) -> None:
+    dialtone.days.content = b"PAR1" + bytes(700_000) + b"PAR1"
+
+    answer = client.get(f"{PATH}/calls/2027-01-14", headers={"dialtone-caller": "nightly"})
+
+    assert answer.content == dialtone.days.content
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert answer.headers["content-length"] == str(len(dialtone.days.content))
+    assert answer.headers["content-disposition"] == 'attachment; filename="calls-2027-01-14.parquet"'
+    assert (answer.headers["dialtone-rows"], answer.headers["dialtone-as-of"][:10]) == ("3", "2026-11-18")
+    assert dialtone.days.opened == [("calls", dt.date(2027, 1, 14), "local/nightly")]
+    assert dialtone.days.files[0].closed
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/calls/2027-01-13", 404, "no rows of 2027-01-13"),
+        ("?table=cals", 404, "there are calls, check_results"),
+        ("?tabel=calls", 422, "did you mean table"),
+        ("/calls/2027-01-14?rows=5", 422, "no parameter"),
+    ],
+)
+def test_what_is_not_there_says_so(client: TestClient[Litestar], path: str, status: int, words: str) -> None:
+    answer = client.get(f"{PATH}{path}")
+
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+
+
+def test_what_cannot_be_had_now_says_when_to_come_back(
+    client: TestClient[Litestar], dialtone: FakeDialtone
+) -> None:
+    dialtone.days.error = AnalyticsBusy("16 exports wait already")
+
+    for path in (PATH, f"{PATH}/calls/2027-01-14"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
