@@ -54,6 +54,10 @@ test-crash: $(VENV)/.dev ## kill -9 under load, again and again
 fuzz: $(VENV)/.dev ## Hostile configuration, manifests and answers; random cancellation
 	$(BIN)/pytest --force-enable-socket tests/fuzz
 
+.PHONY: afternoon
+afternoon: $(VENV)/.dev ## Write the answers of docs/analyst-afternoon.md anew
+	$(BIN)/python -m tests.afternoon
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure, beside the peers in the same run
 	$(BIN)/python -m tests.bench
