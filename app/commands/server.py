@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -44,6 +45,12 @@ class Download(NamedTuple):
     """An answer that is data, in whatever format was asked for."""
 
     content: bytes
+    headers: Mapping[str, str]
+
+
+class Saved(NamedTuple):
+    """The headers of an answer whose body was written to a file."""
+
     headers: Mapping[str, str]
 
 
@@ -103,6 +110,30 @@ class Server:
         if answer.is_success and "dialtone-truncated" in answer.headers:
             return Download(answer.content, answer.headers)
         return self._reply(answer)
+
+    def save(self, path: str, target: Path, *, patience: float = CALL_PATIENCE) -> Saved | Reply:
+        """Write an answer to a file piece by piece; a problem comes as a Reply.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            with (
+                self._client(self._url) as client,
+                client.stream(
+                    "GET", path, headers={**self._headers, "accept": "*/*"}, timeout=patience
+                ) as answer,
+            ):
+                if not answer.is_success:
+                    answer.read()
+                    return self._reply(answer)
+                with target.open("wb") as file:
+                    file.writelines(answer.iter_bytes())
+                return Saved(answer.headers)
+        except _UNREACHABLE as error:
+            raise self._no_server() from error
+        except httpx.HTTPError as error:
+            raise exits.CommandError(f"The answer broke off ({type(error).__name__}); try again.") from error
 
     def delete(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
         """End something."""

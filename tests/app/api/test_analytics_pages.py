@@ -128,7 +128,7 @@ def test_what_runs_is_listed_and_ended_by_its_owner_or_an_operator(
     listed = guarded.get(path, headers=by("bob")).json()["queries"]
     statuses = [guarded.delete(f"{path}/q", headers=by(who)).status_code for who in ("bob", "ann", "oncall")]
 
-    assert listed == [{"id": "q", "caller": "ann/cli", "query": "performance", "sql": "", "started_at": 5.0}]
+    assert [(one["id"], one["caller"], one["query"]) for one in listed] == [("q", "ann/cli", "performance")]
     assert statuses == [403, 204, 204]
     assert dialtone.sql.cancelled == ["q", "q"]
     assert guarded.delete(f"{path}/x", headers=by("oncall")).status_code == 404
