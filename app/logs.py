@@ -13,7 +13,10 @@ import structlog
 
 from integrations.samples import Sample
 from integrations.signals import (
+    APIRequest,
     BreakerTransition,
+    CallRecord,
+    CheckResult,
     ConfigChange,
     ContractDrift,
     CredentialNotice,
@@ -145,6 +148,10 @@ _WARNINGS: Mapping[type[Signal], tuple[str, tuple[str, ...]]] = {
 _VENDORS_WORD = ("vendor", "kind", "indicator", "components", "title", "action", "sunset_at", "url")
 
 
+_NEVER_WRITTEN = frozenset({CallRecord, CheckResult, APIRequest})
+"""There are far more of these than of all others."""
+
+
 class SignalLog:
     """Writes a line for each signal that is a change of state; what happens per call is a metric."""
 
@@ -153,6 +160,10 @@ class SignalLog:
 
     def on_signal(self, signal: Signal) -> None:
         """Log the signal, or pass it by."""
+        if type(signal) not in _NEVER_WRITTEN:
+            self._tell(signal)
+
+    def _tell(self, signal: Signal) -> None:
         match signal:
             case HealthChange():
                 level = _LEVELS.get(signal.after, "warning") if signal.capability == "" else "debug"

@@ -8,7 +8,7 @@ from integrations.execution.call import Verdict
 from integrations.execution.outcome import FailureKind
 from integrations.execution.transport import Reply
 from integrations.manifest.conditions import Condition
-from integrations.manifest.evaluate import Findings, failure, wants_certificate
+from integrations.manifest.evaluate import Findings, failure
 from integrations.manifest.evidence import HealthCheck
 
 _KEPT = frozenset({FailureKind.THROTTLED, FailureKind.UNAUTHORIZED})
@@ -37,7 +37,6 @@ class Expectation:
         self._condition = configured if isinstance(configured, Condition) else check.expect
         self._redact = redact
         self._findings = findings
-        self.certificate = wants_certificate(self._condition)
 
     def judge(self, verdict: Verdict, reply: Reply) -> Verdict:
         """What the check makes of the manifest's verdict.

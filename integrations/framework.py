@@ -1,7 +1,6 @@
 """The face of this package: registers integrations, runs their actions and checks, takes their webhooks."""
 
 import importlib
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 import anyio
@@ -20,7 +19,7 @@ from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.trace import Trace
 from integrations.execution.traced import ended
-from integrations.execution.tracing import trace_of
+from integrations.execution.tracing import new_run_id, system_random, trace_of
 from integrations.expectations import Expectation
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
@@ -74,6 +73,7 @@ class IntegrationFramework:
         self._catalog = catalog
         self._clock = clock
         self._publish = publish
+        self._random = system_random()
         self._integrations: dict[str, Integration] = {}
         self._runs: dict[str, _Runs] = {}
         self._leaving: dict[str, Integration] = {}
@@ -227,7 +227,7 @@ class IntegrationFramework:
             redact=integration.redact,
             findings=None if examination is None else examination.findings,
         )
-        run_id = uuid.uuid4().hex
+        run_id = new_run_id(self._random)
         order = Order(
             capability=check.capability,
             deadline=self._clock.monotonic() + timeout,
@@ -278,7 +278,7 @@ class IntegrationFramework:
         plan = integration.plan(action)
         paginate = integration.manifest.paginate.get(plan.action.paginate)
         seconds = integration.connection.policy.deadline if timeout is None else timeout
-        run_id = uuid.uuid4().hex
+        run_id = new_run_id(self._random)
         order = Order(
             capability=integration.capability(action),
             deadline=self._clock.monotonic() + seconds,

@@ -3,7 +3,6 @@
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import httpx
@@ -107,11 +106,14 @@ class ActionRun:
         self._credentials = credentials
         self._order = order
         self._outcomes: list[Outcome] = []
+        self._given_key = order.idempotency_key
 
-    @cached_property
+    @property
     def _key(self) -> str:
         """The idempotency key, the same for all attempts; most actions send none."""
-        return self._order.idempotency_key or str(uuid.uuid4())
+        if not self._given_key and self._plan.action.idempotency is not None:
+            self._given_key = str(uuid.uuid4())
+        return self._given_key
 
     async def data(self, params: Mapping[str, object]) -> Outcome:
         """Run an action that is all data; `params` are checked.
@@ -305,7 +307,10 @@ class ActionRun:
 
     def _finish(self, answer: Answer) -> Outcome:
         """The run's Outcome so far: the last answer's, with the attempts and time of all its requests."""
-        attempts = tuple(attempt for outcome in self._outcomes for attempt in outcome.attempts)
+        done = self._outcomes
+        attempts = (
+            done[0].attempts if len(done) == 1 else tuple(each for one in done for each in one.attempts)
+        )
         data, reply = None, answer.reply
         if answer.outcome.ok and reply is not None:
             data = self._integration.reader.output(reply, self._plan.action)
@@ -315,7 +320,7 @@ class ActionRun:
             data=data,
             detail=self._advised(answer.outcome) if reply is not None else answer.outcome.detail,
             attempts=attempts,
-            duration=sum(outcome.duration for outcome in self._outcomes),
+            duration=sum([one.duration for one in done]),
             run_id=self._order.run_id,
             phases=reply.phases if reply is not None else None,
             certificate_ends_at=certificate.not_after if certificate is not None else None,

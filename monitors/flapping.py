@@ -43,7 +43,7 @@ class Flapping(msgspec.Struct, frozen=True, kw_only=True):
 
     def opened(self) -> "Flapping":
         """A scheduled check was made."""
-        return msgspec.structs.replace(self, is_open=True)
+        return self if self.is_open else msgspec.structs.replace(self, is_open=True)
 
     def taken(self, *, failed: bool, at: float) -> "Flapping":
         """With the result of the scheduled check that was made last."""

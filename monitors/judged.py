@@ -169,6 +169,8 @@ class Judged:
 
     def _failing(self, policy: CheckPolicy) -> Finding | None:
         """Checks that fail too often, though never often enough in a row. It ends at half as many."""
+        if not self.results.bits:
+            return None
         rule = policy.degraded_after
         seen = self.results.among(rule.of)
         least = rule.failed // 2 + 1 if CHECKS in self.concerns else rule.failed
@@ -223,6 +225,8 @@ class Judged:
         self.basis = judge(self.basis, seen, fail_after=1, recover_after=1)
 
     def _verdict(self) -> CapabilityHealth:
+        if not self.concerns and not self.flapping.is_on:
+            return self.basis
         return min(self._candidates(), key=lambda each: SEVERITY.index(each.state))
 
     def _candidates(self) -> Iterator[CapabilityHealth]:
@@ -266,6 +270,8 @@ def _is_proof(ended: Concern) -> bool:
 
 def _newest(latest: tuple[Observation, ...], seen: Observation) -> tuple[Observation, ...]:
     """The latest of each kind of evidence, with this one in the place of the one before."""
+    if len(latest) == 1 and latest[0].evidence is seen.evidence:
+        return (seen,)
     if all(one.evidence is not seen.evidence for one in latest):
         return (*latest, seen)
     return tuple(seen if one.evidence is seen.evidence else one for one in latest)

@@ -202,9 +202,11 @@ class Pace:
     ) -> Stretch:
         """How far a check is stretched; not at all before it first ran."""
         ran = self._ran.get((check.capability, check.action))
-        if ran is None:
+        if ran is None or not is_steady:
             return UNSTRETCHED
-        proof = self._proofs.get(check.capability)
+        proof, quota = self._proofs.get(check.capability), self._quotas.get(check.bucket)
+        if proof is None and quota is None and not check.least_interval:
+            return UNSTRETCHED
         return stretch(
             Situation(
                 now=now + ahead,
@@ -213,7 +215,7 @@ class Pace:
                 cost=check.cost,
                 is_steady=is_steady,
                 is_proved=proof is not None and proof.holds(now=now, within=interval),
-                quota=self._quotas.get(check.bucket),
+                quota=quota,
                 window=self._windows.get(check.bucket, 0.0),
                 drawn=check.drawn,
                 least_interval=check.least_interval,

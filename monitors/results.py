@@ -42,6 +42,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     def taken(self, *, failed: int) -> "Results":
         """With a success that `failed` failures in a row came before."""
+        if not failed:
+            return self._with(is_failure=False)
         after = self
         for is_failure in (*[True] * min(failed, MOST), False):
             after = after._with(is_failure=is_failure)

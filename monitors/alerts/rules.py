@@ -8,6 +8,7 @@ annotations may hold `{name}` of a closed list; there is no expression language.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from math import inf
 
 import msgspec
 
@@ -140,10 +141,12 @@ class RuleBook:
                     found.append(_wanted(rule, fact))
         return found
 
-    def highest_threshold(self, condition: Condition) -> float | None:
-        """Above which value no rule is interested in a condition."""
+    def highest_threshold(self, condition: Condition) -> float:
+        """Above which value no rule is interested in a condition: inf where one always is, -inf where none
+        ever is.
+        """
         values = [rule.threshold for rule, _ in self._read if condition in rule.when]
-        return max((value for value in values if value is not None), default=None)
+        return max((inf if value is None else value for value in values), default=-inf)
 
 
 def _holds(rule: Rule, matchers: Sequence[Matcher], fact: Fact) -> bool:

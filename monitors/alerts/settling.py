@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from integrations.signals import HealthChange, QuotaSample, Signal
+from integrations.signals import CheckResult, HealthChange, QuotaSample, Signal
 from monitors.alerts.alert import Alert
 from monitors.alerts.facts import Claim, FactReader, Subjects
-from monitors.alerts.rules import Condition, RuleBook
+from monitors.alerts.rules import DAY, Condition, RuleBook
 from monitors.alerts.standing import Moment, Phase, Standing, StandingAlerts, Wanted
 from monitors.incident import Incident
 from monitors.parent import Certainty, Parent, alert_of
@@ -65,7 +65,7 @@ class AlertBook:
 
     def settle_signal(self, signal: Signal, *, now: Moment) -> list[Standing]:
         """Take what a signal claims."""
-        if self._is_dull(signal):
+        if self.is_dull(signal):
             return []
         return [row for claim in self._facts.claims(signal) for row in self.settle_claim(claim, now=now)]
 
@@ -101,14 +101,25 @@ class AlertBook:
     def _use(self, rules: RuleBook) -> None:
         self._rules = rules
         self._quota_interest = rules.highest_threshold(Condition.QUOTA_LOW)
+        self._certificate_interest = rules.highest_threshold(Condition.CERTIFICATE_EXPIRING) * DAY
 
-    def _is_dull(self, signal: Signal) -> bool:
-        """Whether a quota has more left than any rule asks for, and none asked before: most have."""
+    def is_dull(self, signal: Signal) -> bool:
+        """Whether no rule can be interested, and none was before: nearly all signals are so."""
+        if type(signal) is CheckResult:
+            return self._is_dull_check(signal)
         if type(signal) is not QuotaSample or not signal.limit or signal.remaining is None:
             return False
-        interest = self._quota_interest
-        is_plenty = interest is not None and signal.remaining > signal.limit * interest
-        return is_plenty and not self.standing.of(f"quota:{signal.integration}:{signal.bucket}")
+        is_plenty = signal.remaining > signal.limit * self._quota_interest
+        return is_plenty and not self.standing.has(f"quota:{signal.integration}:{signal.bucket}")
+
+    def _is_dull_check(self, result: CheckResult) -> bool:
+        if self.standing.has(f"credential:{result.integration}"):
+            return False
+        ends = result.certificate_ends_at
+        if ends is None:
+            return True
+        is_far = ends - result.at > self._certificate_interest
+        return is_far and not self.standing.has(f"certificate:{result.integration}:{result.capability}")
 
 
 def told(rows: Sequence[Standing]) -> tuple[Alert, ...]:

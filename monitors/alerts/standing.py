@@ -81,6 +81,10 @@ class StandingAlerts:
         """Those a subject wants, or wanted until just now."""
         return [self._rows[each] for each in sorted(self._by_subject.get(subject, ()))]
 
+    def has(self, subject: str) -> bool:
+        """Whether a subject wants any."""
+        return bool(self._by_subject.get(subject))
+
     def subjects(self) -> Sequence[str]:
         """Everything that has an alert."""
         return tuple(self._by_subject)

@@ -1,5 +1,7 @@
 """Which calls are sampled, what records tell of them, and what a third party hears of their trace."""
 
+import uuid
+
 import httpx
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from integrations.execution.call_span import attempt_span_id
 from integrations.execution.outcome import Origin
 from integrations.execution.policy import Policy
-from integrations.execution.tracing import Sampler, TracedChecks, Tracing, trace_of
+from integrations.execution.tracing import Sampler, TracedChecks, Tracing, new_run_id, system_random, trace_of
 from integrations.signals import CallRecord
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.execution import Bench, ScriptedVendor, call, check
@@ -172,3 +174,11 @@ async def test_an_export_is_no_part_of_any_trace(clock: LoopClock) -> None:
     (record,) = bench.signals.of(CallRecord)
     # An exemplar of it would lead to a trace that nobody has.
     assert (record.method, record.sampled) == ("", False)
+
+
+def test_a_run_is_known_by_a_random_uuid() -> None:
+    rng = system_random()
+    made = {new_run_id(rng) for _ in range(100)}
+    assert len(made) == 100
+    assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(4, uuid.RFC_4122)}
+    assert {len(one) for one in made} == {32}

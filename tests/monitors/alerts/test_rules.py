@@ -1,5 +1,7 @@
 """Rules: which facts make which alerts, and which rules are refused."""
 
+from math import inf
+
 import msgspec
 import pytest
 
@@ -64,6 +66,12 @@ def test_a_value_above_the_threshold_makes_no_alert(condition: Condition) -> Non
     book = RuleBook((), builtin=BUILTIN_RULES)
     assert book.wanted([fact(condition, value=20.0)]) == []
     assert book.highest_threshold(condition) in {14.0, 0.1}
+
+
+def test_a_rule_without_a_threshold_is_interested_in_every_value() -> None:
+    book = RuleBook((Rule(name="Any", when=(Condition.QUOTA_LOW,)),), builtin=BUILTIN_RULES)
+    assert book.highest_threshold(Condition.QUOTA_LOW) == inf
+    assert RuleBook(()).highest_threshold(Condition.QUOTA_LOW) == -inf
 
 
 def test_a_configured_rule_takes_the_place_of_those_of_its_name() -> None:
