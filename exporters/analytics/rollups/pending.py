@@ -32,8 +32,9 @@ class Pending:
     that grew asks for counting again, one that shrank is a day of which the rollup alone is kept.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, batch_rows: int = BATCH_ROWS) -> None:
         self._connection = connection
+        self._batch_rows = batch_rows
         self._looked_at: dict[tuple[str, datetime], int] = {}
 
     def find(self, rollup: Rollup, *, now: datetime, oldest: datetime) -> Iterator[Stretch]:
@@ -45,7 +46,7 @@ class Pending:
             for start, count in counts.items()
             if start >= oldest and count > rolled.get(start, 0)
         }
-        return _stretches(rollup, wanted)
+        return _stretches(rollup, wanted, self._batch_rows)
 
     def _rolled(self, rollup: Rollup) -> Counts:
         return self._counted("SELECT start, row_count FROM rolled WHERE rollup = ?", [rollup.name])
@@ -88,18 +89,18 @@ class Pending:
         return {start: count for start, count in rows if start is not None}
 
 
-def _stretches(rollup: Rollup, wanted: Counts) -> Iterator[Stretch]:
+def _stretches(rollup: Rollup, wanted: Counts, most: int) -> Iterator[Stretch]:
     """Those that follow one another, joined as long as one statement can count them."""
     since = until = None
     rows = 0
     for start, count in sorted(wanted.items()):
         is_next = start == until and since is not None and start - since < _LONGEST
-        if since is not None and until is not None and not (is_next and rows + count <= BATCH_ROWS):
-            yield Stretch(rollup, since, until, 1 + rows // BATCH_ROWS)
+        if since is not None and until is not None and not (is_next and rows + count <= most):
+            yield Stretch(rollup, since, until, 1 + rows // most)
             since, rows = None, 0
         since, until, rows = since or start, start + rollup.width, rows + count
     if since is not None and until is not None:
-        yield Stretch(rollup, since, until, 1 + rows // BATCH_ROWS)
+        yield Stretch(rollup, since, until, 1 + rows // most)
 
 
 def _day(moment: datetime) -> datetime:

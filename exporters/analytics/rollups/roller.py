@@ -11,7 +11,7 @@ import duckdb
 
 from exporters.analytics.database import reason, transaction
 from exporters.analytics.rollups.kinds import ROLLUPS, Rollup
-from exporters.analytics.rollups.pending import Pending, Stretch
+from exporters.analytics.rollups.pending import BATCH_ROWS, Pending, Stretch
 from exporters.analytics.settings import Retention
 from integrations.clock import Clock
 
@@ -33,13 +33,14 @@ class Roller:
         *,
         clock: Clock,
         retention: Retention | None = None,
+        batch_rows: int = BATCH_ROWS,
     ) -> None:
         self.problem = ""
         self.made: Counter[str] = Counter()
         self._connection = connection
         self._clock = clock
         self._retention = retention or Retention()
-        self._pending = Pending(connection)
+        self._pending = Pending(connection, batch_rows=batch_rows)
         self._stretches: deque[Stretch] = deque()
         self._slice = 0
         self._sweep_due = clock.monotonic()
@@ -59,8 +60,10 @@ class Roller:
             if not self._stretches and started >= self._sweep_due:
                 self._sweep_due = started + SWEEP_SECONDS
                 self._sweep()
-            while self._stretches and self._clock.monotonic() - started <= STEP_SECONDS:
+            is_time = True
+            while self._stretches and is_time:
                 self._count(self._stretches[0])
+                is_time = self._clock.monotonic() - started <= STEP_SECONDS
         except duckdb.Error as error:
             self.problem = reason(error)
             self._stretches.clear()

@@ -1,4 +1,4 @@
-"""Views and tables as they are published: described column by column, made once, made anew when they change."""
+"""Views and tables as they are published: described by column, made once, made anew when they change."""
 
 import tomllib
 from pathlib import Path
