@@ -10,8 +10,9 @@ The worst of these is the verdict. Pure: it is told the time.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, exp, log
+from types import MappingProxyType
 
 import msgspec
 
@@ -28,6 +29,7 @@ from monitors.results import Results
 CHECKS = "failing checks"
 SLOW = "slow checks"
 SLOW_IN_A_ROW = 3
+_NO_CONCERNS: Mapping[str, Concern] = MappingProxyType({})
 SURE = 2
 """Failures in a row that are asked for at least, whatever else speaks for them; or `fail_after`."""
 
@@ -52,7 +54,8 @@ class Judged:
         self.verdict = basis
         self.results = Results()
         self.flapping = Flapping()
-        self.concerns: dict[str, Concern] = {}
+        # Replaced as a whole, so that the many that are well share what is empty.
+        self.concerns: Mapping[str, Concern] = _NO_CONCERNS
         # No dict, which takes four times as much, for one kind of evidence or few.
         self.latest: tuple[Observation, ...] = ()
         self.slowness = Baseline()
@@ -75,7 +78,8 @@ class Judged:
     def recall(self, memory: CapabilityMemory) -> None:
         """Go on from what was saved."""
         self.basis, self.results, self.flapping = memory.basis, memory.results, memory.flapping
-        self.concerns = {concern.finding.source: concern for concern in memory.concerns}
+        found = {concern.finding.source: concern for concern in memory.concerns}
+        self.concerns = found or _NO_CONCERNS
         self.slowness, self.grounds = memory.slowness, memory.grounds
         self.verdict = self._verdict()
 
@@ -101,7 +105,7 @@ class Judged:
             self._conclude(at=seen.at)
         if self.basis.state is Health.UP and before.state in BROKEN:
             self.results = self.results.without_failures()
-            self.concerns.pop(CHECKS, None)
+            self._set_concern(CHECKS, None)
         self.verdict = self._verdict()
 
     def weigh(self, source: str, found: Finding | None, *, at: float) -> bool:
@@ -110,10 +114,7 @@ class Judged:
         after = weigh(before, found, at=at)
         if after is before:
             return False
-        if after is not None:
-            self.concerns[source] = after
-        else:
-            del self.concerns[source]
+        self._set_concern(source, after)
         if before is not None and after is None and _is_proof(before) and not self.basis.judged:
             self._prove(before, at=at)
         self.verdict = self._verdict()
@@ -161,11 +162,14 @@ class Judged:
             self.flapping = self.flapping.taken(failed=failed, at=at)
 
     def _concern(self, source: str, found: Finding | None, *, at: float) -> None:
-        after = weigh(self.concerns.get(source), found, at=at)
-        if after is not None:
-            self.concerns[source] = after
-        else:
-            self.concerns.pop(source, None)
+        self._set_concern(source, weigh(self.concerns.get(source), found, at=at))
+
+    def _set_concern(self, source: str, concern: Concern | None) -> None:
+        if concern is not None:
+            self.concerns = {**self.concerns, source: concern}
+        elif source in self.concerns:
+            left = {name: each for name, each in self.concerns.items() if name != source}
+            self.concerns = left or _NO_CONCERNS
 
     def _failing(self, policy: CheckPolicy) -> Finding | None:
         """Checks that fail too often, though never often enough in a row. It ends at half as many."""

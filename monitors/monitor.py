@@ -32,6 +32,7 @@ from monitors.reported import observe_report
 from monitors.saving import HealthSaver
 from monitors.scheduler import Scheduler
 from monitors.subject import TELLING, Subject
+from monitors.surroundings import NO_BUCKETS
 from monitors.timetable import Round, Timetable
 from monitors.watched import WatchedIntegration
 
@@ -137,7 +138,8 @@ class IntegrationMonitor:
         subject.connection, subject.checks = connection, tuple(checks)
         capabilities = [*(check.capability for check in checks), *also]
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
-        subject.watched.around.buckets = {check.capability: check.bucket for check in checks if check.bucket}
+        buckets = {check.capability: check.bucket for check in checks if check.bucket}
+        subject.watched.around.buckets = buckets or NO_BUCKETS
         subject.watched.around.every = connection.webhooks.expect.every
         self._scheduler.add(
             connection.id,

@@ -16,7 +16,9 @@ each slot, so a check that waits for traffic's sake runs at the next slot once c
 """
 
 from collections import deque
+from collections.abc import Mapping
 from math import ceil, inf
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -164,6 +166,11 @@ class LiveProof:
         return is_enough and self._failed_at < since
 
 
+_NO_PROOFS: Mapping[str, LiveProof] = MappingProxyType({})
+_NO_QUOTAS: Mapping[str, QuotaSample] = MappingProxyType({})
+_NO_WINDOWS: Mapping[str, float] = MappingProxyType({})
+
+
 class Pace:
     """How the checks of one integration are paced. Times are monotonic; `ahead` is what UTC adds to them.
     `stretched` counts checks that a round left out.
@@ -172,9 +179,10 @@ class Pace:
     __slots__ = ("_proofs", "_quotas", "_ran", "_windows", "stretched")
 
     def __init__(self) -> None:
-        self._proofs: dict[str, LiveProof] = {}
-        self._quotas: dict[str, QuotaSample] = {}
-        self._windows: dict[str, float] = {}
+        # These three are replaced as a whole, so that the many that are only checked share what is empty.
+        self._proofs: Mapping[str, LiveProof] = _NO_PROOFS
+        self._quotas: Mapping[str, QuotaSample] = _NO_QUOTAS
+        self._windows: Mapping[str, float] = _NO_WINDOWS
         self._ran: dict[tuple[str, str], float] = {}
         self.stretched = 0
 
@@ -182,16 +190,17 @@ class Pace:
         """Take a live call's end."""
         proof = self._proofs.get(capability)
         if proof is None:
-            proof = self._proofs[capability] = LiveProof()
+            proof = LiveProof()
+            self._proofs = {**self._proofs, capability: proof}
         proof.record(kind, now=now)
 
     def take_quota(self, sample: QuotaSample) -> None:
         """Take what the vendor said of a bucket."""
-        self._quotas[sample.bucket] = sample
+        self._quotas = {**self._quotas, sample.bucket: sample}
         if sample.reset_at is not None:
             # A bucket's window is not told; the longest time to its reset that was seen comes near to it.
             seen = self._windows.get(sample.bucket, 0.0)
-            self._windows[sample.bucket] = max(seen, sample.reset_at - sample.at)
+            self._windows = {**self._windows, sample.bucket: max(seen, sample.reset_at - sample.at)}
 
     def note(self, check: PacedCheck, *, now: float) -> None:
         """A check runs now."""

@@ -5,6 +5,7 @@ checks more believable.
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from integrations.signals import CredentialNotice, Evidence, Health, Indicator, QuotaSample, WebhookReceipt
 from monitors.concerns import Finding
@@ -20,6 +21,8 @@ LEAST_WAIT = 60.0
 """Seconds for which a quota must be used up to be a state, and no hiccup."""
 
 OUTAGES = frozenset((Indicator.PARTIAL_OUTAGE, Indicator.MAJOR_OUTAGE))
+NO_BUCKETS: Mapping[str, str] = MappingProxyType({})
+_NO_QUOTAS: Mapping[str, QuotaSample] = MappingProxyType({})
 _REFUSED = frozenset(("rejected", "expired", "refresh_failed", "reread_failed"))
 
 
@@ -42,17 +45,18 @@ class Surroundings:
     def __init__(self) -> None:
         self.proved_at = 0.0
         self._received_now: float | None = None
-        self.buckets: Mapping[str, str] = {}
+        # Both are replaced as a whole, so that the many without a quota share what is empty.
+        self.buckets: Mapping[str, str] = NO_BUCKETS
         self.every: float | None = None
         self.vendor_says: VendorWord | None = None
         self.credential: CredentialNotice | None = None
         self.received: WebhookReceipt | None = None
-        self.quotas: dict[str, QuotaSample] = {}
+        self.quotas: Mapping[str, QuotaSample] = _NO_QUOTAS
 
     def hear(self, signal: QuotaSample | CredentialNotice | WebhookReceipt, *, now: float) -> None:
         """Take what a signal says; `now` is monotonic."""
         if type(signal) is QuotaSample:
-            self.quotas[signal.bucket] = signal
+            self.quotas = {**self.quotas, signal.bucket: signal}
         elif type(signal) is CredentialNotice:
             self.credential = signal
         elif type(signal) is WebhookReceipt and signal.verdict in {"accepted", "duplicate"}:

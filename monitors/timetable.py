@@ -13,7 +13,6 @@ import heapq
 from hashlib import blake2b
 from itertools import count
 from math import ceil, floor, inf
-from weakref import WeakValueDictionary
 
 JITTER_RATIO = 0.02
 JITTER_MAX = 1.0
@@ -28,14 +27,33 @@ AT_ONCE = 16
 
 
 class _Vendor:
-    """The rounds of one vendor: how many run, and who waits for a place, first come first served."""
+    """The rounds of one vendor: how many run, and who waits for a place, first come first served. It has so
+    many `entries` on the timetable.
+    """
 
-    __slots__ = ("__weakref__", "running", "waiting")
+    __slots__ = ("_waiting", "entries", "name", "running")
 
-    def __init__(self) -> None:
-        self.running = 0
-        # A list, because an empty deque takes ten times as much, and nearly all are empty.
-        self.waiting: list[_Entry] = []
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entries = self.running = 0
+        # None until somebody waits: hardly any vendor has who does.
+        self._waiting: list[_Entry] | None = None
+
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def wait(self, entry: "_Entry") -> None:
+        self._waiting = self._waiting or []
+        self._waiting.append(entry)
+
+    def leave(self, entry: "_Entry") -> None:
+        if self._waiting:
+            self._waiting.remove(entry)
+
+    def first(self) -> "_Entry | None":
+        """Who has waited longest, and waits no more."""
+        return self._waiting.pop(0) if self._waiting else None
 
 
 class _Entry:
@@ -115,7 +133,7 @@ class Timetable:
         self._vendor_rounds = vendor_rounds
         self._spread = spread
         self._entries: dict[str, _Entry] = {}
-        self._vendors: WeakValueDictionary[str, _Vendor] = WeakValueDictionary()
+        self._vendors: dict[str, _Vendor] = {}
         self._heap: list[tuple[float, int, int, _Entry]] = []
         self._order = count()
         self._freed: dict[_Vendor, None] = {}
@@ -126,9 +144,11 @@ class Timetable:
     def add(self, key: str, *, vendor: str, interval: float, retry_interval: float, now: float) -> None:
         """Put an integration on the timetable, or change its times; a round that runs goes on."""
         entry = self._entries.get(key)
-        place = self._vendors.setdefault(vendor, _Vendor())
+        place = self._vendors.get(vendor)
         if entry is None or entry.vendor is not place:
             self.remove(key)
+            place = self._vendors.setdefault(vendor, _Vendor(vendor))
+            place.entries += 1
             entry = self._entries[key] = _Entry(key, place)
         elif entry.is_on and (entry.interval, entry.retry_interval) == (interval, retry_interval):
             return
@@ -139,7 +159,9 @@ class Timetable:
         """Take an integration off; unknown ones are ignored."""
         if key in self._entries:
             self.switch_off(key)
-            del self._entries[key]
+            vendor = self._entries.pop(key).vendor
+            vendor.entries -= 1
+            self._drop_unused(vendor)
 
     def switch_off(self, key: str) -> None:
         """Let no slot of an integration come due; a round that runs goes on."""
@@ -148,7 +170,7 @@ class Timetable:
         entry.version += 1
         if entry.is_waiting:
             self._stop_waiting(entry)
-            entry.vendor.waiting.remove(entry)
+            entry.vendor.leave(entry)
 
     def switch_on(self, key: str, *, now: float) -> None:
         """Let slots come due again, the first soon; nothing changes when they do already."""
@@ -182,7 +204,7 @@ class Timetable:
         entry = self._entries[key]
         if entry.is_waiting:
             self._stop_waiting(entry)
-            entry.vendor.waiting.remove(entry)
+            entry.vendor.leave(entry)
         return self._start(entry, due=now, now=now)
 
     def finish(self, ended: Round, *, now: float, is_unconfirmed: bool) -> None:
@@ -193,8 +215,9 @@ class Timetable:
         entry.is_running = False
         entry.vendor.running -= 1
         self.in_flight -= 1
-        if entry.vendor.waiting:
+        if entry.vendor.has_waiting:
             self._freed[entry.vendor] = None
+        self._drop_unused(entry.vendor)
         retry = max(now, entry.started + entry.retry_interval)
         if is_unconfirmed and entry.is_on and retry < entry.due:
             self._push(entry, retry)
@@ -220,7 +243,7 @@ class Timetable:
         if entry.vendor.running < self._vendor_rounds:
             return self._start(entry, due=due, now=now)
         entry.asked, entry.is_waiting = due, True
-        entry.vendor.waiting.append(entry)
+        entry.vendor.wait(entry)
         self.waiting += 1
         return None
 
@@ -238,12 +261,16 @@ class Timetable:
     def _take_waiting(self, now: float) -> list[Round]:
         rounds = []
         for vendor in self._freed:
-            while vendor.waiting and vendor.running < self._vendor_rounds:
-                entry = vendor.waiting.pop(0)
+            while vendor.running < self._vendor_rounds and (entry := vendor.first()) is not None:
                 self._stop_waiting(entry)
                 rounds.append(self._start(entry, due=entry.asked, now=now))
         self._freed.clear()
         return rounds
+
+    def _drop_unused(self, vendor: _Vendor) -> None:
+        """Forget a vendor that has nothing on the timetable, and nothing running that counts."""
+        if not vendor.entries and not vendor.running:
+            del self._vendors[vendor.name]
 
     def _stop_waiting(self, entry: _Entry) -> None:
         entry.is_waiting = False

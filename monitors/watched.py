@@ -1,6 +1,7 @@
 """The health of one watched integration: its capabilities, the whole, and a pause laid over both."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -27,6 +28,7 @@ UNNAMED = "any"
 
 _BAD = BROKEN | {Health.DEGRADED}
 
+_NO_CALLS: Mapping[str, LiveCalls] = MappingProxyType({})
 Note = Callable[[SavedHealth, Sequence[HealthChange]], None]
 
 
@@ -62,7 +64,7 @@ class WatchedIntegration:
         self.policy = CheckPolicy()
         self._checked: tuple[str, ...] = ()
         self._capabilities: dict[str, Judged] = {}
-        self._live: dict[str, LiveCalls] = {}
+        self._live: Mapping[str, LiveCalls] = _NO_CALLS
 
     def configure(self, policy: CheckPolicy, capabilities: Iterable[str], *, at: float) -> None:
         """Set what is checked and how it is confirmed; what is known of capabilities that stay is kept."""
@@ -137,7 +139,8 @@ class WatchedIntegration:
         """The live calls of a capability, to count one."""
         live = self._live.get(capability)
         if live is None:
-            live = self._live[capability] = LiveCalls()
+            # Replaced as a whole, so that the many without live calls share what is empty.
+            self._live = {**self._live, capability: (live := LiveCalls())}
         return live
 
     def look(self, *, at: float, now: float, overdue: Mapping[str, float]) -> None:

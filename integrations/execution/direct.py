@@ -5,7 +5,8 @@ goes through a proxy takes the way over aiohttp (pool.py).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import anyio
@@ -25,6 +26,7 @@ from integrations.execution.transport import Reply
 from integrations.execution.wire import Wire
 
 _PORTS = {"http": 80, "https": 443}
+_NO_CERTIFICATES: Mapping[str, Certificate] = MappingProxyType({})
 
 
 class _Errand(NamedTuple):
@@ -42,15 +44,18 @@ class DirectPool:
     no other integration. `taken` are lent out now, those being opened included.
     """
 
+    __slots__ = ("_dialer", "_idle", "_kept", "_now", "certificates", "is_closed", "taken")
+
     def __init__(self, dialer: Dialer, *, idle: IdleConnections, clock: Clock) -> None:
         self.taken = 0
         self.is_closed = False
-        self.certificates: dict[str, Certificate] = {}
+        # Replaced as a whole, so that the many without TLS share what is empty.
+        self.certificates: Mapping[str, Certificate] = _NO_CERTIFICATES
         self._dialer = dialer
         self._idle = idle
         self._now = clock.monotonic
         # A list for all places: nearly all pools have one place, and one connection.
-        self._kept: list[tuple[Place, Wire]] = []
+        self._kept: list[Wire] = []
 
     async def exchange(
         self,
@@ -90,7 +95,7 @@ class DirectPool:
     async def aclose(self) -> None:
         """Close what is idle; what is lent is closed when it comes back."""
         self.is_closed = True
-        for _, wire in list(self._kept):
+        for wire in list(self._kept):
             wire.close()
 
     async def _exchange(self, errand: _Errand, incoming: Incoming) -> Reply:
@@ -109,7 +114,7 @@ class DirectPool:
         except BaseException:
             wire.close()
             raise
-        self._give_back(errand.place, wire, incoming)
+        self._give_back(wire, incoming)
         return _reply(incoming, self._now() - began)
 
     async def _exchange_cold(self, errand: _Errand, incoming: Incoming) -> Reply:
@@ -136,6 +141,7 @@ class DirectPool:
         except TimeoutError:
             detail = "no connection in time"
             raise TransportFailure(FailureKind.TIMEOUT, sent=False, detail=detail) from None
+        wire.place = errand.place
         try:
             self._note_certificate(wire, errand.place.host)
         except BaseException:
@@ -147,35 +153,35 @@ class DirectPool:
     def _note_certificate(self, wire: Wire, host: str) -> None:
         security = wire.security
         if security is not None and (certificate := read_certificate(security, host)) is not None:
-            self.certificates[host] = certificate
+            self.certificates = {**self.certificates, host: certificate}
 
     def _take(self, place: Place, method: str) -> Wire | None:
         """The connection that was idle for the shortest time, if it is fit for a request."""
         for number in range(len(self._kept) - 1, -1, -1):
-            if self._kept[number][0] != place:
+            if self._kept[number].place != place:
                 continue
-            _, wire = self._kept.pop(number)
+            wire = self._kept.pop(number)
             is_fit = self._idle.is_fit(wire, method)
             self._idle.take(wire)
             if is_fit:
-                wire.lost = None
+                wire.keeper = None
                 return wire
             wire.close()
         return None
 
-    def _give_back(self, place: Place, wire: Wire, incoming: Incoming) -> None:
+    def _give_back(self, wire: Wire, incoming: Incoming) -> None:
         wire.rest()
         if not incoming.is_reusable or wire.should_close or self.is_closed:
             wire.close()
             return
-        self._kept.append((place, wire))
-        wire.lost = self._forget
+        self._kept.append(wire)
+        wire.keeper = self
         self._idle.keep(wire)
 
-    def _forget(self, wire: Wire) -> None:
+    def forget(self, wire: Wire) -> None:
         """An idle connection has ended."""
         self._idle.take(wire)
-        self._kept = [(place, kept) for place, kept in self._kept if kept is not wire]
+        self._kept = [kept for kept in self._kept if kept is not wire]
 
 
 async def _ask(wire: Wire, errand: _Errand, incoming: Incoming) -> None:

@@ -151,16 +151,14 @@ class Exchanging(Protocol):
 class HTTPTransport:
     """Sends requests through a pool, or any httpx transport: `httpx.MockTransport`, `httpx.ASGITransport`."""
 
+    __slots__ = ("__weakref__", "_clock", "_lending", "_now", "in_flight", "inner")
+
     def __init__(self, inner: httpx.AsyncBaseTransport | Exchanging, *, clock: Clock) -> None:
         self.inner = inner
         self.in_flight = 0
         self._lending: Exchanging | Pooled | None = None
-        self._exchange: _Exchange
-        if isinstance(inner, httpx.AsyncBaseTransport):
-            self._exchange = partial(self._exchange_by_httpx, inner)
-            self._lending = inner if isinstance(inner, Pooled) else None
-        else:
-            self._exchange, self._lending = inner.exchange, inner
+        if isinstance(inner, Pooled) or not isinstance(inner, httpx.AsyncBaseTransport):
+            self._lending = inner
         self._now: Callable[[], float] = clock.monotonic
         self._clock = clock
 
@@ -198,6 +196,14 @@ class HTTPTransport:
             self.in_flight -= 1
         # Raised outside the handler, so that no message that quotes the URL hangs on to it as context.
         raise failure
+
+    @property
+    def _exchange(self) -> "_Exchange":
+        """Looked up for each request: kept, it is one object more of each integration."""
+        inner = self.inner
+        if isinstance(inner, httpx.AsyncBaseTransport):
+            return partial(self._exchange_by_httpx, inner)
+        return inner.exchange
 
     async def _exchange_by_httpx(
         self,

@@ -3,21 +3,31 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import Protocol
 
 from integrations.execution.incoming import Incoming
 
 
+class Keeper(Protocol):
+    """Who keeps a connection that is idle."""
+
+    def forget(self, wire: "Wire", /) -> None:
+        """It is gone."""
+        ...
+
+
 class Wire(asyncio.Protocol):
-    """A connection that stands. `should_close`: no further request may go over it. `lost` is told once when
-    it is gone.
+    """A connection that stands. `should_close`: no further request may go over it. The `keeper` is told once
+    when it is gone; `place` is where it leads: whether by TLS, host and port.
     """
 
-    __slots__ = ("_incoming", "_socket", "_transport", "hear", "lost", "should_close")
+    __slots__ = ("_incoming", "_socket", "_transport", "hear", "keeper", "place", "should_close")
 
     def __init__(self) -> None:
         self.should_close = True
         self.hear: Callable[[], None] | None = None
-        self.lost: Callable[[Wire], None] | None = None
+        self.keeper: Keeper | None = None
+        self.place: tuple[bool, str, int] | None = None
         self._incoming: Incoming | None = None
         # Without TLS both are the same. Only that of the socket knows what is not sent yet.
         self._socket: asyncio.Transport | None = None
@@ -78,5 +88,5 @@ class Wire(asyncio.Protocol):
         self.should_close, self._socket, self._transport = True, None, None
         if self._incoming is not None and not self._incoming.is_over:
             self._incoming.end(exc)
-        if self.lost is not None:
-            self.lost(self)
+        if self.keeper is not None:
+            self.keeper.forget(self)
