@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import msgspec
-
 from app.web.alert_backtest import HEIGHT as ALERTS_HEIGHT
 from app.web.alert_backtest import Mark, alert_lines, alert_marks, describe_alerts
+from app.web.chart import Bar, Chart
 from app.web.comparing import Line
 from app.web.drawing import Drawing
 from app.web.words import latency, number, share, span
@@ -16,16 +15,6 @@ from exporters.analytics.backtest.tally import Bucket, Tally
 
 WIDTH, HEIGHT = 720.0, 110.0
 _LANE = 14.0
-
-
-class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """A rectangle of the picture: `kind` is calls, failed or rejected."""
-
-    kind: str
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 class Lane(NamedTuple):
@@ -43,16 +32,6 @@ class AlertPicture(NamedTuple):
     proposed: Lane
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """One side over time: a bar a stretch, and above it when breakers were not closed; `text` is for those
-    who read.
-    """
-
-    bars: tuple[Bar, ...]
-    spells: tuple[Bar, ...]
-    text: str
-
-
 def page(backtests: Sequence[Backtest]) -> str:
     """Return the page."""
     drawing = Drawing(version="")
@@ -64,7 +43,6 @@ def page(backtests: Sequence[Backtest]) -> str:
         "backtest.html",
         shown=shown,
         width=WIDTH,
-        height=HEIGHT,
         alerts_height=ALERTS_HEIGHT,
         when=when,
         span=span,
@@ -142,8 +120,8 @@ def _success(tally: Tally) -> str:
     return share(tally.succeeded / decided if decided else None)
 
 
-def picture(side: Side, one: Backtest) -> Picture:
-    """Draw one side."""
+def picture(side: Side, one: Backtest) -> Chart:
+    """Draw one side over time: a bar a stretch, and above it when breakers were not closed."""
     most = max([1, *(bucket.calls for bucket in side.buckets)])
     step = WIDTH / max(1, len(side.buckets))
     bars = (
@@ -151,7 +129,8 @@ def picture(side: Side, one: Backtest) -> Picture:
         for place, each in enumerate(side.buckets)
         for bar in _bars(each, x=place * step, step=step, most=most)
     )
-    return Picture(bars=tuple(bars), spells=tuple(_spells(side, one)), text=describe(side))
+    spells = _spells(side, one)
+    return Chart(width=WIDTH, height=HEIGHT, bars=(*bars, *spells), text=describe(side))
 
 
 def describe(side: Side) -> str:

@@ -27,7 +27,8 @@ from exporters.analytics.report.outcome import (
 )
 from exporters.analytics.report.period import DAY, Period
 
-HOSTILE = "<script>alert(1)</script>|`x`](https://evil.example)\n# owned\N{RIGHT-TO-LEFT OVERRIDE}'\""
+TURNED = "\N{RIGHT-TO-LEFT OVERRIDE}"
+HOSTILE = "<script>alert(1)</script>|`x`](https://evil.example)\n# owned" + TURNED + "'\""
 """Put wherever a name or a vendor's words stand."""
 
 
@@ -66,7 +67,7 @@ def empty(period: Period) -> Report:
         ),
         use=Use(
             runs=0, failed=0, refused=0, before=None, callers=0, days=((0, 0, 0),) * len(days), by_team=(),
-            by_caller=(), by_vendor=(),
+            by_caller=(), by_integration=(),
         ),
         quotas=(),
         costs=Costs(),
@@ -113,7 +114,7 @@ def calm(period: Period, *, name: str = "slack-prod") -> Report:
         vendors=(vendor,),
         use=Use(
             runs=100 * many, failed=0, refused=0, before=100 * many, callers=1, days=((100, 0, 0),) * many,
-            by_team=(), by_caller=grown, by_vendor=grown,
+            by_team=(), by_caller=grown, by_integration=grown,
         ),
     )  # fmt: skip
 
@@ -186,7 +187,7 @@ def troubled(period: Period, *, name: str = HOSTILE) -> Report:
             days=((100, 60, 20), *fine.use.days[1:]),
             by_team=grown,
             by_caller=grown,
-            by_vendor=grown,
+            by_integration=grown,
         ),
         quotas=(
             QuotaLine(
@@ -202,7 +203,7 @@ def troubled(period: Period, *, name: str = HOSTILE) -> Report:
         ),
         costs=Costs(
             totals=(CostLine(currency="EUR", name="", cost=123.456, before=100.0),),
-            by_vendor=(
+            by_integration=(
                 CostLine(currency="EUR", name=name, cost=100.0, before=90.0),
                 CostLine(currency="EUR", name="slack", cost=23.456, before=10.0),
             ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.web.report.document import Sentence, Tone
-from app.web.report.wording import Times, availability, count, growth, length, listed, money, part
+from app.web.report.wording import SAME, Times, availability, count, growth, length, listed, money, part
 from app.web.words import number
 from exporters.analytics.report.outcome import IncidentLine, Report
 
@@ -104,7 +104,10 @@ def _use(report: Report) -> Iterator[Sentence]:
         yield Sentence("No caller used Dialtone.")
         return
     grown = growth(use.runs, use.before)
-    against = f", {grown} against {report.period.before_name}" if use.before else ""
+    name = report.period.before_name
+    against = (
+        "" if not use.before else f", as many as in {name}" if grown == SAME else f", {grown} against {name}"
+    )
     top = use.by_caller[0]
     most = f"; most by {top.name or 'callers without a name'} ({part(top.runs / use.runs)})"
     lost = [
@@ -121,7 +124,7 @@ def _costs(report: Report) -> Iterator[Sentence]:
     for total in report.costs.totals:
         grown = growth(total.cost, total.before if report.use.before is not None else None)
         against = f" ({grown})" if report.use.before is not None and total.before else ""
-        lines = [line for line in report.costs.by_vendor if line.currency == total.currency]
+        lines = [line for line in report.costs.by_integration if line.currency == total.currency]
         most = f"; most at {lines[0].name}, {money(lines[0].cost, total.currency)}" if len(lines) > 1 else ""
         yield Sentence(f"Calls cost {money(total.cost, total.currency)}{against}{most}.")
 

@@ -17,7 +17,10 @@ def use(report: Report) -> Section | None:
         words += f" {_since(report)}"
     elif not report.period.is_over:
         words += f" It is compared with as many days of {report.period.before_name}."
-    tables = [_growths("caller", found.by_caller, report), _growths("vendor", found.by_vendor, report)]
+    tables = [
+        _growths("caller", found.by_caller, report),
+        _growths("integration", found.by_integration, report),
+    ]
     if any(one.name for one in found.by_team):
         tables.insert(0, _growths("team", found.by_team, report))
     return Section(title="Use", words=(words,), charts=(charts.use(report),), tables=tuple(tables))
@@ -72,7 +75,7 @@ def costs(report: Report) -> Section | None:
     is_known = report.use.before is not None
     tables = [
         _spent(name, lines, is_known=is_known)
-        for name, lines in (("vendor", found.by_vendor), ("team", found.by_team))
+        for name, lines in (("integration", found.by_integration), ("team", found.by_team))
         if any(line.name for line in lines)
     ]
     words = "By the prices that integrations declared when the calls were made."

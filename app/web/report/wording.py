@@ -10,6 +10,9 @@ from exporters.analytics.report.period import Period
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _NB = "\N{NO-BREAK SPACE}"
 
+SAME = "same"
+"""What has not grown."""
+
 
 class Times:
     """Moments in a report's zone."""
@@ -26,7 +29,7 @@ class Times:
     def moment(self, at: float) -> str:
         """`4 Nov, 14:05`."""
         moment = dt.datetime.fromtimestamp(at, self.zone)
-        return f"{self._day(moment)}, {moment:%H:%M}"
+        return f"{self._day(moment)},{_NB}{moment:%H:%M}"
 
     def _day(self, moment: dt.datetime) -> str:
         year = "" if moment.year == self._year else f"{_NB}{moment.year}"
@@ -78,12 +81,12 @@ def growth(now: float, before: float | None) -> str:
     if ratio >= 3:
         return f"{ratio:.1f}{_NB}times"
     change = round((ratio - 1) * 100)
-    return f"{change:+d}{_NB}%".replace("-", "\N{MINUS SIGN}") if change else "same"
+    return f"{change:+d}{_NB}%".replace("-", "\N{MINUS SIGN}") if change else SAME
 
 
 def money(amount: float, currency: str) -> str:
     """Return an amount; small ones with the digits that matter."""
-    digits = 2 if abs(amount) >= 1 or amount == 0 else 4
+    digits = 2 if abs(amount) >= 0.1 or amount == 0 else 4
     return f"{amount:,.{digits}f}{_NB}{currency}"
 
 

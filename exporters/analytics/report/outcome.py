@@ -164,7 +164,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[tuple[int, int, int], ...]
     by_team: tuple[Growth, ...]
     by_caller: tuple[Growth, ...]
-    by_vendor: tuple[Growth, ...]
+    by_integration: tuple[Growth, ...]
     is_exact: bool = True
 
 
@@ -193,10 +193,10 @@ class CostLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
-    """By currency, by vendor and by team; all empty where no integration declares a cost."""
+    """By currency, by integration and by team; all empty where no integration declares a cost."""
 
     totals: tuple[CostLine, ...] = ()
-    by_vendor: tuple[CostLine, ...] = ()
+    by_integration: tuple[CostLine, ...] = ()
     by_team: tuple[CostLine, ...] = ()
 
 

@@ -16,7 +16,7 @@ from exporters.analytics.report.outcome import CostLine, Costs, Growth, Use
 from exporters.analytics.report.period import Period
 
 MOST = 200
-"""Callers, teams or vendors that a report lists, most used first."""
+"""Callers, teams or integrations that a report lists, most used first."""
 
 _DAY = 86_400
 _TRAFFIC = "traffic"
@@ -39,7 +39,7 @@ class _Row(NamedTuple):
     origin: str
     caller: str | None
     team: str | None
-    vendor: str
+    integration: str
     currency: str
     runs: int
     failed: int
@@ -111,8 +111,8 @@ class Usage:
     ) -> None:
         self._period = period
         self._is_known = first_at is not None and first_at <= period.before_start
-        self._callers, self._teams, self._vendors = _Counts(), _Counts(), _Counts()
-        self._totals, self._by_vendor, self._by_team = _Spent(), _Spent(), _Spent()
+        self._callers, self._teams, self._integrations = _Counts(), _Counts(), _Counts()
+        self._totals, self._by_integration, self._by_team = _Spent(), _Spent(), _Spent()
         self._days: dict[dt.date, list[int]] = defaultdict(lambda: [0, 0, 0])
         self._is_exact = True
         for piece in pieces(period, counts_until=counts_until):
@@ -133,26 +133,28 @@ class Usage:
             ),
             by_team=self._teams.growths(),
             by_caller=self._callers.growths(with_team=True),
-            by_vendor=self._vendors.growths(),
+            by_integration=self._integrations.growths(),
             is_exact=self._is_exact,
         )
 
     def costs(self) -> Costs:
         """What it cost."""
         return Costs(
-            totals=self._totals.lines(), by_vendor=self._by_vendor.lines(), by_team=self._by_team.lines()
+            totals=self._totals.lines(),
+            by_integration=self._by_integration.lines(),
+            by_team=self._by_team.lines(),
         )
 
     def _read(self, asking: Asking, piece: Piece) -> None:
         for row in _rows(asking, piece):
             is_before = piece.is_before
             self._totals.add("", row, is_before=is_before)
-            self._by_vendor.add(row.vendor, row, is_before=is_before)
+            self._by_integration.add(row.integration, row, is_before=is_before)
             self._by_team.add(row.team or "", row, is_before=is_before)
             if row.origin == _TRAFFIC:
                 self._callers.add(row.caller or "", row, is_before=is_before)
                 self._teams.add(row.team or "", row, is_before=is_before)
-                self._vendors.add(row.vendor, row, is_before=is_before)
+                self._integrations.add(row.integration, row, is_before=is_before)
                 self._count_day(piece, row)
 
     def _count_day(self, piece: Piece, row: _Row) -> None:

@@ -15,7 +15,7 @@ from app.web.report.wording import availability, growth, length, listed, money, 
 from app.web.words import NOTHING
 from exporters.analytics.report.outcome import Report
 from exporters.analytics.report.period import DAY, read_period
-from tests.fakes.reports import HOSTILE, calm, empty, troubled
+from tests.fakes.reports import HOSTILE, TURNED, calm, empty, troubled
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC).timestamp()
 OCTOBER = read_period(month="2026-10", zone="Europe/Berlin", now=NOW)
@@ -74,9 +74,16 @@ def test_what_names_hold_is_text_on_the_page():
     assert HOSTILE not in text
 
 
+@pytest.mark.parametrize("draw", [page, markdown])
+def test_no_name_turns_round_the_text_behind_it(draw):
+    text = draw(troubled(OCTOBER, name=f"a{TURNED}b\x1bc\x00"))
+    assert "abc" in text
+    assert not set(text) & {TURNED, "\x1b", "\x00"}
+
+
 def test_what_names_hold_is_text_in_markdown():
     text = markdown(troubled(OCTOBER))
-    assert text.count(escaped(HOSTILE)) > 20
+    assert text.count(escaped(HOSTILE.replace(TURNED, ""))) > 20
     assert not re.search(r"(?<!\\)<|(?<!\\)\]\(|(?<!\\)`", text)
     assert not re.search(r"^# owned", text, re.MULTILINE)
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -122,7 +129,7 @@ def test_calm_is_told_as_calm():
         "good: The objective was met.",
         "good: There was no incident.",
         (
-            "plain: 3,100 runs by 1 caller, same against September 2026; most by slack-prod (100 %). "
+            "plain: 3,100 runs by 1 caller, as many as in September 2026; most by slack-prod (100 %). "
             "None of them failed."
         ),
     ]

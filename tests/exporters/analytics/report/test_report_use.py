@@ -86,7 +86,7 @@ def test_use_cost_and_growth_are_what_a_slow_count_gives(tmp_path: Path, zone):
     assert total.before == 0.25 * sum(
         1 for each in charged if period.before_start <= each.at < period.before_end
     )
-    assert [line.name for line in report.costs.by_vendor] == ["slack"]
+    assert [line.name for line in report.costs.by_integration] == ["slack-prod"]
     assert sum(line.cost for line in report.costs.by_team) == pytest.approx(total.cost)
 
 
