@@ -48,22 +48,25 @@ def test_a_row_comes_back_from_a_file_as_it_went_in(tmp_path: Path) -> None:
     pair.close()
 
 
-def test_rows_of_a_file_are_ordered_by_hour_integration_and_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rows", "runs"), [(130_000, 2), (1_000, 1_000)])
+def test_rows_of_busy_hours_lie_together_by_integration(tmp_path: Path, rows: int, runs: int) -> None:
     pair = started(tmp_path)
-    given = [(9, "b", 3), (9, "a", 5), (9, "a", 4), (8, "b", 7)]
-    pair.load(
-        [
-            call(number, at=START - 3 * DAY + hour * 3_600 + second, integration=name)
-            for number, (hour, name, second) in enumerate(given)
-        ]
+    assert pair.writer.database is not None
+    pair.writer.database.connection.execute(
+        "INSERT INTO hot_calls (ts, seq, integration) SELECT TIMESTAMP '2027-01-10 07:30' "
+        "+ to_microseconds(range), range, if(range % 2 = 0, 'a', 'b') FROM range(?)",
+        [rows],
     )
     seal_all(pair)
-    (file, *others) = files(tmp_path)
+    (file,) = files(tmp_path)
 
-    rows = duckdb.execute(f"SELECT seq FROM read_parquet('{file}')").fetchall()
+    ((found,),) = duckdb.execute(
+        "SELECT count(*) FILTER (former IS DISTINCT FROM integration) FROM (SELECT integration, "
+        f"lag(integration) OVER (ORDER BY file_row_number) AS former FROM read_parquet('{file}', "
+        "file_row_number = true))"
+    ).fetchall()
 
-    assert others == []
-    assert rows == [(3,), (2,), (1,), (0,)]
+    assert found == runs
     pair.close()
 
 
