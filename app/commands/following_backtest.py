@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import msgspec
 from rich.status import Status
@@ -33,7 +34,9 @@ def following(session: Session, name: str) -> Iterator[None]:
         return
     over = threading.Event()
     with session.errors.status("Reading what was recorded …") as status:
-        watching = threading.Thread(target=_follow, args=(session, name, status, over), daemon=True)
+        watching = threading.Thread(
+            target=partial(_follow, session, name, status=status, over=over), daemon=True
+        )
         watching.start()
         try:
             yield
@@ -42,7 +45,7 @@ def following(session: Session, name: str) -> Iterator[None]:
             watching.join(timeout=_PATIENCE)
 
 
-def _follow(session: Session, name: str, status: Status, over: threading.Event) -> None:
+def _follow(session: Session, name: str, *, status: Status, over: threading.Event) -> None:
     while not over.wait(_EVERY):
         # What cannot be told is not shown; the answer itself tells what went wrong.
         with suppress(exits.CommandError, msgspec.ValidationError):

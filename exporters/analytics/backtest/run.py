@@ -63,11 +63,7 @@ def run_backtest(
         for (policy, ends), counter in zip(policies, counters, strict=True)
     ]
     counted = _Counted(calls, start=order.start)
-    for _, event in _in_order(counted, recorded, end=end):
-        for replay in replays:
-            event(replay)
-    for replay in replays:
-        replay.finish(end)
+    _drive(replays, _in_order(counted, recorded, end=end), end=end)
     if instead is not None:
         instead.transitions = replays[1].transitions
     today, proposed = (
@@ -87,6 +83,15 @@ def run_backtest(
         truncated=truncated_at is not None,
         notes=tuple(_notes(replays, proposed)),
     )
+
+
+def _drive(replays: Sequence[Replay], events: Iterable[Event], *, end: float) -> None:
+    """Do each event to every replay, and let end what is under way."""
+    for _, event in events:
+        for replay in replays:
+            event(replay)
+    for replay in replays:
+        replay.finish(end)
 
 
 class _Counted:

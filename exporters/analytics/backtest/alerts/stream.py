@@ -65,11 +65,13 @@ class SignalReader:
 
     def checks(self, start: float, end: float) -> list[CheckResult]:
         """All results of checks, in the order of their ends."""
-        return list(self._read(CheckResult, _OF_INTEGRATION, start, end))
+        return list(self._read(CheckResult, _OF_INTEGRATION, start=start, end=end))
 
     def others(self, start: float, end: float) -> list[Signal]:
         """All that is neither call nor check, in its order."""
-        found = [each for shape, which in _HEARD.items() for each in self._read(shape, which, start, end)]
+        found = [
+            each for shape, which in _HEARD.items() for each in self._read(shape, which, start=start, end=end)
+        ]
         return sorted(found, key=lambda each: (each.at, each.seq))
 
     def call_count(self, start: float, end: float) -> int:
@@ -90,7 +92,7 @@ class SignalReader:
         found = self._cursor.execute(_ENDS, {"at": _time(at), "since": _time(at - _DAY)}).fetchone()
         return found[0] / 1e6 if found and found[0] is not None else None
 
-    def _read(self, shape: type[S], which: str, start: float, end: float) -> Iterator[S]:
+    def _read(self, shape: type[S], which: str, *, start: float, end: float) -> Iterator[S]:
         table = TABLES[shape]
         columns = self._columns(table, shape)
         names = ", ".join(columns.values())
