@@ -62,9 +62,19 @@ class Names:
 
 
 class OpenSegment:
-    """A segment being written, by one thread. `write` is os.write, passed in so that a test can fail it."""
+    """A segment being written, by one thread. `write` is os.write and `flush` os.fsync, passed in so that a
+    test can fail and count them.
+    """
 
-    def __init__(self, path: Path, table: str, *, clock: Clock, write: Callable[[int, bytes], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        table: str,
+        *,
+        clock: Clock,
+        write: Callable[[int, bytes], int],
+        flush: Callable[[int], None],
+    ) -> None:
         self.path = path
         self.table = table
         self.opened = clock.time()
@@ -72,6 +82,7 @@ class OpenSegment:
         self.rows = 0
         self.size = 0
         self._write = write
+        self._flush = flush
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def append(self, lines: bytes, rows: int, *, sync: bool) -> None:
@@ -85,7 +96,7 @@ class OpenSegment:
             while view:
                 view = view[self._write(self._file, bytes(view) if len(view) != len(lines) else lines) :]
             if sync:
-                os.fsync(self._file)
+                self._flush(self._file)
         except OSError:
             os.ftruncate(self._file, self.size)
             raise
@@ -96,7 +107,7 @@ class OpenSegment:
         """Close the file and give it its final name; None when nothing was written."""
         try:
             if sync:
-                os.fsync(self._file)
+                self._flush(self._file)
         finally:
             os.close(self._file)
         return _sealed(self.path, Segment(self.path, self.table, self.opened, self.rows, self.size))

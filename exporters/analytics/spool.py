@@ -50,6 +50,7 @@ class Spool:
         settings: AnalyticsSettings,
         skip: frozenset[type[msgspec.Struct]] = frozenset(),
         write: Callable[[int, bytes], int] = os.write,
+        flush: Callable[[int], None] = os.fsync,
         free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
     ) -> None:
         self.sealed: deque[Segment] = deque()
@@ -62,6 +63,7 @@ class Spool:
         self._settings = settings
         self._skip = skip
         self._write = write
+        self._flush = flush
         self._free = free
         self._encoder = msgspec.json.Encoder()
         self._names = Names(directory, clock)
@@ -171,7 +173,7 @@ class Spool:
 
     def _start(self, table: str) -> OpenSegment:
         path = self._names.next(table, OPEN)
-        self._open[table] = OpenSegment(path, table, clock=self._clock, write=self._write)
+        self._open[table] = OpenSegment(path, table, clock=self._clock, write=self._write, flush=self._flush)
         if self._settings.durability is not Durability.OS:
             sync_directory(self._directory)
         return self._open[table]

@@ -18,11 +18,12 @@ def open_spool(
     *,
     settings: AnalyticsSettings = SETTINGS,
     write: Callable[[int, bytes], int] = os.write,
+    flush: Callable[[int], None] = os.fsync,
     free: Callable[[Path], int] = lambda _: 1 << 40,
     skip: frozenset[type[msgspec.Struct]] = frozenset(),
 ) -> tuple[Spool, FakeClock]:
     clock = FakeClock()
-    spool = Spool(directory, clock=clock, settings=settings, write=write, free=free, skip=skip)
+    spool = Spool(directory, clock=clock, settings=settings, write=write, flush=flush, free=free, skip=skip)
     spool.recover()
     return spool, clock
 
@@ -179,6 +180,51 @@ def test_every_durability_keeps_the_rows(tmp_path: Path, durability: Durability)
     spool.seal(everything=True)
 
     assert [segment.rows for segment in spool.sealed] == [1]
+
+
+@pytest.mark.parametrize(
+    ("durability", "flushed"),
+    [
+        (Durability.OS, [0, 0, 0]),
+        (Durability.FSYNC_1S, [0, 0, 300]),
+        (Durability.FSYNC_TICK, [100, 200, 300]),
+    ],
+)
+def test_rows_are_flushed_to_the_disk_as_their_durability_says(
+    tmp_path: Path, durability: Durability, flushed: list[int]
+) -> None:
+    rows_on_disk = 0
+
+    def flush(descriptor: int) -> None:
+        nonlocal rows_on_disk
+        os.fsync(descriptor)
+        rows_on_disk = Path(f"/proc/self/fd/{descriptor}").read_bytes().count(b"\n")
+
+    settings = AnalyticsSettings(disk_floor=0, durability=durability)
+    spool, clock = open_spool(tmp_path, settings=settings, flush=flush)
+    found = []
+    for _ in range(2):
+        spool.write([call(number) for number in range(100)])
+        found.append(rows_on_disk)
+    clock.advance(SEAL_SECONDS)
+    spool.write([call(number) for number in range(100)])
+    found.append(rows_on_disk)
+
+    assert found == flushed
+
+
+def test_rows_that_cannot_be_flushed_are_not_acknowledged(tmp_path: Path) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    settings = AnalyticsSettings(disk_floor=0, durability=Durability.FSYNC_TICK)
+    spool, _ = open_spool(tmp_path, settings=settings, flush=fail)
+
+    spool.write([call(1)])
+
+    assert spool.acknowledged == {}
+    assert spool.dropped == {("calls", "write_failed"): 1}
+    assert "Input/output error" in spool.problem
 
 
 def test_the_oldest_waiting_row_is_as_old_as_its_segment(tmp_path: Path) -> None:
