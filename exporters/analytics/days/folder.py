@@ -2,13 +2,14 @@
 
 `FOLDER/<table>/day=YYYY-MM-DD/data.parquet` holds all rows that the table has of that UTC day, and always
 under this one name, which is replaced in one step: whoever lists the files and then reads them finds each row
-once, whether it was hot or sealed by then. A sealed day is a hard link to the archive's file.
+once, whether it was hot or sealed by then. While a day grows, its file is one of versions, which stay right
+for who is reading an earlier one; when nobody is, a sealed day becomes a hard link to the archive's file.
 """
 
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +20,8 @@ import structlog
 
 from exporters.analytics.days.desk import DayFile
 from exporters.analytics.days.listed import NAMES, TableDay
-from exporters.analytics.days.placing import place, remove, size_of
+from exporters.analytics.days.placing import place, remove, replace, size_of
+from exporters.analytics.days.versions import Version, version_of
 from exporters.analytics.settings import AnalyticsUnavailable
 from integrations.clock import Clock
 from integrations.samples import Sample
@@ -32,6 +34,9 @@ OWN = ".dialtone"
 
 _STATE = "state.json"
 _OURS = re.compile(rf"({'|'.join(NAMES)})/day=\d{{4}}-\d\d-\d\d/{re.escape(NAME)}")
+LINGER = 120.0
+"""Seconds that somebody may take to read a file after it has been replaced."""
+
 _SHARE = 9
 """At most a tenth of the time goes into it, however much there is to write."""
 
@@ -48,12 +53,33 @@ class Days(Protocol):
         ...
 
 
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier version, which may be read until that time (UTC seconds)."""
+
+    version: Version
+    until: float
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file of the folder was made of: so many rows, and of which part of the archive, if of one."""
+    """What a file of the folder was made of: so many rows, and of which part of the archive, if of one; and
+    where in it that stands. `linked` says that it is that part itself. `at` is UTC seconds.
+    """
 
     rows: int
     size: int
     part: str = ""
+    linked: bool = False
+    version: Version | None = None
+    older: tuple[Left, ...] = ()
+    at: float = 0.0
+
+    def is_of(self, day: TableDay) -> bool:
+        """Whether it holds that day. Rows are only ever added, so that as many rows are the same rows."""
+        return (self.rows, self.part) == (day.rows, day.part.name if day.part else "")
+
+    def is_final(self, day: TableDay, now: float) -> bool:
+        """Whether nothing is to be done about it now: a sealed day has yet to become a link."""
+        return day.part is None or self.linked or now < self.at + LINGER
 
 
 class FolderStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,34 +152,59 @@ class Folder:
         return problem
 
     def _outdated(self, kept: Mapping[str, Kept], wanted: Mapping[str, TableDay]) -> list[str]:
-        return [where for where, day in wanted.items() if not self._is_current(kept.get(where), where, day)]
-
-    def _is_current(self, kept: Kept | None, where: str, day: TableDay) -> bool:
-        """Rows are only ever added, so that as many rows are the same rows."""
-        part = day.part.name if day.part else ""
-        return (
-            kept is not None
-            and (kept.rows, kept.part) == (day.rows, part)
-            and size_of(self.path / where) == kept.size
-        )
+        now = self._clock.time()
+        return [
+            where
+            for where, day in wanted.items()
+            if (had := kept.get(where)) is None
+            or not had.is_of(day)
+            or not had.is_final(day, now)
+            or size_of(self.path / where) != had.size
+        ]
 
     async def _renew(self, kept: dict[str, Kept], where: str, day: TableDay) -> str:
         try:
             found = await self._days.file(day.table, day.day)
-            size = await anyio.to_thread.run_sync(self._put, found, where)
-        except (AnalyticsUnavailable, LookupError, OSError) as error:
+            made = await anyio.to_thread.run_sync(self._put, found, where, kept.get(where))
+        except (AnalyticsUnavailable, LookupError, OSError, ValueError) as error:
             self.files["failed"] += 1
             return f"{where}: {_words(error)}"
-        self.files["written" if found.is_own else "linked"] += 1
-        kept[where] = Kept(rows=found.rows, size=size, part="" if found.is_own else found.path.name)
+        self.files["linked" if made.linked else "written"] += 1
+        kept[where] = made
         return ""
 
-    def _put(self, found: DayFile, where: str) -> int:
+    def _put(self, found: DayFile, where: str, had: Kept | None) -> Kept:
+        now, target, workshop = self._clock.time(), self.path / where, self.path / OWN
         try:
-            return place(found.path, self.path / where, workshop=self.path / OWN)
+            left = self._left(had, target, now)
+            if not left or _is_same(found, had, left):
+                linked, left, version = not found.is_own, (), version_of(found.path)
+                place(found.path, target, workshop=workshop)
+            else:
+                linked = False
+                version = replace(found.path, target, workshop=workshop, keep=[one.version for one in left])
         finally:
             if found.is_own:
                 found.path.unlink()
+        return Kept(
+            rows=found.rows,
+            size=version.footer.end,
+            part="" if found.is_own else found.path.name,
+            linked=linked,
+            version=version,
+            older=left,
+            at=now,
+        )
+
+    def _left(self, had: Kept | None, target: Path, now: float) -> tuple[Left, ...]:
+        """The versions that may be being read. Of a file that was not noted all is taken for one."""
+        version, older = (had.version, had.older) if had else (None, ())
+        if version is None or had is None or size_of(target) != had.size:
+            try:
+                version, older = version_of(target), ()
+            except (FileNotFoundError, ValueError):
+                return ()
+        return (Left(version=version, until=now + LINGER), *(one for one in older if one.until > now))
 
     async def _drop(self, kept: dict[str, Kept], where: str) -> str:
         try:
@@ -192,6 +243,12 @@ class Folder:
         part = own / f"{_STATE}.part"
         part.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=0))
         part.replace(own / _STATE)
+
+
+def _is_same(found: DayFile, had: Kept | None, left: Sequence[Left]) -> bool:
+    """Whether the archive's file has in the same places what is read there, so that a link may follow."""
+    is_noted = had is not None and had.part == found.path.name and not found.is_own
+    return is_noted and len(left) == 1 and left[0].version.data.start == 0
 
 
 def _place_of(day: TableDay) -> str:

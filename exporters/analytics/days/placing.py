@@ -4,9 +4,11 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from exporters.analytics.days.versions import Version, write_version
 
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 """Another file system, or one that has no hard links, or none to files of another user."""
@@ -31,6 +33,23 @@ def place(source: Path, target: Path, *, workshop: Path, link: Callable[[Path, P
         # What is linked to itself stays under both names.
         part.unlink(missing_ok=True)
     return size
+
+
+def replace(source: Path, target: Path, *, workshop: Path, keep: Sequence[Version]) -> Version:
+    """Let `target` hold what is in `source`, a Parquet file, and stay right for who reads the versions to
+    keep; return the new one.
+
+    Raises:
+        OSError, ValueError: `target` is as it was; ValueError says that `source` is no Parquet file.
+    """
+    workshop.mkdir(parents=True, exist_ok=True)
+    part = workshop / f"{secrets.token_hex(8)}.part"
+    try:
+        version = write_version(source, target, part, keep=keep)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return version
 
 
 def remove(target: Path) -> None:
