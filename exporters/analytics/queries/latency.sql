@@ -9,27 +9,21 @@
 -- @param integration names - Only these integrations, with commas between; * is any.
 -- @param origin one_of(traffic|check|delivery|export|credential|status|all) traffic On whose behalf the calls were made.
 
-WITH counted AS (
+WITH hours AS (
+    SELECT hour, zone_bucket(hour, greatest($bucket, 3600), $tz) AS bucket_start
+    FROM (SELECT DISTINCT hour FROM calls_hourly WHERE hour >= $from AND hour < $to)
+), gathered AS (
     SELECT
-        hour, integration, bucket,
+        bucket_start, integration, bucket,
         sum(calls)::BIGINT AS calls,
         coalesce(sum(calls) FILTER (WHERE kind IS NOT NULL), 0)::BIGINT AS failures,
         sum(seconds) AS seconds
     FROM calls_hourly
+    JOIN hours USING (hour)
     WHERE hour >= $from AND hour < $to
         AND source = 'live' AND NOT injected AND (kind IS NULL OR kind NOT IN ('rejected', 'cancelled'))
         AND ($origin = 'all' OR origin = $origin)
         AND ($integration IS NULL OR list_contains($integration::VARCHAR[], integration))
-    GROUP BY ALL
-), hours AS (
-    SELECT hour, zone_bucket(hour, greatest($bucket, 3600), $tz) AS bucket_start
-    FROM (SELECT DISTINCT hour FROM counted)
-), gathered AS (
-    SELECT
-        bucket_start, integration, bucket,
-        sum(calls)::BIGINT AS calls, sum(failures)::BIGINT AS failures, sum(seconds) AS seconds
-    FROM counted
-    JOIN hours USING (hour)
     GROUP BY ALL
 ), ranked AS (
     SELECT
