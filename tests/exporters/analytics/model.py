@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from exporters.analytics.database import transaction
 from exporters.analytics.parameters import read_parameters
 from exporters.analytics.queries import bundled_queries
 from exporters.analytics.rollups.declared import Declaration
@@ -45,12 +46,13 @@ class Model:
 
     def holding(self, signals: Iterable[Signal], *, now: float = START) -> "Model":
         """Hold these signals alone."""
-        for table in (*map(hot, TABLES.values()), *OWN, *DECLARED):
-            self.connection.execute(f"DELETE FROM {table}")
-        for rollup in ROLLUPS:
-            self.connection.execute(
-                f"CREATE OR REPLACE MACRO rolled_until_{rollup.name}() AS TIMESTAMP '-infinity'"
-            )
+        with transaction(self.connection):
+            for table in (*map(hot, TABLES.values()), *OWN, *DECLARED):
+                self.connection.execute(f"DELETE FROM {table}")
+            for rollup in ROLLUPS:
+                self.connection.execute(
+                    f"CREATE OR REPLACE MACRO rolled_until_{rollup.name}() AS TIMESTAMP '-infinity'"
+                )
         self.opened.writer.rollups.open(self.connection)
         self.set_time(now)
         self.load(signals)

@@ -12,18 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.analytics.parameters import read_parameters
-from exporters.analytics.queries import NamedQuery, bundled_queries
+from exporters.analytics.queries import bundled_queries
 from integrations.execution.outcome import FailureKind, Origin
 from integrations.signals import BreakerState, BreakerTransition, CallRecord, Health, Signal
 from tests.exporters.analytics.generated import START, call, health_change, started
 
 NOW = START + 7_200.0
 QUERIES = {query.name: query for query in bundled_queries()}
-
-
-def typed(query: NamedQuery) -> set[str]:
-    """The types of a query's parameters."""
-    return {parameter.type for parameter in query.parameters}
 
 
 UNCOUNTED = {FailureKind.REJECTED, FailureKind.CANCELLED}
@@ -248,32 +243,6 @@ def test_an_integration_is_named_and_never_pasted(folder: Path) -> None:
     found = answer(folder, "performance", signals, integration="o'hara", origin="all")
 
     assert [row[1] for row in found] == ["o'hara"]
-
-
-@pytest.mark.parametrize("name", [name for name, query in QUERIES.items() if "names" in typed(query)])
-def test_some_integrations_are_named_with_commas_and_any_with_a_star(folder: Path, name: str) -> None:
-    lines = ["slack-prod", "github", "jira"]
-    signals = [signal for number, line in enumerate(lines) for signal in happened_to(line, number)]
-
-    def seen(given: str) -> set[object]:
-        rows = answer(folder, name, signals, from_="2020-01-01T00:00:00Z", integration=given)
-        return {cell for row in rows for cell in row} & set(lines)
-
-    assert seen("slack-prod,jira") == {"slack-prod", "jira"}
-    assert seen("*") == set(lines)
-    assert seen("nobody") == set()
-
-
-def happened_to(integration: str, number: int) -> list[Signal]:
-    failed = FailureKind.TIMEOUT
-    return [
-        call(number, integration=integration, kind=failed, caller=integration),
-        health_change(START + number, Health.DOWN, integration=integration),
-        BreakerTransition(
-            at=START, seq=number, integration=integration, vendor="slack", capability="read",
-            before=BreakerState.CLOSED, after=BreakerState.OPEN, reason="ratio", calls=10, failures=10,
-        ),
-    ]  # fmt: skip
 
 
 def test_top_errors_come_with_their_newest_detail(folder: Path) -> None:

@@ -314,7 +314,8 @@ def test_sealed_days_are_counted_from_their_files(model: Model, tmp_path: Path) 
     )
     model.connection.execute(
         "INSERT INTO sealed_files BY NAME SELECT 'calls' AS table_name, ?::DATE AS day, "
-        "'part.parquet' AS file, 4 AS row_count, 1 AS byte_count, 13 AS schema_version, 0 AS stored_position, ? AS sealed_at",
+        "'part.parquet' AS file, 4 AS row_count, 1 AS byte_count, 13 AS schema_version, "
+        "0 AS stored_position, ? AS sealed_at",
         [day(old), moment(START)],
     )
     model.roll()
