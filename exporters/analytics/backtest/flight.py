@@ -18,6 +18,8 @@ _K = FailureKind
 _UNSENT = frozenset({_K.DNS, _K.TLS})
 _ONE_ATTEMPT = frozenset({Origin.DELIVERY, Origin.EXPORT})
 _LATE = 0.1
+_AT_ONCE = 0.000_02
+"""Seconds by which times may differ that were the same: by rounding, and by the order a replay gives them."""
 
 
 class Failure:
@@ -114,7 +116,8 @@ class Flight:
         if one.kind is None:
             self._budget.earn(1.0 if self.attempts == 1 else self._cost)
             return None
-        is_barred = self._is_asked() and bars(now)
+        # Where a break ends as the attempt did, to the microsecond, what was recorded decides.
+        is_barred = self._is_asked() and bars(now + _AT_ONCE if self._was_followed() else now)
         follower = None if is_barred else self._follower(one, now)
         if follower is None:
             return None
@@ -125,6 +128,9 @@ class Flight:
             return None
         self._place += 1
         return at
+
+    def _was_followed(self) -> bool:
+        return self._place + 1 < self._recorded
 
     def _is_asked(self) -> bool:
         may_retry = self._policy.retry.attempts > 1 and self.call.origin not in _ONE_ATTEMPT

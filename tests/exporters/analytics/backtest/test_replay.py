@@ -87,6 +87,20 @@ def test_a_break_that_was_over_when_its_beginning_was_found_is_given_back() -> N
     assert told(transitions) == told(history.transitions)
 
 
+def test_a_retry_that_was_made_as_a_break_ended_is_made_again() -> None:
+    breaker = BreakerPolicy(
+        window=20, min_calls=3, failure_ratio=0.2, slow_ratio=1.0, slow_floor=0.3, open_seconds=1.0,
+        jitter=0.0, half_open_calls=5, half_open_concurrency=2, half_open_seconds=2.0,
+    )  # fmt: skip
+    retry = RetryPolicy(attempts=2, budget=30, base=0.5)
+    policy = Policy(breaker=breaker, retry=retry, timeout=3.0, deadline=10.0)
+    history = lived(policy, seed=375, seconds=20.0)
+
+    transitions, _ = replayed(history, policy)
+
+    assert told(transitions) == told(history.transitions)
+
+
 def calls(*outcomes: FailureKind | None, every: float = 1.0, seconds: float = 0.2) -> list[RecordedCall]:
     """One attempt each, one after another."""
     return [
