@@ -238,38 +238,55 @@ def _json(test: JSONCondition, answer: Judged) -> str:
         return "" if met else f"{place} was {'absent' if value is pointers.MISSING else 'there'}"
     if value is pointers.MISSING:
         return "" if test.not_equals is not msgspec.UNSET else f"{place} was absent"
-    met, wanted = _json_test(test, value)
-    return "" if met else f"{place} was {_seen(value)}, wanted {wanted}"
+    # The words are made only of what is not met: they take longer than the test.
+    return "" if _json_test(test, value) else f"{place} was {_seen(value)}, wanted {_json_wanted(test)}"
 
 
-def _json_test(test: JSONCondition, value: object) -> tuple[bool, str]:
+def _json_test(test: JSONCondition, value: object) -> bool:
     if test.equals is not msgspec.UNSET:
-        return _same(value, test.equals), _seen(test.equals)
+        return _same(value, test.equals)
     if test.not_equals is not msgspec.UNSET:
-        return not _same(value, test.not_equals), f"anything but {_seen(test.not_equals)}"
+        return not _same(value, test.not_equals)
     if test.less_than is not None:
-        return _number(value) < test.less_than, f"less than {test.less_than:g}"
+        return _number(value) < test.less_than
     if test.more_than is not None:
-        return _number(value) > test.more_than, f"more than {test.more_than:g}"
-    return _json_content(test, value)
-
-
-def _json_content(test: JSONCondition, value: object) -> tuple[bool, str]:
+        return _number(value) > test.more_than
     if test.contains is not None:
-        return isinstance(
-            value, (str, list)
-        ) and test.contains in value, f"it to contain {_seen(test.contains)}"
-    if test.matches is not None:
-        found = isinstance(value, str) and _matches(test.matches, value)
-        return found, f"a match of {test.matches}"
+        return isinstance(value, (str, list)) and test.contains in value
+    return _matches(test.matches, value) if test.matches is not None else _json_length(test, value)
+
+
+def _json_length(test: JSONCondition, value: object) -> bool:
     length = len(value) if isinstance(value, (str, list)) else -1
     if test.length_at_least is not None:
-        return length >= test.length_at_least, f"a length of at least {test.length_at_least}"
-    return 0 <= length <= (test.length_at_most or 0), f"a length of at most {test.length_at_most}"
+        return length >= test.length_at_least
+    return 0 <= length <= (test.length_at_most or 0)
 
 
-def _matches(pattern: str | None, text: str) -> bool:
-    return search(compile_pattern(pattern or ""), text) is not None
+def _json_wanted(test: JSONCondition) -> str:
+    if test.equals is not msgspec.UNSET:
+        return _seen(test.equals)
+    if test.not_equals is not msgspec.UNSET:
+        return f"anything but {_seen(test.not_equals)}"
+    if test.less_than is not None:
+        return f"less than {test.less_than:g}"
+    if test.more_than is not None:
+        return f"more than {test.more_than:g}"
+    return _json_content_wanted(test)
+
+
+def _json_content_wanted(test: JSONCondition) -> str:
+    if test.contains is not None:
+        return f"it to contain {_seen(test.contains)}"
+    if test.matches is not None:
+        return f"a match of {test.matches}"
+    if test.length_at_least is not None:
+        return f"a length of at least {test.length_at_least}"
+    return f"a length of at most {test.length_at_most}"
+
+
+def _matches(pattern: str, value: object) -> bool:
+    return isinstance(value, str) and search(compile_pattern(pattern), value) is not None
 
 
 def _same(value: object, wanted: object) -> bool:
