@@ -13,8 +13,10 @@ from exporters.analytics.days.footers import Span, footer_of, moved
 from exporters.analytics.days.versions import Version, version_of, write_version
 
 COLUMNS = (
-    "range AS seq, 'x' || range AS word, [range, NULL] AS list, {'a': range, 'b': {'c': range::VARCHAR}} AS deep,"
-    "MAP {range: 'v'} AS map, range % 2 = 0 AS even, make_timestamp(range) AS ts, range::DECIMAL(20, 3) AS exact,"
+    "range AS seq, 'x' || range AS word, [range, NULL] AS list,"
+    "{'a': range, 'b': {'c': range::VARCHAR}} AS deep,"
+    "MAP {range: 'v'} AS map, range % 2 = 0 AS even, make_timestamp(range) AS ts,"
+    "range::DECIMAL(20, 3) AS exact,"
     "NULL::INTEGER AS nothing, uuid() AS id, range / 7 AS part, 'blob'::BLOB AS bytes"
 )
 
@@ -50,12 +52,19 @@ def test_a_moved_file_reads_as_the_one_it_was_made_of(
     assert (tmp_path / "part").read_bytes()[: old.stat().st_size] == old.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def files(connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("files")
+    return {rows: make(connection, folder / str(rows), rows) for rows in (0, 1, 50, 300, 700, 3_000)}
+
+
 @given(
-    sizes=st.lists(st.integers(0, 60), min_size=2, max_size=6),
+    sizes=st.lists(st.sampled_from([0, 1, 50, 300, 700, 3_000]), min_size=2, max_size=6),
     keeps=st.lists(st.integers(1, 3), min_size=6, max_size=6),
 )
 def test_each_version_is_whole_and_keeps_those_it_must(
     connection: duckdb.DuckDBPyConnection,
+    files: dict[int, Path],
     tmp_path_factory: pytest.TempPathFactory,
     *,
     sizes: list[int],
@@ -63,24 +72,23 @@ def test_each_version_is_whole_and_keeps_those_it_must(
 ) -> None:
     folder = tmp_path_factory.mktemp("versions")
     current, part = folder / "current", folder / "part"
-    versions: list[tuple[Version, bytes]] = []
+    kept: list[tuple[Version, bytes]] = []
     for size, count in zip(sizes, keeps, strict=False):
-        new = make(connection, folder / "new", size * 50)
-        if versions:
-            kept = versions[-count:]
-            version = write_version(new, current, part, keep=[version for version, _ in kept])
+        if kept:
+            kept = kept[-count:]
+            version = write_version(files[size], current, part, keep=[version for version, _ in kept])
             part.replace(current)
         else:
-            kept, version = [], version_of(new)
-            shutil.copyfile(new, current)
+            version = version_of(files[size])
+            shutil.copyfile(files[size], current)
         content = current.read_bytes()
         ((rows,),) = connection.execute(f"SELECT count(seq) FROM read_parquet('{current}')").fetchall()
-        assert rows == size * 50
+        assert rows == size
         assert len(content) == version.footer.end
         for earlier, before in kept:
             for span in (earlier.data, earlier.footer):
                 assert content[slice(*span)] == before[slice(*span)]
-        versions = [*kept, (version, content)]
+        kept = [*kept, (version, content)]
 
 
 def test_what_nobody_reads_takes_no_space(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import duckdb
 
-from exporters.analytics.days.desk import DayDesk
+from exporters.analytics.days.desk import DayDesk, DayFile
+from exporters.analytics.days.listed import TableDay
 from exporters.analytics.reader import Reader
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.analytics.sql.snapshots import Snapshots
@@ -18,6 +19,55 @@ from tests.fakes.signals import RecordingSubscriber
 DAY = dt.datetime.fromtimestamp(START, dt.UTC).date()
 LATER = DAY + dt.timedelta(days=1)
 SECONDS = 86_400
+
+
+class Growing:
+    """Days of calls that grow, are sealed and go, without a database: cheap, and otherwise as the desk."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._rows: dict[dt.date, list[int]] = {}
+        self._parts: dict[dt.date, Path] = {}
+        self._made = 0
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def calls(self, numbers: Iterable[int], *, day: dt.date = DAY) -> None:
+        """Add rows; a sealed day then has them beside its file."""
+        self._rows.setdefault(day, []).extend(numbers)
+        self._parts.pop(day, None)
+
+    def seal(self, day: dt.date = DAY) -> Path:
+        """Bring the rows of a day into one file."""
+        self._parts[day] = self._written(day)
+        return self._parts[day]
+
+    def expire(self, day: dt.date) -> None:
+        """Let a day have had its time."""
+        del self._rows[day]
+        self._parts.pop(day).unlink()
+
+    async def days(self) -> tuple[TableDay, ...]:
+        return tuple(
+            TableDay(table="calls", day=day, rows=len(rows), part=self._parts.get(day))
+            for day, rows in sorted(self._rows.items())
+        )
+
+    async def file(self, table: str, day: dt.date) -> DayFile:
+        part = self._parts.get(day)
+        return DayFile(
+            path=part or self._written(day), rows=len(self._rows[day]), as_of=0.0, is_own=part is None
+        )
+
+    def _written(self, day: dt.date) -> Path:
+        """Columns before seq, as the tables have them, so that it stands elsewhere in each version."""
+        self._made += 1
+        path = self.directory / f"{self._made}.parquet"
+        with duckdb.connect() as connection:
+            connection.execute(
+                "COPY (SELECT hash(seq) AS ts, repeat('x', 5) || seq AS word, seq "
+                f"FROM (SELECT unnest({self._rows[day]}) AS seq)) TO '{path}' (FORMAT parquet)"
+            )
+        return path
 
 
 class World:
