@@ -94,7 +94,8 @@ async def _ask(
         flush=True,
     )
     for peer in beside:
-        took = peer.answer(question, [_integration(number) for number in range(1 + PEER_ROUNDS)])[1:]
+        took = peer.answer(question, [_integration(number) for number in range(1 + PEER_ROUNDS)])
+        took = took[1:] or took
         times = f"{min(took) / min(wall):.2f} times"
         print(
             f"    {peer.name}: median {median(took) * 1e3:.1f}, least {min(took) * 1e3:.1f}: {times}",
