@@ -44,12 +44,12 @@ Step = Callable[[], None]
 
 
 def _arrival(call: RecordedCall) -> float:
-    """When a call comes to the breaker. One that was refused after it had waited in line comes behind those
-    that were let go with it, because one of them took the permit.
+    """When a call comes to the breaker. One that was refused comes behind those of the same moment that were
+    not, and after it had waited in line behind those that were let go with it: one of them took the permit.
     """
     if call.attempts:
         return call.began
-    return call.ended + _TURN if call.ended - call.began > _TURN else call.ended
+    return call.ended + (_TURN if call.ended - call.began > _TURN else 2 * _AFTER)
 
 
 class Replay:

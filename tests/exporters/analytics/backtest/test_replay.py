@@ -101,6 +101,22 @@ def test_a_retry_that_was_made_as_a_break_ended_is_made_again() -> None:
     assert told(transitions) == told(history.transitions)
 
 
+def test_of_calls_in_one_microsecond_the_one_that_was_refused_is_refused() -> None:
+    breaker = BreakerPolicy(
+        window=20, min_calls=5, slow_ratio=0.3, open_seconds=3.0, jitter=0.0, half_open_seconds=2.0
+    )
+    policy = Policy(breaker=breaker, retry=RetryPolicy(attempts=1, budget=30, base=0.5))
+    history = lived(policy, seed=621, seconds=130.0)
+    began = [call.began for call in history.calls if call.capability == "read"]
+
+    transitions, _ = replayed(history, policy)
+
+    assert len(set(began)) < len(began)
+    assert told(transitions) == told(history.transitions)
+    theirs = [each.at for each in history.transitions]
+    assert [each.at for each in transitions] == pytest.approx(theirs, abs=0.001)
+
+
 def calls(*outcomes: FailureKind | None, every: float = 1.0, seconds: float = 0.2) -> list[RecordedCall]:
     """One attempt each, one after another."""
     return [
