@@ -45,6 +45,7 @@ def backtest_alerts(
     happened = Happened(
         calls=partial(reader.calls, calls_from, end),
         checks=reader.checks(began, end),
+        took=reader.seconds_of_checks(began, end),
         others=reader.others(began, end),
         outages=tuple(_outages(reader, window.starts)),
     )

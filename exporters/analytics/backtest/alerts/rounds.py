@@ -1,7 +1,7 @@
 """Checks in their rounds, as they were made, and as other rules would have repeated them."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -23,19 +23,24 @@ _SAME = 1.0
 
 
 class Looked(NamedTuple):
-    """A check, and when the round of checks began that it belongs to. `is_slot`: the round was one of the
-    timetable's. `is_assumed`: it was never made, and ends as the nearest one did.
+    """A check, how many seconds its calls took, and when the round of checks began that it belongs to.
+    `is_slot`: the round was one of the timetable's. `is_assumed`: it was never made, and ends as the nearest
+    one did.
     """
 
     result: CheckResult
+    took: float
     began: float
     is_slot: bool
     is_assumed: bool = False
 
 
-def in_rounds(results: Iterable[CheckResult], *, interval: float) -> list[Looked]:
+def in_rounds(
+    results: Iterable[CheckResult], *, interval: float, took: Mapping[str, float] = {}
+) -> list[Looked]:
     """Find the rounds that checks were made in, from when they began and ended; rounds never overlap, and
-    each check is made once in one. Returns checks in the order in which they ended.
+    each check is made once in one. `took` says of runs how long their calls took, which is less than the
+    check did. Returns checks in the order in which they ended.
     """
     found: list[Looked] = []
     seen: set[tuple[str, str]] = set()
@@ -49,7 +54,7 @@ def in_rounds(results: Iterable[CheckResult], *, interval: float) -> list[Looked
             slot_at = began if is_slot else slot_at
         seen.add(name)
         over = max(over, result.at)
-        found.append(Looked(result, began, is_slot))
+        found.append(Looked(result, took.get(result.run_id, result.duration), began, is_slot))
     return sorted(found, key=lambda each: (each.result.at, each.result.seq))
 
 
@@ -66,10 +71,10 @@ class Repeats:
     def __init__(self, looked: Sequence[Looked], policy: CheckPolicy) -> None:
         self._every = policy.retry_interval
         self._slots = sorted({each.began for each in looked if each.is_slot})
-        self._rows: dict[tuple[str, str], list[CheckResult]] = {}
+        self._rows: dict[tuple[str, str], list[Looked]] = {}
         for each in sorted(looked, key=lambda one: _start(one.result)):
-            self._rows.setdefault((each.result.capability, each.result.action), []).append(each.result)
-        self._starts = {name: [_start(one) for one in rows] for name, rows in self._rows.items()}
+            self._rows.setdefault((each.result.capability, each.result.action), []).append(each)
+        self._starts = {name: [_start(one.result) for one in rows] for name, rows in self._rows.items()}
 
     def due(self, began: float) -> float | None:
         """When the round that follows one is due, if the timetable has none by then."""
@@ -90,6 +95,8 @@ class Repeats:
         nearest = min(around, key=lambda each: abs(starts[each] - at), default=None)
         if nearest is None or abs(starts[nearest] - at) > REACH:
             return None
-        result = self._rows[name][nearest]
+        known = self._rows[name][nearest]
+        result = known.result
         moved = msgspec.structs.replace(result, at=at + result.duration)
-        return Looked(moved, at, is_slot=False, is_assumed=abs(starts[nearest] - at) > _SAME)
+        is_assumed = abs(starts[nearest] - at) > _SAME
+        return known._replace(result=moved, began=at, is_slot=False, is_assumed=is_assumed)

@@ -3,7 +3,7 @@ today and under the proposed ones.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -42,11 +42,13 @@ Event = tuple[float, int, Step]
 
 class Happened(NamedTuple):
     """All that was recorded, each in its order, from WARM_UP before the window on. `calls` opens the stream
-    of live calls anew each time; `outages` are the times in which Dialtone did not run.
+    of live calls anew each time, `took` says of a check's run how many seconds its calls took, `outages` are
+    the times in which Dialtone did not run.
     """
 
     calls: Callable[[], Iterable[CallRecord]]
     checks: Sequence[CheckResult] = ()
+    took: Mapping[str, float] = {}
     others: Sequence[Signal] = ()
     outages: Sequence[tuple[float, float]] = ()
 
@@ -86,7 +88,7 @@ def run_alert_backtest(
     calls, where that is another one. `breathe` is told now and then which share is done; it may raise to end
     the replay.
     """
-    looked = in_rounds(happened.checks, interval=order.connection.check.interval)
+    looked = in_rounds(happened.checks, interval=order.connection.check.interval, took=happened.took)
     span = _Span(start, end, breathe)
     today = _replayed(order, order.today, happened, looked=looked, span=span)
     span = span._replace(done=0.5)

@@ -26,6 +26,13 @@ _CALLS = """
     ORDER BY ts, seq
     LIMIT $most
 """
+_SECONDS = """
+    SELECT run_id, sum(duration)
+    FROM calls
+    WHERE integration = $integration AND ts >= $start AND ts < $end AND origin = 'check' AND run_id <> ''
+    GROUP BY run_id
+    LIMIT $most
+"""
 _OF_INTEGRATION = "integration = $integration"
 _OF_VENDOR = "vendor = $vendor AND (kind <> 'status' OR list_contains(integrations, $integration))"
 _HEARD: Mapping[type[Signal], str] = {
@@ -66,6 +73,16 @@ class SignalReader:
     def checks(self, start: float, end: float) -> list[CheckResult]:
         """All results of checks, in the order of their ends."""
         return list(self._read(CheckResult, _OF_INTEGRATION, start=start, end=end))
+
+    def seconds_of_checks(self, start: float, end: float) -> Mapping[str, float]:
+        """How long the calls of each check took, by its run."""
+        values = self._window(start, end) | {"most": MOST_ROWS}
+        found: dict[str, float] = {}
+        self._cursor.execute(_SECONDS, values)
+        while part := self._cursor.fetchmany(_FETCH):
+            self._breathe()
+            found.update(part)
+        return found
 
     def others(self, start: float, end: float) -> list[Signal]:
         """All that is neither call nor check, in its order."""

@@ -75,7 +75,7 @@ class Watch:
     def take_check(self, looked: Looked) -> None:
         """Take the result of a check."""
         subject, result = self._subject, looked.result
-        seen = _observed(result)
+        seen = _observed(result, took=looked.took)
         if seen is None or subject.watched.pause is not None:
             return
         check = self._checks.get((result.capability, result.action))
@@ -146,7 +146,7 @@ def _quiet(connection: Connection) -> Connection:
     return msgspec.structs.replace(connection, secrets={})
 
 
-def _observed(result: CheckResult) -> Observation | None:
+def _observed(result: CheckResult, *, took: float) -> Observation | None:
     """What a check said of health then; None when it said nothing."""
     if result.kind in _SILENT and result.evidence_health is Health.UNKNOWN:
         return None
@@ -156,7 +156,7 @@ def _observed(result: CheckResult) -> Observation | None:
         evidence=Evidence.CHECK,
         reason=_reason(result),
         kind=result.kind,
-        duration=result.duration,
+        duration=took,
     )
 
 

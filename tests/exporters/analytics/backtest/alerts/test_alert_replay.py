@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from exporters.analytics.backtest.alerts.outcome import AlertBacktest
 from exporters.analytics.backtest.alerts.proposal import AlertRules, proposed_rules
 from exporters.analytics.backtest.alerts.run import Happened, Otherwise, run_alert_backtest
-from integrations.connection import CheckPolicy, Failures
+from integrations.connection import CheckPolicy, Failures, SlowPolicy
 from integrations.execution.outcome import Effect, FailureKind, Origin
 from integrations.execution.policy import BreakerPolicy, Policy
 from integrations.signals import CallRecord, CheckResult, Evidence, Health, HealthChange, IncidentChange
@@ -238,6 +238,19 @@ def test_while_dialtone_did_not_run_time_shows_nothing_and_states_are_kept() -> 
     assert (incident.opened_at, incident.resolved_at) == (T0 + 630, T0 + 3_015)
     assert without.today.incidents[0].resolved_at != T0 + 3_015, "nothing was heard for 40 minutes"
     assert len(found.today.alerts) == 1
+
+
+def test_what_dialtone_itself_took_for_a_check_makes_no_vendor_slow() -> None:
+    rules = AlertRules(check=CheckPolicy(adaptive=False, slow=SlowPolicy(above=1.0)), alerts=RULES.alerts)
+    checks = [
+        replace(check(T0 + 60.0 * number), duration=2.0, run_id=f"run-{number}") for number in range(30)
+    ]
+
+    busy = backtest(checks, rules=rules, took={each.run_id: 0.2 for each in checks})
+    slow = backtest(checks, rules=rules)
+
+    assert busy.today.incidents == ()
+    assert [each.state for each in slow.today.incidents] == [Health.DEGRADED]
 
 
 def paused(at: float, *, is_on: bool) -> HealthChange:

@@ -75,6 +75,7 @@ class MoodyVendor(ScriptedVendor):
 class _Framework:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self._runs = 0
 
     async def run_check(
         self,
@@ -85,7 +86,9 @@ class _Framework:
         cold: bool,
         examination: Examination | None,
     ) -> Outcome:
-        outcome, _ = await self._executor.execute(check(capability=probe.capability, action=probe.action))
+        self._runs += 1
+        made = check(capability=probe.capability, action=probe.action, run_id=f"check-{self._runs}")
+        outcome, _ = await self._executor.execute(made)
         return outcome
 
 
@@ -108,6 +111,11 @@ class Lived:
         return Happened(
             calls=lambda: calls,
             checks=[each for each in self.signals if type(each) is CheckResult],
+            took={
+                each.run_id: each.duration
+                for each in self.signals
+                if type(each) is CallRecord and each.origin == "check"
+            },
             others=sorted(others, key=lambda each: (each.at, each.seq)),
         )
 
