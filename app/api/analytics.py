@@ -50,6 +50,14 @@ OriginFilter = Annotated[
     str | None,
     QueryParameter(name="origin", required=False, description="On whose behalf; traffic (default), or all."),
 ]
+TimeZone = Annotated[
+    str | None,
+    QueryParameter(
+        name="tz",
+        required=False,
+        description="Time zone of the buckets, such as Europe/Berlin; UTC (default).",
+    ),
+]
 InjectedFilter = Annotated[
     str | None,
     QueryParameter(
@@ -164,6 +172,7 @@ async def get_performance(
     integration: IntegrationFilter = None,
     origin: OriginFilter = None,
     injected: InjectedFilter = None,
+    tz: TimeZone = None,
     shape: AsFormat = "json",
     rows: MostRows = None,
     cursor: Cursor = "",
@@ -180,6 +189,7 @@ async def get_performance(
             "integration": integration,
             "origin": origin,
             "injected": injected,
+            "tz": tz,
         },
     )
     asked = PageRequest(

@@ -393,7 +393,7 @@ def happened_to(integration: str, number: int) -> list[Signal]:
             expected="integer", found="string",
         ),
         IncidentChange(
-            at=START, seq=number, incident=integration, integration=integration, vendor="slack", capability="",
-            event="opened", state=Health.DOWN, opened_at=START,
+            at=START, seq=number, incident=integration, integration=integration, vendor="slack",
+            capability="", event="opened", state=Health.DOWN, opened_at=START,
         ),
     ]  # fmt: skip
