@@ -532,7 +532,7 @@ class FakeDialtone(FakePages):
             raise self.fail_with
         if name != "performance":
             raise UnknownQuery(f"there is no query {name!r}; did you mean performance?")
-        if unknown := set(params) - {"integration", "from", "to", "bucket", "origin", "injected"}:
+        if unknown := set(params) - {"integration", "from", "to", "bucket", "origin", "injected", "tz"}:
             raise InvalidParams(min(unknown), found=params[min(unknown)], expected="no such parameter")
         return QueryResult(columns=("integration", "calls"), rows=(("github-prod", 12), ("slack-prod", 9)))
 
