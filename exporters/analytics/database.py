@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from exporters.analytics.engine import bound_file_threads
 from exporters.analytics.settings import AnalyticsUnavailable
 from exporters.analytics.tables import quoted
 
@@ -132,6 +133,7 @@ def reason(error: Exception) -> str:
 def _attach(path: Path, memory_bytes: int) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=dict(_config(path, memory_bytes)))
     try:
+        bound_file_threads(connection)
         connection.execute(f"ATTACH {quoted(str(path))} AS hot (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE hot")
     except duckdb.Error:

@@ -10,7 +10,8 @@ NICENESS = 10
 KILL_AFTER = 1.5
 """Seconds that a query may go on after its time; with the kill itself it is gone before two have passed."""
 
-_FILES = 64
+_FILES = 256
+"""Enough for a query that reads several tables of many sealed days."""
 _DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import duckdb
 import msgspec
 
+from exporters.analytics.engine import bound_file_threads
 from exporters.analytics.sql.answers import (
     Answer,
     Statement,
@@ -61,6 +62,7 @@ class Snapshot:
                 "allow_unsigned_extensions": "false",
             },
         )
+        bound_file_threads(self._connection)
         archive = Path(path).parent.parent / "archive"
         sealed = self._connection.execute("SELECT file FROM sealed_files").fetchall()
         self._allow("directories", [directory])

@@ -49,6 +49,25 @@ def seal(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     )
 
 
+def seal_often(path: Path, times: int) -> None:
+    """Let the sealed file of a snapshot count so many times, as files of their own."""
+    first = path.parent.parent / "archive" / SEALED
+    files = [first.with_name(f"part-{number}.parquet") for number in range(1, times + 1)]
+    for file in files[1:]:
+        file.hardlink_to(first)
+    named = ", ".join(f"'{file}'" for file in files)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "INSERT INTO sealed_files SELECT sealed_files.* REPLACE ("
+            "replace(file, 'part-1.', 'part-' || range || '.') AS file) FROM sealed_files, range(2, ?)",
+            [times + 1],
+        )
+        connection.execute(
+            "CREATE OR REPLACE VIEW calls AS SELECT * FROM hot_calls UNION ALL BY NAME "
+            f"SELECT * FROM read_parquet([{named}], hive_partitioning = false)"
+        )
+
+
 def question(path: Path, sql: str, **given: object) -> Question:
     """Ask of it, within limits that do not matter unless they are given."""
     fields = {"format": Format.JSON, "rows": 1_000, "max_bytes": 1 << 20, "seconds": 5.0} | given

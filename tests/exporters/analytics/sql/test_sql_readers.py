@@ -13,7 +13,7 @@ from exporters.analytics.sql.frames import Question
 from exporters.analytics.sql.limits import NICENESS
 from exporters.analytics.sql.readers import NoReader, ReaderLost, ReaderPool, ReaderProcess
 from integrations.clock import SystemClock
-from tests.exporters.analytics.sql.snapshot_file import ROWS, make_snapshot, question
+from tests.exporters.analytics.sql.snapshot_file import ROWS, SEALED_ROWS, make_snapshot, question, seal_often
 
 MEMORY = 1 << 30
 
@@ -170,3 +170,19 @@ async def test_a_reader_that_cannot_start_is_told_of(tmp_path: Path) -> None:
             tmp_path, memory=MEMORY, written=1, clock=SystemClock(), python="/nowhere/python"
         )
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - a moment's look, in a test
+
+
+async def test_a_reader_reads_hundreds_of_sealed_days(
+    make_pool: Callable[[int], ReaderPool], tmp_path: Path
+) -> None:
+    path = make_snapshot(tmp_path / "snapshots" / "hot.duckdb", sealed=True)
+    seal_often(path, 400)
+    unions = " UNION ALL ".join(["SELECT integration, duration, trace_id FROM calls"] * 3)
+
+    async with make_pool(1).reader(5) as reader:
+        reply, body = await reader.ask(
+            question(path, f"SELECT count(*), count(DISTINCT trace_id) FROM ({unions})")
+        )
+
+    assert reply.detail == ""
+    assert json.loads(body)["rows"] == [[3 * (ROWS - SEALED_ROWS + 400 * SEALED_ROWS), 0]]
