@@ -33,17 +33,22 @@ class ActionContext:
         *,
         params: Mapping[str, object],
         config: Mapping[str, object],
-        kept: MutableMapping[str, object],
+        kept: Callable[[], MutableMapping[str, object]],
         build: Callable[[], httpx.Request],
         send: Send,
         finish: Callable[[Answer], Outcome],
     ) -> None:
         self.params = params
         self.config = config
-        self.kept = kept
+        self._kept = kept
         self._build = build
         self._send = send
         self._finish = finish
+
+    @property
+    def kept(self) -> MutableMapping[str, object]:
+        """What is kept between runs."""
+        return self._kept()
 
     def request(self) -> httpx.Request:
         """The request that the manifest describes for these params, made anew."""

@@ -133,7 +133,7 @@ class ActionRun:
         context = ActionContext(
             params=params,
             config=self._integration.config,
-            kept=self._integration.kept,
+            kept=lambda: self._integration.kept,
             build=lambda: self._plan.build(params, key=self._key),
             send=self._send,
             finish=self._finish,

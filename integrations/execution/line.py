@@ -19,7 +19,7 @@ from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
 from integrations.execution.route import Route, first_record
 from integrations.execution.status import LineStatus, SavedLine
-from integrations.execution.telling import quota_told, transition_told
+from integrations.execution.telling import Teller, quota_told, transition_told
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
@@ -31,19 +31,6 @@ _SAMPLE_EVERY = 10.0
 
 SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
-
-
-class _Teller:
-    """Tells a line of the transitions of its breaker of one capability."""
-
-    __slots__ = ("_capability", "_line")
-
-    def __init__(self, line: "Line", capability: str) -> None:
-        self._line = line
-        self._capability = capability
-
-    def __call__(self, transition: Transition) -> None:
-        self._line.tell_transition(self._capability, transition)
 
 
 class Line:
@@ -262,8 +249,13 @@ class Line:
         self._astir.add(self)
 
     @property
+    def was_struck(self) -> bool:
+        """Whether a fault ever struck."""
+        return bool(self._strikes)
+
+    @property
     def strikes(self) -> dict[str, int]:
-        """How often a fault struck, by its kind."""
+        """How often a fault struck, by its kind; who injects faults counts here."""
         if self._strikes is None:
             self._strikes = {}
         return self._strikes
@@ -352,7 +344,7 @@ class Line:
         return next((known for old, known in self._allowances if old == limit), Allowance(limit, self.clock))
 
     def _new_breaker(self, capability: str) -> CircuitBreaker:
-        tell = _Teller(self, capability)
+        tell = Teller(self, capability)
         return CircuitBreaker(self.policy.breaker, clock=self.clock, rng=self.rng, on_transition=tell)
 
     def tell_transition(self, capability: str, transition: Transition) -> None:

@@ -51,7 +51,7 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
         or call.parent_span_id
     ):
         record = _unusual(record, run)
-    if run.line.strikes and any(attempt.injected for attempt in run.attempts):
+    if run.line.was_struck and any(attempt.injected for attempt in run.attempts):
         record = replace(record, injected=True)
     if call.span is not None:
         record = _spanned(record, call.span)
