@@ -33,6 +33,9 @@ def gauges() -> Iterator[Case]:
     yield from gauge("DialtoneAnalyticsDown", "dialtone_analytics_up", "0", "1")
     lag = "dialtone_analytics_write_lag_seconds"
     yield from gauge("DialtoneAnalyticsBehind", lag, "600", "2", "10m 0s")
+    yield from gauge("DialtoneAnalyticsArchive", "dialtone_analytics_archive_up", "0", "1")
+    gone = {series("dialtone_analytics_archive_files_missing"): "0x10 2x40"}
+    yield Case("DialtoneAnalyticsArchive", "when files are missing", gone, fires=(Firing({**AT}),))
     yield from gauge("DialtoneEventLoopLag", "dialtone_event_loop_lag_seconds", "0.75", "0.02", "750ms")
     to, who = {"receiver": "oncall"}, {"exporter": "otlp"}
     yield from gauge("DialtoneDeliveryBacklog", "dialtone_outbox_oldest_seconds", "360", "3", "6m 0s", **to)

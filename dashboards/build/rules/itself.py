@@ -80,6 +80,16 @@ def _stores() -> Iterable[Alert]:
         summary=f"DuckDB of {WHERE} is {HOURS} behind",
         description="Named queries and usage boards show old data.",
     )
+    failing, missing = pick("dialtone_analytics_archive_up"), pick("dialtone_analytics_archive_files_missing")
+    yield Alert(
+        name="DialtoneAnalyticsArchive",
+        expr=f"{failing} == 0 or {missing} > 0",
+        wait="15m",
+        severity="warning",
+        labels=LABELS,
+        summary=f"Past days of {WHERE} cannot be archived, or some of their files are missing",
+        description="DuckDB's own file grows meanwhile, or answers about those days lack rows.",
+    )
 
 
 def _in_time() -> Iterable[Alert]:
