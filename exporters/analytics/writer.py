@@ -16,6 +16,7 @@ from exporters.analytics.database import Database, break_off, damaged_files, ope
 from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
 from exporters.analytics.rollups.upkeep import RollupUpkeep
+from exporters.analytics.segments import Segment
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from exporters.analytics.spool import Spool
 from exporters.analytics.views import install_views
@@ -26,8 +27,9 @@ T = TypeVar("T")
 
 log = structlog.get_logger("dialtone.analytics")
 
-# Bounds one transaction, and with it how long a stop or a reader of the newest rows waits.
+# Bound one transaction, and with it its memory and how long a stop or a reader of the newest rows waits.
 _SEGMENTS = 64
+_ROWS = 300_000
 _PROBE_SECONDS = 10.0
 
 
@@ -214,7 +216,7 @@ class Writer:
         return database
 
     def _load(self, loader: Loader) -> None:
-        while segments := list(islice(self._spool.sealed.copy(), _SEGMENTS)):
+        while segments := self._next():
             self._check_disk()
             started = self._clock.monotonic()
             loader.load(segments)
@@ -222,6 +224,15 @@ class Writer:
                 self._spool.sealed.popleft()
             self.load_seconds = self._clock.monotonic() - started
             self._count(loader)
+
+    def _next(self) -> Sequence[Segment]:
+        """Return the segments that one transaction takes."""
+        segments: list[Segment] = []
+        for segment in islice(self._spool.sealed.copy(), _SEGMENTS):
+            segments.append(segment)
+            if sum(one.rows for one in segments) >= _ROWS:
+                break
+        return segments
 
     def _look_after(self, loader: Loader) -> None:
         now = self._clock.monotonic()

@@ -1,3 +1,4 @@
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,23 @@ def test_a_disk_below_the_floor_stops_loading_until_there_is_room(tmp_path: Path
 
     assert pair.seqs() == [1]
     assert pair.writer.problem == ""
+    pair.close()
+
+
+def test_a_long_backlog_is_loaded_in_several_transactions(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+    for number in range(1, 6):
+        pair.write([call(number)])
+    pair.spool.sealed = deque(segment._replace(rows=120_000) for segment in pair.spool.sealed)
+    loader, loaded = pair.writer._loader, []
+    assert loader is not None
+    load = loader.load
+    loader.load = lambda segments: (loaded.append(len(segments)), load(segments))  # type: ignore[method-assign, assignment, func-returns-value] # it is watched
+
+    pair.writer.step()
+
+    assert loaded == [3, 2]
+    assert pair.seqs() == [1, 2, 3, 4, 5]
     pair.close()
 
 
