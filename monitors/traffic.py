@@ -1,16 +1,15 @@
 """The last hour of an integration's calls, in memory: sixty minutes of counts and latency histograms.
 
 Latencies fall into buckets that grow by 5 %, from 0.1 ms to about 5 minutes, so a percentile read from them
-is at most 5 % off. Minutes that are over are packed into one array of numbers. The bound an integration: 60 x
-310 buckets of 8 bytes, 149 kB, when every minute holds every latency; an integration with one call a minute
-takes 2 kB.
+is at most 5 % off. Minutes that are over are packed into bytes. The bound an integration: 60 x 310 buckets of
+4 to 8 bytes, 149 kB, when every minute holds every latency; an integration with one call a minute takes 1 kB.
 """
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping
 from math import ceil, log
+
+import msgspec
 
 from integrations.execution.outcome import FailureKind
 from integrations.signals import CallRecord
@@ -25,8 +24,10 @@ _PER_BUCKET = 1 / log(GROWTH)
 _UNCOUNTED = frozenset((FailureKind.REJECTED, FailureKind.CANCELLED))
 
 
-_COUNTS = 6
-"""Numbers of a packed minute before its pairs of bucket and calls; the last says how many pairs."""
+_Packed = tuple[int, int, int, int, int, dict[int, int]]
+_PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Packed)
+_LENGTH = 2
+"""Bytes that say how long the packed minute is that follows; one with all 310 buckets takes 2,500 bytes."""
 
 
 class _Minute:
@@ -39,16 +40,18 @@ class _Minute:
         self.calls = self.failures = self.rejected = self.retries = 0
         self.latencies: dict[int, int] = {}
 
-    def packed(self) -> Iterable[int]:
-        counts = (self.number, self.calls, self.failures, self.rejected, self.retries, len(self.latencies))
-        return chain(counts, *self.latencies.items())
+    def packed(self) -> bytes:
+        """As few bytes: 13 of a minute with one check, of which ten thousand integrations keep sixty each."""
+        counts = (self.number, self.calls, self.failures, self.rejected, self.retries, self.latencies)
+        packed = _PACKER.encode(counts)
+        return len(packed).to_bytes(_LENGTH) + packed
 
     @classmethod
-    def unpacked(cls, packed: Sequence[int]) -> "_Minute":
-        minute = cls(packed[0])
-        minute.calls, minute.failures, minute.rejected, minute.retries = packed[1 : _COUNTS - 1]
-        pairs = packed[_COUNTS:]
-        minute.latencies = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    def unpacked(cls, packed: bytearray) -> "_Minute":
+        number, calls, failures, rejected, retries, latencies = _UNPACKER.decode(packed)
+        minute = cls(number)
+        minute.calls, minute.failures, minute.rejected, minute.retries = calls, failures, rejected, retries
+        minute.latencies = latencies
         return minute
 
 
@@ -62,7 +65,7 @@ class Traffic:
     __slots__ = ("_newest", "_over")
 
     def __init__(self) -> None:
-        self._over: array[int] | None = None
+        self._over: bytearray | None = None
         self._newest = _Minute(-1)
 
     def record(self, call: CallRecord) -> int | None:
@@ -112,24 +115,24 @@ class Traffic:
         over = self._over
         if self._newest.number >= 0:
             if over is None:
-                over = self._over = array("I")
-            over.extend(self._newest.packed())
-        while over and over[0] <= number - MINUTES:
-            del over[: _length(over, 0)]
+                over = self._over = bytearray()
+            over += self._newest.packed()
+        while over and _Minute.unpacked(over[_LENGTH : _end(over, 0)]).number <= number - MINUTES:
+            del over[: _end(over, 0)]
         self._newest = _Minute(number)
         return self._newest
 
     def _unpacked(self) -> Iterator[_Minute]:
-        over, start = self._over or (), 0
+        over, start = self._over or bytearray(), 0
         while start < len(over):
-            end = start + _length(over, start)
-            yield _Minute.unpacked(over[start:end])
+            end = _end(over, start)
+            yield _Minute.unpacked(over[start + _LENGTH : end])
             start = end
 
 
-def _length(over: Sequence[int], start: int) -> int:
-    """How many numbers the packed minute takes that begins there."""
-    return _COUNTS + 2 * over[start + _COUNTS - 1]
+def _end(over: bytearray, start: int) -> int:
+    """Where the packed minute ends that begins there."""
+    return start + _LENGTH + int.from_bytes(over[start : start + _LENGTH])
 
 
 def bucket_of(seconds: float) -> int:
