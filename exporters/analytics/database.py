@@ -134,6 +134,8 @@ def _attach(path: Path, memory_bytes: int) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=dict(_config(path, memory_bytes)))
     try:
         bound_file_threads(connection)
+        # Else now()::TIMESTAMP, which is compared with columns in UTC, would be the machine's local time.
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"ATTACH {quoted(str(path))} AS hot (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE hot")
     except duckdb.Error:

@@ -67,6 +67,7 @@ class Snapshot:
         sealed = self._connection.execute("SELECT file FROM sealed_files").fetchall()
         self._allow("directories", [directory])
         self._allow("paths", [archive / name for (name,) in sealed])
+        self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
         found = self._connection.execute(_PUBLISHED).fetchall()
