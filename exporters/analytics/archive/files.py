@@ -7,7 +7,7 @@ No name is ever used twice: DuckDB caches files by name.
 import datetime as dt
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -101,16 +101,35 @@ def remove(archive: Path, names: Iterable[str]) -> int:
 
 def remove_unfinished(archive: Path) -> None:
     """Remove what was being written when a process ended."""
-    for path in archive.glob(f"*/day=*/*{UNFINISHED}"):
-        path.unlink()
+    for entry in _entries(archive):
+        if entry.name.endswith(UNFINISHED):
+            Path(entry.path).unlink()
 
 
 def sizes(archive: Path) -> Mapping[str, int]:
     """Return the complete files that are there, with their bytes."""
+    start = len(str(archive)) + 1
     return {
-        str(path.relative_to(archive)): path.stat().st_size
-        for path in sorted(archive.glob(f"*/day=*/*{COMPLETE}"))
+        entry.path[start:]: entry.stat().st_size
+        for entry in _entries(archive)
+        if entry.name.endswith(COMPLETE)
     }
+
+
+def _entries(archive: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies in the folders of days; years of it are thousands of files."""
+    for table in _folders(archive):
+        for day in _folders(table.path):
+            with os.scandir(day.path) as entries:
+                yield from entries
+
+
+def _folders(path: str | Path) -> Sequence[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            return [entry for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
 
 
 def read_footer(connection: duckdb.DuckDBPyConnection, path: Path) -> Footer | None:

@@ -69,6 +69,7 @@ class Archive:
         Raises:
             duckdb.Error, OSError: it cannot be used.
         """
+        remove_unfinished(self.folder)
         for file in listing.listed(self._connection):
             self._files[file.table].append(file)
             self._remember(file)
@@ -173,7 +174,6 @@ class Archive:
 
     def _reconcile(self, there: Mapping[str, int]) -> None:
         """Deal with the files that are there and not listed, once the views hold."""
-        remove_unfinished(self.folder)
         unlisted = there.keys() - self._listed().keys() - self._doomed.keys()
         self.strange = tuple(name for name in sorted(unlisted) if not self._take_in(name, there[name]))
 
