@@ -47,7 +47,7 @@ test-real: $(VENV)/.dev ## Against real servers (Prometheus, nginx, PostgreSQL, 
 	$(BIN)/pytest --force-enable-socket tests/real
 
 .PHONY: test-crash
-test-crash: $(VENV)/.dev ## kill -9 under load, again and again
+test-crash: $(VENV)/.dev ## kill -9 under load, damaged logs, full disks (CRASH_FULL=1: all of it)
 	$(BIN)/pytest --force-enable-socket tests/crash
 
 .PHONY: fuzz
