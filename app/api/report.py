@@ -1,6 +1,6 @@
 """/v2/analytics/report: what a month of recorded signals comes to."""
 
-from http import HTTPStatus
+from functools import partial
 from typing import Annotated
 
 import anyio.to_thread
@@ -9,7 +9,9 @@ from litestar.enums import MediaType
 from litestar.params import QueryParameter
 
 from app.api.access import READ, CallerHeader, GivenParts, caller_of
-from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid
+from app.api.answers import refusal
+from app.api.leaving import ClientLeft, while_there
+from app.api.problems import AnyRequest
 from app.api.reading import refuse_unknown
 from app.api.responses import problems
 from app.parts import Parts
@@ -17,10 +19,10 @@ from app.web.report.page import page
 from exporters.analytics.parameters import InvalidParams
 from exporters.analytics.report.outcome import Report
 from exporters.analytics.report.period import Period, read_period
+from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsUnavailable
 
 _PARAMETERS = ("month", "from", "to", "tz")
-_RETRY_SECONDS = "5"
 
 Month = Annotated[
     str | None,
@@ -56,7 +58,7 @@ Zone = Annotated[
     description="Availability against objectives, incidents, use and its growth, cost, quotas, drift, "
     "credentials, webhooks and deliveries of a month, or of any other time. Shares are from 0 to 1.",
     guards=READ,
-    responses=problems(400, 401, 403, 422, 503),
+    responses=problems(400, 401, 403, 409, 422, 503),
 )
 async def get_report(
     request: AnyRequest,
@@ -71,7 +73,7 @@ async def get_report(
     """The report as data."""
     refuse_unknown(request, _PARAMETERS)
     period = _period(parts, month=month, start=start, end=end, zone=zone)
-    return await _made(parts, period, caller=caller_of(request, caller))
+    return await _made(request, parts, period, caller=caller_of(request, caller))
 
 
 @get(
@@ -80,7 +82,7 @@ async def get_report(
     summary="A month's report, as a page",
     description="The same, as one HTML page without scripts that prints well.",
     guards=READ,
-    responses=problems(400, 401, 403, 422, 503),
+    responses=problems(400, 401, 403, 409, 422, 503),
     media_type=MediaType.HTML,
 )
 async def draw_report(
@@ -96,7 +98,7 @@ async def draw_report(
     """The page."""
     refuse_unknown(request, _PARAMETERS)
     period = _period(parts, month=month, start=start, end=end, zone=zone)
-    report = await _made(parts, period, caller=caller_of(request, caller))
+    report = await _made(request, parts, period, caller=caller_of(request, caller))
     return Response(await anyio.to_thread.run_sync(page, report), media_type=MediaType.HTML)
 
 
@@ -107,26 +109,16 @@ def _period(
     try:
         return read_period(month=month, start=start, end=end, zone="UTC" if zone is None else zone, now=now)
     except InvalidParams as error:
-        wrong = InvalidValue(message=f"expected {error.expected}", key=error.parameter, source="query")
-        raise invalid(str(error), wrong) from error
+        raise refusal(error) from error
 
 
-async def _made(parts: Parts, period: Period, *, caller: str) -> Report:
+async def _made(request: AnyRequest, parts: Parts, period: Period, *, caller: str) -> Report:
     if parts.reports is None:
-        raise _unavailable("Analytics is off: set analytics.enabled in the configuration.")
+        raise refusal(AnalyticsUnavailable("Analytics is off: set analytics.enabled in the configuration."))
     try:
-        return await parts.reports.report(period, caller=caller)
-    except AnalyticsUnavailable as error:
-        raise _unavailable(str(error)) from error
-
-
-def _unavailable(reason: str) -> ProblemError:
-    return ProblemError(
-        "analytics-unavailable",
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        detail=reason,
-        headers={"retry-after": _RETRY_SECONDS},
-    )
+        return await while_there(request.receive, partial(parts.reports.report, period, caller=caller))
+    except (AnalyticsUnavailable, ClientLeft, QueryCancelled) as error:
+        raise refusal(error) from error
 
 
 router = Router(path="/v2/analytics", tags=["Analytics"], route_handlers=[get_report, draw_report])

@@ -184,8 +184,9 @@ class AnalyticsStore:
         return await self._reader.page(request, caller=caller)
 
     def running(self) -> tuple[RunningQuery, ...]:
-        """Return the queries that run or wait, named ones, SQL and backtests, the oldest first."""
-        found = (*self._reader.running.listed(), *self.sql.running(), *self.backtests.running())
+        """Return the queries that run or wait, named ones, SQL, backtests and reports, the oldest first."""
+        others = (*self.backtests.running(), *self.reports.running())
+        found = (*self._reader.running.listed(), *self.sql.running(), *others)
         return tuple(sorted(found, key=lambda query: query.started_at))
 
     def cancel(self, query_id: str) -> None:
@@ -198,6 +199,8 @@ class AnalyticsStore:
             self._reader.running.cancel(query_id)
         elif any(query.id == query_id for query in self.backtests.running()):
             self.backtests.cancel(query_id)
+        elif any(query.id == query_id for query in self.reports.running()):
+            self.reports.cancel(query_id)
         else:
             self.sql.cancel(query_id)
 

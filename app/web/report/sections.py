@@ -69,7 +69,7 @@ def vendors(report: Report) -> Section | None:
             "#requests",
             "#p95",
             "#down",
-            "#otherwise not up",
+            "otherwise not up",
             "objectives",
             "~days",
         ),
@@ -152,7 +152,7 @@ def incidents(report: Report, times: Times) -> Section:
         else ""
     )
     table = Table(
-        columns=heads("integration", "from", "#for", "#runs hit", "callers", "cause", "acknowledged"),
+        columns=heads("integration", "from", "#for", "runs hit", "callers", "cause", "acknowledged"),
         rows=tuple(_incident(line, times) for line in found.lines[:SHOWN]),
         more=more(found.count),
     )

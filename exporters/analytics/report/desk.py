@@ -1,7 +1,8 @@
 """Makes reports: one at a time, on a thread of its own that lets others work, within a time limit."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -12,6 +13,7 @@ from exporters.analytics.database import Database, break_off, reason
 from exporters.analytics.report.compiling import compile_report
 from exporters.analytics.report.order import Order
 from exporters.analytics.report.outcome import Report
+from exporters.analytics.running import QueryCancelled, RunningQueries, RunningQuery
 from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
 from integrations.clock import Clock
 from integrations.signals import QueryRun, Signal
@@ -23,6 +25,7 @@ SECONDS = 120.0
 WAITING = 4
 """How many may wait for the one that is made."""
 
+_ERRORS: Mapping[type[Exception], str] = {AnalyticsBusy: "busy", QueryTimeout: "timeout"}
 _BREATH = 0.001
 _AGAIN = 0.05
 
@@ -50,23 +53,38 @@ class Reports:
         self._seconds = seconds
         self._limiter = anyio.CapacityLimiter(1)
         self._waiting = 0
+        self._running = RunningQueries()
+
+    def running(self) -> tuple[RunningQuery, ...]:
+        """Those that are made or wait, the oldest first."""
+        return self._running.listed()
+
+    def cancel(self, query_id: str) -> None:
+        """End one.
+
+        Raises:
+            LookupError: when none of this id is made or waits.
+        """
+        self._running.cancel(query_id)
 
     async def report(self, order: Order, *, caller: str) -> Report:
         """Make one.
 
         Raises:
-            AnalyticsUnavailable: when there is no database; AnalyticsBusy, QueryTimeout.
+            AnalyticsUnavailable: when there is no database; AnalyticsBusy, QueryTimeout, QueryCancelled.
         """
-        began = self._clock.monotonic()
-        error = "unavailable"
+        began, error = self._clock.monotonic(), "unavailable"
+        query = RunningQuery(
+            id=self._running.named(""), caller=caller, query=NAME, started_at=self._clock.time()
+        )
         try:
-            made = await self._in_turn(order)
+            made = await self._running.run(query, partial(self._in_turn, order))
             error = ""
-        except AnalyticsBusy:
-            error = "busy"
+        except AnalyticsUnavailable as raised:
+            error = _ERRORS.get(type(raised), error)
             raise
-        except QueryTimeout:
-            error = "timeout"
+        except (QueryCancelled, anyio.get_cancelled_exc_class()):
+            error = "cancelled"
             raise
         finally:
             self._tell(caller, took=self._clock.monotonic() - began, error=error)
@@ -92,7 +110,11 @@ class Reports:
         work = _Work(self._database(), order, made_at=self._clock.time())
         async with anyio.create_task_group() as watched:
             watched.start_soon(self._watch, work)
-            await anyio.to_thread.run_sync(work.run, limiter=anyio.CapacityLimiter(1))
+            try:
+                await anyio.to_thread.run_sync(work.run, limiter=anyio.CapacityLimiter(1))
+            finally:
+                # Who is cancelled before the thread has begun waits for none.
+                work.done.set()
             watched.cancel_scope.cancel()
         # The thread is waited for even when the caller has left; only now does that come through.
         await anyio.lowlevel.checkpoint_if_cancelled()

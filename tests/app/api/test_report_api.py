@@ -14,6 +14,7 @@ from app.reporting import ReportMaker
 from exporters.analytics.report.order import LeftOut, Order
 from exporters.analytics.report.outcome import Report
 from exporters.analytics.report.period import Period
+from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsUnavailable
 from monitors.alerts.matchers import parse_matcher
 from monitors.alerts.settings import AlertSettings
@@ -102,6 +103,12 @@ def test_analytics_that_is_off_or_down_says_so(client, desk, dialtone):
     assert answer.json()["detail"] == "analytics is off: the disk is full"
     with TestClient(create_app(replace(dialtone.parts(), reports=None)), base_url=LOCAL) as without:
         assert without.get(PATH).status_code == 503
+
+
+def test_one_that_somebody_has_ended_says_so(client, desk):
+    desk.error = QueryCancelled("the query was ended by an operator")
+    answer = client.get(PATH)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:dialtone:problem:query-cancelled")
 
 
 class Desk:

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from exporters.analytics.database import Database
 from exporters.analytics.report.desk import NAME, WAITING, Reports
+from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
+from exporters.analytics.store import AnalyticsStore
 from integrations.clock import SystemClock
 from integrations.signals import QueryRun
-from tests.exporters.analytics.generated import START, Pair, call, started
+from tests.exporters.analytics.generated import SETTINGS, START, Pair, call, started
 from tests.exporters.analytics.report.asked import order
 from tests.fakes.signals import RecordingSubscriber
 
@@ -79,6 +82,46 @@ async def test_too_many_at_once_are_refused(pair: Pair) -> None:
     assert refused == 2
     assert sorted(run.error for run in published.of(QueryRun)) == [""] * (WAITING + 1) + ["busy"] * 2
     assert (await reports.report(ORDER, caller="ann")).use.runs == 3
+
+
+async def test_one_that_waits_is_listed_and_can_be_ended(pair: Pair) -> None:
+    published = RecordingSubscriber()
+    reports = desk(pair, published)
+
+    async def ask(caller: str) -> None:
+        try:
+            await reports.report(ORDER, caller=caller)
+        except QueryCancelled:
+            ended.append(caller)
+
+    ended: list[str] = []
+    async with anyio.create_task_group() as group:
+        for caller in ("ann", "ben"):
+            group.start_soon(ask, caller)
+        await anyio.wait_all_tasks_blocked()
+        (_, waiting) = reports.running()
+        assert (waiting.caller, waiting.query) == ("ben", NAME)
+        reports.cancel(waiting.id)
+    assert ended == ["ben"]
+    assert sorted(run.error for run in published.of(QueryRun)) == ["", "cancelled"]
+    assert reports.running() == ()
+
+
+async def test_the_store_lists_and_ends_reports_with_the_other_queries(tmp_path: Path) -> None:
+    store = AnalyticsStore(tmp_path, clock=SystemClock(), settings=SETTINGS)
+    await store.start()
+    async with anyio.create_task_group() as group:
+
+        async def ask() -> None:
+            with pytest.raises(QueryCancelled):
+                await store.reports.report(ORDER, caller="ann")
+
+        group.start_soon(ask)
+        await anyio.lowlevel.checkpoint()
+        (query,) = store.running()
+        store.cancel(query.id)
+    assert (query.query, query.caller, store.running()) == (NAME, "ann", ())
+    await store.aclose()
 
 
 async def test_one_whose_caller_leaves_is_ended(pair: Pair) -> None:
