@@ -1,5 +1,6 @@
 """Runs one check through the framework and says what its result means."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -166,7 +167,7 @@ class CheckRunner:
     async def _outcome(
         self, check: Check, limit: float, *, cold: bool, examination: Examination | None
     ) -> Outcome:
-        with anyio.move_on_after(limit + GRACE):
+        with anyio.CancelScope(deadline=asyncio.get_running_loop().time() + limit + GRACE):
             return await self._framework.run_check(check, timeout=limit, cold=cold, examination=examination)
         return Outcome(
             kind=FailureKind.TIMEOUT, detail=f"No end after {limit + GRACE:g} s.", duration=limit + GRACE

@@ -42,7 +42,7 @@ def written(request: httpx.Request, body: bytes) -> bytes:
     for name, value in request.headers.raw:
         given.add(lower := name.lower())
         if lower not in _FRAMING:
-            lines.append(b"%b: %b" % (name, value))
+            lines.append(name + b": " + value)
     lines += [line for name, line in _usual() if name not in given]
     if body and b"content-type" not in given:
         lines.append(b"content-type: application/octet-stream")
@@ -55,7 +55,7 @@ def written(request: httpx.Request, body: bytes) -> bytes:
     is_one = ends == (len(lines), len(lines)) and b"\0" not in head and first.count(b" ") == 2
     if not (is_one and all(map(_is_name, given))):
         raise TransportFailure(FailureKind.CLIENT_ERROR, sent=False, detail="no such request can be made")
-    return b"%b\r\n\r\n%b" % (head, body)
+    return head + b"\r\n\r\n" + body
 
 
 @lru_cache(maxsize=1024)
