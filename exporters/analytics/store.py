@@ -4,9 +4,8 @@ on_signal -> list -> (in 10 ms) spool thread -> segment -> (sealed within 1 s) w
 """
 
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -15,6 +14,7 @@ import structlog
 
 from exporters.analytics.archive.keeper import ArchiveKeeper
 from exporters.analytics.backtest.desk import Backtests
+from exporters.analytics.copier import Copier, StoredSignals
 from exporters.analytics.database import Database
 from exporters.analytics.days.service import DayService
 from exporters.analytics.paging import Page, PageRequest
@@ -43,20 +43,7 @@ CLOSE_SECONDS = 10.0
 _LOAD_TICK = 0.25
 _SEAL_TICK = 0.1
 _COPY_SECONDS = 1.0
-_COPY_PAGE = 1_000
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 4.0
-
-
-class StoredSignals(Protocol):
-    """The log of signals that are stored before they are published."""
-
-    async def signals_after(self, cursor: int, limit: int) -> Sequence[tuple[int, Signal]]:
-        """Return up to `limit` signals after the cursor with their positions, in order."""
-        ...
-
-    async def end(self) -> int:
-        """Return the newest signal's position, 0 for an empty log."""
-        ...
 
 
 class AnalyticsStore:
@@ -77,20 +64,12 @@ class AnalyticsStore:
         publish: Callable[[Signal], None] = lambda _signal: None,
     ) -> None:
         self._clock = clock
-        self._stored = stored
         self._settings = settings = settings or AnalyticsSettings()
         self._skip = STORED if stored else frozenset()
         self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=self._skip)
         self._writer = Writer(directory, self._spool, clock=clock, settings=settings)
         self.declare = self._writer.rollups.declare
-        self._reader = Reader(
-            bundled_queries(),
-            database=self._database,
-            directory=directory / "pages",
-            clock=clock,
-            settings=settings,
-            publish=publish,
-        )
+        self._reader = self._named_queries(directory, publish)
         self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
         self.reports = Reports(database=self._database, clock=clock, publish=publish)
         self._buffer: list[Signal] = []
@@ -101,12 +80,11 @@ class AnalyticsStore:
         self._restarts: Counter[str] = Counter()
         self._room = settings.queue_rows if settings.enabled else 0
         self._state = "" if settings.enabled else "analytics is turned off in the configuration"
-        self._is_recovered = False
-        self._is_drained = False
-        self._spool_thread = anyio.CapacityLimiter(1)
-        self._writer_thread = anyio.CapacityLimiter(1)
+        self._is_recovered = self._is_drained = False
+        self._spool_thread, self._writer_thread = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
         self.sql = self._free_sql(directory, publish)
         self._archive = self._archive_keeper()
+        self._copier = Copier(stored, self._writer, thread=self._writer_thread) if stored else None
         self._days = DayService(
             directory,
             reader=self._reader,
@@ -147,7 +125,7 @@ class AnalyticsStore:
             group.start_soon(self._keep, "analytics-sql", self.sql.run)
             group.start_soon(self._keep, "analytics-archive", self._archive.run)
             group.start_soon(self._keep, "analytics-days", self._days.run)
-            if self._stored:
+            if self._copier:
                 group.start_soon(self._keep, "analytics-copier", self._copy_forever)
 
     async def aclose(self) -> None:
@@ -258,6 +236,16 @@ class AnalyticsStore:
             directory / "readers", snapshots=snapshots, settings=settings, clock=clock, publish=publish
         )
 
+    def _named_queries(self, directory: Path, publish: Callable[[Signal], None]) -> Reader:
+        return Reader(
+            bundled_queries(),
+            database=self._database,
+            directory=directory / "pages",
+            clock=self._clock,
+            settings=self._settings,
+            publish=publish,
+        )
+
     def _archive_keeper(self) -> ArchiveKeeper:
         return ArchiveKeeper(
             self._writer,
@@ -311,31 +299,13 @@ class AnalyticsStore:
             await self._clock.sleep(_LOAD_TICK)
 
     async def _copy_forever(self) -> None:
-        is_aligned = False
-        while not self._state:
-            is_aligned = is_aligned or await self._align()
-            await self._copy()
+        while self._copier and not self._state:
+            await self._copier.copy()
             await self._clock.sleep(_COPY_SECONDS)
-
-    async def _align(self) -> bool:
-        """Whether the cursor lies within the log, which may have been put back from a backup."""
-        if self._stored is None or await self.copied() is None:
-            return False
-        end = await self._stored.end()
-        await anyio.to_thread.run_sync(self._writer.align, end, limiter=self._writer_thread)
-        return True
 
     async def copied(self) -> int | None:
         """Return how far the log of stored signals is copied; None while that cannot be told."""
-        return await anyio.to_thread.run_sync(self._writer.position, limiter=self._writer_thread)
-
-    async def _copy(self) -> None:
-        cursor = await self.copied()
-        while self._stored and cursor is not None:
-            page = await self._stored.signals_after(cursor, _COPY_PAGE)
-            if page:
-                await anyio.to_thread.run_sync(self._writer.copy, page, limiter=self._writer_thread)
-            cursor = page[-1][0] if len(page) == _COPY_PAGE else None
+        return await self._copier.position() if self._copier else None
 
     async def _drain(self) -> None:
         try:
@@ -343,7 +313,8 @@ class AnalyticsStore:
                 await self._flush()
                 await anyio.to_thread.run_sync(self._seal_all, limiter=self._spool_thread)
                 await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
-                await self._copy()
+                if self._copier:
+                    await self._copier.copy()
                 await anyio.to_thread.run_sync(self._writer.finish, limiter=self._writer_thread)
         except Exception as error:  # noqa: BLE001 - what is left stays in segments; stopping goes on
             log.warning("analytics_drain", reason=str(error))
