@@ -7,7 +7,7 @@ stands in.
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -114,11 +114,14 @@ class Usage:
         self._callers, self._teams, self._integrations = _Counts(), _Counts(), _Counts()
         self._totals, self._by_integration, self._by_team = _Spent(), _Spent(), _Spent()
         self._days: dict[dt.date, list[int]] = defaultdict(lambda: [0, 0, 0])
-        self._is_exact = True
-        for piece in pieces(period, counts_until=counts_until):
-            if first_at is not None and piece.end > first_at:
-                self._is_exact &= piece.is_exact
-                self._read(asking, piece)
+        found = [
+            piece
+            for piece in pieces(period, counts_until=counts_until)
+            if first_at is not None and piece.end > first_at
+        ]
+        self._is_exact = all(piece.is_exact for piece in found)
+        for piece, row in _rows(asking, found):
+            self._take(piece, row)
 
     def use(self) -> Use:
         """Who used what."""
@@ -145,17 +148,16 @@ class Usage:
             by_team=self._by_team.lines(),
         )
 
-    def _read(self, asking: Asking, piece: Piece) -> None:
-        for row in _rows(asking, piece):
-            is_before = piece.is_before
-            self._totals.add("", row, is_before=is_before)
-            self._by_integration.add(row.integration, row, is_before=is_before)
-            self._by_team.add(row.team or "", row, is_before=is_before)
-            if row.origin == _TRAFFIC:
-                self._callers.add(row.caller or "", row, is_before=is_before)
-                self._teams.add(row.team or "", row, is_before=is_before)
-                self._integrations.add(row.integration, row, is_before=is_before)
-                self._count_day(piece, row)
+    def _take(self, piece: Piece, row: _Row) -> None:
+        is_before = piece.is_before
+        self._totals.add("", row, is_before=is_before)
+        self._by_integration.add(row.integration, row, is_before=is_before)
+        self._by_team.add(row.team or "", row, is_before=is_before)
+        if row.origin == _TRAFFIC:
+            self._callers.add(row.caller or "", row, is_before=is_before)
+            self._teams.add(row.team or "", row, is_before=is_before)
+            self._integrations.add(row.integration, row, is_before=is_before)
+            self._count_day(piece, row)
 
     def _count_day(self, piece: Piece, row: _Row) -> None:
         if not piece.is_before:
@@ -163,12 +165,25 @@ class Usage:
             day[0], day[1], day[2] = day[0] + row.runs, day[1] + row.failed, day[2] + row.refused
 
 
-def _rows(asking: Asking, piece: Piece) -> Iterable[_Row]:
-    if piece.is_utc:
-        found = asking.rows("use_of_day", day=dt.datetime.combine(piece.day, dt.time()))
-    else:
-        found = asking.rows("use_between", first=moment(piece.start), last=moment(piece.end))
-    return map(_Row._make, found)
+def _rows(asking: Asking, found: Sequence[Piece]) -> Iterator[tuple[Piece, _Row]]:
+    """Days of UTC are asked for at once, because the view counts what is not rolled up yet at each asking."""
+    days: dict[dt.date, list[Piece]] = defaultdict(list)
+    for piece in found:
+        if piece.is_utc:
+            days[piece.day].append(piece)
+    if days:
+        for day, *columns in asking.rows("use_of_days", days=[_midnight(day) for day in days]):
+            assert isinstance(day, dt.date)  # noqa: S101 - DuckDB's DATE is nothing else
+            row = _Row._make(columns)
+            yield from ((piece, row) for piece in days[day])
+    for piece in found:
+        if not piece.is_utc:
+            rows = asking.rows("use_between", first=moment(piece.start), last=moment(piece.end))
+            yield from ((piece, _Row._make(columns)) for columns in rows)
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time())
 
 
 def pieces(period: Period, *, counts_until: float | None) -> Iterator[Piece]:

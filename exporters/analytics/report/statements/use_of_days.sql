@@ -1,8 +1,8 @@
--- Usage and cost of one day of UTC.
+-- Usage and cost of days of UTC.
 SELECT
-    origin, caller, team, integration, currency,
+    day, origin, caller, team, integration, currency,
     sum(runs)::BIGINT, sum(failures)::BIGINT, sum(rejected)::BIGINT, sum(cost)::DOUBLE
 FROM usage_and_cost
-WHERE day = $day::DATE
+WHERE list_contains($days::DATE[], day)
 GROUP BY ALL
 ORDER BY ALL
