@@ -29,6 +29,7 @@ from integrations.signals import (
     Signal,
     VendorNotice,
 )
+from tests.exporters.analytics.archive.sealing_by_hand import DAY, seal_all
 from tests.exporters.analytics.backtest.alerts.watched import POLICY, Lived, live
 from tests.exporters.analytics.generated import Pair, started
 from tests.fakes.clock import ExactTimeLoop
@@ -113,6 +114,18 @@ async def test_a_policy_whose_breaker_never_opens_leaves_incidents_to_checks(
     others = [each.reason for each in found.alerts.proposed.incidents]
     assert others
     assert not any(reason.startswith("The circuit") for reason in others)
+
+
+async def test_days_that_are_sealed_are_replayed_as_they_were(pair: Pair, history: Lived) -> None:
+    before = await ask(pair, history, order(history, fail_after=1))
+    pair.clock.advance(4 * DAY)
+
+    sealed = seal_all(pair)
+    after = await desk_of(pair).backtest(order(history, fail_after=1), caller="ann")
+
+    assert sealed > 0
+    assert pair.rows("SELECT count(*) FROM hot_calls") == [(0,)]
+    assert after == before
 
 
 async def test_other_rules_change_alerting_alone(pair: Pair, history: Lived) -> None:
