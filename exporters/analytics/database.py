@@ -24,6 +24,7 @@ _FILE_DAMAGED = (
     "Could not read enough bytes",
     "Data Corruption",
 )
+_ARCHIVED = ".parquet"
 _CLOSE_SECONDS = 5.0
 
 
@@ -104,8 +105,12 @@ def open_database(path: Path, *, memory_bytes: int, stamp: str) -> tuple[Databas
 
 
 def damaged_files(path: Path, error: duckdb.Error) -> list[Path]:
-    """Return which files an error proves to be damaged: the log, or the file with its log, or none."""
+    """Return which files an error proves to be damaged: the log, or the file with its log, or none. What is
+    wrong with a file of the archive is told in the same words, and says nothing of these.
+    """
     message = str(error)
+    if _ARCHIVED in message:
+        return []
     logs = sorted(path.parent.glob(f"{path.name}.wal*"))
     if _WAL_DAMAGED in message:
         return logs

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporters.analytics.database import damaged_files
 from exporters.analytics.settings import AnalyticsUnavailable
 from integrations.signals import Health
 from tests.exporters.analytics.generated import (
@@ -116,6 +117,15 @@ def test_a_file_found_damaged_while_loading_is_set_aside(tmp_path: Path) -> None
     assert pair.seqs() == [1, 2]
     assert pair.writer.set_aside
     pair.close()
+
+
+@pytest.mark.parametrize("name", ["hot.duckdb", "archive/calls/day=2027-01-01/part-1.parquet"])
+def test_a_damaged_file_of_the_archive_is_no_damage_of_the_database(tmp_path: Path, name: str) -> None:
+    error = duckdb.IOException(f'IO Error: Could not read enough bytes from file "{tmp_path / name}"')
+
+    damaged = damaged_files(tmp_path / "hot.duckdb", error)
+
+    assert damaged == ([tmp_path / name] if name == "hot.duckdb" else [])
 
 
 def test_a_lock_of_another_process_is_no_damage(tmp_path: Path) -> None:

@@ -225,6 +225,26 @@ def test_a_listed_file_of_the_right_size_that_cannot_be_opened_is_left_out(tmp_p
     again.close()
 
 
+def test_a_damaged_page_of_a_file_fails_the_queries_that_read_it_and_nothing_else(tmp_path: Path) -> None:
+    pair = with_sealed(tmp_path, 0, 2, 3)
+    pair.close()
+    bad = files(tmp_path)[-1]
+    content = bytearray(bad.read_bytes())
+    content[1_000:1_200] = bytes(200)
+    bad.write_bytes(content)
+
+    again = started(tmp_path)
+    again.load([call(1, at=START - DAY), call(4, at=START - 4 * DAY)])
+    seal_all(again)
+
+    with pytest.raises(duckdb.Error):
+        again.rows("SELECT * FROM calls")
+    assert again.rows("SELECT seq FROM calls WHERE ts >= TIMESTAMP '2027-01-14' ORDER BY seq") == [(0,), (1,)]
+    assert again.writer.problem == ""
+    assert again.writer.set_aside == ()
+    again.close()
+
+
 def test_a_file_that_appears_missing_during_a_sweep_leaves_the_others_to_queries(tmp_path: Path) -> None:
     pair = with_sealed(tmp_path, 0, 2, 3)
     files(tmp_path)[0].unlink()
