@@ -151,7 +151,7 @@ async def run_query(
     refuse_repeats(request)
     given = {key: text for key, text in request.query_params.multi_items() if key not in RESERVED}
     asked = PageRequest(name=name, params=given, format=_format(shape), rows=rows, cursor=cursor, id=query_id)
-    return await _answer(request, parts, asked, caller)
+    return await _answer(request, parts=parts, asked=asked, caller=caller)
 
 
 @get(
@@ -195,7 +195,7 @@ async def get_performance(
     asked = PageRequest(
         name="performance", params=given, format=_format(shape), rows=rows, cursor=cursor, id=query_id
     )
-    return await _answer(request, parts, asked, caller)
+    return await _answer(request, parts=parts, asked=asked, caller=caller)
 
 
 @get(
@@ -226,7 +226,7 @@ async def get_integration_usage(
     asked = PageRequest(
         name="integrations", params=given, format=_format(shape), rows=rows, cursor=cursor, id=query_id
     )
-    return await _answer(request, parts, asked, caller)
+    return await _answer(request, parts=parts, asked=asked, caller=caller)
 
 
 @get(
@@ -274,7 +274,7 @@ def _format(shape: str) -> Format:
     return Format.JSON if shape == _TABLE else Format(shape)
 
 
-async def _answer(request: AnyRequest, parts: Parts, asked: PageRequest, caller: str) -> Response[bytes]:
+async def _answer(request: AnyRequest, *, parts: Parts, asked: PageRequest, caller: str) -> Response[bytes]:
     ask = partial(analytics_of(parts).page, asked, caller=caller_of(request, caller))
     try:
         page = await while_there(request.receive, ask)

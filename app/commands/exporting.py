@@ -129,11 +129,11 @@ def export(session: Session, target: Path, days: Sequence[Day], *, today: dt.dat
             outcome.skipped += 1
             continue
         with session.waiting(f"{position} of {len(days)}: {day.table} of {day.day} …"):
-            _export_day(session, folder, day, outcome)
+            _export_day(session, folder=folder, day=day, outcome=outcome)
     return outcome
 
 
-def _export_day(session: Session, folder: Target, day: Day, outcome: Outcome) -> None:
+def _export_day(session: Session, *, folder: Target, day: Day, outcome: Outcome) -> None:
     try:
         rows, size = _fetched(session, folder, day)
     except (exits.NoServerError, exits.NotAllowedError):

@@ -102,10 +102,11 @@ def query(
             raise click.UsageError("SQL takes no parameters; quote the whole statement")
         ask_sql(session, name, asking)
     else:
-        _ask(session, name, {key: str(value) for key, value in pairs(params).items()}, asking)
+        given = {key: str(value) for key, value in pairs(params).items()}
+        _ask(session, name, given=given, asking=asking)
 
 
-def _ask(session: Session, name: str, given: Mapping[str, str], asking: Asking) -> None:
+def _ask(session: Session, name: str, *, given: Mapping[str, str], asking: Asking) -> None:
     wanted = asking.format
     parts = _whole(session, name, {**given, "format": wanted.value}, as_json=asking.as_json)
     if asking.output is not None:

@@ -92,7 +92,9 @@ class Reader:
         limit = self._settings.query_rows
         try:
             values = read_parameters(query.parameters, params, now=self._clock.time())
-            columns, rows = await self._in_turn(name, partial(_fetch, query, values, limit + 1))
+            columns, rows = await self._in_turn(
+                name, partial(_fetch, query=query, values=values, limit=limit + 1)
+            )
         except (InvalidParams, AnalyticsUnavailable) as error:
             self._report(name, caller, started, rows=0, error=_RESULTS[type(error)])
             raise
@@ -156,7 +158,9 @@ class Reader:
         most = self._settings.query_rows
         rows = most if request.rows is None else max(1, min(request.rows, most))
         statement = Statement(query.sql, values, place.skip)
-        found = await self._in_turn(query.name, partial(self._render, statement, request, rows))
+        found = await self._in_turn(
+            query.name, partial(self._render, statement=statement, request=request, rows=rows)
+        )
         if found.truncated and not found.rows:
             raise AnswerTooLarge(
                 f"a row has more than {self._settings.sql_bytes:,} bytes (analytics.sql_bytes)"
@@ -173,7 +177,7 @@ class Reader:
         )
 
     def _render(
-        self, statement: Statement, request: PageRequest, rows: int, cursor: duckdb.DuckDBPyConnection
+        self, cursor: duckdb.DuckDBPyConnection, *, statement: Statement, request: PageRequest, rows: int
     ) -> Answer:
         limit = self._settings.sql_bytes
         with self._directory_for(request.format) as directory:
@@ -301,7 +305,7 @@ class _Run(Generic[T]):
 
 
 def _fetch(
-    query: NamedQuery, values: Mapping[str, Value], limit: int, cursor: duckdb.DuckDBPyConnection
+    cursor: duckdb.DuckDBPyConnection, *, query: NamedQuery, values: Mapping[str, Value], limit: int
 ) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
     """Return the columns and so many rows at most, or some more."""
     cursor.execute(query.sql, dict(values))

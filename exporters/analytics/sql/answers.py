@@ -87,7 +87,7 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Statement, p
     Raises:
         duckdb.Error: the file may be there, and is of no use.
     """
-    return _copy(connection, statement.sql, statement.values, path)
+    return _copy(connection, statement.sql, values=statement.values, path=path)
 
 
 def _described(
@@ -248,7 +248,7 @@ def _parquet(
 ) -> tuple[bytes, int]:
     path = directory / f"answer-{limit}.parquet"
     try:
-        count = _copy(connection, source.first(limit), source.values, path)
+        count = _copy(connection, source.first(limit), values=source.values, path=path)
         return path.read_bytes(), count
     except duckdb.IOException as error:
         if path.exists():
@@ -258,7 +258,9 @@ def _parquet(
         path.unlink(missing_ok=True)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object], path: Path) -> int:
+def _copy(
+    connection: duckdb.DuckDBPyConnection, sql: str, *, values: Mapping[str, object], path: Path
+) -> int:
     target = str(path).replace("'", "''")
     connection.execute(
         f"COPY (\n{_bare(sql)}\n) TO '{target}' (FORMAT parquet, COMPRESSION zstd)", dict(values)
