@@ -79,8 +79,9 @@ class Notes:
 @contextmanager
 def notes(path: Path) -> Iterator[Notes]:
     """Open the notes that a file holds, or begin them."""
-    if not path.exists():
-        path.write_bytes(bytes(_SIZE))
+    # Whoever comes first makes the file; to make it longer twice does nothing.
+    with path.open("ab") as file:
+        file.truncate(_SIZE)
     with path.open("r+b") as file, mmap.mmap(file.fileno(), _SIZE) as memory:
         yield Notes(memory)
 
