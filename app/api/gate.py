@@ -146,6 +146,7 @@ def _require_loopback(host: str, client: tuple[str, int] | None) -> None:
     )
 
 
+@lru_cache(maxsize=64)
 def _host_name(host: str) -> str:
     try:
         return urlsplit(f"//{host}").hostname or ""
