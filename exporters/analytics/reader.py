@@ -221,7 +221,11 @@ class Reader:
         run = _Run(self._database(), work)
         async with anyio.create_task_group() as watched:
             watched.start_soon(self._watch, run)
-            await anyio.to_thread.run_sync(run.work, limiter=anyio.CapacityLimiter(1))
+            try:
+                await anyio.to_thread.run_sync(run.work, limiter=anyio.CapacityLimiter(1))
+            finally:
+                # Who is cancelled before the thread has begun waits for none.
+                run.done.set()
             watched.cancel_scope.cancel()
         # The thread is waited for even when the caller has left; only now does that come through.
         await anyio.lowlevel.checkpoint_if_cancelled()

@@ -155,7 +155,11 @@ class Backtests:
                             await self._clock.sleep(_AGAIN)
 
             watched.start_soon(watch)
-            await anyio.to_thread.run_sync(work.run, limiter=anyio.CapacityLimiter(1))
+            try:
+                await anyio.to_thread.run_sync(work.run, limiter=anyio.CapacityLimiter(1))
+            finally:
+                # Who is cancelled before the thread has begun waits for none.
+                work.done.set()
             watched.cancel_scope.cancel()
         # The thread is waited for even when the caller has left; only now does that come through.
         await anyio.lowlevel.checkpoint_if_cancelled()

@@ -95,15 +95,14 @@ async def test_one_that_waits_is_listed_and_can_be_ended(pair: Pair) -> None:
             ended.append(caller)
 
     ended: list[str] = []
-    async with anyio.create_task_group() as group:
-        async with reports._limiter:
-            for caller in ("ann", "ben"):
-                group.start_soon(ask, caller)
-            await anyio.wait_all_tasks_blocked()
-            _, waiting = reports.running()
-            assert (waiting.caller, waiting.query) == ("ben", NAME)
-            reports.cancel(waiting.id)
-            await anyio.wait_all_tasks_blocked()
+    async with anyio.create_task_group() as group, reports._limiter:
+        for caller in ("ann", "ben"):
+            group.start_soon(ask, caller)
+        await anyio.wait_all_tasks_blocked()
+        _, waiting = reports.running()
+        assert (waiting.caller, waiting.query) == ("ben", NAME)
+        reports.cancel(waiting.id)
+        await anyio.wait_all_tasks_blocked()
     assert ended == ["ben"]
     assert sorted(run.error for run in published.of(QueryRun)) == ["", "cancelled"]
     assert reports.running() == ()
