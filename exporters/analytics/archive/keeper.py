@@ -121,25 +121,30 @@ class ArchiveKeeper:
     async def look(self) -> None:
         """Do what is due; what fails is told in the status and tried again."""
         try:
+            await self._remove_expired()
             if self._clock.monotonic() >= self._due or self._today() != self._day:
                 await self.sweep()
-            await self._remove_expired()
             self._say("")
         except (AnalyticsUnavailable, duckdb.Error, OSError) as error:
             self._due = self._clock.monotonic() + AGAIN_SECONDS
             self._say(reason(error))
 
     async def sweep(self) -> None:
-        """Seal what is old enough, and let go what is too old.
+        """Seal what is old enough, and let go what is too old; on a full disk the second alone.
 
         Raises:
             AnalyticsUnavailable, duckdb.Error, OSError: it was broken off; nothing is lost.
         """
         self._due = self._clock.monotonic() + SWEEP_SECONDS
         self._day = self._today()
-        for part in await self._with_archive(self._plan):
-            await self._seal(part)
+        problem = await anyio.to_thread.run_sync(self._disk_problem, limiter=self._own_thread)
+        if not problem:
+            for part in await self._with_archive(self._plan):
+                await self._seal(part)
         await self._with_archive(self._expire)
+        if problem:
+            raise AnalyticsUnavailable(problem)
+        await self._with_archive(lambda _: self._writer.checkpoint())
         self._swept_at = self._clock.time()
 
     def status(self) -> ArchiveStatus:
@@ -193,12 +198,13 @@ class ArchiveKeeper:
                     await self._clock.sleep(_INTERRUPT_AGAIN)
 
     def _expire(self, archive: Archive) -> None:
-        """The list is checkpointed before any file goes, so that a lost log cannot bring back its name."""
+        """Let go what is too old. Unless the disk is full the list is checkpointed long before its files go,
+        so that a damaged log cannot bring back their names.
+        """
         longest = max(self._settings.query_seconds, self._settings.sql_seconds, LONGEST_BACKTEST)
         due = self._clock.monotonic() + longest + LINGER_SECONDS
         if archive.expire(self._settings.retention, today=self._today(), due=due):
             self._expired_at = self._clock.time()
-        self._writer.checkpoint()
 
     async def _remove_expired(self) -> None:
         archive = self._writer.archive

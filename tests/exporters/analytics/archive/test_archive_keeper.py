@@ -117,6 +117,23 @@ async def test_a_full_disk_is_told_and_tried_again(kept: Kept) -> None:
     assert kept.keeper.status().problem == ""
 
 
+async def test_on_a_full_disk_days_are_let_go_all_the_same(kept: Kept) -> None:
+    kept.pair.load([call(number, at=START - number * DAY) for number in (4, 5)])
+    await kept.keeper.look()
+    kept.problem = "5 MiB are free"
+    kept.pair.clock.advance(3 * DAY)
+    kept.pair.load([call(9, at=kept.pair.clock.time() - 2 * DAY)])
+
+    await kept.keeper.look()
+    kept.pair.clock.advance(LONGEST_BACKTEST + LINGER_SECONDS)
+    await kept.keeper.look()
+
+    assert files(kept.copies.directory) == []
+    assert kept.keeper.status().freed_bytes > 0
+    assert kept.keeper.status().problem == "5 MiB are free"
+    assert kept.pair.seqs() == kept.hot() == [9]
+
+
 async def test_a_disk_that_fails_in_the_middle_of_a_file_is_told_and_leaves_no_file(kept: Kept) -> None:
     kept.pair.load([call(3, at=START - 3 * DAY)])
     folder = kept.copies.directory / "archive" / "calls"
