@@ -124,7 +124,7 @@ class ArchiveKeeper:
             await self._remove_expired()
             if self._clock.monotonic() >= self._due or self._today() != self._day:
                 await self.sweep()
-            self._say("")
+                self._say("")
         except (AnalyticsUnavailable, duckdb.Error, OSError) as error:
             self._due = self._clock.monotonic() + AGAIN_SECONDS
             self._say(reason(error))

@@ -110,6 +110,7 @@ async def test_a_full_disk_is_told_and_tried_again(kept: Kept) -> None:
     kept.pair.clock.advance(AGAIN_SECONDS - 1)
     await kept.keeper.look()
     assert kept.hot() == [3]
+    assert kept.keeper.status().problem == "5 MiB are free"
     kept.pair.clock.advance(1)
     await kept.keeper.look()
 

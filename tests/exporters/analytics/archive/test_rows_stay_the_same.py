@@ -154,8 +154,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("worlds")
 
 
-@settings(max_examples=12)
-@given(steps=st.lists(STEPS, min_size=3, max_size=9), end=ENDS)
+@settings(max_examples=8)
+@given(steps=st.lists(STEPS, min_size=3, max_size=8), end=ENDS)
 @example(steps=[3.0, 3.0, Cut.WRITTEN, End.KILL, Cut.NONE, 3.0, Cut.NONE], end=End.DAMAGED_LOG)
 @example(steps=[3.0, 0.0, Cut.SEALED, End.LOST_LOG, 3.0, Cut.LATE, Cut.WRITING], end=End.KILL)
 @example(steps=[2.0, Cut.NONE, 2.0, Cut.WRITTEN, Cut.NONE, 5, Cut.SEALED], end=End.LOST_LOG)
