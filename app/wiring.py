@@ -15,6 +15,7 @@ from app.alerting import Alerting
 from app.api.description import described
 from app.api.tokens import TokenTable
 from app.asgi import create_app
+from app.canaries import canary_watch
 from app.configured import ConfiguredIntegrations
 from app.declaring import declaring
 from app.departures import Departures
@@ -40,11 +41,9 @@ from exporters.pushing import PushExporters
 from exporters.table import MetricTable
 from integrations.action_path import action_path, action_place
 from integrations.bus import SignalBus
-from integrations.canaries import CanaryOrder, CanaryResult, ordered, run_canary
 from integrations.clock import Clock, SystemClock
 from integrations.credential_desk import CredentialDesk
 from integrations.execution.executor import Executor, TransportFactory
-from integrations.execution.outcome import Origin
 from integrations.framework import IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
@@ -106,7 +105,6 @@ class Dialtone:
             logs.export_to(self.pushing.telemetry.log_handler())
         self.faults = self._fault_orders()
         self.app = create_app(self._parts(), tokens=self.tokens, spans=self.pushing.telemetry.traces)
-        described(self.app)  # Made at its first use it would hold up calls.
         self._join()
 
     @property
@@ -155,17 +153,7 @@ class Dialtone:
         )
 
     def _canary_watch(self) -> CanaryWatch:
-        return CanaryWatch(
-            orders=lambda: ordered(self.framework.integrations()),
-            run_one=self._run_canary,
-            verdicts=self.monitor.watched,
-            clock=self.clock,
-            publish=self.bus.publish,
-        )
-
-    async def _run_canary(self, order: CanaryOrder) -> CanaryResult:
-        run = partial(self.framework.execute_integration, order.integration, origin=Origin.CHECK)
-        return await run_canary(order, partial(run, timeout=order.timeout))
+        return canary_watch(self.framework, monitor=self.monitor, clock=self.clock, publish=self.bus.publish)
 
     def _framework(self) -> IntegrationFramework:
         return IntegrationFramework(
@@ -367,6 +355,7 @@ class Dialtone:
                 self.configured.open(connection)
         self.alerting.begin()
         await self.analytics.start()
+        described(self.app)  # Made at its first use it would hold up calls.
 
     def _tasks(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
         """The background tasks; they are stopped from the last to the first."""

@@ -60,7 +60,7 @@ STORES = (
     histogram("analytics_query_duration_seconds", ("query",), "Time of analytics queries."),
     counter("analytics_queries", ("query", "result"), "Analytics queries; result is ok or error."),
     counter("analytics_rows_sealed", ("table",), "Rows moved out of DuckDB's file into the archive."),
-    gauge("analytics_archive_days", ("table",), "Days that are sealed in the archive."),
+    gauge("analytics_archive_partitions", ("table",), "Days that are sealed in the archive."),
     gauge("analytics_archive_files", ("table",), "Files of the archive."),
     gauge("analytics_archive_bytes", ("table",), "What the files of the archive take."),
     counter("analytics_archive_freed_bytes", (), "Bytes given back to the disk by retention."),

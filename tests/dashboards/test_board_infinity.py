@@ -17,6 +17,7 @@ KINDS = {
     "BIGINT": "number",
     "INTEGER": "number",
     "DOUBLE": "number",
+    "BOOLEAN": "boolean",
 }
 FILLED = {
     "${__from:date:iso}": "2026-11-22T10:00:00.000Z",

@@ -72,7 +72,7 @@ class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     def samples(self) -> Iterable[Sample]:
         """Days, files, bytes, rows and problems, as the catalogue names them."""
         for table, totals in self.totals.items():
-            yield Sample("dialtone_analytics_archive_days", (table,), totals.days)
+            yield Sample("dialtone_analytics_archive_partitions", (table,), totals.days)
             yield Sample("dialtone_analytics_archive_files", (table,), totals.files)
             yield Sample("dialtone_analytics_archive_bytes", (table,), totals.size)
         for table, rows in self.rows.items():

@@ -109,8 +109,15 @@ def test_what_runs_is_listed(client: TestClient[Litestar], dialtone: FakeDialton
     query = RunningQuery(id="q", caller="ann", query="sql", sql="SELECT 1", started_at=5.0)
     dialtone.sql.queries = [query]
 
-    assert client.get(PATH).json() == {
-        "queries": [{"id": "q", "caller": "ann", "query": "sql", "sql": "SELECT 1", "started_at": 5.0}]
+    [listed] = client.get(PATH).json()["queries"]
+
+    assert listed == {
+        "id": "q",
+        "caller": "ann",
+        "query": "sql",
+        "sql": "SELECT 1",
+        "started_at": 5.0,
+        "progress": None,
     }
 
 
