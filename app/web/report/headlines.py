@@ -177,7 +177,8 @@ def _recorded(report: Report, times: Times) -> Iterator[Sentence]:
             if seen.first_at is not None and seen.first_at > period.start
             else ""
         )
+        have = "has" if missing == 1 else "have"
         yield Sentence(
-            f"Of {count(seen.hours, 'hour')}, {number(missing)} have no record{begins}.",
+            f"{number(missing)} of {count(seen.hours, 'hour')} {have} no record{begins}.",
             "warn" if missing > seen.hours * 0.02 else "plain",
         )

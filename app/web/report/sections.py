@@ -106,7 +106,8 @@ def _vendor(one: VendorAvailability, report: Report) -> list[tuple[Cell, ...]]:
 
 
 def _against(one: VendorObjective) -> str:
-    return f"{one.name} {'missed' if one.met is False else 'met'} ({one.objective:g} %)"
+    verdict = "missed" if one.met is False else "met"
+    return f"{one.name} {verdict}: {availability(one.ratio)} of {one.objective:g}\N{NO-BREAK SPACE}%"
 
 
 def _integration(one: IntegrationAvailability) -> tuple[Cell, ...]:

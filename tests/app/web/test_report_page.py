@@ -120,7 +120,7 @@ def test_trouble_is_told_at_the_top_the_bad_first():
         "warn: Ending soon: the certificate of slack-prod on 2 Nov.",
         "warn: Webhooks stayed away: slack-prod (2 h).",
         "warn: Answers no longer fit the contract: slack-prod.",
-        "plain: Of 744 hours, 5 have no record.",
+        "plain: 5 of 744 hours have no record.",
     ]
 
 
