@@ -1,11 +1,16 @@
 """GET /v2/analytics/export and …/{table}/{day}, over days that a fake gives."""
 
 import datetime as dt
+import io
 
+import anyio
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from litestar.types import HTTPDisconnectEvent, Message
 
+from app.api.exports import FileStream
+from exporters.analytics.days.desk import OpenDay
 from exporters.analytics.settings import AnalyticsBusy
 from tests.fakes.parts import FakeDialtone
 
@@ -68,3 +73,25 @@ def test_what_cannot_be_had_now_says_when_to_come_back(
     for path in (PATH, f"{PATH}/calls/2027-01-14"):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_client_that_leaves_gets_no_more_and_the_file_is_closed(dialtone: FakeDialtone) -> None:
+    opened = OpenDay(file=io.BytesIO(bytes(8 << 20)), size=8 << 20, rows=1, as_of=0.0)
+    left, sent = anyio.Event(), 0
+
+    async def receive() -> HTTPDisconnectEvent:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        nonlocal sent
+        sent += len(message.get("body", b""))  # type: ignore[arg-type] # a message with a body
+        if sent:
+            left.set()
+        await anyio.sleep(0.01)
+
+    with anyio.fail_after(5):
+        await FileStream(opened, {})({"type": "http"}, receive, send)  # type: ignore[arg-type,typeddict-item] # what is read of it
+
+    assert 0 < sent < 4 << 20
+    assert opened.file.closed
