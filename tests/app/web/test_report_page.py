@@ -1,6 +1,7 @@
 """A report as a page and as Markdown: escaped, whole, in plain words."""
 
 import datetime as dt
+import itertools
 import re
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from app.web.report.charts import STRIP_KEY
 from app.web.report.composing import compose
 from app.web.report.markdown import escaped, markdown
 from app.web.report.page import page
@@ -189,6 +191,27 @@ def test_pictures_stay_within_their_box_and_say_in_words_what_they_show():
                 assert all(bar.y >= 0 and bar.y + bar.height <= chart.height + 0.1 for bar in chart.bars)
                 assert all(bar.width > 0 and bar.height > 0 for bar in chart.bars)
             assert all(chart.text and chart.key for chart in section.charts)
+
+
+def test_what_a_key_tells_apart_is_told_apart_without_colour():
+    """By how light it is, as WCAG 2.2 defines relative luminance; what is empty has an outline."""
+    report = troubled(OCTOBER, name=FRIENDLY)
+    sheet = dict(re.findall(r"\.(\w+) \{ fill: (#\w+);", page(report).replace("#fff;", "#ffffff;")))
+
+    def light(kind: str) -> float:
+        parts = [int(sheet[kind][place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (
+            one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    keys = [chart.key for section in compose(report).sections for chart in section.charts]
+    assert len(keys) == 2
+    for key in (*keys, STRIP_KEY):
+        shades = sorted(light(kind) for kind, _ in key if kind != "none")
+        assert all(
+            (lighter + 0.05) / (darker + 0.05) >= 1.4 for darker, lighter in itertools.pairwise(shades)
+        )
 
 
 def test_long_lists_are_cut_and_say_by_how_much():
