@@ -38,9 +38,14 @@ class Pending:
         self._looked_at: dict[tuple[str, datetime], int] = {}
 
     def find(self, rollup: Rollup, *, now: datetime, oldest: datetime) -> Iterator[Stretch]:
-        """Return what is to be counted, the oldest first; nothing before `oldest`."""
-        counts = self._counts(rollup, before=rollup.begun(now))
+        """Return what is to be counted, the oldest first; nothing before `oldest`.
+
+        What is not over by the clock is counted too where it, or a later unit, was counted before the clock
+        was set back: views take all of that from the rollup alone.
+        """
         rolled = self._rolled(rollup)
+        newest = max(rolled, default=datetime.min)  # noqa: DTZ901 - columns are naive UTC
+        counts = self._counts(rollup, before=max(rollup.begun(now), newest + rollup.width))
         wanted = {
             start: count
             for start, count in counts.items()

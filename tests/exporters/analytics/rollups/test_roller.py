@@ -184,6 +184,17 @@ def test_an_hour_that_is_not_over_is_not_rolled_up_and_seen_all_the_same(model: 
     assert model.rows("SELECT sum(calls) FROM calls_hourly") == [(2,)]
 
 
+def test_nothing_is_missing_while_a_clock_that_was_ahead_is_behind_its_rollups(model: Model) -> None:
+    model.holding([call(1, at=START + DAY)], now=START + 2 * DAY).roll()
+
+    model.set_time(START)
+    model.load([call(2, at=START), call(3, at=START + DAY)])
+    model.roll()
+
+    assert model.rows("SELECT sum(calls) FROM calls_hourly") == [(3,)]
+    assert model.rows("SELECT sum(runs) FROM usage_daily") == [(3,)]
+
+
 def test_checks_are_counted_as_objectives_count_them(model: Model) -> None:
     failures = [None, FailureKind.TIMEOUT, FailureKind.CLIENT_ERROR]
     signals = [
