@@ -87,7 +87,7 @@ def _many(folder: Path, target: Target) -> None:
     )
     print(
         f"longest stall of the loop {measured.stall * 1e3:.0f} ms, while /metrics is read all the time "
-        f"{measured.scraped_stall * 1e3:.0f} ms (goal 20)"
+        f"{measured.scraped_stall * 1e3:.0f} ms (goal 20), RSS then {measured.scraped_rss / MIB:.0f} MiB"
     )
 
 

@@ -31,7 +31,7 @@ WARM_SECONDS = 3.0
 
 class Measured(msgspec.Struct, kw_only=True):
     """What one instance saw of itself. Seconds and bytes; `stall` is the loop's longest in quiet, and
-    `scraped_stall` while /metrics was read again and again.
+    `scraped_stall` while /metrics was read again and again, after which it held `scraped_rss`.
     """
 
     settings_read: float = 0.0
@@ -43,6 +43,7 @@ class Measured(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     cpu: float = 0.0
     rss: int = 0
+    scraped_rss: int = 0
     lag_p99: float = 0.0
     stall: float = 0.0
     scraped_stall: float = 0.0
@@ -98,6 +99,7 @@ class Measurement:
         if not self._is_burst:
             self.measured.stall = await _longest_stall(5.0)
             self.measured.scraped_stall = await _longest_stall(5.0, scraping=dialtone)
+            self.measured.scraped_rss = resident_bytes(os.getpid())
         print(msgspec.json.encode(self.measured).decode(), flush=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
