@@ -235,8 +235,12 @@ class Faultable(Protocol):
     """A line that faults are injected into."""
 
     injector: Injector | None
-    strikes: dict[str, int]
     rng: random.Random
+
+    @property
+    def strikes(self) -> dict[str, int]:
+        """How often a fault struck, by its kind; an injector counts on."""
+        ...
 
 
 class Faults:
