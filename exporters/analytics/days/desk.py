@@ -35,6 +35,8 @@ WRITE_SECONDS = 600.0
 
 _WAITING = 16
 _LARGEST = 1 << 62
+_SPACE = 4
+"""Writing five million rows of calls reserves 1.3 GiB of address space, of which 0.5 are used (measured)."""
 
 
 class UnknownDay(LookupError):  # noqa: N818 - the name says what is wrong
@@ -92,6 +94,7 @@ class DayDesk:
             size=1,
             memory=settings.sql_memory_bytes,
             written=_LARGEST,
+            space=_SPACE * settings.sql_memory_bytes,
             clock=clock,
         )
 

@@ -1,7 +1,8 @@
-"""A reader process: `python -I -m exporters.analytics.sql.process DIRECTORY MEMORY WRITTEN`.
+"""A reader process: `python -I -m exporters.analytics.sql.process DIRECTORY MEMORY WRITTEN [SPACE]`.
 
 It answers one question after the other from stdin to stdout until stdin ends. DIRECTORY is its own, for files
-made on the way; MEMORY is its address space and WRITTEN the largest file it may write, in bytes.
+made on the way; MEMORY is its address space and WRITTEN the largest file it may write, in bytes. With SPACE
+that is its address space, and MEMORY only what DuckDB's own limit is made of.
 """
 
 import contextlib
@@ -196,9 +197,9 @@ def serve(
         replies.flush()
 
 
-def main(directory: str, memory: str, written: str) -> None:
+def main(directory: str, memory: str, written: str, space: str = "") -> None:
     """Confine the process, then serve."""
-    confine(memory=int(memory), written=int(written))
+    confine(memory=int(space or memory), written=int(written))
     with contextlib.suppress(BrokenPipeError, msgspec.DecodeError):
         answering = Answering(Path(directory), memory=int(memory))
         serve(sys.stdin.buffer, sys.stdout.buffer, answering, allow=allow_seconds)

@@ -57,7 +57,14 @@ class ReaderProcess:
 
     @classmethod
     async def start(
-        cls, directory: Path, *, memory: int, written: int, clock: Clock, python: str = sys.executable
+        cls,
+        directory: Path,
+        *,
+        memory: int,
+        written: int,
+        clock: Clock,
+        space: int | None = None,
+        python: str = sys.executable,
     ) -> "ReaderProcess":
         """Start one. It inherits nothing of the environment, where secrets may be.
 
@@ -66,6 +73,7 @@ class ReaderProcess:
         """
         own = await anyio.to_thread.run_sync(_made_within, directory)
         command = [python, "-I", "-m", _MODULE, str(own), str(memory), str(written)]
+        command += [] if space is None else [str(space)]
         try:
             process = await anyio.open_process(
                 command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, cwd="/"
@@ -134,9 +142,19 @@ class ReaderProcess:
 class ReaderPool:
     """At most `size` processes; who asks while all are busy waits in turn."""
 
-    def __init__(self, directory: Path, *, size: int, memory: int, written: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        size: int,
+        memory: int,
+        written: int,
+        clock: Clock,
+        space: int | None = None,
+    ) -> None:
         self._directory = directory
         self._memory = memory
+        self._space = space
         self._written = written
         self._clock = clock
         self._turns = anyio.Semaphore(size)
@@ -186,7 +204,11 @@ class ReaderPool:
                 self._is_swept = True
                 await anyio.to_thread.run_sync(_remove, self._directory)
             return await ReaderProcess.start(
-                self._directory, memory=self._memory, written=self._written, clock=self._clock
+                self._directory,
+                memory=self._memory,
+                written=self._written,
+                clock=self._clock,
+                space=self._space,
             )
         except OSError as error:
             raise ReaderLost(f"a reader process cannot be started: {type(error).__name__}") from error
