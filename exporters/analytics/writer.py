@@ -224,6 +224,8 @@ class Writer:
                 self._spool.sealed.popleft()
             self.load_seconds = self._clock.monotonic() - started
             self._count(loader)
+            # Within a backlog too, or its segments would fill the spool.
+            self._checkpoint_when_long()
 
     def _next(self) -> Sequence[Segment]:
         """Return the segments that one transaction takes."""
@@ -241,7 +243,12 @@ class Writer:
             self._check_disk()
             loader.probe()
             self.file_bytes = {"database": self.path.stat().st_size, "log": self._log_bytes()}
-        if now >= self._checkpoint_due or self._log_bytes() >= self._settings.checkpoint_bytes:
+        if now >= self._checkpoint_due:
+            self.checkpoint()
+        self._checkpoint_when_long()
+
+    def _checkpoint_when_long(self) -> None:
+        if self._log_bytes() >= self._settings.checkpoint_bytes:
             self.checkpoint()
 
     def _log_bytes(self) -> int:

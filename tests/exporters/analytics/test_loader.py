@@ -1,8 +1,10 @@
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from exporters.analytics.segments import Segment
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
 from integrations.signals import Health
 from tests.exporters.analytics.generated import (
@@ -137,19 +139,24 @@ def test_a_disk_below_the_floor_stops_loading_until_there_is_room(tmp_path: Path
     pair.close()
 
 
-def test_a_long_backlog_is_loaded_in_several_transactions(tmp_path: Path) -> None:
-    pair = started(tmp_path)
+def test_a_long_backlog_is_loaded_and_let_go_of_in_several_transactions(tmp_path: Path) -> None:
+    pair = started(tmp_path, settings=AnalyticsSettings(disk_floor=0, checkpoint_bytes=1))
     for number in range(1, 6):
         pair.write([call(number)])
     pair.spool.sealed = deque(segment._replace(rows=120_000) for segment in pair.spool.sealed)
     loader, loaded = pair.writer._loader, []
     assert loader is not None
     load = loader.load
-    loader.load = lambda segments: (loaded.append(len(segments)), load(segments))  # type: ignore[method-assign, assignment, func-returns-value] # it is watched
+
+    def watched(segments: Sequence[Segment]) -> None:
+        loaded.append((len(segments), len(list((tmp_path / "spool").glob("*.ndjson")))))
+        load(segments)
+
+    loader.load = watched  # type: ignore[method-assign] # it is watched
 
     pair.writer.step()
 
-    assert loaded == [3, 2]
+    assert loaded == [(3, 5), (2, 2)]
     assert pair.seqs() == [1, 2, 3, 4, 5]
     pair.close()
 
