@@ -1,5 +1,6 @@
 """Rollups beside slow, obvious counts: at borders of hours and days, with late rows, restarts and kills."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -193,6 +194,32 @@ def test_nothing_is_missing_while_a_clock_that_was_ahead_is_behind_its_rollups(m
 
     assert model.rows("SELECT sum(calls) FROM calls_hourly") == [(3,)]
     assert model.rows("SELECT sum(runs) FROM usage_daily") == [(3,)]
+
+
+def test_calls_are_counted_as_objectives_count_them(model: Model) -> None:
+    """Every way to end, through every state of a breaker."""
+    ways = itertools.product(
+        [(None, None), (FailureKind.DNS, None), (FailureKind.NOT_FOUND, None), (FailureKind.CANCELLED, None)]
+        + [(FailureKind.REJECTED, reason) for reason in RejectReason],
+        BreakerState,
+        [Source.LIVE, Source.STALE],
+        [False, True],
+    )
+    signals = [
+        call(
+            number,
+            at=START - HOUR,
+            kind=kind,
+            reason=reason,
+            breaker_state=state,
+            source=source,
+            injected=injected,
+        )
+        for number, ((kind, reason), state, source, injected) in enumerate(ways)
+    ]
+    model.holding(signals, now=START + HOUR).roll()
+
+    assert found(model) == counted(signals)
 
 
 def test_checks_are_counted_as_objectives_count_them(model: Model) -> None:
