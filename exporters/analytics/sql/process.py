@@ -197,9 +197,10 @@ def serve(
         replies.flush()
 
 
-def main(directory: str, memory: str, written: str, space: str = "") -> None:
-    """Confine the process, then serve."""
-    confine(memory=int(space or memory), written=int(written))
+def main(directory: str, memory: str, *limits: str) -> None:
+    """Confine the process, then serve; `limits` are WRITTEN and SPACE."""
+    written, space = (*limits, memory)[:2]
+    confine(memory=int(space), written=int(written))
     with contextlib.suppress(BrokenPipeError, msgspec.DecodeError):
         answering = Answering(Path(directory), memory=int(memory))
         serve(sys.stdin.buffer, sys.stdout.buffer, answering, allow=allow_seconds)
