@@ -25,6 +25,7 @@ _FILE_DAMAGED = (
     "Data Corruption",
 )
 _ARCHIVED = ".parquet"
+_ASIDE = ".damaged-"
 _CLOSE_SECONDS = 5.0
 
 
@@ -111,7 +112,9 @@ def damaged_files(path: Path, error: duckdb.Error) -> list[Path]:
     message = str(error)
     if _ARCHIVED in message:
         return []
-    logs = sorted(path.parent.glob(f"{path.name}.wal*"))
+    found = sorted(path.parent.glob(f"{path.name}.wal*"))
+    # What was set aside before keeps its name: one that grew each time would become too long for the disk.
+    logs = [log for log in found if _ASIDE not in log.name]
     if _WAL_DAMAGED in message:
         return logs
     if any(sign in message for sign in _FILE_DAMAGED):
@@ -121,7 +124,7 @@ def damaged_files(path: Path, error: duckdb.Error) -> list[Path]:
 
 def set_aside(files: list[Path], stamp: str) -> list[str]:
     """Rename damaged files, so that a person can look at them and nothing opens them again."""
-    return [file.rename(file.with_name(f"{file.name}.damaged-{stamp}")).name for file in files]
+    return [file.rename(file.with_name(f"{file.name}{_ASIDE}{stamp}")).name for file in files]
 
 
 def break_off(connection: duckdb.DuckDBPyConnection) -> None:

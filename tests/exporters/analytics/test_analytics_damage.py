@@ -60,6 +60,17 @@ def test_a_damaged_log_is_set_aside_and_its_segments_loaded_again(
     again.close()
 
 
+def test_a_log_that_was_set_aside_keeps_its_name_when_the_next_is(tmp_path: Path) -> None:
+    path = tmp_path / "hot.duckdb"
+    log, older = tmp_path / "hot.duckdb.wal", tmp_path / "hot.duckdb.wal.damaged-20270116T215036.304555Z"
+    log.touch()
+    older.touch()
+
+    found = damaged_files(path, duckdb.IOException("Failure while replaying WAL file"))
+
+    assert found == [log]
+
+
 def test_a_log_cut_short_costs_no_row(tmp_path: Path) -> None:
     pair = started(tmp_path)
     pair.load([call(1)])
