@@ -16,12 +16,15 @@ import msgspec
 from exporters.analytics.archive.sealed import Archive
 from exporters.analytics.database import transaction
 from exporters.analytics.segments import STAGED, Names, Segment, sync_directory
+from exporters.analytics.settings import CheckpointHeldUp
 from exporters.analytics.tables import STORED, TABLES, Intake
 from integrations.clock import Clock
 from integrations.signals import Signal
 
 # What a line that cannot be read raises, as opposed to a database that cannot write.
 _UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+_IN_THE_WAY = "other write transactions"
+"""So DuckDB calls readers that are older than a commit which updated rows or made a view."""
 
 
 class Loader:
@@ -76,7 +79,7 @@ class Loader:
         try:
             with transaction(self._connection):
                 counts = {table: self._insert(table, [path]) for table, path in paths.items()}
-                self._connection.execute("UPDATE cursors SET position = ?", [stored[-1][0]])
+                self._set_position(stored[-1][0])
         finally:
             for path in paths.values():
                 path.unlink()
@@ -90,11 +93,22 @@ class Loader:
     def align(self, end: int) -> None:
         """Move the cursor back to the log's end, when an older or a new log stands in the old one's place."""
         self._archive.align(end)
-        self._connection.execute("UPDATE cursors SET position = least(position, ?)", [end])
+        if self.position() > end:
+            with transaction(self._connection):
+                self._set_position(end)
 
     def checkpoint(self) -> int:
-        """Write everything into the file itself, then remove the segments it holds; return their bytes."""
-        self._connection.execute("CHECKPOINT hot")
+        """Write everything into the file itself, then remove the segments it holds; return their bytes.
+
+        Raises:
+            CheckpointHeldUp: a reader is in the way; nothing was changed.
+        """
+        try:
+            self._connection.execute("CHECKPOINT hot")
+        except duckdb.TransactionException as error:
+            if _IN_THE_WAY not in str(error):
+                raise
+            raise CheckpointHeldUp("a query that has run for a while holds up the checkpoint") from error
         for segment in self.held:
             segment.path.unlink(missing_ok=True)
         sync_directory(self._spool)
@@ -107,6 +121,11 @@ class Loader:
     def probe(self) -> None:
         """Run a real query; a database that has given up raises here."""
         self._connection.execute("SELECT max(schema_version) FROM meta").fetchall()
+
+    def _set_position(self, position: int) -> None:
+        """No UPDATE: DuckDB cannot checkpoint what was updated while a reader from before is at work."""
+        self._connection.execute("DELETE FROM cursors")
+        self._connection.execute("INSERT INTO cursors VALUES ('storage', ?)", [position])
 
     def _is_there(self, segment: Segment) -> bool:
         """A file that someone removed is lost, and must not keep the others from being loaded."""

@@ -139,6 +139,12 @@ class QueryTimeout(AnalyticsUnavailable):
     """A query took longer than it may."""
 
 
+class CheckpointHeldUp(AnalyticsUnavailable):
+    """DuckDB cannot checkpoint while something reads that began before rows were updated or views made anew.
+    Nothing is lost, and nothing has to be closed: it is done when that has ended.
+    """
+
+
 class UnknownQuery(LookupError):  # noqa: N818 - the name says what is wrong
     """There is no query of this name; the message names the nearest."""
 

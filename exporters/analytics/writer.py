@@ -17,7 +17,7 @@ from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
 from exporters.analytics.rollups.upkeep import RollupUpkeep
 from exporters.analytics.segments import Segment
-from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable, CheckpointHeldUp
 from exporters.analytics.spool import Spool
 from exporters.analytics.views import install_views
 from integrations.clock import Clock
@@ -31,6 +31,8 @@ log = structlog.get_logger("dialtone.analytics")
 _SEGMENTS = 64
 _ROWS = 300_000
 _PROBE_SECONDS = 10.0
+_HELD_UP_SECONDS = 1.0
+"""After which a checkpoint is tried again that did not come about."""
 
 
 class Writer:
@@ -135,12 +137,14 @@ class Writer:
 
         Raises:
             AnalyticsUnavailable: when the disk has too little room.
+            CheckpointHeldUp: a reader is in the way; it is tried again soon.
         """
         if self._loader is None:
             return
         self._check_disk()
-        self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
+        self._checkpoint_due = self._clock.monotonic() + _HELD_UP_SECONDS
         self._spool.removed_bytes += self._loader.checkpoint()
+        self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
         self.checkpointed_at = self._clock.time()
 
     def flush(self) -> Path:
@@ -244,11 +248,16 @@ class Writer:
             loader.probe()
             self.file_bytes = {"database": self.path.stat().st_size, "log": self._log_bytes()}
         if now >= self._checkpoint_due:
-            self.checkpoint()
+            self._checkpoint_if_free()
         self._checkpoint_when_long()
 
     def _checkpoint_when_long(self) -> None:
         if self._log_bytes() >= self._settings.checkpoint_bytes:
+            self._checkpoint_if_free()
+
+    def _checkpoint_if_free(self) -> None:
+        """Until no reader is in the way, rows stay in the log and in their segments, which are safe too."""
+        with contextlib.suppress(CheckpointHeldUp):
             self.checkpoint()
 
     def _log_bytes(self) -> int:
@@ -275,6 +284,8 @@ class Writer:
         """
         try:
             yield
+        except CheckpointHeldUp:
+            raise
         except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
             self._damaged = isinstance(error, duckdb.Error) and bool(damaged_files(self.path, error))
             if not isinstance(error, AnalyticsUnavailable):

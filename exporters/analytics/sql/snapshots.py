@@ -17,7 +17,7 @@ from typing import NamedTuple
 import anyio
 import anyio.to_thread
 
-from exporters.analytics.settings import AnalyticsUnavailable
+from exporters.analytics.settings import AnalyticsUnavailable, CheckpointHeldUp
 from integrations.clock import Clock
 
 FRESH_SECONDS = 8.0
@@ -76,9 +76,18 @@ class Snapshots:
         with anyio.move_on_after(_WAIT_SECONDS):
             async with self._lock:
                 if self._newest is None or self._clock.monotonic() >= self._use_until:
-                    self._newest = await anyio.to_thread.run_sync(self._make, limiter=self._thread)
+                    self._newest = await self._newer()
                 return self._newest
         raise AnalyticsUnavailable("the writer is busy, and no snapshot can be made; try again in a moment")
+
+    async def _newer(self) -> Snapshot:
+        """The one before, with its own time, has to do while a reader keeps the rows out of the file."""
+        try:
+            return await anyio.to_thread.run_sync(self._make, limiter=self._thread)
+        except CheckpointHeldUp:
+            if self._newest is None:
+                raise
+            return self._newest
 
     async def replace_before(self, at: float) -> None:
         """Let no copy stay that was made before a time (UTC seconds), because it names what is to go; where
