@@ -51,11 +51,14 @@ def export_days(
     Run again, it writes what is missing: days that are over and have no new rows are left alone, today is
     always written. Ends with 1 when some of it failed.
     """
+    if first is not None and last is not None and first > last:
+        raise click.UsageError(f"--from {first} lies after --to {last}")
     reply = session.server.get(PATH, tuple(("table", table) for table in tables))
     listed = session.read(reply, Listed, as_json=as_json and not reply.ok)
     if listed is None:
         return
     days = tuple(wanted(listed, first=first, last=last))
+    _make(folder)
     outcome = export(session, folder, days, today=listed.today)
     if as_json:
         click.echo(msgspec.json.encode(outcome).decode())
@@ -63,6 +66,14 @@ def export_days(
         session.errors.print(summary(outcome, asked=len(days)))
     if outcome.failed:
         raise exits.Ended(exits.FAILED)
+
+
+def _make(folder: Path) -> None:
+    """Before the first day, because none could be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise exits.CommandError(f"{folder} cannot be made: {error.strerror}.") from error
 
 
 analytics.add_command(schema)

@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from app.api.backtest import BacktestList
-from app.commands.asking import ended_with_us
+from app.commands.asking import ended_with_us, keep
 from app.commands.backtest_looks import show
 from app.commands.following_backtest import following
 from app.commands.server import CALL_PATIENCE
@@ -72,7 +72,7 @@ def backtest(
     if found is None:
         return
     if html is not None:
-        html.write_text(page(found.backtests), encoding="utf-8")
+        keep([page(found.backtests).encode()], html)
         session.errors.print(f"Wrote {html}.", soft_wrap=True)
         return
     for one in found.backtests:

@@ -97,6 +97,8 @@ def query(
         )
     elif name is None:
         _list_queries(session, asking)
+    elif not name.strip():
+        raise click.UsageError("the query is empty: name one, or write SQL; without any they are listed")
     elif is_statement(name):
         if params:
             raise click.UsageError("SQL takes no parameters; quote the whole statement")

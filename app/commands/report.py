@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from app.commands import exits
+from app.commands.asking import keep
 from app.commands.server import CALL_PATIENCE
 from app.commands.session import Session, json_option
 from app.web.report.markdown import markdown
@@ -48,6 +48,9 @@ def report(
     Availability against objectives, incidents, use and its growth, cost, quotas, drift, credentials, webhooks
     and deliveries. The HTML page stands on its own and prints well.
     """
+    if as_json and output is not None:
+        raise click.UsageError("--json prints the data: send it to a file with > in place of --output")
+    shape = shape or _by_name(output)
     given = {"month": month, "from": _relative(start), "to": _relative(end), "tz": zone}
     params = {name: value for name, value in given.items() if value is not None}
     with session.waiting("Reading what was recorded …"):
@@ -55,11 +58,11 @@ def report(
     found = session.read(reply, Report, as_json=as_json)
     if found is None:
         return
-    draw = page if (shape or _by_name(output)) == "html" else markdown
+    draw = page if shape == "html" else markdown
     if output is None:
         click.echo(draw(found), nl=False)
         return
-    _write(output, draw(found))
+    keep([draw(found).encode()], output)
     session.errors.print(f"Wrote {output}.", soft_wrap=True)
 
 
@@ -70,11 +73,11 @@ def _relative(text: str | None) -> str | None:
 
 
 def _by_name(output: Path | None) -> str:
-    return "markdown" if output is None else _FORMATS.get(output.suffix.lower(), "markdown")
-
-
-def _write(output: Path, text: str) -> None:
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise exits.CommandError(f"{output} cannot be written: {error.strerror}.") from error
+    if output is None:
+        return "markdown"
+    shape = _FORMATS.get(output.suffix.lower())
+    if shape is None:
+        raise click.UsageError(
+            f"{output.name} does not say its format: end it in .html or .md, or give --format"
+        )
+    return shape

@@ -195,3 +195,9 @@ def test_how_far_it_is_is_told_in_words(dialtone):
     session = Session(Server("http://127.0.0.1:4350", client=client))
     assert progress_of(session, "mine") == "Replaying slack-prod: 37%"
     assert progress_of(session, "other") == progress_of(session, "gone") == ""
+
+
+def test_a_page_that_cannot_be_written_ends_with_1_and_says_why(dialtone, tmp_path: Path):
+    result = run(dialtone, "backtest", "--html", str(tmp_path / "no" / "such.html"))
+    assert result.exit_code == 1
+    assert "cannot be written: No such file or directory" in " ".join(result.stderr.split())

@@ -181,3 +181,19 @@ def test_without_a_server_it_ends_with_3(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ("analytics", "export", str(tmp_path)), obj=client)
 
     assert result.exit_code == 3
+
+
+def test_days_the_wrong_way_round_are_wrong_usage(world: World, tmp_path: Path) -> None:
+    result = world.run(str(tmp_path), "--from", "2027-01-15", "--to", "2027-01-14")
+
+    assert result.exit_code == 2
+    assert "--from 2027-01-15 lies after --to 2027-01-14" in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_told_once_and_before_any_day(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    result = world.run(str(tmp_path / "file" / "folder"))
+
+    assert (result.exit_code, world.asked()) == (1, [])
+    assert "cannot be made: Not a directory" in " ".join(result.stderr.split())

@@ -123,3 +123,10 @@ def test_what_runs_is_listed_and_ended(dialtone: FakeDialtone) -> None:
     assert (ended.exit_code, dialtone.sql.cancelled) == (0, ["q7"])
     assert missing.exit_code == 1
     assert "q8" in missing.stderr
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_query_is_wrong_usage(dialtone: FakeDialtone, name: str) -> None:
+    result = run(dialtone, name)
+    assert result.exit_code == 2
+    assert "the query is empty" in result.stderr

@@ -74,3 +74,15 @@ def test_a_file_that_cannot_be_written_ends_with_1(dialtone, tmp_path: Path):
     result = run(dialtone, "report", "--output", str(tmp_path / "no" / "such.html"))
     assert result.exit_code == 1
     assert "cannot be written: No such file or directory" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-o", "november.pdf"), ("-o", "november"), ("--json", "-o", "a.html")]
+)
+def test_a_file_that_could_not_hold_what_its_name_says_is_wrong_usage(
+    dialtone, tmp_path: Path, arguments: tuple[str, ...]
+):
+    result = run(dialtone, "report", *arguments[:-1], str(tmp_path / arguments[-1]))
+    assert result.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+    assert dialtone.reports.periods == []
