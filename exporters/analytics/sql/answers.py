@@ -117,7 +117,18 @@ def _in_utc(alias: str, kind: str) -> str:
 
 
 def _bare(sql: str) -> str:
-    return sql.rstrip().rstrip(";")
+    """The statement without the semicolons that end it, which another's parentheses may not hold, and without
+    comments behind them.
+    """
+    text = sql.encode()
+    end = len(text)
+    # DuckDB counts bytes.
+    for start, kind in reversed(duckdb.tokenize(sql)):
+        if text[start : start + 1] == b";":
+            end = start
+        elif kind != duckdb.token_type.comment:
+            break
+    return text[:end].decode()
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[object]]:

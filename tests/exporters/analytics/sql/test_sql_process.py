@@ -164,6 +164,15 @@ def test_columns_of_the_same_name_are_told_apart(ask: Ask) -> None:
     assert list(json.loads(body)[0].values()) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "behind", [";", "; -- so many; we hope", " ;\n;; /* a;b */ ; ", " -- no end;", "\n-- é\n;--"]
+)
+@pytest.mark.parametrize("shape", [Format.JSON, Format.PARQUET])
+def test_a_statement_may_end_with_semicolons_and_comments(ask: Ask, shape: Format, behind: str) -> None:
+    reply, _ = ask(f"SELECT 'ä;€' AS \";\"{behind}", shape)
+    assert (reply.error, reply.detail, reply.columns) == ("", "", (";",))
+
+
 def test_views_are_published_and_what_dialtone_keeps_for_itself_is_not(ask: Ask) -> None:
     assert json.loads(ask("SELECT calls FROM busy")[1])["rows"] == [[ROWS]]
 
