@@ -4,6 +4,7 @@ What changes the database runs on the writer's thread, a few milliseconds at a t
 written on a thread of its own meanwhile.
 """
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ from exporters.analytics.archive.files import SealedFile
 from exporters.analytics.archive.sealed import Archive, Totals
 from exporters.analytics.archive.sealing import Part, write_part
 from exporters.analytics.database import Database, break_off, reason
-from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable, CheckpointHeldUp
 from exporters.analytics.tables import TABLES
 from exporters.analytics.writer import Writer
 from integrations.clock import Clock
@@ -144,7 +145,9 @@ class ArchiveKeeper:
         await self._with_archive(self._expire)
         if problem:
             raise AnalyticsUnavailable(problem)
-        await self._with_archive(lambda _: self._writer.checkpoint())
+        # The writer tries again within a second, long before a file goes.
+        with contextlib.suppress(CheckpointHeldUp):
+            await self._with_archive(lambda _: self._writer.checkpoint())
         self._swept_at = self._clock.time()
 
     def status(self) -> ArchiveStatus:

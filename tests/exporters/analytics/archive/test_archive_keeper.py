@@ -72,6 +72,20 @@ async def test_days_are_sealed_and_told(kept: Kept) -> None:
     assert (status.swept_at, status.problem) == (kept.pair.clock.time(), "")
 
 
+async def test_a_reader_that_holds_up_the_checkpoint_stops_no_sweep(kept: Kept) -> None:
+    kept.pair.load([call(number, at=START - number * DAY) for number in range(5)])
+    assert kept.pair.writer.database is not None
+
+    with kept.pair.writer.database.reading() as cursor:
+        cursor.execute("BEGIN")
+        before = cursor.execute("SELECT count(*) FROM calls").fetchall()
+        await kept.keeper.look()
+        assert cursor.execute("SELECT count(*) FROM calls").fetchall() == before
+
+    assert (kept.hot(), kept.keeper.status().problem) == ([0, 1], "")
+    kept.pair.writer.checkpoint()
+
+
 async def test_late_rows_wait_for_the_next_sweep(kept: Kept) -> None:
     await kept.keeper.look()
     kept.pair.load([call(3, at=START - 3 * DAY)])
