@@ -174,7 +174,7 @@ async def test_one_that_takes_too_long_is_ended_and_says_what_to_do(pair: Pair, 
     published = RecordingSubscriber()
     desk = Backtests(database=lambda: database_of(pair), clock=SystemClock(), publish=published, seconds=0.0)
 
-    with pytest.raises(QueryTimeout, match="narrow its window"):
+    with pytest.raises(QueryTimeout, match="narrow its time"):
         await desk.backtest(order(history), caller="ann")
 
     assert published.of(QueryRun)[0].error == "timeout"

@@ -8,7 +8,8 @@ import anyio.lowlevel
 import pytest
 
 from exporters.analytics.database import Database
-from exporters.analytics.report.desk import NAME, WAITING, Reports
+from exporters.analytics.long_work import WAITING
+from exporters.analytics.report.desk import NAME, Reports
 from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
 from exporters.analytics.store import AnalyticsStore
@@ -95,7 +96,7 @@ async def test_one_that_waits_is_listed_and_can_be_ended(pair: Pair) -> None:
             ended.append(caller)
 
     ended: list[str] = []
-    async with anyio.create_task_group() as group, reports._limiter:
+    async with anyio.create_task_group() as group, reports._work.limiter:
         for caller in ("ann", "ben"):
             group.start_soon(ask, caller)
         await anyio.wait_all_tasks_blocked()

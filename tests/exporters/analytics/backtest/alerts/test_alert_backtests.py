@@ -16,6 +16,7 @@ from exporters.analytics.backtest.alerts.stream import SignalReader
 from exporters.analytics.backtest.desk import Backtests
 from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest
+from exporters.analytics.database import Database
 from exporters.analytics.running import QueryCancelled, RunningQuery
 from integrations.clock import SystemClock
 from integrations.execution.policy import BreakerPolicy, Policy
@@ -61,11 +62,14 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     pair.close()
 
 
+def database_of(pair: Pair) -> Database:
+    assert pair.writer.database is not None
+    return pair.writer.database
+
+
 def desk_of(pair: Pair, published: RecordingSubscriber | None = None) -> Backtests:
-    database = pair.writer.database
-    assert database is not None
     return Backtests(
-        database=lambda: database, clock=SystemClock(), publish=published or RecordingSubscriber()
+        database=lambda: database_of(pair), clock=SystemClock(), publish=published or RecordingSubscriber()
     )
 
 
@@ -151,7 +155,7 @@ async def test_all_that_alerting_heard_is_read_as_it_was_told(pair: Pair, histor
         VendorNotice(at=at, seq=3, vendor="http", kind="status", integrations=("other",)),
     ]  # fmt: skip
     pair.load([*told, *history.signals])
-    with desk_of(pair)._database().reading() as cursor:
+    with database_of(pair).reading() as cursor:
         reader = SignalReader(cursor, "shop", vendor="http", breathe=lambda: None)
         others = reader.others(at - 1, history.end)
         checks = reader.checks(at - 1, history.end)
@@ -179,7 +183,7 @@ async def test_while_it_ran_no_more_the_replay_stands_still(pair: Pair, history:
         for at, seq in ((history.start - 7_200, 7_000), (gap, 1))
     ]
     pair.load([*starts, *(each for each in history.signals if each.at < gap - 1_000)])
-    with desk_of(pair)._database().reading() as cursor:
+    with database_of(pair).reading() as cursor:
         reader = SignalReader(cursor, "shop", vendor="http", breathe=lambda: None)
         last = reader.last_sign(gap)
 
