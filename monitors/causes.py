@@ -41,6 +41,9 @@ RELEASE_LIMIT = 30.0
 """Seconds such a check may take; then its child is held no longer."""
 
 _ORDER = {kind: rank for rank, kind in enumerate(ParentKind)}
+_INNER = frozenset({ParentKind.REGION, ParentKind.VENDOR})
+"""What an outer cause may explain as a whole, when it is found later."""
+
 _OF_ANY_FAILURE = frozenset({ParentKind.EGRESS, ParentKind.MASS_FAILURE, ParentKind.DEPENDENCY})
 """What explains rejected credentials too: a wrong clock, or secrets that could not be read."""
 
@@ -89,7 +92,12 @@ class Causes:
         return tuple(cause.parent for cause in self._ordered() if cause.releases or not cause.is_over)
 
     def explaining(self, integration: str) -> Parent | None:
-        """The outermost cause that explains an integration's failing now."""
+        """The outermost cause that explains an integration's failing now; or, given the key of the cause of a
+        region or a vendor (no integration is called like one), the outer one that explains all its children.
+        """
+        inner = self._causes.get(integration)
+        if inner is not None and inner.kind in _INNER:
+            return self._enclosing(inner)
         for cause in self._ordered():
             if cause.kind is not ParentKind.DEPENDENCY and cause.explains(integration):
                 return cause.parent
@@ -97,6 +105,13 @@ class Causes:
         if blocking is None:
             return None
         return self.explaining(blocking) or self._causes[f"integration:{blocking}"].parent
+
+    def _enclosing(self, inner: Cause) -> Parent | None:
+        failing = [name for name in inner.children if self._board.fails(name)] or list(inner.children)
+        for cause in self._ordered():
+            if _ORDER[cause.kind] < _ORDER[inner.kind] and failing and all(map(cause.explains, failing)):
+                return cause.parent
+        return None
 
     def heard(self, integration: str) -> None:
         """Take that an integration that was asked has answered, or will not."""

@@ -123,7 +123,8 @@ class Parents:
             self._is_dirty = True
 
     def parent_of(self, integration: str) -> Parent | None:
-        """The one cause that explains an integration's failing, the outermost there is; None: its own.
+        """The one cause that explains an integration's failing, the outermost there is; None: its own. Given
+        the key of a region's or a vendor's cause, the outer one that explains all of it.
 
         While it is uncertain, hold what is to be said (45 s at most, then there is none any more); while it
         is confirmed, say it with the parent; while it is recovered, wait for the integration's fresh check.

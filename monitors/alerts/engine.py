@@ -46,7 +46,7 @@ class Parents(Protocol):
     """Knows what explains failures."""
 
     def parent_of(self, integration: str, /) -> Parent | None:
-        """The parent in trouble that explains an integration's failure; None for none."""
+        """The parent in trouble that explains an integration's failure, or another parent's (by its key)."""
         ...
 
 
@@ -220,7 +220,7 @@ class AlertEngine:
         if parent.certainty is Certainty.CONFIRMED:
             if parent.kind is not ParentKind.DEPENDENCY:
                 moved += self.incidents.begin_parent(parent, at=at)
-            moved += self._explain_children(parent, at=at)
+            moved += self._explain_children(parent, at=at) + self._explain_inner(parent, at=at)
         elif parent.certainty is Certainty.RECOVERED and parent.kind is not ParentKind.DEPENDENCY:
             moved += self.incidents.end_parent(parent.key, at=at, reason=f"{parent.name} has recovered.")
         if parent.kind is not ParentKind.DEPENDENCY:
@@ -350,6 +350,13 @@ class AlertEngine:
         moved = []
         for child in parent.children:
             moved += self._explain(child, parent, at=at)
+        return moved
+
+    def _explain_inner(self, parent: Parent, *, at: float) -> list[Moved]:
+        moved = []
+        for key in [each.integration for each in self.incidents.open() if each.is_root]:
+            if (above := self._parents.parent_of(key)) is not None and above.key == parent.key:
+                moved += self._explain(key, above, at=at)
         return moved
 
     def _explain(self, integration: str, parent: Parent, *, at: float) -> list[Moved]:

@@ -30,7 +30,7 @@ class Parents(Protocol):
     """Knows the root causes there are."""
 
     def parent_of(self, integration: str) -> Parent | None:
-        """What explains that this integration fails, now; None when nothing does."""
+        """What explains that this integration fails, or this root cause (by its key), now; None: nothing."""
         ...
 
 

@@ -127,9 +127,11 @@ class Suppression:
         return Cause(Verdict.HELD, "maintenance", reason, until)
 
     def explained(self, fingerprint: str, alert: Alert) -> Cause | None:
-        """By a root cause: held for a while when it is not certain, or just over; inhibited while it is."""
-        integration = alert.labels.get("integration", "")
-        parent = self._parents.parent_of(integration) if integration else None
+        """By a root cause: held for a while when it is not certain, or just over; inhibited while it is. What
+        tells of a root cause may be explained by an outer one, which was found after it.
+        """
+        failing = alert.labels.get("integration") or alert.labels.get("parent", "")
+        parent = self._parents.parent_of(failing) if failing else None
         if parent is None or explains(parent, alert):
             return None
         if parent.certainty is Certainty.CONFIRMED:

@@ -35,7 +35,7 @@ from monitors.parents import Parents
 from monitors.saving import HealthSaver
 from tests.fakes.alerting import settings
 from tests.fakes.alerting_world import WorldStore
-from tests.fakes.clock import VIRTUAL_TIME, LoopClock
+from tests.fakes.clock import ExactTimeLoop, LoopClock
 from tests.monitors.doubles import FakeBreakers, FakeCheck, FakeFramework, failed, succeeded
 
 HOUR = 3_600.0
@@ -44,7 +44,7 @@ POLICY = CheckPolicy(interval=60.0, retry_interval=15.0)
 
 @pytest.fixture
 def anyio_backend() -> object:
-    return VIRTUAL_TIME
+    return "asyncio", {"loop_factory": ExactTimeLoop}
 
 
 class Vendors(FakeFramework):
@@ -197,16 +197,33 @@ async def test_a_vendor_that_fails_everywhere_is_one_page() -> None:
     ]
 
 
-async def test_what_still_fails_after_a_root_cause_is_over_is_told_by_itself() -> None:
+@pytest.mark.parametrize(("healthy", "failing"), [(300.0, 600.0), (329.24, 647.08), (330.47, 615.49)])
+async def test_what_still_fails_after_a_root_cause_is_over_is_told_by_itself(
+    healthy: float, failing: float
+) -> None:
     house = House(many(50, vendors=10))
     async with house.running():
-        await house.clock.sleep(300)
+        await house.clock.sleep(healthy)
         house.outside.fails = lambda _: True
-        await house.clock.sleep(600)
+        await house.clock.sleep(failing)
         house.outside.fails = lambda name: name == "site-007"
         await house.clock.sleep(900)
     assert [names for _, names in house.outline() if names != ("MassFailure",)] == [("IntegrationDown",)]
     assert house.told[-1].incidents[0].integration == "site-007"
+
+
+async def test_a_vendor_that_seemed_alone_at_first_is_not_told_beside_the_mass_failure_it_is_part_of() -> (
+    None
+):
+    house = House(many(50, vendors=10))
+    async with house.running():
+        await house.clock.sleep(329.24)
+        house.outside.fails = lambda _: True
+        await house.clock.sleep(300)
+        incidents = {each.integration: each for each in house.engine.incidents.open() if each.is_root}
+        assert incidents.keys() == {"vendor:vendor-7", "mass-failure"}
+        assert incidents["vendor:vendor-7"].parent == incidents["mass-failure"].id
+    assert house.outline() == [("first notification", ("MassFailure",))]
 
 
 async def test_one_integration_that_fails_is_told_within_its_time() -> None:
