@@ -91,7 +91,7 @@ class Alerting:
         self._afresh = self._fresh_checks()
         self.notifier = self._notifier()
         self.engine = self._engine()
-        self.watching = self._watching()
+        self.watching = self._watching(publish)
         self._directory = Directory(settings.receivers)
         self._senders = Senders(calls=executor, clock=clock, own_port=own_port)
         self.relay = self._relay(publish)
@@ -216,7 +216,7 @@ class Alerting:
             random=Random(),  # noqa: S311 - it spreads checks, it guards nothing
         )
 
-    def _watching(self) -> Watching:
+    def _watching(self, publish: Callable[[Signal], None]) -> Watching:
         return Watching(
             storage=self._storage,
             framework=self._framework,
@@ -224,6 +224,7 @@ class Alerting:
             maintenance=self.notifier.maintenance,
             steady=self._steady,
             clock=self._clock,
+            publish=publish,
         )
 
     def _parents(self) -> Parents:

@@ -23,6 +23,7 @@ from integrations.signals import (
     HealthChange,
     IncidentChange,
     Indicator,
+    ObjectiveChange,
     OperatorAction,
     Signal,
     VendorNotice,
@@ -144,6 +145,7 @@ _OPERATOR = ("action", "capability", "actor", "reason", "expires_at")
 _WARNINGS: Mapping[type[Signal], tuple[str, tuple[str, ...]]] = {
     BreakerTransition: ("breaker changed", ("capability", "before", "after", "reason", "actor")),
     ContractDrift: ("contract drift", ("action", "pointer", "expected", "found")),
+    ObjectiveChange: ("objective", ("objective", "before", "after", "windows", "budget_left")),
 }
 _VENDORS_WORD = ("vendor", "kind", "indicator", "components", "title", "action", "sunset_at", "url")
 
@@ -168,9 +170,10 @@ class SignalLog:
             case HealthChange():
                 level = _LEVELS.get(signal.after, "warning") if signal.capability == "" else "debug"
                 self._write("health changed", signal, "capability", "before", "after", "reason", level=level)
-            case BreakerTransition() | ContractDrift():
+            case BreakerTransition() | ContractDrift() | ObjectiveChange():
                 event, fields = _WARNINGS[type(signal)]
-                self._write(event, signal, *fields)
+                is_over = isinstance(signal, ObjectiveChange) and not signal.after
+                self._write(event, signal, *fields, level="info" if is_over else "warning")
             case CredentialNotice():
                 level = "info" if signal.event in {"refreshed", "reread"} else "warning"
                 self._write("credential", signal, "event", "detail", level=level)

@@ -46,6 +46,7 @@ class Watching:
         maintenance: Maintenance,
         steady: SteadyClock,
         clock: Clock,
+        publish: Callable[[Signal], object],
     ) -> None:
         self._engine = engine
         self._framework = framework
@@ -53,13 +54,14 @@ class Watching:
         self._known: dict[str, tuple[Connection, dict[str, str]]] = {}
         self.keys = HeartbeatKeys(store=storage.heartbeats, clock=clock)
         self.heartbeats = HeartbeatWatch(
-            clock=clock, report=engine.report, store=storage.heartbeats, steady=steady
+            clock=clock, report=engine.report, publish=publish, store=storage.heartbeats, steady=steady
         )
         self.slos = SLOWatch(
             integrations=self._labels,
             clock=clock,
             in_maintenance=lambda labels: maintenance.current(labels) is not None,
             desk=engine,
+            publish=publish,
             store=storage.slo,
             steady=steady,
         )

@@ -331,6 +331,32 @@ class ConfigChange(_Signal, frozen=True, kw_only=True, tag="config_change"):
     version: str
 
 
+class ObjectiveChange(_Signal, frozen=True, kw_only=True, tag="objective_change"):
+    """The alert of a service level objective began, changed its severity or ended: `before` and `after` are
+    severities, empty while none fires. `burn` is how many times as fast as allowed the budget is spent in the
+    longer of the two `windows` (`5m/1h`) that fire, `budget_left` the share of it that is left; None where
+    the objective ended with its alert.
+    """
+
+    objective: str
+    before: str
+    after: str
+    windows: str = ""
+    burn: float | None = None
+    budget_left: float | None = None
+
+
+class HeartbeatReport(_Signal, frozen=True, kw_only=True, tag="heartbeat_report"):
+    """A job reported to its heartbeat: `beat` is success, start, fail or log. `run` tells runs apart that
+    overlap: a digest of the name that the job gave; empty: it gave none.
+    """
+
+    heartbeat: str
+    beat: str
+    run: str = ""
+    exit_status: int | None = None
+
+
 class APIRequest(_Signal, frozen=True, kw_only=True, tag="api_request"):
     """One request that a client made to Dialtone; `route` is the template, never the URL."""
 
@@ -369,6 +395,8 @@ Signal = (
     | DeliveryAttempt
     | OperatorAction
     | ConfigChange
+    | ObjectiveChange
+    | HeartbeatReport
     | APIRequest
     | QueryRun
 )

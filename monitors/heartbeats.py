@@ -4,6 +4,7 @@ A beat counts in memory at once and is stored within a moment; whoever brings it
 at most, for a beat that could not be stored still counts. However many come at once are stored together.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
@@ -14,7 +15,7 @@ import structlog
 
 from integrations.clock import Clock
 from integrations.samples import Sample
-from integrations.signals import Evidence, Health, HealthChange
+from integrations.signals import Evidence, Health, HealthChange, HeartbeatReport
 from monitors.alerts.facts import Subject
 from monitors.alerts.steady import SteadyClock
 from monitors.heartbeat import Beat, Heard, HeartbeatState, expected, first, hear, look, next_look, taken_up
@@ -29,6 +30,7 @@ LONGEST_WAIT = 30.0
 
 VENDOR = "heartbeat"
 _PREFIX = "heartbeat:"
+_DIGITS = 16
 
 _ADVICE = "Look whether the job runs, and whether it reaches Dialtone."
 
@@ -61,6 +63,36 @@ def subject_of(heartbeat: str) -> str:
     return f"{_PREFIX}{heartbeat}"
 
 
+def about(settings: HeartbeatSettings) -> Subject:
+    """What rules may know of a heartbeat."""
+    labels = {key: value for key, value in msgspec.structs.asdict(settings.labels).items() if value}
+    called = settings.name or settings.id
+    return Subject(vendor=VENDOR, vendor_name=called, labels=labels, advice=_ADVICE)
+
+
+def change_of(state: HeartbeatState, *, before: Health, at: float) -> HealthChange:
+    """A heartbeat's confirmed change, as the engine takes it."""
+    return HealthChange(
+        at=at,
+        integration=subject_of(state.id),
+        vendor=VENDOR,
+        capability="",
+        before=before,
+        after=state.health,
+        evidence=Evidence.HEARTBEAT,
+        reason=state.reason,
+        since=state.since,
+    )
+
+
+def told_of(heartbeat: str, heard: Heard) -> HeartbeatReport:
+    """A beat as a signal, without what the job wrote: of its run's name only a digest is told."""
+    run = hashlib.sha256(heard.run.encode()).hexdigest()[:_DIGITS] if heard.run else ""
+    return HeartbeatReport(
+        at=heard.at, heartbeat=heartbeat, beat=heard.beat.value, run=run, exit_status=heard.exit_status
+    )
+
+
 class _Watched:
     def __init__(self, settings: HeartbeatSettings, state: HeartbeatState) -> None:
         self.settings = settings
@@ -71,7 +103,8 @@ class _Watched:
 class HeartbeatWatch:
     """Watches heartbeats. `await load()`, `configure()`, `run()` in a task.
 
-    Confirmed changes go to `report`, which stores them with what follows from them. Called on the event loop.
+    Confirmed changes go to `report`, which stores them with what follows from them; `publish` is told of each
+    beat. Called on the event loop.
     """
 
     def __init__(
@@ -79,11 +112,13 @@ class HeartbeatWatch:
         *,
         clock: Clock,
         report: Callable[[Sequence[HealthChange]], None],
+        publish: Callable[[HeartbeatReport], object] = lambda _: None,
         store: HeartbeatStore | None = None,
         steady: SteadyClock | None = None,
     ) -> None:
         self._clock = clock
         self._report = report
+        self._publish = publish
         self._store = store
         self._steady = steady or SteadyClock(clock)
         self._started_at = self._steady.now()
@@ -161,6 +196,7 @@ class HeartbeatWatch:
         watched, now = self._watched[heartbeat], self._steady.now()
         heard = Heard(beat=beat, at=now, run=run, exit_status=exit_status, text=text)
         self._beats[heartbeat, beat] += 1
+        self._publish(told_of(heartbeat, heard))
         self._take(watched, hear(watched.state, heard), at=now)
         return await self._wait_until_saved(heartbeat, watched.state.beats)
 
@@ -179,12 +215,7 @@ class HeartbeatWatch:
     def subject(self, name: str) -> Subject | None:
         """What rules may know of the heartbeat with this name among integrations; None for other names."""
         watched = self._watched.get(name.removeprefix(_PREFIX)) if name.startswith(_PREFIX) else None
-        if watched is None:
-            return None
-        settings = watched.settings
-        labels = {key: value for key, value in msgspec.structs.asdict(settings.labels).items() if value}
-        called = settings.name or settings.id
-        return Subject(vendor=VENDOR, vendor_name=called, labels=labels, advice=_ADVICE)
+        return about(watched.settings) if watched is not None else None
 
     def samples(self) -> Iterable[Sample]:
         """How heartbeats are, and what was heard of them since the start."""
@@ -227,18 +258,7 @@ class HeartbeatWatch:
         self._wake.set()
 
     def _tell(self, state: HeartbeatState, *, before: Health, at: float) -> None:
-        change = HealthChange(
-            at=at,
-            integration=subject_of(state.id),
-            vendor=VENDOR,
-            capability="",
-            before=before,
-            after=state.health,
-            evidence=Evidence.HEARTBEAT,
-            reason=state.reason,
-            since=state.since,
-        )
-        self._report([change])
+        self._report([change_of(state, before=before, at=at)])
 
     async def _wait_until_saved(self, heartbeat: str, beats: int) -> bool:
         if self._store is None:

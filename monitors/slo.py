@@ -13,13 +13,14 @@ import structlog
 
 from integrations.clock import Clock
 from integrations.samples import Sample
-from integrations.signals import Signal
+from integrations.signals import ObjectiveChange, Signal
 from monitors.alerts.alert import Alert
 from monitors.alerts.steady import SteadyClock
+from monitors.burn_alerts import AlertDesk, BurnAlerts
 from monitors.objective import Labels, Objective
 from monitors.slo_counts import Counts, SavedHour
 from monitors.slo_events import event_of
-from monitors.slo_report import ALERT, DAY, SLOStatus, alert_of, labels_of
+from monitors.slo_report import ALERT, DAY, SLOStatus, labels_of
 from monitors.slo_settings import SLOSettings
 
 TICK = 15.0
@@ -30,8 +31,6 @@ SAVE_SECONDS = 15.0
 LAST_SAVE = 5.0
 SLICE = 0.002
 """Seconds of evaluating after which the event loop gets its turn."""
-
-KEEP_FIRING = 60.0
 
 log = structlog.get_logger("dialtone.slo")
 
@@ -47,18 +46,6 @@ class SLOStore(Protocol):
 
     async def load_hours(self) -> Sequence[SavedHour]:
         """Return all that is stored."""
-        ...
-
-
-class AlertDesk(Protocol):
-    """Who takes alerts that no rule makes."""
-
-    def raise_alert(self, alert: Alert, /, *, keep: float) -> object:
-        """Let an alert fire, or say something else of it; it fires on for `keep` seconds after its end."""
-        ...
-
-    def end_alert(self, labels: Labels, /) -> object:
-        """End the alert with these labels; one that does not stand is none."""
         ...
 
 
@@ -79,7 +66,8 @@ class SLOWatch:
     """Watches objectives. Subscribe it to the bus, `await load()`, `configure()`, `run()` in a task.
 
     `integrations` gives the labels of all watched integrations (with `integration` and `vendor`) by id;
-    `in_maintenance` tells of labels whether they are to be left out now. Called on the event loop.
+    `in_maintenance` tells of labels whether they are to be left out now; `publish` is told of alerts that
+    begin, change and end. Called on the event loop.
     """
 
     def __init__(
@@ -89,6 +77,7 @@ class SLOWatch:
         clock: Clock,
         in_maintenance: Callable[[Labels], bool] = lambda _: False,
         desk: AlertDesk | None = None,
+        publish: Callable[[ObjectiveChange], object] = lambda _: None,
         store: SLOStore | None = None,
         steady: SteadyClock | None = None,
     ) -> None:
@@ -97,6 +86,7 @@ class SLOWatch:
         self._clock = clock
         self._steady = steady or SteadyClock(clock)
         self._desk = desk
+        self._alerts = BurnAlerts(clock=clock, desk=desk, publish=publish)
         self._store = store
         self._tracked: dict[str, Objective] = {}
         self._labels: Mapping[str, Labels] = {}
@@ -118,7 +108,7 @@ class SLOWatch:
             self._tracked[slo.key] = known
         for key, gone in before.items():
             if key not in self._tracked:
-                self._end(gone)
+                self._alerts.end(gone)
         self._route()
 
     async def load(self) -> None:
@@ -255,19 +245,7 @@ class SLOWatch:
 
     def _judge(self, tracked: Objective) -> None:
         told = self._status(tracked)
-        labels = labels_of(tracked.slo, told.severity, tracked.shared) if told.severity else None
-        if labels == tracked.told:
-            return
-        self._end(tracked)
-        tracked.told = labels
-        if labels is not None and self._desk is not None:
-            tracked.since = now = self._clock.time()
-            self._desk.raise_alert(alert_of(told, labels, since=now, now=now), keep=KEEP_FIRING)
-
-    def _end(self, tracked: Objective) -> None:
-        if tracked.told is not None and self._desk is not None:
-            self._desk.end_alert(tracked.told)
-        tracked.told = None
+        self._alerts.settle(tracked, told.severity, lambda: told)
 
     def _status(self, tracked: Objective) -> SLOStatus:
         return tracked.judge(self._steady.now())

@@ -19,7 +19,9 @@ from integrations.signals import (
     DeliveryAttempt,
     Health,
     HealthChange,
+    HeartbeatReport,
     IncidentChange,
+    ObjectiveChange,
     OperatorAction,
     QueryRun,
     QuotaSample,
@@ -142,6 +144,18 @@ def _vendor(notice: VendorNotice) -> str:
     return _joined(f"{notice.vendor} says: {words}{of}", notice.title)
 
 
+def _objective(change: ObjectiveChange) -> str:
+    if not change.after:
+        return f"objective {change.objective} burns its budget no longer too fast"
+    left = f": {change.budget_left:.1%} is left" if change.budget_left is not None else ""
+    return f"objective {change.objective} burns its budget too fast ({change.after}, {change.windows}){left}"
+
+
+def _heartbeat(report: HeartbeatReport) -> str:
+    status = f" (exit status {report.exit_status})" if report.exit_status is not None else ""
+    return f"heartbeat {report.heartbeat} reported {report.beat}{status}"
+
+
 def _by(who: str) -> str:
     return f" by {who}" if who else ""
 
@@ -171,6 +185,8 @@ _WORDS: dict[type[Signal], Callable[..., str]] = {
     ConfigChange: lambda change: (
         f"configuration with {plural(change.integrations, 'integration')} took effect: {change.source}"
     ),
+    ObjectiveChange: _objective,
+    HeartbeatReport: _heartbeat,
     APIRequest: _request,
     QueryRun: _query,
 }

@@ -35,6 +35,8 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     contract_drifts: int = 400
     operator_actions: int = 400
     config_changes: int = 400
+    objective_changes: int = 400
+    heartbeat_reports: int = 90
     rollups: int = 400
 
     def __post_init__(self) -> None:

@@ -23,6 +23,8 @@ TABLES: Mapping[type[msgspec.Struct], str] = {
     signals.DeliveryAttempt: "delivery_attempts",
     signals.OperatorAction: "operator_actions",
     signals.ConfigChange: "config_changes",
+    signals.ObjectiveChange: "objective_changes",
+    signals.HeartbeatReport: "heartbeat_reports",
     signals.APIRequest: "api_requests",
     signals.QueryRun: "query_runs",
 }

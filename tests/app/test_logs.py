@@ -12,7 +12,7 @@ import structlog
 from app.logs import QUEUE_SIZE, Logs, SignalLog
 from exporters.otlp.log_export import LogExport
 from exporters.otlp.log_records import LogLine
-from integrations.signals import Evidence, Health, HealthChange, IncidentChange
+from integrations.signals import Evidence, Health, HealthChange, IncidentChange, ObjectiveChange
 
 
 def change(capability: str) -> HealthChange:
@@ -68,6 +68,23 @@ def test_what_becomes_of_an_incident_is_a_line(
         "incident",
         event,
         "inc-1",
+        level,
+    )
+
+
+@pytest.mark.parametrize(("after", "level"), [("critical", "warning"), ("", "info")])
+def test_what_becomes_of_an_objective_is_a_line(
+    capsys: pytest.CaptureFixture[str], after: str, level: str
+) -> None:
+    logs = Logs(level="info", style="json")
+    logs.start()
+    SignalLog().on_signal(ObjectiveChange(at=1.0, objective="web", before="warning", after=after))
+    logs.stop()
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["objective"], line["after"], line["level"]) == (
+        "objective",
+        "web",
+        after,
         level,
     )
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from integrations.signals import Evidence, Health, HealthChange
+from integrations.signals import Evidence, Health, HealthChange, HeartbeatReport
 from monitors.heartbeat import Beat, HeartbeatState
 from monitors.heartbeat_keys import OVERLAP, HeartbeatKey, HeartbeatKeys
 from monitors.heartbeat_settings import HeartbeatSettings
@@ -53,7 +53,10 @@ class Watching:
         self.store = store or MemoryStore()
         self.changes: list[HealthChange] = []
         self.settings = settings or (BACKUP, SYNC)
-        self.watch = HeartbeatWatch(clock=self.clock, report=self.changes.extend, store=self.store)
+        self.published: list[HeartbeatReport] = []
+        self.watch = HeartbeatWatch(
+            clock=self.clock, report=self.changes.extend, publish=self.published.append, store=self.store
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[HeartbeatWatch]:
@@ -89,6 +92,21 @@ async def test_one_that_is_not_heard_of_is_reported_like_an_integration_and_agai
         )
         await watch.hear("backup", Beat.SUCCESS)
         assert watching.told[-1] == ("heartbeat:backup", "up")
+
+
+async def test_each_beat_is_published_without_what_the_job_wrote() -> None:
+    watching = Watching()
+    canary = "hunter2-canary"
+    async with watching.running() as watch:
+        await watch.hear("backup", Beat.START, run=canary, text=canary)
+        await watch.hear("backup", Beat.FAIL, run=canary, exit_status=3, text=canary)
+        await watch.hear("backup", Beat.LOG, text=canary)
+    begun, failed, logged = watching.published
+    assert (failed.heartbeat, failed.beat, failed.exit_status) == ("backup", "fail", 3)
+    assert begun.run == failed.run != ""
+    assert (logged.beat, logged.run) == ("log", "")
+    assert canary not in repr(watching.published)
+    assert begun.at < failed.at < logged.at
 
 
 async def test_a_beat_is_stored_before_it_is_answered() -> None:

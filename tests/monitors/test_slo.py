@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.execution.outcome import Effect, FailureKind, Origin, RejectReason, Source
-from integrations.signals import BreakerState, CallRecord, CheckResult, Health, Signal
+from integrations.signals import BreakerState, CallRecord, CheckResult, Health, ObjectiveChange, Signal
 from monitors.alerts.alert import Alert
 from monitors.burn import BURN_PAIRS, BurnPair, Tally, budget_left, fires
 from monitors.slo import SLOWatch
@@ -220,6 +220,7 @@ class Watching:
         self.clock = LoopClock(utc=utc)
         self.store = store or MemoryStore()
         self.desk = Desk()
+        self.published: list[ObjectiveChange] = []
         self.maintained: set[str] = set()
         self.labels: Mapping[str, Mapping[str, str]] = LABELS
         self.watch = SLOWatch(
@@ -227,6 +228,7 @@ class Watching:
             clock=self.clock,
             in_maintenance=lambda labels: labels["integration"] in self.maintained,
             desk=self.desk,
+            publish=self.published.append,
             store=self.store,
         )
         self.slos = slos or (SLACK,)
@@ -275,6 +277,13 @@ async def test_a_steep_burn_pages_within_minutes_and_ends_soon_after_it_is_over(
         assert "of the error budget of 30d is left" in alert.annotations["description"]
         await watching.traffic(35, bad_share=0.0)
         assert watching.desk.told[1] == ("ended", "critical")
+    begun, eased, *_ = watching.published
+    assert (begun.objective, begun.before, begun.after, begun.windows) == ("slack", "", "critical", "5m/1h")
+    assert begun.burn is not None
+    assert begun.burn >= 14.4
+    assert begun.budget_left is not None
+    assert begun.budget_left < 1
+    assert (eased.before, eased.at > begun.at) == ("critical", True)
 
 
 async def test_a_slow_burn_makes_a_ticket_and_no_page() -> None:
@@ -373,6 +382,7 @@ async def test_an_objective_that_is_taken_out_ends_its_alert_and_its_counts() ->
         await watching.traffic(35, bad_share=0.5)
         watch.configure([HUB])
         assert watching.desk.told[-1] == ("ended", "critical")
+        assert (watching.published[-1].before, watching.published[-1].after) == ("critical", "")
         await watch.save()
         assert {key for key, _ in watching.store.hours} == set()
 

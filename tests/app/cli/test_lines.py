@@ -4,7 +4,14 @@ import pytest
 
 from app.commands.lines import line
 from app.live.selection import KINDS
-from integrations.signals import DeliveryAttempt, Health, IncidentChange
+from integrations.signals import (
+    DeliveryAttempt,
+    Health,
+    HeartbeatReport,
+    IncidentChange,
+    ObjectiveChange,
+    Signal,
+)
 
 OPENED = IncidentChange(
     at=0.0,
@@ -43,9 +50,26 @@ SENT = DeliveryAttempt(
             "attempt 2: no room",
             id="delivery",
         ),
+        pytest.param(
+            ObjectiveChange(
+                at=0.0, objective="web", before="", after="critical", windows="5m/1h", budget_left=0.25
+            ),
+            "✗                   objective web burns its budget too fast (critical, 5m/1h): 25.0% is left",
+            id="objective",
+        ),
+        pytest.param(
+            ObjectiveChange(at=0.0, objective="web", before="critical", after=""),
+            "·                   objective web burns its budget no longer too fast",
+            id="objective that is well again",
+        ),
+        pytest.param(
+            HeartbeatReport(at=0.0, heartbeat="backup", beat="fail", exit_status=2),
+            "✗                   heartbeat backup reported fail (exit status 2)",
+            id="heartbeat",
+        ),
     ],
 )
-def test_incidents_and_deliveries_are_told_in_words(signal: IncidentChange, words: str) -> None:
+def test_what_alerting_says_is_told_in_words(signal: Signal, words: str) -> None:
     assert line(signal).plain == f"00:00:00  {words}"
 
 

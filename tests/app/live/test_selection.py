@@ -15,7 +15,9 @@ from integrations.signals import (
     Evidence,
     Health,
     HealthChange,
+    HeartbeatReport,
     IncidentChange,
+    ObjectiveChange,
     QueryRun,
     QuotaSample,
     WebhookReceipt,
@@ -122,6 +124,24 @@ def test_a_check_is_of_the_origin_check():
         pytest.param(APIRequest(**REQUEST, status=404), True, id="refused request"),
         pytest.param(APIRequest(**REQUEST, status=200), False, id="request"),
         pytest.param(QueryRun(at=1, query="q", caller="", duration=1, rows=0, error="x"), True, id="query"),
+        pytest.param(
+            ObjectiveChange(at=1, objective="web", before="", after="warning"), True, id="a burn begins"
+        ),
+        pytest.param(
+            ObjectiveChange(at=1, objective="web", before="warning", after="critical"), True, id="worse burn"
+        ),
+        pytest.param(
+            ObjectiveChange(at=1, objective="web", before="critical", after="warning"),
+            False,
+            id="a burn eases",
+        ),
+        pytest.param(
+            ObjectiveChange(at=1, objective="web", before="warning", after=""), False, id="a burn is over"
+        ),
+        pytest.param(HeartbeatReport(at=1, heartbeat="job", beat="fail"), True, id="a job that failed"),
+        pytest.param(
+            HeartbeatReport(at=1, heartbeat="job", beat="success"), False, id="a job that succeeded"
+        ),
         pytest.param(QuotaSample(**LINE, bucket="core"), False, id="quota"),
     ],
 )
@@ -130,5 +150,5 @@ def test_failures_are_what_went_wrong_and_no_recovery(signal, failed):
 
 
 def test_every_kind_of_signal_can_be_named():
-    assert len(KINDS) == 15
+    assert len(KINDS) == 17
     assert "health_change" in KINDS
