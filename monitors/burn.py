@@ -67,15 +67,21 @@ class Tally(NamedTuple):
         return self.bad_ratio / (1.0 - objective)
 
 
-def fires(
-    pair: BurnPair, *, short: Tally, long: Tally, age: float, objective: float, window_days: float
-) -> bool:
-    """Whether a pair of windows asks for an alert; `age` is for how many seconds there are counts."""
-    is_young = age < COUNTED_SHARE * pair.long
-    if is_young or short.events < FEWEST_EVENTS or short.bad < FEWEST_FAILURES:
+def is_short_burning(short: Tally, *, factor: float, objective: float) -> bool:
+    """Whether the short window of a pair holds enough to tell, and burns at the factor."""
+    if short.events < FEWEST_EVENTS or short.bad < FEWEST_FAILURES:
         return False
-    factor = pair.factor(window_days)
-    return short.burn(objective) >= factor and long.burn(objective) >= factor
+    return short.burn(objective) >= factor
+
+
+def fires(pair: BurnPair, *, short: Tally, long: Tally, age: float, objective: float, factor: float) -> bool:
+    """Whether a pair of windows asks for an alert at a burn rate of `factor`; `age` is for how many seconds
+    there are counts.
+    """
+    is_young = age < COUNTED_SHARE * pair.long
+    if is_young or not is_short_burning(short, factor=factor, objective=objective):
+        return False
+    return long.burn(objective) >= factor
 
 
 def budget_left(tally: Tally, objective: float) -> float:

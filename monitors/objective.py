@@ -49,14 +49,17 @@ class Objective:
         """Leave out those that are in maintenance."""
         self.paused = tuple(name for name in self.integrations if name in paused)
 
-    def count(self, event: Event, at: float) -> None:
-        """Count a request, at a time in UTC seconds, if it is of the kind that counts."""
+    def count(self, event: Event, at: float, *, times: int = 1) -> None:
+        """Count a request, or so many alike, at a time in UTC seconds, if it is of the kind that counts."""
         if self.slo.counted == ("traffic" if event.is_check else "checks"):
             return
         limit = self.slo.latency_below
         good = event.succeeded and (limit is None or event.duration <= limit)
-        self.counts.add(at, good=good)
-        self.good, self.bad = self.good + good, self.bad + (not good)
+        self.counts.add(at, good=good, times=times)
+        if good:
+            self.good += times
+        else:
+            self.bad += times
 
     def judge(self, now: float) -> SLOStatus:
         """How it stands now."""

@@ -47,8 +47,8 @@ class Counts:
         """Seconds since the first event that was counted; below 0 when there was none."""
         return now - self._first
 
-    def add(self, at: float, *, good: bool) -> None:
-        """Count one event."""
+    def add(self, at: float, *, good: bool, times: int = 1) -> None:
+        """Count one event, or so many alike."""
         self._first = min(self._first, at)
         number, second = divmod(int(at), HOUR)
         hour = self._hours.get(number)
@@ -56,11 +56,11 @@ class Counts:
             hour = self._hours[number] = _Hour()
         minute = hour.minutes.setdefault(second // MINUTE, [0, 0])
         if good:
-            hour.good += 1
-            minute[0] += 1
+            hour.good += times
+            minute[0] += times
         else:
-            hour.bad += 1
-            minute[1] += 1
+            hour.bad += times
+            minute[1] += times
         self._unsaved.add(number)
 
     def tally(self, now: float, seconds: float) -> Tally:

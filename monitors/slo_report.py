@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from monitors.alerts.alert import Alert
-from monitors.burn import BURN_PAIRS, BurnPair, budget_left, fires, window_name
+from monitors.burn import BurnPair, budget_left, fires, is_short_burning, window_name
 from monitors.slo_counts import Counts
 from monitors.slo_settings import SLOSettings
 
@@ -52,7 +52,7 @@ def status(
 ) -> SLOStatus:
     """How an objective stands now."""
     whole = counts.tally(now, slo.window_days * DAY)
-    burns = tuple(_burn(slo, counts, pair, now=now) for pair in BURN_PAIRS)
+    burns = tuple(_burn(slo, counts, pair, factor=factor, now=now) for pair, factor in slo.burn_factors())
     return SLOStatus(
         name=slo.name,
         objective=slo.objective,
@@ -70,13 +70,29 @@ def status(
     )
 
 
-def _burn(slo: SLOSettings, counts: Counts, pair: BurnPair, *, now: float) -> BurnStatus:
+def severity(slo: SLOSettings, counts: Counts, *, now: float) -> str:
+    """The severity that `status` tells, found without counting more than it takes."""
+    for pair, factor in slo.burn_factors():
+        short = counts.tally(now, pair.short)
+        if is_short_burning(short, factor=factor, objective=slo.ratio) and fires(
+            pair,
+            short=short,
+            long=counts.tally(now, pair.long),
+            age=counts.age(now),
+            objective=slo.ratio,
+            factor=factor,
+        ):
+            return pair.severity
+    return ""
+
+
+def _burn(slo: SLOSettings, counts: Counts, pair: BurnPair, *, factor: float, now: float) -> BurnStatus:
     short, long = counts.tally(now, pair.short), counts.tally(now, pair.long)
     return BurnStatus(
         windows=pair.name,
         short=short.burn(slo.ratio),
         long=long.burn(slo.ratio),
-        factor=pair.factor(slo.window_days),
+        factor=factor,
         severity=pair.severity,
         is_firing=fires(
             pair,
@@ -84,7 +100,7 @@ def _burn(slo: SLOSettings, counts: Counts, pair: BurnPair, *, now: float) -> Bu
             long=long,
             age=counts.age(now),
             objective=slo.ratio,
-            window_days=slo.window_days,
+            factor=factor,
         ),
     )
 

@@ -16,6 +16,7 @@ from monitors.burn import BURN_PAIRS, BurnPair, Tally, budget_left, fires
 from monitors.slo import SLOWatch
 from monitors.slo_counts import Counts, SavedHour
 from monitors.slo_events import event_of
+from monitors.slo_report import severity, status
 from monitors.slo_settings import SLOSettings
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 
@@ -137,14 +138,29 @@ def test_a_pair_fires_while_both_windows_burn_and_there_is_enough_to_tell(
 ) -> None:
     pair = BurnPair(300, 3600, 0.02, "critical")
     # 14.4 times 1 % is 14.4 % of failures.
-    assert fires(pair, short=short, long=long, age=1800, objective=0.99, window_days=30) is expected
-    assert not fires(pair, short=short, long=long, age=1799, objective=0.99, window_days=30)
+    assert fires(pair, short=short, long=long, age=1800, objective=0.99, factor=14.4) is expected
+    assert not fires(pair, short=short, long=long, age=1799, objective=0.99, factor=14.4)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4 * 86_400), st.booleans(), st.integers(1, 30)), max_size=60),
+    st.integers(0, 4 * 86_400),
+    st.sampled_from([90.0, 99.0, 99.9]),
+)
+def test_the_severity_that_is_asked_for_alone_is_that_of_the_whole_status(
+    events: list[tuple[int, bool, int]], now: int, objective: float
+) -> None:
+    slo, counts = SLOSettings(name="x", objective=objective), Counts("x")
+    for at, good, times in events:
+        counts.add(UTC + at, good=good, times=times)
+    told = status(slo, counts, now=UTC + now, integrations=(), paused=())
+    assert severity(slo, counts, now=UTC + now) == told.severity
 
 
 def test_one_failure_is_never_a_burn() -> None:
     pair = BURN_PAIRS[0]
     tally = Tally(9, 1)
-    assert not fires(pair, short=tally, long=tally, age=3600, objective=0.999, window_days=30)
+    assert not fires(pair, short=tally, long=tally, age=3600, objective=0.999, factor=14.4)
 
 
 def test_the_budget_that_is_left_may_be_overspent() -> None:
@@ -284,6 +300,20 @@ async def test_a_steep_burn_pages_within_minutes_and_ends_soon_after_it_is_over(
     assert begun.budget_left is not None
     assert begun.budget_left < 1
     assert (eased.before, eased.at > begun.at) == ("critical", True)
+
+
+async def test_a_burn_rate_of_ones_own_takes_the_place_of_the_tables() -> None:
+    lenient = SLOSettings(
+        name="slack", objective=99, integrations=("slack",), burn_rates=(60.0, 60.0, 60.0, 60.0)
+    )
+    strict = SLOSettings(
+        name="strict", objective=99, integrations=("slack",), burn_rates=(2.0, 60.0, 60.0, 60.0)
+    )
+    watching = Watching(lenient, strict)
+    async with watching.running() as watch:
+        await watching.traffic(45, bad_share=0.04)
+        assert [(each.objective, each.windows) for each in watching.published] == [("strict", "5m/1h")]
+        assert [burn.factor for burn in watch.statuses()[0].burns] == [60.0] * 4
 
 
 async def test_a_slow_burn_makes_a_ticket_and_no_page() -> None:
@@ -443,6 +473,11 @@ async def test_the_metrics_hold_objective_budget_burns_and_events() -> None:
         pytest.param({"integrations": ("a",), "matchers": ('x="y"',)}, "either", id="both"),
         pytest.param({"matchers": ("vendor",)}, "matcher", id="no matcher"),
         pytest.param({"name": ""}, "name", id="no name"),
+        pytest.param({"burn_rates": (14.4, 6.0)}, "one for 5m/1h", id="a burn rate too few"),
+        pytest.param({"burn_rates": (14.4, 6.0, 3.0, 0.0)}, "above 0", id="a burn rate of nothing"),
+        pytest.param(
+            {"burn_rates": (14.4, 6.0, 3.0, float("nan"))}, "above 0", id="a burn rate of no number"
+        ),
     ],
 )
 def test_an_objective_that_cannot_be_measured_is_refused(given_: dict[str, object], expected: str) -> None:
