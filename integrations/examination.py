@@ -95,7 +95,7 @@ class Examination:
 
     def saw(self, request: httpx.Request, answer: Answer, *, step: str) -> None:
         """One request is done; of several attempts, the last one."""
-        outcome, reply = answer
+        outcome, reply = answer.outcome, answer.reply
         hide = veiled(self._redact, secret_values(request.url))
         self.exchanges.append(
             Exchange(

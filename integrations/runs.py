@@ -193,7 +193,7 @@ class ActionRun:
             request.extensions[COLD] = True
         access = self._integration.access
         if (failed := await self._authenticate(request)) is not None:
-            return Answer(self._unsent(failed, step), None)
+            return Answer(outcome=self._unsent(failed, step), reply=None)
         answer = await self._calls.execute(self._call(request, step, idempotent=idempotent))
         self._outcomes.append(answer.outcome)
         if self._order.examination is not None:

@@ -81,7 +81,7 @@ class BatchSender:
     async def send(self, address: Address, batch: Batch) -> Reply:
         """Make one request; whatever the network or the intake does is a value."""
         headers = {**batch.headers, **address.headers, "accept-encoding": "identity"}
-        outcome, answered = await self._calls.execute(
+        answer = await self._calls.execute(
             Call(
                 integration=self._line,
                 action=batch.route,
@@ -98,6 +98,7 @@ class BatchSender:
                 max_attempts=1,
             )
         )
+        outcome, answered = answer.outcome, answer.reply
         if answered is None and outcome.status is None:
             return Reply(None, failure=outcome.detail or str(outcome.kind), kind=outcome.kind)
         body = answered.body if answered is not None else b""

@@ -1,7 +1,6 @@
 """What goes into the executor and what comes out: a Call, a Verdict on each answer, and an Answer."""
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 import httpx
 import msgspec
@@ -118,7 +117,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return PRIORITY_OF[self.origin] if self.priority is None else self.priority
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A call's outcome, its `data` still empty, and the last reply when one came."""
 
     outcome: Outcome

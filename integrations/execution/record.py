@@ -55,7 +55,7 @@ def tell(run: Run, rng: random.Random) -> tuple[CallRecord, Answer]:
         record = replace(record, injected=True)
     if call.span is not None:
         record = _spanned(record, call.span)
-    return record, Answer(_outcome(run, span_id, duration), reply)
+    return record, Answer(outcome=_outcome(run, span_id, duration), reply=reply)
 
 
 def _outcome(run: Run, call_id: str, duration: float) -> Outcome:
@@ -110,7 +110,7 @@ def turn_away(
         call_id=span_id,
         run_id=call.run_id,
     )
-    return record, Answer(outcome, None)
+    return record, Answer(outcome=outcome, reply=None)
 
 
 def _spanned(record: CallRecord, span: CallSpan) -> CallRecord:

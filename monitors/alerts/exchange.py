@@ -39,7 +39,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 def exchange_of(drawn: Drawn, answer: Answer, receiver: Receiver) -> Exchange:
     """Show one request and what came of it."""
     mask = Masking(receiver, sent=drawn.headers)
-    outcome, reply = answer
+    outcome, reply = answer.outcome, answer.reply
     return Exchange(
         method=drawn.method,
         url=place_of(drawn.url),

@@ -221,7 +221,7 @@ class HTTPSender:
         return None if seconds is None else min(seconds, 3600.0)
 
     def _sent(self, answer: Answer) -> Sent:
-        outcome, reply = answer
+        outcome, reply = answer.outcome, answer.reply
         if outcome.kind is FailureKind.TOO_LARGE and kind_of(outcome.status or 0) is None:
             # It took the message; how much it has to say about that matters to nobody.
             return Sent(status=outcome.status)

@@ -110,9 +110,9 @@ async def test_forbidding_faults_later_ends_those_that_are_on() -> None:
         await day.begin()
         day.allowed = False
         await day.clock.sleep(1)
-        outcome, _ = await day.bench.executor.execute(call())
+        answer = await day.bench.executor.execute(call())
 
-    assert outcome.ok
+    assert answer.outcome.ok
     assert "no longer allows faults" in day.record.actions[-1].reason
 
 
@@ -147,14 +147,14 @@ async def test_an_end_takes_effect_without_the_store_and_is_recorded_when_it_is_
         await day.begin()
         day.record.is_down = True
         ended = await day.orders.end("shop", actor="bob", reason="enough")
-        outcome, _ = await day.bench.executor.execute(call())
+        answer = await day.bench.executor.execute(call())
         await day.clock.sleep(5)
         unstored = list(day.told)
         day.record.is_down = False
         await day.clock.sleep(1)
 
     assert ended
-    assert outcome.ok
+    assert answer.outcome.ok
     assert unstored == [("fault_injected", "ann")]
     assert day.told[-1] == ("fault_ended", "bob")
     assert day.published.of(OperatorAction) == day.record.actions
@@ -167,7 +167,7 @@ async def test_nothing_begins_without_the_store() -> None:
     with pytest.raises(OSError, match="disk full"):
         await day.begin()
 
-    assert (await day.bench.executor.execute(call()))[0].ok
+    assert (await day.bench.executor.execute(call())).outcome.ok
     assert day.published.of(OperatorAction) == []
 
 
@@ -207,4 +207,4 @@ async def test_stopping_ends_and_records_what_is_on() -> None:
         await day.clock.sleep(1)
 
     assert "Dialtone stopped" in day.record.actions[-1].reason
-    assert (await day.bench.executor.execute(call()))[0].ok
+    assert (await day.bench.executor.execute(call())).outcome.ok

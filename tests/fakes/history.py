@@ -228,7 +228,7 @@ async def _callers(bench: Bench, rng: random.Random) -> None:
 async def _one(bench: Bench, asked: Call) -> None:
     """A call, or a check, whose success is told to the breaker as the monitor does."""
     began = bench.clock.time()
-    outcome, _ = await bench.executor.execute(asked)
+    outcome = (await bench.executor.execute(asked)).outcome
     if asked.origin is not Origin.CHECK:
         return
     took = round(bench.clock.time() - began, 6)

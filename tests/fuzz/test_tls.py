@@ -19,14 +19,14 @@ from cryptography.x509.oid import NameOID
 
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
-from integrations.execution.call import Answer
 from integrations.execution.certificate import read_certificate
 from integrations.execution.cold import COLD
 from integrations.execution.dialing import Dialer, Place
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind as K
+from integrations.execution.outcome import Outcome
 from integrations.execution.pool import Pools
-from integrations.execution.transport import HTTPTransport
+from integrations.execution.transport import HTTPTransport, Reply
 from tests.fakes.execution import call, line_spec
 from tests.fakes.signals import RecordingSubscriber
 
@@ -95,7 +95,7 @@ async def get(
     cold: bool = False,
     proxy: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the call's own
-) -> Answer:
+) -> tuple[Outcome, Reply | None]:
     executor = Executor(clock=SystemClock(), publish=RecordingSubscriber())
     network = NetworkPolicy(ca_file=str(ca_file) if ca_file else None, proxy=proxy)
     executor.open_line(line_spec(network=network))
@@ -103,9 +103,10 @@ async def get(
     url = f"{scheme}://localhost:{port}/"
     prepare = lambda: httpx.Request("GET", url, extensions=extensions)  # noqa: E731 - one line is enough
     try:
-        return await executor.execute(
+        answer = await executor.execute(
             call(prepare=prepare, certificate=True, max_attempts=1, timeout=timeout)
         )
+        return answer.outcome, answer.reply
     finally:
         await executor.aclose()
 

@@ -568,7 +568,7 @@ class RecordingCalls:
 
     async def execute(self, call: Call) -> Answer:
         self.made.append(call)
-        return Answer(Outcome(), None)
+        return Answer(outcome=Outcome(), reply=None)
 
 
 class RecordingExecutor(Executor):

@@ -45,7 +45,8 @@ async def times(number: int, make: Callable[[], Awaitable[object]]) -> None:
 
 async def test_a_success_is_answered_recorded_and_lets_go_of_everything(clock: LoopClock) -> None:
     bench = Bench(clock)
-    outcome, reply = await bench.executor.execute(call(caller="ann", step="page-2"))
+    answer = await bench.executor.execute(call(caller="ann", step="page-2"))
+    outcome, reply = answer.outcome, answer.reply
     (record,) = bench.signals.of(CallRecord)
     assert outcome.ok
     assert reply is not None
@@ -76,7 +77,7 @@ async def test_ids_have_the_lengths_of_trace_context_and_the_callers_trace_is_ke
 
 async def test_a_retry_helps_an_idempotent_call_and_is_paid_and_refunded(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(DOWN, DOWN, OK))
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     assert outcome.ok
     assert [attempt.kind for attempt in outcome.attempts] == [K.SERVER_ERROR, K.SERVER_ERROR, None]
     assert bench.executor.status("shop").retry_tokens == 500 - 14
@@ -86,7 +87,8 @@ async def test_a_retry_helps_an_idempotent_call_and_is_paid_and_refunded(clock: 
 
 async def test_the_last_live_failure_stands_when_attempts_are_used_up(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(DOWN))
-    outcome, reply = await bench.executor.execute(call())
+    answer = await bench.executor.execute(call())
+    outcome, reply = answer.outcome, answer.reply
     assert (outcome.kind, outcome.status, len(outcome.attempts)) == (K.SERVER_ERROR, 503, 3)
     assert reply is not None
 
@@ -102,13 +104,13 @@ async def test_a_write_is_sent_again_only_when_nothing_was_sent(
     clock: LoopClock, error: Exception, attempts: int
 ) -> None:
     bench = Bench(clock, ScriptedVendor(error))
-    outcome, _ = await bench.executor.execute(write())
+    outcome = (await bench.executor.execute(write())).outcome
     assert (outcome.kind, len(bench.vendor.requests)) == (K.CONNECTION, attempts)
 
 
 async def test_a_budget_that_is_empty_leaves_the_live_failure(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(DOWN), policy=Policy(retry=RetryPolicy(budget=14)))
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     assert (outcome.kind, outcome.reason, len(outcome.attempts)) == (K.SERVER_ERROR, None, 2)
 
 
@@ -122,20 +124,20 @@ async def test_who_has_a_queue_that_retries_gets_one_attempt(clock: LoopClock, o
 async def test_the_classifiers_word_on_retrying_holds(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(DOWN, OK))
     no = Verdict(kind=K.SERVER_ERROR, retryable=False)
-    outcome, _ = await bench.executor.execute(call(classify=lambda _: no))
+    outcome = (await bench.executor.execute(call(classify=lambda _: no))).outcome
     assert len(outcome.attempts) == 1
 
 
 async def test_retry_after_is_waited_out_in_full(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(THROTTLED, OK))
-    outcome, _ = await bench.executor.execute(write())
+    outcome = (await bench.executor.execute(write())).outcome
     assert outcome.ok
     assert outcome.attempts[1].start >= 5
 
 
 async def test_retry_after_past_the_deadline_fails_at_once_and_says_when(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(THROTTLED))
-    outcome, _ = await bench.executor.execute(call(deadline=clock.monotonic() + 4))
+    outcome = (await bench.executor.execute(call(deadline=clock.monotonic() + 4))).outcome
     assert outcome.kind is K.THROTTLED
     assert outcome.retry_after == pytest.approx(5, abs=0.1)
     assert outcome.duration < 1
@@ -144,13 +146,14 @@ async def test_retry_after_past_the_deadline_fails_at_once_and_says_when(clock: 
 async def test_while_throttled_calls_wait_or_are_refused_and_checks_are_skipped(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(THROTTLED, OK), policy=ONCE)
     await bench.executor.execute(call())
-    refused, _ = await bench.executor.execute(call(deadline=clock.monotonic() + 2))
+    refused = (await bench.executor.execute(call(deadline=clock.monotonic() + 2))).outcome
     assert (refused.kind, refused.reason) == (K.REJECTED, RejectReason.QUOTA)
     assert refused.retry_after == pytest.approx(5, abs=0.1)
-    skipped, reply = await bench.executor.execute(check())
+    answer = await bench.executor.execute(check())
+    skipped, reply = answer.outcome, answer.reply
     assert (skipped.kind, skipped.attempts, reply) == (K.THROTTLED, (), None)
     assert "not sent" in skipped.detail
-    waited, _ = await bench.executor.execute(call())
+    waited = (await bench.executor.execute(call())).outcome
     assert waited.ok
     assert bench.signals.of(CallRecord)[-1].queued == pytest.approx(5, abs=0.1)
     assert len(bench.vendor.requests) == 2
@@ -160,7 +163,7 @@ async def test_while_throttled_calls_wait_or_are_refused_and_checks_are_skipped(
 async def test_another_bucket_is_not_throttled(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(THROTTLED, OK), policy=ONCE)
     await bench.executor.execute(call(bucket="search"))
-    outcome, _ = await bench.executor.execute(call(bucket="core"))
+    outcome = (await bench.executor.execute(call(bucket="core"))).outcome
     assert outcome.duration < 1
     assert outcome.ok
 
@@ -172,7 +175,7 @@ async def test_what_an_answer_says_of_the_quota_holds_for_the_next_call(clock: L
 
     bench = Bench(clock)
     await bench.executor.execute(call(classify=read))
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     assert outcome.reason is RejectReason.QUOTA
     (quota,) = bench.executor.status("shop").quotas
     assert (quota.limit, quota.remaining) == (10, 0)
@@ -205,9 +208,9 @@ async def test_a_token_of_a_call_that_a_later_stage_refuses_is_returned(clock: L
     async with anyio.create_task_group() as group:
         group.start_soon(bench.executor.execute, call())
         await anyio.sleep(1)
-        refused, _ = await bench.executor.execute(call())
+        refused = (await bench.executor.execute(call())).outcome
         assert refused.reason is RejectReason.BULKHEAD
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     assert outcome.ok
 
 
@@ -215,7 +218,7 @@ async def test_a_token_of_a_request_that_never_left_is_returned(clock: LoopClock
     limit = Limit(id="all", rate=1, per=1_000, burst=1)
     bench = Bench(clock, ScriptedVendor(httpx.ConnectError("no"), OK), policy=ONCE, limits=(limit,))
     await bench.executor.execute(call())
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     assert outcome.ok
 
 
@@ -227,11 +230,11 @@ async def test_a_fresh_credential_is_asked_for_once_and_tried_outside_the_budget
         return True
 
     bench = Bench(clock, ScriptedVendor(DENIED, OK))
-    outcome, _ = await bench.executor.execute(write(refresh=refresh, max_attempts=1))
+    outcome = (await bench.executor.execute(write(refresh=refresh, max_attempts=1))).outcome
     assert outcome.ok
     assert bench.executor.status("shop").retry_tokens == 500
     bench.vendor.script = [DENIED]
-    outcome, _ = await bench.executor.execute(write(refresh=refresh))
+    outcome = (await bench.executor.execute(write(refresh=refresh))).outcome
     assert (outcome.kind, len(outcome.attempts), len(asked)) == (K.UNAUTHORIZED, 2, 2)
 
 
@@ -243,27 +246,27 @@ async def test_no_fresh_credential_means_no_second_try(clock: LoopClock, problem
         return False
 
     bench = Bench(clock, ScriptedVendor(DENIED))
-    outcome, _ = await bench.executor.execute(call(refresh=refresh))
+    outcome = (await bench.executor.execute(call(refresh=refresh))).outcome
     assert (outcome.kind, len(outcome.attempts)) == (K.UNAUTHORIZED, 1)
 
 
 async def test_an_attempt_ends_with_its_timeout_and_is_retried_within_the_deadline(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(60.0, 60.0, OK))
-    outcome, _ = await bench.executor.execute(call(timeout=2))
+    outcome = (await bench.executor.execute(call(timeout=2))).outcome
     assert [attempt.kind for attempt in outcome.attempts] == [K.TIMEOUT, K.TIMEOUT, None]
     assert [attempt.duration for attempt in outcome.attempts[:2]] == pytest.approx([2, 2], abs=0.1)
 
 
 async def test_a_deadline_is_kept_over_all_attempts_and_waits(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(60.0))
-    outcome, _ = await bench.executor.execute(call(timeout=4, deadline=clock.monotonic() + 10))
+    outcome = (await bench.executor.execute(call(timeout=4, deadline=clock.monotonic() + 10))).outcome
     assert outcome.kind is K.TIMEOUT
     assert outcome.duration == pytest.approx(10, abs=0.1)
 
 
 async def test_a_deadline_that_has_passed_sends_nothing(clock: LoopClock) -> None:
     bench = Bench(clock)
-    outcome, _ = await bench.executor.execute(call(deadline=clock.monotonic() - 1))
+    outcome = (await bench.executor.execute(call(deadline=clock.monotonic() - 1))).outcome
     assert (outcome.kind, outcome.reason, bench.vendor.requests) == (K.REJECTED, RejectReason.DEADLINE, [])
 
 
@@ -278,13 +281,13 @@ async def test_a_timeout_that_the_transport_turns_into_an_error_of_its_own_is_st
         return OK
 
     bench = Bench(clock, ScriptedVendor(stubborn))
-    outcome, _ = await bench.executor.execute(write(timeout=1))
+    outcome = (await bench.executor.execute(write(timeout=1))).outcome
     assert (outcome.kind, len(outcome.attempts)) == (K.TIMEOUT, 1)
 
 
 async def test_no_deadline_at_all_is_possible(clock: LoopClock) -> None:
     bench = Bench(clock, ScriptedVendor(7_200.0))
-    outcome, _ = await bench.executor.execute(call(timeout=math.inf, deadline=math.inf))
+    outcome = (await bench.executor.execute(call(timeout=math.inf, deadline=math.inf))).outcome
     assert outcome.ok
 
 
@@ -300,7 +303,8 @@ async def test_an_open_circuit_refuses_with_the_time_and_sends_nothing(clock: Lo
     bench = Bench(clock, ScriptedVendor(DOWN), policy=ONCE)
     await times(10, lambda: bench.executor.execute(call()))
     sent = len(bench.vendor.requests)
-    outcome, reply = await bench.executor.execute(call())
+    answer = await bench.executor.execute(call())
+    outcome, reply = answer.outcome, answer.reply
     record = bench.signals.of(CallRecord)[-1]
     assert (outcome.kind, outcome.reason, reply) == (K.REJECTED, RejectReason.OPEN_CIRCUIT, None)
     assert outcome.retry_after is not None
@@ -312,7 +316,7 @@ async def test_an_open_circuit_refuses_with_the_time_and_sends_nothing(clock: Lo
     )
     assert len(bench.vendor.requests) == sent
     assert bench.executor.status("shop").breakers[0].rejected == 1
-    other, _ = await bench.executor.execute(write())
+    other = (await bench.executor.execute(write())).outcome
     assert other.kind is K.SERVER_ERROR, "another capability has its own breaker"
 
 
@@ -321,7 +325,7 @@ async def test_a_circuit_that_opens_between_attempts_ends_the_retries_with_the_l
 ) -> None:
     policy = Policy(breaker=BreakerPolicy(min_calls=2))
     bench = Bench(clock, ScriptedVendor(DOWN), policy=policy)
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     assert (outcome.kind, len(outcome.attempts), bench.breaker().state) == (
         K.SERVER_ERROR,
         2,
@@ -391,7 +395,7 @@ async def test_a_check_passes_an_open_circuit_and_its_success_ends_the_break(clo
     bench = Bench(clock, ScriptedVendor(DOWN), policy=ONCE)
     await times(10, lambda: bench.executor.execute(call()))
     bench.vendor.script = [OK]
-    outcome, _ = await bench.executor.execute(check())
+    outcome = (await bench.executor.execute(check())).outcome
     assert outcome.ok
     assert bench.breaker().state is BreakerState.OPEN
     bench.executor.check_succeeded("shop", "read")
@@ -441,7 +445,7 @@ async def test_a_classifier_that_raises_makes_the_answer_malformed_and_leaks_not
         raise KeyError("secret")
 
     bench = Bench(clock)
-    outcome, _ = await bench.executor.execute(write(classify=broken))
+    outcome = (await bench.executor.execute(write(classify=broken))).outcome
     assert (outcome.kind, "secret" in outcome.detail) == (K.MALFORMED, False)
     assert bench.holds_nothing()
     assert ("dialtone_executor_errors_total", ("shop",), 1) in list(bench.executor.samples())
@@ -471,7 +475,7 @@ async def test_a_wait_for_a_slot_ends_with_the_deadline(clock: LoopClock) -> Non
     async with anyio.create_task_group() as group:
         group.start_soon(bench.executor.execute, call())
         await anyio.sleep(0.1)
-        outcome, _ = await bench.executor.execute(call(deadline=clock.monotonic() + 2))
+        outcome = (await bench.executor.execute(call(deadline=clock.monotonic() + 2))).outcome
         assert (outcome.reason, outcome.duration) == (RejectReason.DEADLINE, pytest.approx(2, abs=0.1))
 
 

@@ -36,7 +36,8 @@ def late(seconds: float, status: int) -> Script:
 async def test_a_read_that_takes_long_is_answered_by_the_second_request() -> None:
     one = bench(5.0, OK)
 
-    outcome, reply = await one.executor.execute(call())
+    answer = await one.executor.execute(call())
+    outcome, reply = answer.outcome, answer.reply
 
     (record,) = one.signals.of(CallRecord)
     assert outcome.ok
@@ -52,7 +53,7 @@ async def test_a_read_that_takes_long_is_answered_by_the_second_request() -> Non
 async def test_the_first_request_wins_when_it_is_quicker_after_all() -> None:
     one = bench(0.7, 5.0)
 
-    outcome, _ = await one.executor.execute(call())
+    outcome = (await one.executor.execute(call())).outcome
 
     assert outcome.ok
     assert outcome.duration == pytest.approx(0.7, abs=0.05)
@@ -89,7 +90,7 @@ async def test_what_may_not_be_repeated_is_not_hedged(fields: dict[str, object])
 async def test_a_failure_of_the_first_waits_for_the_second() -> None:
     one = bench(late(0.7, 503), late(1.0, 200))
 
-    outcome, _ = await one.executor.execute(call())
+    outcome = (await one.executor.execute(call())).outcome
 
     assert outcome.ok
     assert [attempt.status for attempt in outcome.attempts] == [503, 200]
@@ -98,7 +99,7 @@ async def test_a_failure_of_the_first_waits_for_the_second() -> None:
 async def test_a_failure_of_the_second_leaves_the_first_on_its_way() -> None:
     one = bench(1.5, DOWN)
 
-    outcome, _ = await one.executor.execute(call())
+    outcome = (await one.executor.execute(call())).outcome
 
     assert outcome.ok
     assert outcome.duration == pytest.approx(1.5, abs=0.05)
@@ -107,7 +108,7 @@ async def test_a_failure_of_the_second_leaves_the_first_on_its_way() -> None:
 async def test_when_both_fail_the_first_ones_failure_stands_and_is_retried() -> None:
     one = bench(late(0.7, 502), DOWN, OK)
 
-    outcome, _ = await one.executor.execute(call())
+    outcome = (await one.executor.execute(call())).outcome
 
     assert outcome.ok
     assert [attempt.status for attempt in outcome.attempts] == [502, 503, 200]
@@ -178,7 +179,7 @@ async def test_a_cancelled_call_takes_both_with_it() -> None:
 async def test_both_end_by_the_deadline() -> None:
     one = bench(99.0)
 
-    outcome, _ = await one.executor.execute(call(deadline=one.clock.monotonic() + 2))
+    outcome = (await one.executor.execute(call(deadline=one.clock.monotonic() + 2))).outcome
 
     assert outcome.kind is K.TIMEOUT
     assert outcome.duration == pytest.approx(2, abs=0.05)

@@ -55,7 +55,8 @@ async def test_latency_comes_before_the_vendors_own_answer(clock: LoopClock) -> 
     bench = Bench(clock)
     inject(bench, Latency(seconds=2.0))
 
-    outcome, reply = await bench.executor.execute(call())
+    answer = await bench.executor.execute(call())
+    outcome, reply = answer.outcome, answer.reply
 
     (record,) = bench.signals.of(CallRecord)
     assert outcome.ok
@@ -81,7 +82,7 @@ async def test_latency_beyond_the_timeout_is_a_timeout_and_the_vendor_sees_nothi
     bench = Bench(clock, policy=Policy(connect=1.0, timeout=1.0, retry=RetryPolicy(attempts=1)))
     inject(bench, Latency(seconds=5.0))
 
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
 
     assert (outcome.kind, outcome.attempts[0].injected) == (K.TIMEOUT, True)
     assert outcome.duration == pytest.approx(1.0, abs=0.01)
@@ -93,7 +94,7 @@ async def test_an_error_is_answered_without_the_vendor_and_marked(clock: LoopClo
     bench = Bench(clock, policy=ONCE)
     inject(bench, Error(status=502))
 
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
 
     assert (outcome.kind, outcome.status, outcome.headers[MARK]) == (K.SERVER_ERROR, 502, "error")
     assert not bench.vendor.requests
@@ -105,9 +106,9 @@ async def test_an_injected_error_is_retried_and_each_attempt_tells_whether_it_wa
     bench = Bench(clock)
     inject(bench, Error(share=0.5))
 
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
     while len(outcome.attempts) == 1:
-        outcome, _ = await bench.executor.execute(call())
+        outcome = (await bench.executor.execute(call())).outcome
 
     assert [one.injected for one in outcome.attempts] == [one.kind is not None for one in outcome.attempts]
     assert bench.signals.of(CallRecord)[-1].injected
@@ -117,8 +118,8 @@ async def test_a_throttle_makes_the_line_keep_quiet_as_long_as_it_says(clock: Lo
     bench = Bench(clock, policy=ONCE)
     inject(bench, Throttle(retry_after=30))
 
-    outcome, _ = await bench.executor.execute(call())
-    second, _ = await bench.executor.execute(call(timeout=1.0, deadline=clock.monotonic() + 5))
+    outcome = (await bench.executor.execute(call())).outcome
+    second = (await bench.executor.execute(call(timeout=1.0, deadline=clock.monotonic() + 5))).outcome
 
     assert (outcome.kind, outcome.status) == (K.THROTTLED, 429)
     assert outcome.retry_after == pytest.approx(30, abs=3)
@@ -133,7 +134,7 @@ async def test_a_cut_is_a_broken_connection_and_a_write_is_repeated_only_when_it
     bench = Bench(clock)
     inject(bench, msgspec.convert({"kind": "cut", "when": when}, Fault))
 
-    outcome, _ = await bench.executor.execute(write())
+    outcome = (await bench.executor.execute(write())).outcome
 
     assert (outcome.kind, len(outcome.attempts)) == (K.CONNECTION, attempts)
     assert outcome.detail.endswith("fault injected")
@@ -145,7 +146,7 @@ async def test_latency_and_an_end_go_together_and_of_two_ends_the_first_counts(c
     bench = Bench(clock, policy=ONCE)
     inject(bench, Error(status=500), Cut(), Latency(seconds=1.0), Latency(seconds=0.5))
 
-    outcome, _ = await bench.executor.execute(call())
+    outcome = (await bench.executor.execute(call())).outcome
 
     assert outcome.status == 500
     assert outcome.duration == pytest.approx(1.5, abs=0.01)
@@ -192,7 +193,7 @@ async def test_the_breaker_opens_under_a_fault_and_closes_after_it(clock: LoopCl
 
     while bench.breaker().state is BreakerState.CLOSED:
         await bench.executor.execute(call())
-    refused, _ = await bench.executor.execute(call())
+    refused = (await bench.executor.execute(call())).outcome
     await clock.sleep(31.0)
     bench.executor.check_succeeded("shop", "read")
     for _ in range(10):
@@ -209,9 +210,9 @@ async def test_a_fault_ends_when_its_time_is_up(clock: LoopClock) -> None:
 
     await clock.sleep(59.9)
     before = bench.executor.status("shop").fault
-    struck, _ = await bench.executor.execute(call())
+    struck = (await bench.executor.execute(call())).outcome
     await clock.sleep(0.1)
-    free, _ = await bench.executor.execute(call())
+    free = (await bench.executor.execute(call())).outcome
 
     assert before == injection(Error())
     assert (struck.ok, free.ok) == (False, True)
@@ -319,7 +320,7 @@ async def test_a_hedge_tells_which_of_the_two_was_struck(clock: LoopClock) -> No
     inject(bench, Latency(seconds=3.0, share=0.5))
 
     while True:
-        outcome, _ = await bench.executor.execute(call())
+        outcome = (await bench.executor.execute(call())).outcome
         if len(outcome.attempts) == 2 and outcome.duration < 3.0:
             break
 

@@ -153,7 +153,7 @@ class Early:
         self.bench, self.fields = bench, fields
 
     async def run(self) -> None:
-        self.outcome, _ = await self.bench.executor.execute(call(**self.fields))
+        self.outcome = (await self.bench.executor.execute(call(**self.fields))).outcome
 
 
 async def test_closing_cuts_off_what_takes_too_long_wherever_it_is(clock: LoopClock) -> None:

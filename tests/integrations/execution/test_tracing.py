@@ -108,7 +108,7 @@ async def test_the_record_of_a_traced_call_tells_where_it_went_without_path_and_
 ) -> None:
     bench = Bench(clock, tracing=Tracing(Sampler()))
 
-    outcome, _ = await bench.executor.execute(call(method="POST"))
+    outcome = (await bench.executor.execute(call(method="POST"))).outcome
 
     (record,) = bench.signals.of(CallRecord)
     assert (record.method, record.server) == ("POST", "https://shop.example")

@@ -89,7 +89,7 @@ async def _checks(bench: Bench, rng: random.Random, seconds: float) -> None:
     for _ in range(int(seconds / 45)):
         await anyio.sleep(rng.uniform(30, 60))
         began = bench.clock.monotonic()
-        outcome, _ = await bench.executor.execute(check())
+        outcome = (await bench.executor.execute(check())).outcome
         bench.signals(
             CheckResult(
                 at=bench.clock.time(), integration="shop", vendor="http", capability="read", action="get",

@@ -88,8 +88,7 @@ class _Framework:
     ) -> Outcome:
         self._runs += 1
         made = check(capability=probe.capability, action=probe.action, run_id=f"check-{self._runs}")
-        outcome, _ = await self._executor.execute(made)
-        return outcome
+        return (await self._executor.execute(made)).outcome
 
 
 class Lived:
