@@ -19,7 +19,8 @@ def laid_over(
     values: Mapping[str, object], keys: Mapping[str, object], *, prefix: str = ""
 ) -> dict[str, object]:
     """Return other values. Keys are nested (`{"breaker": {"window": 30}}`) or dotted (`{"breaker.window":
-    30}`); in a list, its members are called by their `name`. `prefix` is what an error puts before a key.
+    30}`); in a list, its members are called by their `id` or `name`. `prefix` is what an error puts before a
+    key.
 
     Raises:
         InvalidProposal: naming the key, and the one that looks most like it.
@@ -52,10 +53,10 @@ def _put(values: dict[str, object], path: Sequence[str], value: object, *, key: 
     if name not in values:
         raise InvalidProposal(key, unknown(name, values))
     inner = values[name]
-    if not rest and not (isinstance(inner, dict) and isinstance(value, Mapping)):
-        values[name] = value
-    elif isinstance(inner, list):
+    if isinstance(inner, list) and (rest or isinstance(value, Mapping)):
         values[name] = _among(inner, rest, value, key=key)
+    elif not rest and not (isinstance(inner, dict) and isinstance(value, Mapping)):
+        values[name] = value
     else:
         values[name] = _inside(inner, rest, value, key=key, name=name)
 
@@ -73,16 +74,32 @@ def _inside(inner: object, rest: Sequence[str], value: object, *, key: str, name
 
 
 def _among(inner: Sequence[object], rest: Sequence[str], value: object, *, key: str) -> list[object]:
-    """Change the members of one name in a list."""
-    name, further = rest[0], rest[1:]
-    names = {str(each["name"]): None for each in inner if isinstance(each, dict) and "name" in each}
+    """Change members of a list, which are called by their name."""
+    if not rest and isinstance(value, Mapping):
+        changed = list(inner)
+        for name, each in value.items():
+            changed = _member(changed, [str(name)], each, key=f"{key}.{name}")
+        return changed
+    return _member(inner, rest, value, key=key)
+
+
+def _member(inner: Sequence[object], path: Sequence[str], value: object, *, key: str) -> list[object]:
+    """Change the members of one name, which may hold dots."""
+    names = [name for each in inner if (name := called(each))]
+    places = range(len(path), 0, -1)
+    place = next((place for place in places if ".".join(path[:place]) in names), 1)
+    name, further = ".".join(path[:place]), path[place:]
     if name not in names:
         raise InvalidProposal(key, unknown(name, names))
-    if not further:
+    if not further and not isinstance(value, Mapping):
         raise InvalidProposal(key, f"say which key of {name!r}: {key}.…")
     return [
-        _inside(each, further, value, key=key, name=name)
-        if isinstance(each, dict) and each.get("name") == name
-        else each
-        for each in inner
+        _inside(each, further, value, key=key, name=name) if called(each) == name else each for each in inner
     ]
+
+
+def called(member: object) -> str:
+    """What a member of a list is called by: its id, or its name; empty for what has neither."""
+    if not isinstance(member, Mapping):
+        return ""
+    return str(member.get("id") or member.get("name") or "")

@@ -1,7 +1,7 @@
 """Notes what alerting did in a replay: incidents, alerts, and who was told of them when."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exporters.analytics.backtest.alerts.outcome import AlertSide, NotedAlert, NotedIncident, Told
 from integrations.execution.outcome import FailureKind
@@ -10,6 +10,7 @@ from monitors.alerts.alert import Alert
 from monitors.alerts.consequences import Consequences
 from monitors.alerts.decisions import Flush, Verdict
 from monitors.health import BROKEN, EVIDENCE_OF
+from monitors.slo_report import ALERT
 
 CHANGES = frozenset(("opened", "reopened", "resolved"))
 MOST_KEPT = 2_000
@@ -63,19 +64,19 @@ class _Incident:
 
 
 class _Alert:
-    def __init__(self, alert: Alert, *, at: float) -> None:
-        self.alert, self.at = alert, at
+    def __init__(self, alert: Alert, *, at: float, first: float) -> None:
+        self.alert, self.at, self.first = alert, at, first
         self.ended_at: float | None = None
         self.told: list[Told] = []
 
 
 class Ledger:
     """What came of everything. `changes` are the openings and ends of incidents, `left_out` counts what was
-    too much to keep.
+    too much to keep. `since` says when the trouble of a moment began.
     """
 
-    def __init__(self) -> None:
-        self.failures = FirstFailures()
+    def __init__(self, *, since: Callable[[float], float]) -> None:
+        self._since = since
         self.changes: list[IncidentChange] = []
         self.assumed = 0
         self.left_out = 0
@@ -136,7 +137,7 @@ class Ledger:
         if len(self._incidents) >= MOST_KEPT:
             self.left_out += 1
             return
-        self._incidents[signal.incident] = _Incident(signal, first=self.failures.since(signal.at))
+        self._incidents[signal.incident] = _Incident(signal, first=self._since(signal.at))
 
     def _alert(self, alert: Alert, *, at: float) -> None:
         known = self._firing.get(alert.fingerprint)
@@ -149,23 +150,35 @@ class Ledger:
         if len(self._alerts) >= MOST_KEPT:
             self.left_out += 1
             return
-        self._firing[alert.fingerprint] = begun = _Alert(alert, at=at)
+        self._firing[alert.fingerprint] = begun = _Alert(alert, at=at, first=self._since(at))
         self._alerts.append(begun)
 
     def _noted(self, each: _Alert) -> NotedAlert:
         labels = each.alert.labels
-        incident = self._incidents.get(each.alert.incident)
         first = min((told.at for told in each.told), default=None)
         return NotedAlert(
             name=labels.get("alertname", ""),
             severity=labels.get("severity", ""),
             capability=labels.get("capability", ""),
+            objective=_objective(each.alert),
             at=each.at,
             ended_at=each.ended_at,
-            delay=None if incident is None else max(0.0, each.at - incident.first),
+            delay=self._delay(each),
             told_at=first,
             receivers=tuple(dict.fromkeys(told.receiver for told in each.told)),
         )
+
+    def _delay(self, each: _Alert) -> float | None:
+        """Since the incident's first failure, or for an objective's alert its own; others tell of none."""
+        incident = self._incidents.get(each.alert.incident)
+        if incident is not None:
+            return max(0.0, each.at - incident.first)
+        return max(0.0, each.at - each.first) if _objective(each.alert) else None
+
+
+def _objective(alert: Alert) -> str:
+    """The objective whose budget it says burns; empty for none."""
+    return alert.labels.get("slo", "") if alert.labels.get("alertname") == ALERT else ""
 
 
 def _add(row: _Incident | _Alert | None, told: Told) -> None:

@@ -37,7 +37,7 @@ class NotedIncident(msgspec.Struct, frozen=True, kw_only=True):
 
 class NotedAlert(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that fired. `delay` is how long after the first failure; None for one that tells of no
-    incident. `receivers` were told of it, the first at `told_at`.
+    incident, but for an `objective`. `receivers` were told of it, the first at `told_at`.
     """
 
     name: str
@@ -48,6 +48,7 @@ class NotedAlert(msgspec.Struct, frozen=True, kw_only=True):
     delay: float | None
     told_at: float | None
     receivers: tuple[str, ...]
+    objective: str = ""
 
 
 class AlertSide(msgspec.Struct, frozen=True, kw_only=True):

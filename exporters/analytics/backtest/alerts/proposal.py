@@ -28,6 +28,9 @@ REPLAYED = (
 )
 """The keys of `alerts` that a replay follows."""
 
+WATCHED = ("slos", "heartbeats")
+"""Those that say what is watched beside integrations; their replays are of their own."""
+
 JUDGED = ("fail_after", "recover_after", "weigh_chance", "down_after", "degraded_after", "slow")
 """The keys of `check` that say how results are judged; with them `retry_interval`, for checks that only the
 proposal would have repeated.
@@ -89,7 +92,7 @@ def shown(rules: AlertRules) -> dict[str, object]:
     judged = msgspec.to_builtins(rules.check)
     return {
         "check": {name: judged[name] for name in _FOLLOWED},
-        "alerts": {name: _named(value) for name, value in _values(rules.alerts).items()}
+        "alerts": {name: _named(value) for name, value in _values(rules.alerts).items() if name in REPLAYED}
         | {"rules": _named(_plain(RuleBook(rules.alerts.rules, builtin=BUILTIN_RULES).rules))},
     }
 
@@ -112,7 +115,7 @@ def _sorted_out(keys: Mapping[str, object]) -> tuple[dict[str, object], tuple[st
     followed, left = {}, []
     for key, value in keys.items():
         name = key.partition(".")[0]
-        if name in known and name not in REPLAYED:
+        if name in known and name not in (*REPLAYED, *WATCHED):
             left += [f"alerts.{name}"] if name != _RECEIVERS else []
         else:
             followed[key] = value
@@ -120,7 +123,7 @@ def _sorted_out(keys: Mapping[str, object]) -> tuple[dict[str, object], tuple[st
 
 
 def _values(settings: AlertSettings) -> dict[str, object]:
-    return {name: _plain(getattr(settings, name)) for name in REPLAYED}
+    return {name: _plain(getattr(settings, name)) for name in (*REPLAYED, *WATCHED)}
 
 
 def _plain(value: object) -> object:
@@ -135,6 +138,8 @@ def _with_builtin(values: dict[str, object], keys: Mapping[str, object]) -> dict
         InvalidProposal: when there is neither a configured rule of that name nor a built-in one.
     """
     called = {key.split(".")[1]: key for key in keys if key.startswith("rules.")}
+    nested = keys.get("rules")
+    called |= {str(name): f"rules.{name}" for name in nested} if isinstance(nested, Mapping) else {}
     rules = values["rules"]
     if not called or not isinstance(rules, list):
         return values

@@ -10,6 +10,8 @@ from integrations.connection import CheckPolicy, Failures
 from integrations.credentials.secret import Secret
 from monitors.alerts.receivers import WebhookReceiver
 from monitors.alerts.rules import Condition, Rule
+from monitors.heartbeat_settings import HeartbeatSettings
+from monitors.slo_settings import SLOSettings
 from tests.fakes import alerting
 
 CANARY = "hunter2-canary"
@@ -71,12 +73,47 @@ def test_nothing_secret_is_shown() -> None:
     assert CANARY not in repr((shown(rules), shown(other), other))
 
 
-def test_keys_that_no_replay_follows_are_named_and_stay() -> None:
-    other, ignored = proposed_rules(
-        TODAY, check_keys={"interval": 30, "fail_after": 2}, alert_keys={"egress": {}, "slos": []}
+def test_objectives_and_heartbeats_are_called_by_name_and_id_also_with_dots_in_them() -> None:
+    web = SLOSettings(name="web 1.0", objective=99.9)
+    job = HeartbeatSettings(id="backup", name="Nightly", period=600)
+    today = replace(TODAY, alerts=replace(TODAY.alerts, slos=(web,), heartbeats=(job,)))
+
+    dotted, _ = proposed_rules(
+        today,
+        check_keys={},
+        alert_keys={
+            "slos.web 1.0.objective": 99,
+            "heartbeats.backup.grace": 5,
+            "heartbeats.backup.name": "x",
+        },
+    )
+    nested, _ = proposed_rules(
+        today,
+        check_keys={},
+        alert_keys={
+            "slos": {"web 1.0": {"objective": 99}},
+            "heartbeats": {"backup": {"grace": 5, "name": "x"}},
+        },
     )
 
-    assert ignored == ("check.interval", "alerts.egress", "alerts.slos")
+    assert dotted.alerts.slos == (replace(web, objective=99.0),)
+    assert dotted.alerts.heartbeats == (replace(job, grace=5.0, name="x"),)
+    assert nested == dotted
+    assert shown(dotted) == shown(today)
+
+
+def test_a_built_in_rule_may_be_called_by_nested_keys_too() -> None:
+    assert changes(alerts={"rules": {"QuotaLow": {"threshold": 0.5}}}) == changes(
+        alerts={"rules.QuotaLow.threshold": 0.5}
+    )
+
+
+def test_keys_that_no_replay_follows_are_named_and_stay() -> None:
+    other, ignored = proposed_rules(
+        TODAY, check_keys={"interval": 30, "fail_after": 2}, alert_keys={"egress": {}, "watchdog": {}}
+    )
+
+    assert ignored == ("check.interval", "alerts.egress", "alerts.watchdog")
     assert (other.check.interval, other.check.fail_after) == (60.0, 2)
 
 
@@ -93,6 +130,9 @@ def test_keys_that_no_replay_follows_are_named_and_stay() -> None:
         ({}, {"rules.ShopDown": 2}, "alerts.rules.ShopDown", "say which key of 'ShopDown'"),
         ({}, {"route.receiver": "pagr"}, "alerts.route.receiver", "did you mean pager?"),
         ({}, {"route.group_interval": 0}, "alerts.route", "must be above 0"),
+        ({}, {"slos.wb.objective": 99}, "alerts.slos.wb", "there is no 'wb' here"),
+        ({}, {"slos": [{"name": "web", "objective": 100}]}, "alerts.slos", "leaves no budget"),
+        ({}, {"heartbeats": [{"id": "job"}]}, "alerts.heartbeats", "either period or cron"),
         ({}, {"receivers": [{"url": "x"}]}, "alerts.receivers", "needs a name"),
     ],
 )
