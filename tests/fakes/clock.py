@@ -48,7 +48,9 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no time; anyio deadlines and sleeps hold in its virtual time.
+    """An event loop in which waiting takes no time; anyio deadlines and sleeps hold in its virtual time,
+    which begins at 1,000 s. What computing takes does not pass in it: the same seeds give the same times, to
+    the last digit and however busy the machine is.
 
     Not for tests in which a thread's answer is awaited: time would run on while the thread works.
     """
@@ -58,20 +60,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        return super().time() + self._jumping.skipped
+        return 1_000.0 + self._jumping.skipped
 
 
 VIRTUAL_TIME = ("asyncio", {"loop_factory": VirtualTimeLoop})
 """The value for an `anyio_backend` fixture that makes a module's tests run in virtual time."""
-
-
-class ExactTimeLoop(VirtualTimeLoop):
-    """A loop in virtual time that begins at 1,000 s and knows no other: what computing takes does not pass in
-    it, so that the same seeds give the same times to the last digit.
-    """
-
-    def time(self) -> float:
-        return 1_000.0 + self._jumping.skipped
 
 
 class _PatientSelector(_JumpingSelector):
@@ -87,8 +80,8 @@ class _PatientSelector(_JumpingSelector):
         return super().select(timeout)
 
 
-class PatientTimeLoop(ExactTimeLoop):
-    """Exact time for tests with threads: it stands while `selector.is_busy` says that they work."""
+class PatientTimeLoop(VirtualTimeLoop):
+    """Virtual time for tests with threads: it stands while `selector.is_busy` says that they work."""
 
     def __init__(self) -> None:
         self._jumping = self.selector = _PatientSelector()

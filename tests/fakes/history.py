@@ -36,7 +36,7 @@ from integrations.signals import (
     VendorNotice,
     WebhookReceipt,
 )
-from tests.fakes.clock import ExactTimeLoop, LoopClock
+from tests.fakes.clock import LoopClock, VirtualTimeLoop
 from tests.fakes.execution import Bench, ScriptedVendor, call
 
 MONDAY = 1_793_577_600.0
@@ -203,7 +203,7 @@ def _lived(seed: int) -> Iterable[Signal]:
             group.cancel_scope.cancel()
         published.extend(bench.signals.signals)
 
-    with asyncio.Runner(loop_factory=ExactTimeLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(main())
     return (*published, *_payments_story())
 

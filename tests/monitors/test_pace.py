@@ -183,7 +183,7 @@ async def test_nothing_is_stretched_while_a_failure_waits_to_be_confirmed() -> N
         watch.framework.answer = failed()
         await watch.monitor.check_integration_health("wiki")
         watch.framework.ran.clear()
-        await traffic(watch, 30)
+        await traffic(watch, 35)
     assert len(watch.framework.ran) == 2, "at the retry interval"
 
 

@@ -205,7 +205,7 @@ async def test_ten_thousand_integrations_start_on_time() -> None:
     async with stage.open():
         await stage.clock.sleep(70)
     assert len(stage.starts) >= 20_000
-    assert sorted(stage.lags)[len(stage.lags) * 99 // 100] < 0.25
+    assert max(stage.lags) < 0.02
     assert max(stage.most_running.values()) == 1
 
 

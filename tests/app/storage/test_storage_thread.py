@@ -89,7 +89,9 @@ async def test_a_failing_unit_rolls_back_alone(units: SQLiteUnits) -> None:
     assert units.healthy() is None
 
 
-async def test_units_that_come_together_share_commits(units: SQLiteUnits) -> None:
+async def test_units_that_come_together_share_commits(path: Path) -> None:
+    units = make(path, deadline=8)
+    await units.start()
     async with anyio.create_task_group() as group:
         for number in range(200):
             group.start_soon(units.run, insert(str(number)))
@@ -97,6 +99,7 @@ async def test_units_that_come_together_share_commits(units: SQLiteUnits) -> Non
     commits = {sample.metric: sample.value for sample in units.samples()}["dialtone_storage_commits_total"]
     assert len(await units.run(stored)) == 200
     assert commits < 20
+    await units.aclose()
 
 
 async def test_a_full_queue_refuses_at_once_and_counts(path: Path) -> None:

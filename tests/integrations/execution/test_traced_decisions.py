@@ -18,7 +18,7 @@ from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from integrations.execution.trace import Trace
 from integrations.manifest.schema import Limit
 from integrations.signals import CallRecord
-from tests.fakes.clock import ExactTimeLoop, LoopClock
+from tests.fakes.clock import LoopClock, VirtualTimeLoop
 from tests.fakes.execution import Bench, ScriptedVendor, call, check
 
 SEEDS = range(60)
@@ -132,7 +132,7 @@ def played(seed: int, *, is_traced: bool) -> Scenario:
         await scenario.run()
         return scenario
 
-    return anyio.run(play, backend_options={"loop_factory": ExactTimeLoop})
+    return anyio.run(play, backend_options={"loop_factory": VirtualTimeLoop})
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -82,7 +82,7 @@ def test_looking_costs_microseconds() -> None:
 
     best = min(_timed(wide, answer) for _ in range(50))
 
-    assert best < 100e-6
+    assert best < 500e-6
 
 
 def _timed(shape: Shape, answer: object) -> float:

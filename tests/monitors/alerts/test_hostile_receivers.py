@@ -26,7 +26,8 @@ from tests.fakes.signals import RecordingSubscriber
 
 pytestmark = pytest.mark.enable_socket
 
-TIMEOUT = 0.6
+TIMEOUT, SLACK = 0.6, 2.0
+"""Seconds; the second is what a busy machine may add. A receiver that hangs does so for much longer."""
 
 Play = Callable[[socket.socket], None]
 
@@ -47,7 +48,7 @@ def drip_body(connection: socket.socket) -> None:
 
 
 def hang(_: socket.socket) -> None:
-    time.sleep(3 * TIMEOUT)
+    time.sleep(3 * (TIMEOUT + SLACK))
 
 
 def reset(connection: socket.socket) -> None:
@@ -178,7 +179,7 @@ async def test_each_ends_in_time_and_reads_little(
         took = time.monotonic() - began
 
     assert trial.sent.kind is kind, trial.sent
-    assert took < TIMEOUT + 0.5
+    assert took < TIMEOUT + SLACK
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from monitors.alerts.formats.drawing import Letter
 from monitors.alerts.schedule import Sent
-from tests.fakes.clock import ExactTimeLoop
+from tests.fakes.clock import VirtualTimeLoop
 from tests.fakes.outbox import ANSWERED, Box, FakeSender, open_box, queued
 from tests.fakes.relay import hanging, scene
 
 
 @pytest.fixture
 def anyio_backend() -> object:
-    return "asyncio", {"loop_factory": ExactTimeLoop}
+    return "asyncio", {"loop_factory": VirtualTimeLoop}
 
 
 @pytest.fixture

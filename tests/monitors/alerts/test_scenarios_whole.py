@@ -35,7 +35,7 @@ from monitors.parents import Parents
 from monitors.saving import HealthSaver
 from tests.fakes.alerting import settings
 from tests.fakes.alerting_world import WorldStore
-from tests.fakes.clock import ExactTimeLoop, LoopClock
+from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.monitors.doubles import FakeBreakers, FakeCheck, FakeFramework, failed, succeeded
 
 HOUR = 3_600.0
@@ -44,7 +44,7 @@ POLICY = CheckPolicy(interval=60.0, retry_interval=15.0)
 
 @pytest.fixture
 def anyio_backend() -> object:
-    return "asyncio", {"loop_factory": ExactTimeLoop}
+    return VIRTUAL_TIME
 
 
 class Vendors(FakeFramework):

@@ -23,7 +23,7 @@ from integrations.execution.policy import BreakerPolicy, Policy
 from integrations.signals import CallRecord, ConfigChange, QueryRun, Signal
 from tests.exporters.analytics.backtest.lived import Lived, live
 from tests.exporters.analytics.generated import Pair, started
-from tests.fakes.clock import ExactTimeLoop
+from tests.fakes.clock import VirtualTimeLoop
 from tests.fakes.signals import RecordingSubscriber
 
 POLICY = Policy(breaker=BreakerPolicy(min_calls=5, open_seconds=5.0, half_open_seconds=10.0))
@@ -38,7 +38,9 @@ def history() -> Lived:
         found.append(await live(POLICY, seed=3, seconds=240.0))
 
     # The tests of this module run in a loop of their own kind.
-    thread = threading.Thread(target=lambda: anyio.run(main, backend_options={"loop_factory": ExactTimeLoop}))
+    thread = threading.Thread(
+        target=lambda: anyio.run(main, backend_options={"loop_factory": VirtualTimeLoop})
+    )
     thread.start()
     thread.join()
     return found[0]

@@ -14,7 +14,7 @@ from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectR
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from integrations.signals import BreakerState, BreakerTransition, CheckResult
 from tests.exporters.analytics.backtest.lived import Lived, live, replayed
-from tests.fakes.clock import ExactTimeLoop
+from tests.fakes.clock import VirtualTimeLoop
 
 BREAKERS = st.builds(
     BreakerPolicy,
@@ -38,7 +38,7 @@ T0 = 1_800_000_000.0
 
 def lived(policy: Policy, *, seed: int, seconds: float) -> Lived:
     return anyio.run(
-        lambda: live(policy, seed=seed, seconds=seconds), backend_options={"loop_factory": ExactTimeLoop}
+        lambda: live(policy, seed=seed, seconds=seconds), backend_options={"loop_factory": VirtualTimeLoop}
     )
 
 

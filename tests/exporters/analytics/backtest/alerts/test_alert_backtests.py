@@ -33,7 +33,7 @@ from integrations.signals import (
 from tests.exporters.analytics.archive.sealing_by_hand import DAY, seal_all
 from tests.exporters.analytics.backtest.alerts.watched import POLICY, Lived, live
 from tests.exporters.analytics.generated import Pair, started
-from tests.fakes.clock import ExactTimeLoop
+from tests.fakes.clock import VirtualTimeLoop
 from tests.fakes.signals import RecordingSubscriber
 
 NEVER = Policy(breaker=BreakerPolicy(min_calls=100_000))
@@ -48,7 +48,7 @@ def history() -> Lived:
 
     # The tests of this module run in a loop of their own kind.
     thread = threading.Thread(
-        target=partial(anyio.run, main, backend_options={"loop_factory": ExactTimeLoop})
+        target=partial(anyio.run, main, backend_options={"loop_factory": VirtualTimeLoop})
     )
     thread.start()
     thread.join()

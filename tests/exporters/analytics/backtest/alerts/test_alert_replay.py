@@ -20,7 +20,7 @@ from monitors.alerts.matchers import parse_matchers
 from monitors.alerts.silences import Silence
 from tests.exporters.analytics.backtest.alerts.watched import CHECKS, QUIET, Lived, live, order_of
 from tests.fakes import alerting
-from tests.fakes.clock import ExactTimeLoop
+from tests.fakes.clock import VirtualTimeLoop
 
 T0 = 1_800_000_000.0
 K = FailureKind
@@ -43,7 +43,7 @@ RULES = AlertRules(check=QUIET, alerts=alerting.settings())
 def lived(rules: AlertRules = RULES, *, seed: int, seconds: float, policy: Policy | None = None) -> Lived:
     return anyio.run(
         lambda: live(rules, seed=seed, seconds=seconds, policy=policy or Policy()),
-        backend_options={"loop_factory": ExactTimeLoop},
+        backend_options={"loop_factory": VirtualTimeLoop},
     )
 
 

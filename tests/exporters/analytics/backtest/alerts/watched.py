@@ -43,7 +43,7 @@ CHECKS = (
     Check(integration="shop", capability="write", action="post", asks="post at the shop"),
 )
 AHEAD = 1_799_999_000.0
-"""What UTC adds to the time of ExactTimeLoop."""
+"""What UTC adds to the time of VirtualTimeLoop."""
 
 POLICY = Policy(breaker=BreakerPolicy(min_calls=5, open_seconds=20.0))
 QUIET = CheckPolicy(adaptive=False)
