@@ -45,7 +45,7 @@ class Work(Protocol[Made_co]):
         ...
 
 
-class LongWork(Generic[Made]):
+class LongWork:
     """Carries out work of one kind, which `name` says, on what `database` holds (it raises
     AnalyticsUnavailable where there is none), and publishes a QueryRun of that name for each.
     """
@@ -67,7 +67,7 @@ class LongWork(Generic[Made]):
         self._publish = publish
         self._seconds = seconds
         self._waiting = 0
-        self._at_work: tuple[str, Work[Made]] | None = None
+        self._at_work: tuple[str, Work[object]] | None = None
 
     def running(self) -> tuple[RunningQuery, ...]:
         """Those at work or waiting, the oldest first; of the one at work, how far it is."""

@@ -311,10 +311,10 @@ class AlertEngine:
             self._saver.flush(replace(flush, incidents=tuple(self.incidents.tell(flush.timeline))))
         return flush
 
-    def patience(self) -> float:
-        """How many seconds from now nothing is due; half a minute at most."""
+    def patience(self, *, longest: float = LONGEST_WAIT) -> float:
+        """How many seconds from now nothing is due; `longest` at most."""
         due = self._book.standing.next_due()
-        waits = [LONGEST_WAIT] if due is None else [LONGEST_WAIT, due - self._clock.monotonic() + 0.001]
+        waits = [longest] if due is None else [longest, due - self._clock.monotonic() + 0.001]
         if self._notifier is not None and (flush := self._notifier.due_at()) is not None:
             waits.append(flush - self._steady.now())
         # A wait that is lost in a clock's rounding would find nothing due, again and again.

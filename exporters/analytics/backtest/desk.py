@@ -15,6 +15,9 @@ from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest
 from exporters.analytics.backtest.recorded import RecordedCall
 from exporters.analytics.backtest.run import WARM_UP, Instead, run_backtest
+from exporters.analytics.backtest.watched.order import WatchOrder
+from exporters.analytics.backtest.watched.outcome import WatchedBacktest
+from exporters.analytics.backtest.watched.reading import backtest_watched
 from exporters.analytics.database import Database
 from exporters.analytics.long_work import SECONDS, LongWork
 from exporters.analytics.running import RunningQuery
@@ -23,6 +26,7 @@ from integrations.signals import Signal
 
 NAME = "backtest"
 
+_MOST_WORDS = 200
 _OF_CALLS = 0.6
 """What share of the work the replay of calls is, where alerting is replayed too."""
 
@@ -43,9 +47,7 @@ class Backtests:
     ) -> None:
         self._clock = clock
         self._most_calls = most_calls
-        self._work: LongWork[Backtest] = LongWork(
-            NAME, database=database, clock=clock, publish=publish, seconds=seconds
-        )
+        self._work = LongWork(NAME, database=database, clock=clock, publish=publish, seconds=seconds)
 
     def running(self) -> tuple[RunningQuery, ...]:
         """Those that run or wait, the oldest first; of the one that runs, how far it is."""
@@ -74,6 +76,42 @@ class Backtests:
         )
         replaying = _Replaying(order, most_calls=self._most_calls)
         return await self._work.carry_out(replaying, query, rows=lambda result: result.calls)
+
+    async def watched(
+        self, order: WatchOrder, *, caller: str, query_id: str = ""
+    ) -> tuple[WatchedBacktest, ...]:
+        """Replay objectives and heartbeats. `query_id` is what it is listed and ended by.
+
+        Raises:
+            ValueError: when there is a query of this id, or it is none.
+            AnalyticsUnavailable: when there is no database; AnalyticsBusy, QueryTimeout, QueryCancelled.
+        """
+        query = RunningQuery(
+            id=self._work.queries.named(query_id),
+            caller=caller,
+            query=f"{NAME} {', '.join((*order.objectives, *order.heartbeats))}"[:_MOST_WORDS],
+            started_at=self._clock.time(),
+        )
+        return await self._work.carry_out(
+            _ReplayingWatched(order), query, rows=lambda found: sum(each.heard for each in found)
+        )
+
+
+class _ReplayingWatched:
+    """One backtest of objectives and heartbeats, and how far it is."""
+
+    def __init__(self, order: WatchOrder) -> None:
+        self.progress: float | None = 0.0
+        self._order = order
+
+    def carry_out(
+        self, cursor: duckdb.DuckDBPyConnection, breathe: Callable[[], None]
+    ) -> tuple[WatchedBacktest, ...]:
+        """Replay them."""
+        return backtest_watched(cursor, self._order, breathe=breathe, far=self._far)
+
+    def _far(self, share: float) -> None:
+        self.progress = share
 
 
 class _Replaying:

@@ -104,8 +104,7 @@ class History:
 
     def starts(self, start: float) -> Sequence[float]:
         """When Dialtone was started since then, and before the end."""
-        values = {"start": _time(start), "late": _time(self._end), "most": MOST_ROWS}
-        return [_seconds(row[0]) for row in self._cursor.execute(_STARTS, values).fetchall()]
+        return starts(self._cursor, start, self._end)
 
     def _rows(self, sql: str, start: float) -> Iterator[_Row]:
         self._cursor.execute(sql, self._values(start, with_end=False) | {"most": MOST_ROWS})
@@ -121,6 +120,12 @@ class History:
             "late": _time(self._end + (WARM_UP if with_end else REACH)),
         }
         return values | ({"end": self._end} if with_end else {})
+
+
+def starts(cursor: duckdb.DuckDBPyConnection, start: float, end: float) -> Sequence[float]:
+    """When Dialtone was started between two moments."""
+    values = {"start": _time(start), "late": _time(end), "most": MOST_ROWS}
+    return [_seconds(row[0]) for row in cursor.execute(_STARTS, values).fetchall()]
 
 
 def _time(at: float) -> datetime:

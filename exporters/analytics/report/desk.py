@@ -30,9 +30,7 @@ class Reports:
         seconds: float = SECONDS,
     ) -> None:
         self._clock = clock
-        self._work: LongWork[Report] = LongWork(
-            NAME, database=database, clock=clock, publish=publish, seconds=seconds
-        )
+        self._work = LongWork(NAME, database=database, clock=clock, publish=publish, seconds=seconds)
 
     def running(self) -> tuple[RunningQuery, ...]:
         """Those that are made or wait, the oldest first."""

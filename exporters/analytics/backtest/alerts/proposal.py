@@ -92,9 +92,15 @@ def shown(rules: AlertRules) -> dict[str, object]:
     judged = msgspec.to_builtins(rules.check)
     return {
         "check": {name: judged[name] for name in _FOLLOWED},
-        "alerts": {name: _named(value) for name, value in _values(rules.alerts).items() if name in REPLAYED}
-        | {"rules": _named(_plain(RuleBook(rules.alerts.rules, builtin=BUILTIN_RULES).rules))},
+        "alerts": shown_alerts(rules.alerts),
     }
+
+
+def shown_alerts(settings: AlertSettings) -> dict[str, object]:
+    """Return what two may differ in of alerting alone."""
+    values = _values(settings)
+    rules = _plain(RuleBook(settings.rules, builtin=BUILTIN_RULES).rules)
+    return {name: _named(values[name]) for name in REPLAYED} | {"rules": _named(rules)}
 
 
 def _alerts(today: AlertSettings, keys: Mapping[str, object]) -> tuple[AlertSettings, tuple[str, ...]]:

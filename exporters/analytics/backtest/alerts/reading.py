@@ -47,7 +47,7 @@ def backtest_alerts(
         checks=reader.checks(began, end),
         took=reader.seconds_of_checks(began, end),
         others=reader.others(began, end),
-        outages=tuple(_outages(reader, window.starts)),
+        outages=tuple(outages(reader, window.starts)),
     )
 
     def turn(share: float) -> None:
@@ -57,7 +57,7 @@ def backtest_alerts(
     return run_alert_backtest(order, happened, start=window.start, end=end, otherwise=otherwise, breathe=turn)
 
 
-def _outages(reader: SignalReader, starts: Sequence[float]) -> Iterator[tuple[float, float]]:
+def outages(reader: SignalReader, starts: Sequence[float]) -> Iterator[tuple[float, float]]:
     """When Dialtone did not run: from the last thing it recorded to its start."""
     for at in starts:
         last = reader.last_sign(at)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from exporters.analytics.backtest.alerts.comparing import compared
 from exporters.analytics.backtest.alerts.ledger import CHANGES
-from exporters.analytics.backtest.alerts.outcome import AlertBacktest, AlertSide, NotedAlert, NotedIncident
+from exporters.analytics.backtest.alerts.outcome import AlertBacktest, AlertSide
 from exporters.analytics.backtest.alerts.proposal import AlertOrder, AlertRules, shown
 from exporters.analytics.backtest.alerts.replay import AlertReplay
 from exporters.analytics.backtest.alerts.rounds import Looked, Repeats, in_rounds
-from exporters.analytics.backtest.comparison import Fidelity, differences
+from exporters.analytics.backtest.comparison import Fidelity, differences, held_against
 from integrations.signals import (
     BreakerTransition,
     CallRecord,
@@ -27,7 +28,7 @@ from integrations.signals import (
 WARM_UP = 6 * 3_600.0
 """Seconds before the window that are replayed too: they teach what is usual."""
 
-_NEAR = 90.0
+NEAR = 90.0
 """Seconds by which a recorded change and a replayed one may differ: what live calls show is looked at once a
 minute, at a moment that is not recorded.
 """
@@ -95,14 +96,11 @@ def run_alert_backtest(
     other = _replayed(order, order.proposed, happened, looked=looked, span=span, otherwise=otherwise)
     sides = [each.ledger.side(start=start, end=end) for each in (today, other)]
     recorded = [each for each in happened.others if type(each) is IncidentChange]
-    return AlertBacktest(
-        changes=differences(shown(order.today), shown(order.proposed)),
-        fidelity=_fidelity(recorded, today.ledger.changes, start=start, end=end),
-        today=sides[0],
-        proposed=sides[1],
-        saved=tuple(_only(sides[0].alerts, sides[1].alerts, end=end)),
-        added=tuple(_only(sides[1].alerts, sides[0].alerts, end=end)),
-        unnoticed=tuple(_unnoticed(*sides, end=end)),
+    return compared(
+        differences(shown(order.today), shown(order.proposed)),
+        _fidelity(recorded, today.ledger.changes, start=start, end=end),
+        (sides[0], sides[1]),
+        end=end,
         notes=tuple(_notes(order, sides[1], recorded)),
     )
 
@@ -168,46 +166,9 @@ def _taken(happened: Happened, otherwise: Otherwise | None) -> tuple[Iterable[Ca
 def _fidelity(
     recorded: Sequence[IncidentChange], replayed: Sequence[IncidentChange], *, start: float, end: float
 ) -> Fidelity:
-    theirs = [each for each in recorded if each.event in CHANGES and start <= each.at < end]
-    mine = [each for each in replayed if start <= each.at < end]
-    given_back = sum(_matched(theirs, mine, event) for event in CHANGES)
-    return Fidelity(recorded=len(theirs), given_back=given_back, invented=len(mine) - given_back)
-
-
-def _matched(theirs: Sequence[IncidentChange], mine: Sequence[IncidentChange], event: str) -> int:
-    """How many of theirs have one of mine, in order, of the same kind at about the same time."""
-    moments = [each.at for each in mine if each.event == event]
-    found = place = 0
-    for each in theirs:
-        if each.event != event:
-            continue
-        while place < len(moments) and moments[place] < each.at - _NEAR:
-            place += 1
-        if place < len(moments) and moments[place] <= each.at + _NEAR:
-            found, place = found + 1, place + 1
-    return found
-
-
-def _only(these: Sequence[NotedAlert], those: Sequence[NotedAlert], *, end: float) -> Iterator[NotedAlert]:
-    """The alerts of one side in whose time the other raises none of that name."""
-    for each in these:
-        same = (one for one in those if (one.name, one.capability) == (each.name, each.capability))
-        if not any(_meet((each.at, each.ended_at), (one.at, one.ended_at), end=end) for one in same):
-            yield each
-
-
-def _unnoticed(today: AlertSide, proposed: AlertSide, *, end: float) -> Iterator[NotedIncident]:
-    for each in today.incidents:
-        span = (each.first_failure_at, each.resolved_at)
-        others = ((one.first_failure_at, one.resolved_at) for one in proposed.incidents)
-        if not any(_meet(span, other, end=end) for other in others):
-            yield each
-
-
-def _meet(one: tuple[float, float | None], other: tuple[float, float | None], *, end: float) -> bool:
-    """Whether two stretches of time have a moment in common."""
-    first, last = (end if each[1] is None else each[1] for each in (one, other))
-    return one[0] <= last and other[0] <= first
+    theirs = [(each.event, each.at) for each in recorded if each.event in CHANGES and start <= each.at < end]
+    mine = [(each.event, each.at) for each in replayed if start <= each.at < end]
+    return held_against(theirs, mine, near=NEAR)
 
 
 def _notes(order: AlertOrder, proposed: AlertSide, recorded: Sequence[IncidentChange]) -> Iterator[str]:
@@ -228,6 +189,5 @@ def _notes(order: AlertOrder, proposed: AlertSide, recorded: Sequence[IncidentCh
     for key in order.ignored:
         yield f"{key} is not replayed, and stays as it is today."
     yield (
-        "Messages are those about this integration alone: where routes group several, others may share them. "
-        "Objectives and heartbeats are not replayed."
+        "Messages are those about this integration alone: where routes group several, others may share them."
     )

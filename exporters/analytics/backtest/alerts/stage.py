@@ -12,7 +12,7 @@ from integrations.signals import HealthChange, IncidentChange
 from monitors.alerts.builtin_rules import BUILTIN_RULES
 from monitors.alerts.consequences import Consequences
 from monitors.alerts.decisions import Flush
-from monitors.alerts.engine import AlertEngine
+from monitors.alerts.engine import LONGEST_WAIT, AlertEngine
 from monitors.alerts.facts import Subject
 from monitors.alerts.grouping import Grouping
 from monitors.alerts.notifier import Notifier
@@ -54,7 +54,8 @@ class _Notes:
 
 class Stage:
     """Alerting under some settings. `subject` knows the labels of what incidents may be about. Its owner sets
-    the clock, calls `settle` after everything that it told, and `step` when time has come to `due`.
+    the clock, calls `settle` after everything that it told, and `step` when time has come to `due`, which is
+    `patience` seconds away at most.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Stage:
         ledger: Ledger,
         silences: Iterable[Silence],
         subject: Callable[[str], Subject | None],
+        patience: float = LONGEST_WAIT,
     ) -> None:
         steady = SteadyClock(clock)
         loaded = Silences(clock=steady, store=_Nowhere())
         loaded.load(silences)
         grouping = Grouping(settings)
         self._clock = clock
+        self._patience = patience
         self._notes = _Notes(ledger, clock)
         self._incidents = Incidents(new_id=partial(_number, count(1)), reopen_within=KEEP_FIRING)
         self.notifier = Notifier(
@@ -122,7 +125,7 @@ class Stage:
         if self.engine.is_due():
             self.engine.decide()
         self._notes.is_fresh = False
-        self.due = self._clock.now + self.engine.patience()
+        self.due = self._clock.now + self.engine.patience(longest=self._patience)
 
     def pass_to(self, until: float) -> None:
         """Let time pass."""

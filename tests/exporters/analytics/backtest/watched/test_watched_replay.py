@@ -1,0 +1,42 @@
+"""Today's settings over their own history give back the recorded alerts of objectives and incidents of
+heartbeats; other settings make something else.
+"""
+
+from collections import Counter
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from exporters.analytics.backtest.watched.heartbeats import run_heartbeat_backtest
+from exporters.analytics.backtest.watched.objectives import run_objective_backtests
+from integrations.signals import IncidentChange, ObjectiveChange
+from monitors.alerts.settings import AlertSettings
+from tests.exporters.analytics.backtest.watched.watched_live import JOBS, SLOS, Lived, live, watching
+from tests.fakes.clock import ExactTimeLoop
+
+
+def lived(used: AlertSettings, *, seed: int, seconds: float) -> Lived:
+    return anyio.run(
+        lambda: live(used, seed=seed, seconds=seconds), backend_options={"loop_factory": ExactTimeLoop}
+    )
+
+
+@settings(max_examples=4)
+@given(seed=st.integers(0, 10_000), objective=st.sampled_from([90.0, 99.0, 99.9]))
+def test_todays_objectives_give_back_the_recorded_alerts_and_messages(seed: int, objective: float) -> None:
+    slos = (replace(SLOS[0], objective=objective),)
+    history = lived(watching(slos=slos, jobs=()), seed=seed, seconds=10_000)
+
+    (found,) = run_objective_backtests(history.order(), history.past())
+
+    recorded = [each for each in history.signals if type(each) is ObjectiveChange]
+    assert found.alerts.fidelity.recorded == len(recorded)
+    assert (found.alerts.fidelity.given_back, found.alerts.fidelity.invented) == (len(recorded), 0)
+    begun = [each.at for each in recorded if each.after]
+    assert [each.at for each in found.alerts.today.alerts] == pytest.approx(begun, abs=0.001)
+    assert found.alerts.today.messages == dict(Counter(history.told))
+    assert found.today == found.proposed
+    assert found.alerts.today == found.alerts.proposed
