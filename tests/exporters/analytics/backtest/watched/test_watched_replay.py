@@ -14,6 +14,7 @@ from exporters.analytics.backtest.watched.heartbeats import run_heartbeat_backte
 from exporters.analytics.backtest.watched.objectives import run_objective_backtests
 from integrations.signals import IncidentChange, ObjectiveChange
 from monitors.alerts.settings import AlertSettings
+from monitors.heartbeat_settings import HeartbeatSettings
 from tests.exporters.analytics.backtest.watched.watched_live import JOBS, SLOS, Lived, live, watching
 from tests.fakes.clock import ExactTimeLoop
 
@@ -39,4 +40,26 @@ def test_todays_objectives_give_back_the_recorded_alerts_and_messages(seed: int,
     assert [each.at for each in found.alerts.today.alerts] == pytest.approx(begun, abs=0.001)
     assert found.alerts.today.messages == dict(Counter(history.told))
     assert found.today == found.proposed
+    assert found.alerts.today == found.alerts.proposed
+
+
+@settings(max_examples=3)
+@given(seed=st.integers(0, 10_000), job=st.sampled_from(JOBS))
+def test_todays_heartbeats_give_back_the_recorded_incidents_and_messages(
+    seed: int, job: HeartbeatSettings
+) -> None:
+    history = lived(watching(slos=(), jobs=(job,)), seed=seed, seconds=10_000)
+
+    found = run_heartbeat_backtest(history.order(), job.id, history.reported(job.id))
+
+    turns = [
+        each
+        for each in history.signals
+        if type(each) is IncidentChange and each.event in {"opened", "reopened", "resolved"}
+    ]
+    assert found.alerts.fidelity.recorded == len(turns)
+    assert (found.alerts.fidelity.given_back, found.alerts.fidelity.invented) == (len(turns), 0)
+    opened = [each.at for each in turns if each.event == "opened"]
+    assert [each.opened_at for each in found.alerts.today.incidents] == pytest.approx(opened, abs=1.01)
+    assert found.alerts.today.messages == dict(Counter(history.told))
     assert found.alerts.today == found.alerts.proposed

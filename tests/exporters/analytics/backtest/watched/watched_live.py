@@ -3,7 +3,7 @@ exact virtual time, told of random calls, checks and reports; and what was publi
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import anyio
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ from integrations.signals import (
 )
 from monitors.alerts.builtin_rules import BUILTIN_RULES
 from monitors.alerts.engine import AlertEngine
+from monitors.alerts.facts import Subject
 from monitors.alerts.grouping import Grouping
 from monitors.alerts.notifier import Notifier
 from monitors.alerts.rules import KEEP_FIRING, RuleBook
@@ -146,7 +147,7 @@ class _World:
             clock=clock,
             saver=self.saver,
             incidents=self.incidents,
-            book=AlertBook(RuleBook(used.rules, builtin=BUILTIN_RULES), lambda name: self.jobs.subject(name)),
+            book=AlertBook(RuleBook(used.rules, builtin=BUILTIN_RULES), self._subject),
             grouping=grouping,
             steady=steady,
             notifier=self.notifier,
@@ -167,6 +168,9 @@ class _World:
         self.saver.flush = self._flushed  # type: ignore[method-assign] # decisions are looked at as they come
         self.told: list[str] = []
         self.settings = used
+
+    def _subject(self, name: str) -> Subject | None:
+        return self.jobs.subject(name)
 
     def _flushed(self, flush: object) -> None:
         self.told += [message.receiver for message in flush.messages]
@@ -232,7 +236,7 @@ def _signal(name: str, rng: random.Random, *, at: float, failing: float) -> Call
     kind = kind or rng.choice((*(None,) * 30, K.NOT_FOUND, K.CANCELLED))
     if rng.random() < 0.2:
         return CheckResult(
-            at=at, integration=name, vendor="v", capability="read", action="get", duration=rng.uniform(0.1, 0.4),
+            at=at, integration=name, vendor="v", capability="read", action="get", duration=0.3,
             kind=None if kind is K.REJECTED else kind, evidence_health=Health.UP,
         )  # fmt: skip
     return CallRecord(
