@@ -16,12 +16,12 @@ from integrations.signals import IncidentChange, ObjectiveChange
 from monitors.alerts.settings import AlertSettings
 from monitors.heartbeat_settings import HeartbeatSettings
 from tests.exporters.analytics.backtest.watched.watched_live import JOBS, SLOS, Lived, live, watching
-from tests.fakes.clock import ExactTimeLoop
+from tests.fakes.clock import VirtualTimeLoop
 
 
 def lived(used: AlertSettings, *, seed: int, seconds: float) -> Lived:
     return anyio.run(
-        lambda: live(used, seed=seed, seconds=seconds), backend_options={"loop_factory": ExactTimeLoop}
+        lambda: live(used, seed=seed, seconds=seconds), backend_options={"loop_factory": VirtualTimeLoop}
     )
 
 

@@ -50,7 +50,7 @@ from tests.fakes.signals import RecordingSubscriber
 
 K = FailureKind
 AHEAD = 1_799_999_000.0
-"""What UTC adds to the time of ExactTimeLoop."""
+"""What UTC adds to the time of VirtualTimeLoop."""
 
 LABELS = {
     "shop": {"integration": "shop", "vendor": "http", "team": "sales"},
