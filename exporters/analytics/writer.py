@@ -39,7 +39,8 @@ class Writer:
     """Moves the spool's sealed segments into hot.duckdb. Its methods run on one thread at a time.
 
     `problem` says why it is off, or is empty. `set_aside` names damaged files that were renamed. `file_bytes`
-    is what the database and its log took when they were last looked at.
+    is what the database and its log took when they were last looked at. `kept` is where copies are of what
+    the file alone holds.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class Writer:
         self.file_bytes: Mapping[str, int] = {}
         self.checkpointed_at: float | None = None
         self.archive: Archive | None = None
-        self.rollups = RollupUpkeep(clock=clock, retention=settings.retention)
+        self.kept = (directory / "kept").absolute()
+        self.rollups = RollupUpkeep(kept=self.kept, clock=clock, retention=settings.retention)
         self._spool = spool
         self._spool_directory = directory / "spool"
         self._clock = clock
@@ -95,6 +97,7 @@ class Writer:
             self._load(loader)
             self._look_after(loader)
             self.rollups.step()
+            self._note_kept()
         self._say("")
 
     def position(self) -> int | None:
@@ -304,6 +307,10 @@ class Writer:
     def _note_archive(self, archive: Archive) -> None:
         self.set_aside += tuple(archive.set_aside)
         archive.set_aside.clear()
+
+    def _note_kept(self) -> None:
+        self.set_aside += tuple(self.rollups.set_aside)
+        self.rollups.set_aside.clear()
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:

@@ -63,6 +63,11 @@ STORES = (
     gauge("analytics_archive_partitions", ("table",), "Days that are sealed in the archive."),
     gauge("analytics_archive_files", ("table",), "Files of the archive."),
     gauge("analytics_archive_bytes", ("table",), "What the files of the archive take."),
+    gauge(
+        "analytics_kept_bytes",
+        ("table",),
+        "What copies take of what DuckDB's file alone holds: rollups, and what configurations said.",
+    ),
     counter("analytics_archive_freed_bytes", (), "Bytes given back to the disk by retention."),
     gauge("analytics_archive_up", (), "1 when the last sweep of the archive went well, 0 when not."),
     gauge(

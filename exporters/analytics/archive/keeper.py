@@ -1,4 +1,5 @@
 """The keeper: seals days as they become old, lets those go that have had their time, and says how it went.
+It copies too what the database alone holds.
 
 What changes the database runs on the writer's thread, a few milliseconds at a time; rows are sorted and
 written on a thread of its own meanwhile.
@@ -6,21 +7,21 @@ written on a thread of its own meanwhile.
 
 import contextlib
 import datetime as dt
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 import duckdb
 import msgspec
 import structlog
 
-from exporters.analytics.archive.files import SealedFile
 from exporters.analytics.archive.sealed import Archive, Totals
 from exporters.analytics.archive.sealing import Part, write_part
-from exporters.analytics.database import Database, break_off, reason
+from exporters.analytics.beside import Beside
+from exporters.analytics.database import reason
+from exporters.analytics.kept.keeper import CopyKeeper
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable, CheckpointHeldUp
 from exporters.analytics.tables import TABLES
 from exporters.analytics.writer import Writer
@@ -42,7 +43,6 @@ LINGER_SECONDS = 60.0
 LONGEST_BACKTEST = 120.0
 _WHOLE_DAYS = dt.timedelta(days=1)
 _PAUSE = 0.02
-_INTERRUPT_AGAIN = 0.05
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the archive is. `totals` is what is sealed, by table, `rows` how many rows this process has sealed,
     `freed_bytes` what retention gave back; `swept_at` is when it was last looked through (UTC seconds).
     `problem` says why that failed since, `missing` which listed files cannot be read, `strange` which files
-    are not Dialtone's.
+    are not Dialtone's. `kept_bytes` is what copies take of what the database alone holds, by table.
     """
 
     totals: Mapping[str, Totals]
@@ -69,6 +69,7 @@ class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     missing: tuple[str, ...]
     strange: tuple[str, ...]
+    kept_bytes: Mapping[str, int]
 
     def samples(self) -> Iterable[Sample]:
         """Days, files, bytes, rows and problems, as the catalogue names them."""
@@ -81,6 +82,8 @@ class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
         yield Sample("dialtone_analytics_archive_freed_bytes_total", (), self.freed_bytes)
         yield Sample("dialtone_analytics_archive_up", (), float(not self.problem))
         yield Sample("dialtone_analytics_archive_files_missing", (), len(self.missing))
+        for table, size in self.kept_bytes.items():
+            yield Sample("dialtone_analytics_kept_bytes", (table,), size)
         if self.swept_at is not None:
             yield Sample("dialtone_analytics_sweep_timestamp_seconds", (), self.swept_at)
 
@@ -101,8 +104,8 @@ class ArchiveKeeper:
         self._writer = writer
         self._copies = copies
         self._thread = thread
-        self._own_thread = anyio.CapacityLimiter(1)
-        self._disk_problem = disk_problem
+        self._beside = Beside(database=lambda: writer.database, disk_problem=disk_problem, clock=clock)
+        self._kept = CopyKeeper(writer, beside=self._beside, clock=clock, retention=settings.retention)
         self._clock = clock
         self._settings = settings
         self._rows = dict.fromkeys(TABLES.values(), 0)
@@ -126,6 +129,8 @@ class ArchiveKeeper:
             if self._clock.monotonic() >= self._due or self._today() != self._day:
                 await self.sweep()
                 self._say("")
+            elif self._kept.is_due():
+                await self._kept.keep()
         except (AnalyticsUnavailable, duckdb.Error, OSError) as error:
             self._due = self._clock.monotonic() + AGAIN_SECONDS
             self._say(reason(error))
@@ -138,7 +143,7 @@ class ArchiveKeeper:
         """
         self._due = self._clock.monotonic() + SWEEP_SECONDS
         self._day = self._today()
-        problem = await anyio.to_thread.run_sync(self._disk_problem, limiter=self._own_thread)
+        problem = await self._beside.disk_problem()
         if not problem:
             for part in await self._with_archive(self._plan):
                 await self._seal(part)
@@ -148,6 +153,7 @@ class ArchiveKeeper:
         # The writer tries again within a second, long before a file goes.
         with contextlib.suppress(CheckpointHeldUp):
             await self._with_archive(lambda _: self._writer.checkpoint())
+        await self._kept.keep()
         self._swept_at = self._clock.time()
 
     def status(self) -> ArchiveStatus:
@@ -161,6 +167,7 @@ class ArchiveKeeper:
             problem=self._problem,
             missing=archive.missing if archive else (),
             strange=archive.strange if archive else (),
+            kept_bytes=self._kept.sizes,
         )
 
     def _plan(self, archive: Archive) -> Sequence[Part]:
@@ -171,34 +178,13 @@ class ArchiveKeeper:
         return parts
 
     async def _seal(self, part: Part) -> None:
-        file = await self._written(part)
-        if file is not None and await self._with_archive(lambda archive: archive.seal(part, file)):
-            self._rows[part.footer.table] += part.footer.rows
-        await self._clock.sleep(_PAUSE)
-
-    async def _written(self, part: Part) -> SealedFile | None:
         database, archive = self._writer.database, self._writer.archive
         if database is None or archive is None:
             raise AnalyticsUnavailable("the database was closed while its days were sealed")
-        writing = _Writing(database, archive, part, disk_problem=self._disk_problem)
-        async with anyio.create_task_group() as watched:
-            watched.start_soon(self._break_off, writing)
-            await anyio.to_thread.run_sync(writing.work, limiter=self._own_thread)
-            watched.cancel_scope.cancel()
-        # The thread is waited for even when this was cancelled; only now does that come through.
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        if writing.error is not None:
-            raise writing.error
-        return writing.file
-
-    async def _break_off(self, writing: "_Writing") -> None:
-        try:
-            await anyio.Event().wait()
-        finally:
-            with anyio.CancelScope(shield=True):
-                while not writing.done.is_set():
-                    writing.interrupt()
-                    await self._clock.sleep(_INTERRUPT_AGAIN)
+        file = await self._beside.do(partial(write_part, part=part, archive=archive.folder))
+        if file is not None and await self._with_archive(lambda archive: archive.seal(part, file)):
+            self._rows[part.footer.table] += part.footer.rows
+        await self._clock.sleep(_PAUSE)
 
     def _expire(self, archive: Archive) -> None:
         """Let go what is too old. Unless the disk is full the list is checkpointed long before its files go,
@@ -243,42 +229,3 @@ class ArchiveKeeper:
                 "analytics_archive_on"
             )
         self._problem = problem
-
-
-class _Writing:
-    """Writing one part, on a thread."""
-
-    def __init__(
-        self, database: Database, archive: Archive, part: Part, *, disk_problem: Callable[[], str]
-    ) -> None:
-        self.file: SealedFile | None = None
-        self.error: Exception | None = None
-        self.done = threading.Event()
-        self._database = database
-        self._archive = archive
-        self._part = part
-        self._disk_problem = disk_problem
-        self._cursor: duckdb.DuckDBPyConnection | None = None
-
-    def work(self) -> None:
-        """Write it, and keep the file or the error."""
-        try:
-            self._check_disk()
-            with self._database.reading() as cursor:
-                self._cursor = cursor
-                self.file = write_part(cursor, self._part, self._archive.folder)
-        except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
-            self.error = error
-        finally:
-            self._cursor = None
-            self.done.set()
-
-    def interrupt(self) -> None:
-        """Break it off, if it runs."""
-        cursor = self._cursor
-        if cursor is not None:
-            break_off(cursor)
-
-    def _check_disk(self) -> None:
-        if problem := self._disk_problem():
-            raise AnalyticsUnavailable(problem)

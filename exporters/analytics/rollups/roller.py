@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from exporters.analytics.database import reason, transaction
+from exporters.analytics.kept.returning import Returning
 from exporters.analytics.rollups.kinds import ROLLUPS, Rollup
 from exporters.analytics.rollups.pending import BATCH_ROWS, Pending, Stretch
 from exporters.analytics.settings import Retention
@@ -24,7 +25,8 @@ class Roller:
     """Keeps the rollups of one open database. Its methods run on one thread at a time, and never raise for a
     rollup that cannot be made: `problem` says why, and the next sweep tries again.
 
-    Of days of which rows may be gone, by `retention`, the rollup stays as it is.
+    Of days of which rows may be gone, by `retention`, the rollup stays as it is. What is `returning` comes
+    first: it need not be counted again, and often cannot be.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Roller:
         *,
         clock: Clock,
         retention: Retention | None = None,
+        returning: Returning | None = None,
         batch_rows: int = BATCH_ROWS,
     ) -> None:
         self.problem = ""
@@ -40,6 +43,7 @@ class Roller:
         self._connection = connection
         self._clock = clock
         self._retention = retention or Retention()
+        self._returning = returning
         self._pending = Pending(connection, batch_rows=batch_rows)
         self._stretches: deque[Stretch] = deque()
         self._slice = 0
@@ -54,20 +58,34 @@ class Roller:
         return 0.0 if self._stretches else self._sweep_due
 
     def step(self) -> None:
-        """Look what there is to count when it is time, and count for a while."""
+        """Look what there is to bring back or to count when it is time, and do so for a while."""
         started = self._clock.monotonic()
         try:
-            if not self._stretches and started >= self._sweep_due:
+            if not self._stretches and started >= self._sweep_due and self._has_returned(started):
                 self._sweep_due = started + SWEEP_SECONDS
                 self._sweep()
             is_time = True
             while self._stretches and is_time:
                 self._count(self._stretches[0])
-                is_time = self._clock.monotonic() - started <= STEP_SECONDS
+                is_time = self._is_time(started)
         except duckdb.Error as error:
             self.problem = reason(error)
+            self._sweep_due = started + SWEEP_SECONDS
             self._stretches.clear()
             self._slice = 0
+
+    def _is_time(self, started: float) -> bool:
+        return self._clock.monotonic() - started <= STEP_SECONDS
+
+    def _has_returned(self, started: float) -> bool:
+        """Bring back for a while; whether there is nothing left to come."""
+        is_time = True
+        while self._returning and not self._returning.is_over and is_time:
+            if stretch := self._returning.fetch():
+                self._replace(stretch)
+            self._returning.done()
+            is_time = self._is_time(started)
+        return self._returning is None or self._returning.is_over
 
     def _sweep(self) -> None:
         now = datetime.fromtimestamp(self._clock.time(), UTC).replace(tzinfo=None)

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import duckdb
 import structlog
 
+from exporters.analytics.kept.pieces import oldest_day
+from exporters.analytics.kept.returning import Returning
 from exporters.analytics.rollups.declared import Declaration, declare
 from exporters.analytics.rollups.kinds import ROLLUPS
 from exporters.analytics.rollups.roller import Roller
@@ -18,12 +21,17 @@ log = structlog.get_logger("dialtone.analytics")
 
 class RollupUpkeep:
     """Goes on through all files that the writer opens. `made` counts what was counted, by rollup; `problem`
-    says why one cannot be made, or is empty.
+    says why one cannot be made, or is empty; `declared` counts what was put down, by any configuration.
+
+    What a file lacks comes back from the copies in `kept`. `set_aside` are those that cannot be read.
     """
 
-    def __init__(self, *, clock: Clock, retention: Retention) -> None:
+    def __init__(self, *, kept: Path, clock: Clock, retention: Retention) -> None:
         self.made: Counter[str] = Counter()
         self.problem = ""
+        self.declared = 0
+        self.set_aside: list[str] = []
+        self._kept = kept
         self._clock = clock
         self._retention = retention
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -44,9 +52,18 @@ class RollupUpkeep:
         return roller is not None and (not self._is_declared or self._clock.monotonic() >= roller.due)
 
     def open(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Begin with a file."""
+        """Begin with a file, and give back to it what configurations said; rollups come back in steps.
+
+        Raises:
+            duckdb.Error: it cannot be used.
+        """
+        oldest = oldest_day(self._retention, self._clock.time())
+        returning = Returning(
+            connection, self._kept, oldest=oldest, clock=self._clock, set_aside=self.set_aside.append
+        )
+        returning.open()
+        self._roller = Roller(connection, clock=self._clock, retention=self._retention, returning=returning)
         self._connection = connection
-        self._roller = Roller(connection, clock=self._clock, retention=self._retention)
         self._is_declared = self._declaration is None
 
     def close(self) -> None:
@@ -80,3 +97,4 @@ class RollupUpkeep:
             # Before it is read, so that one that comes meanwhile is not taken for this one.
             self._is_declared = True
             declare(connection, declaration())
+            self.declared += 1

@@ -46,17 +46,21 @@ class Model:
 
     def holding(self, signals: Iterable[Signal], *, now: float = START) -> "Model":
         """Hold these signals alone."""
+        self.forget(*map(hot, TABLES.values()))
+        self.opened.writer.rollups.open(self.connection)
+        self.set_time(now)
+        self.load(signals)
+        return self
+
+    def forget(self, *tables: str) -> None:
+        """Let nothing be rolled up or declared, as in a new database, and these tables be empty."""
         with transaction(self.connection):
-            for table in (*map(hot, TABLES.values()), *OWN, *DECLARED):
+            for table in (*tables, *OWN, *DECLARED):
                 self.connection.execute(f"DELETE FROM {table}")
             for rollup in ROLLUPS:
                 self.connection.execute(
                     f"CREATE OR REPLACE MACRO rolled_until_{rollup.name}() AS TIMESTAMP '-infinity'"
                 )
-        self.opened.writer.rollups.open(self.connection)
-        self.set_time(now)
-        self.load(signals)
-        return self
 
     def set_time(self, now: float) -> None:
         clock = self.opened.clock
@@ -111,6 +115,24 @@ class Model:
     def close(self) -> None:
         self.opened.close()
         self.pair = None
+
+
+class SteppingClock:
+    """A clock on which everything takes a second."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 1.0
+        return self._now
+
+    def time(self) -> float:
+        return self._model.opened.clock.time()
+
+    async def sleep(self, _seconds: float) -> None:
+        raise AssertionError("a roller does not wait")
 
 
 def moment(at: float) -> datetime:

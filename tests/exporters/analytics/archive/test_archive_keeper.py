@@ -1,7 +1,7 @@
 """The keeper, with its threads, over a writer driven by hand."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -18,8 +18,10 @@ from exporters.analytics.archive.keeper import (
 from exporters.analytics.settings import AnalyticsSettings, Retention
 from exporters.analytics.store import AnalyticsStore
 from integrations.clock import SystemClock
+from integrations.samples import Sample
 from tests.exporters.analytics.archive.sealing_by_hand import DAY, files
 from tests.exporters.analytics.generated import SETTINGS, START, Pair, call, started
+from tests.exporters.analytics.kept.kept_by_hand import copies, declare, priced, roll
 
 
 class Copies:
@@ -39,15 +41,19 @@ class Kept:
     def __init__(self, directory: Path) -> None:
         self.pair: Pair = started(directory)
         self.problem = ""
+        self.disk: Callable[[], str] = lambda: self.problem
         self.copies = Copies(directory)
         self.keeper = ArchiveKeeper(
             self.pair.writer,
             copies=self.copies,
             thread=anyio.CapacityLimiter(1),
-            disk_problem=lambda: self.problem,
+            disk_problem=self.disk_problem,
             clock=self.pair.clock,
             settings=AnalyticsSettings(disk_floor=0, retention=Retention(calls=5)),
         )
+
+    def disk_problem(self) -> str:
+        return self.disk()
 
     def hot(self) -> list[object]:
         return [seq for (seq,) in self.pair.rows("SELECT seq FROM hot_calls ORDER BY seq")]
@@ -84,6 +90,43 @@ async def test_a_reader_that_holds_up_the_checkpoint_stops_no_sweep(kept: Kept) 
 
     assert (kept.hot(), kept.keeper.status().problem) == ([0, 1], "")
     kept.pair.writer.checkpoint()
+
+
+async def test_rollups_are_copied_with_each_sweep_and_what_a_configuration_says_at_once(kept: Kept) -> None:
+    kept.pair.load([call(number, at=START - number * DAY) for number in range(1, 3)])
+    roll(kept.pair)
+    await kept.keeper.look()
+    assert {file.piece.table for file in copies(kept.pair)} == {"rollup_calls", "rollup_usage"}
+
+    kept.pair.clock.advance(5)
+    declare(kept.pair, priced(START, 0.5))
+    await kept.keeper.look()
+
+    status = kept.keeper.status()
+    assert {"declared_callers", "declared_integrations"} <= status.kept_bytes.keys()
+    assert status.kept_bytes == {
+        table: sum(file.size for file in copies(kept.pair) if file.piece.table == table)
+        for table in status.kept_bytes
+    }
+    assert Sample("dialtone_analytics_kept_bytes", ("rollup_usage",), status.kept_bytes["rollup_usage"]) in [
+        *status.samples()
+    ]
+
+
+async def test_copies_that_cannot_be_written_are_told_and_days_are_sealed_all_the_same(kept: Kept) -> None:
+    kept.pair.load([call(3, at=START - 3 * DAY)])
+    roll(kept.pair)
+    kept.pair.writer.kept.write_text("in the way")
+
+    await kept.keeper.look()
+    assert "kept" in kept.keeper.status().problem
+    assert kept.hot() == []
+
+    kept.pair.writer.kept.unlink()
+    kept.pair.clock.advance(AGAIN_SECONDS)
+    await kept.keeper.look()
+    assert kept.keeper.status().problem == ""
+    assert copies(kept.pair)
 
 
 async def test_late_rows_wait_for_the_next_sweep(kept: Kept) -> None:
@@ -221,7 +264,7 @@ async def test_a_keeper_that_is_cancelled_while_it_writes_ends_and_loses_nothing
         may_go_on.wait(5)
         return ""
 
-    kept.keeper._disk_problem = hang
+    kept.disk = hang
     async with anyio.create_task_group() as group:
         group.start_soon(kept.keeper.look)
         await anyio.to_thread.run_sync(is_writing.wait)

@@ -18,7 +18,7 @@ from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectR
 from integrations.signals import BreakerState, CallRecord, CheckResult
 from monitors.slo_events import event_of
 from tests.exporters.analytics.generated import START, call
-from tests.exporters.analytics.model import Model, day, grouped, hour, moment
+from tests.exporters.analytics.model import Model, SteppingClock, day, grouped, hour, moment
 
 HOUR, DAY = 3_600.0, 86_400.0
 MIDNIGHT = START // DAY * DAY
@@ -295,24 +295,6 @@ def test_a_large_hour_is_counted_in_slices_and_seen_whole(model: Model) -> None:
     assert set(seen) == {rows}
     assert model.rows("SELECT sum(calls) FROM rollup_calls") == [(rows,)]
     model.holding([])
-
-
-class SteppingClock:
-    """A clock on which everything takes a second."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._now = 0.0
-
-    def monotonic(self) -> float:
-        self._now += 1.0
-        return self._now
-
-    def time(self) -> float:
-        return self._model.opened.clock.time()
-
-    async def sleep(self, _seconds: float) -> None:
-        raise AssertionError("a roller does not wait")
 
 
 def test_late_rows_of_a_day_whose_rows_are_gone_take_nothing_from_its_rollup(model: Model) -> None:
