@@ -163,7 +163,7 @@ class SQLDesk:
     async def _answer(self, name: str, request: SQLRequest, cost: _Cost) -> SQLAnswer:
         try:
             async with self._pool.reader(self._settings.sql_seconds) as reader:
-                snapshot = await self.snapshots.fresh()
+                snapshot = await self.snapshots.fresh(patience=self._seconds(request))
                 reply, body = await reader.ask(self._question(request, snapshot.path))
         except NoReader as error:
             raise AnalyticsBusy(str(error)) from error
@@ -200,10 +200,12 @@ class SQLDesk:
             snapshot=str(snapshot),
             rows=limits.sql_rows if request.rows is None else min(request.rows, limits.sql_rows),
             max_bytes=limits.sql_bytes,
-            seconds=limits.sql_seconds
-            if request.seconds is None
-            else min(request.seconds, limits.sql_seconds),
+            seconds=self._seconds(request),
         )
+
+    def _seconds(self, request: SQLRequest) -> float:
+        most = self._settings.sql_seconds
+        return most if request.seconds is None else min(request.seconds, most)
 
     def _record(self, request: SQLRequest, caller: str, duration: float, *, cost: _Cost, error: str) -> None:
         self.results[error or "ok"] += 1

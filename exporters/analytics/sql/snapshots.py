@@ -26,12 +26,17 @@ FRESH_SECONDS = 8.0
 LINK = "latest.duckdb"
 _COPY_SECONDS = 120.0
 _WAIT_SECONDS = 30.0
+_AGAIN = 0.25
 _KEPT = 2
 _SHARE = 10
 """A snapshot is used for at least so many times as long as making it took, so that a large file is not copied
 without end.
 """
 
+_NO_FIRST = (
+    "the first copy of the data cannot be made while a backtest, a report or a query that began earlier "
+    "still reads; try again when it has ended, or end it (dialtone query --running lists them, --cancel ID ends one)"
+)
 _COPYING = Path(__file__).with_name("copying.py")
 
 
@@ -67,27 +72,33 @@ class Snapshots:
         self._use_until = 0.0
         self._lock = anyio.Lock()
 
-    async def fresh(self) -> Snapshot:
+    async def fresh(self, *, patience: float = _WAIT_SECONDS) -> Snapshot:
         """Return a snapshot that is at most 8 s old, or as old as ten times what copying the file takes.
+
+        The first is waited for, `patience` seconds at most, while a reader keeps the rows out of the file.
 
         Raises:
             AnalyticsUnavailable: when there can be none now; the message says why.
         """
-        with anyio.move_on_after(_WAIT_SECONDS):
+        until = self._clock.monotonic() + patience
+        with anyio.move_on_after(max(patience, _WAIT_SECONDS) + _AGAIN):
             async with self._lock:
                 if self._newest is None or self._clock.monotonic() >= self._use_until:
-                    self._newest = await self._newer()
+                    self._newest = await self._newer(until)
                 return self._newest
         raise AnalyticsUnavailable("the writer is busy, and no snapshot can be made; try again in a moment")
 
-    async def _newer(self) -> Snapshot:
+    async def _newer(self, until: float) -> Snapshot:
         """The one before, with its own time, has to do while a reader keeps the rows out of the file."""
-        try:
-            return await anyio.to_thread.run_sync(self._make, limiter=self._thread)
-        except CheckpointHeldUp:
-            if self._newest is None:
-                raise
-            return self._newest
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(self._make, limiter=self._thread)
+            except CheckpointHeldUp as error:
+                if self._newest is not None:
+                    return self._newest
+                if self._clock.monotonic() + _AGAIN > until:
+                    raise AnalyticsUnavailable(_NO_FIRST) from error
+            await self._clock.sleep(_AGAIN)
 
     async def replace_before(self, at: float) -> None:
         """Let no copy stay that was made before a time (UTC seconds), because it names what is to go; where

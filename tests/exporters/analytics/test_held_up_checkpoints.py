@@ -1,16 +1,18 @@
 """A checkpoint waits for readers that DuckDB cannot checkpoint beside; nothing is closed because of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import anyio
 import pytest
 
-from exporters.analytics.settings import CheckpointHeldUp
+from exporters.analytics.settings import AnalyticsUnavailable
 from exporters.analytics.sql.snapshots import Snapshots
+from integrations.clock import Clock
 from integrations.signals import Health
 from tests.exporters.analytics.generated import SETTINGS, START, Pair, call, health_change, started
+from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture
@@ -66,20 +68,18 @@ def test_the_writer_goes_on_beside_a_reader_and_checkpoints_after_it(pair: Pair,
     assert list((tmp_path / "spool").glob("*.ndjson")) == []
 
 
-async def test_free_sql_has_the_snapshot_before_while_a_reader_is_in_the_way(
-    pair: Pair, tmp_path: Path
-) -> None:
-    snapshots = Snapshots(
-        tmp_path / "snapshots",
+def snapshots_of(pair: Pair, clock: Clock) -> Snapshots:
+    return Snapshots(
+        pair.writer.path.parent / "snapshots",
         flush=pair.writer.flush,
         thread=anyio.CapacityLimiter(1),
-        clock=pair.clock,
+        clock=clock,
         disk_floor=0,
     )
-    with half_read(pair):
-        make_a_view(pair)
-        with pytest.raises(CheckpointHeldUp, match="holds up the checkpoint"):
-            await snapshots.fresh()
+
+
+async def test_free_sql_has_the_snapshot_before_while_a_reader_is_in_the_way(pair: Pair) -> None:
+    snapshots = snapshots_of(pair, pair.clock)
     first = await snapshots.fresh()
     with half_read(pair):
         make_a_view(pair)
@@ -88,3 +88,40 @@ async def test_free_sql_has_the_snapshot_before_while_a_reader_is_in_the_way(
 
     assert (await snapshots.fresh()).at > first.at
     assert pair.writer.problem == ""
+
+
+async def test_the_first_snapshot_is_waited_for_and_then_it_is_said_what_to_do(pair: Pair) -> None:
+    snapshots, began = snapshots_of(pair, pair.clock), pair.clock.time()
+    with half_read(pair):
+        make_a_view(pair)
+        with pytest.raises(AnalyticsUnavailable, match="dialtone query --running") as caught:
+            await snapshots.fresh(patience=5.0)
+
+    assert type(caught.value) is AnalyticsUnavailable
+    assert 4.0 < pair.clock.time() - began <= 5.0
+    assert pair.writer.problem == ""
+
+
+async def test_the_first_snapshot_is_there_once_the_reader_in_its_way_has_ended(pair: Pair) -> None:
+    reader = half_read(pair)
+    reader.__enter__()
+    make_a_view(pair)
+
+    snapshot = await snapshots_of(pair, EndingReader(pair.clock, reader)).fresh()
+
+    assert snapshot.path.exists()
+
+
+class EndingReader(FakeClock):
+    """A clock after whose first two seconds a reader ends."""
+
+    def __init__(self, clock: FakeClock, reader: AbstractContextManager[None]) -> None:
+        super().__init__(now=clock.monotonic(), utc=clock.time())
+        self._ends_at = clock.monotonic() + 2
+        self._reader = reader
+
+    async def sleep(self, seconds: float) -> None:
+        before = self.monotonic()
+        await super().sleep(seconds)
+        if before < self._ends_at <= self.monotonic():
+            self._reader.__exit__(None, None, None)
