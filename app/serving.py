@@ -42,7 +42,7 @@ async def serve(
             dialtone.garbage.start()
             server = HTTPServer(dialtone.app, sockets, on_stop=dialtone.live.close)
             heed = _signals(server, dialtone.reloader.reload_on_signal if reloads else None)
-            await _serve_http(dialtone, server, ready=ready, companions=(*companions, heed))
+            await _serve_http(dialtone, server, ready=ready, companions=(*companions, heed, _collect))
     finally:
         dialtone.garbage.stop()
         log.info("stopped")
@@ -67,6 +67,10 @@ async def _serve_http(
             if ready is not None:
                 ready(dialtone)
         group.cancel_scope.cancel()
+
+
+async def _collect(dialtone: Dialtone) -> None:
+    await dialtone.garbage.run()
 
 
 def _signals(server: HTTPServer, reload: Callable[[], Coroutine[object, object, None]] | None) -> Companion:

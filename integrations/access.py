@@ -46,20 +46,21 @@ class Access:
         "_all_secrets",
         "_clock",
         "_config",
+        "_ends",
         "_granted_header",
         "_has_failed",
+        "_implied",
         "_is_rejected",
         "_learns",
         "_origins",
         "_publish",
+        "_scopes",
         "_vendor",
         "auth",
         "credential",
-        "ends",
         "id",
         "identity",
         "kind",
-        "scopes",
         "secrets",
         "tokens",
     )
@@ -81,8 +82,9 @@ class Access:
         given = connection.secrets
         wanted = {name: given[name] for name in self.auth.secrets if name in given}
         self.secrets: Mapping[str, Secret] = wanted or _NO_SECRETS
-        self.scopes = GrantedScopes(manifest.implied_scopes)
-        self.ends = CredentialEnds(self.auth, self.secrets)
+        self._implied = manifest.implied_scopes
+        self._scopes: GrantedScopes | None = None
+        self._ends: CredentialEnds | None = None
         self._all_secrets = given
         self._vendor = manifest.id
         self._config = config
@@ -96,6 +98,20 @@ class Access:
         self.credential = self._open()
         self.tokens = self.credential if isinstance(self.credential, TokenCredential) else None
         self._read_secrets()
+
+    @property
+    def ends(self) -> CredentialEnds:
+        """When what it holds ends."""
+        if self._ends is None:
+            self._ends = CredentialEnds(self.auth, self.secrets)
+        return self._ends
+
+    @property
+    def scopes(self) -> GrantedScopes:
+        """What it may do, as far as the vendor told."""
+        if self._scopes is None:
+            self._scopes = GrantedScopes(self._implied)
+        return self._scopes
 
     # In use.
 
@@ -219,7 +235,9 @@ class Access:
 
     def tell_ends(self) -> bool:
         """Publish what is due to be said of ends; whether there was anything."""
-        news = self.ends.news(self._clock.time())
+        if self._ends is None:
+            return False
+        news = self._ends.news(self._clock.time())
         for name, end, days in news:
             detail = (
                 f"{name} ends within {days} d; {self.remedy}" if days else f"{name} is over; {self.remedy}"
@@ -236,10 +254,12 @@ class Access:
 
     def inherit(self, before: "Access") -> None:
         """Go on with what another one of the same secrets has."""
-        self.ends.known = {**before.ends.known, **self.ends.known}
-        self.ends.told = before.ends.told
+        if before._ends is not None:  # noqa: SLF001 - of its own class
+            self.ends.known = {**before.ends.known, **self.ends.known}
+            self.ends.told = before.ends.told
         self._is_rejected, self._has_failed = before._is_rejected, before._has_failed  # noqa: SLF001 - of its own class
-        self.scopes.take(before.scopes.granted, is_comparable=before.scopes.is_comparable)
+        if before._scopes is not None:  # noqa: SLF001 - of its own class
+            self.scopes.take(before.scopes.granted, is_comparable=before.scopes.is_comparable)
         if before.tokens is not None:
             # The same object, so that a purchase under way is one for both.
             self.credential = self.tokens = before.tokens
@@ -356,7 +376,8 @@ class Access:
         return True
 
     def _read_secrets(self) -> None:
-        self.ends.read_secrets(self.identity)
+        if self.secrets or self.identity is not None:
+            self.ends.read_secrets(self.identity)
 
 
 def _lines(pem: str) -> set[str]:

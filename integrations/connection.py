@@ -179,7 +179,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("cost.per_call and cost.actions must be at least 0")
 
 
-class Connection(msgspec.Struct, frozen=True, kw_only=True):
+class Connection(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One integration: which vendor, with which settings and credentials, under which limits.
 
     `config` holds the values of the manifest's config fields (JSON values), `auth` names one of the

@@ -130,6 +130,11 @@ class Endings:
         )
 
 
+def declares_endings(manifest: Manifest) -> bool:
+    """Whether the manifest knows of something that is to end."""
+    return any(_declared(manifest))
+
+
 def _declared(manifest: Manifest) -> Iterable[Ending]:
     vendor = manifest.vendor
     if vendor.lifecycle == "deprecated" or vendor.sunset:

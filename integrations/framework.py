@@ -335,7 +335,7 @@ class IntegrationFramework:
             yield Sample("dialtone_integration_info", names, 1.0)
             if (ends_at := integration.certificate_ends_at) is not None:
                 yield Sample("dialtone_certificate_expiry_timestamp_seconds", (integration.id,), ends_at)
-            yield from integration.remarks.endings.samples()
+            yield from integration.remarks.samples()
         yield from self._answering.samples()
         yield from self.credentials.samples()
 
@@ -362,14 +362,11 @@ class IntegrationFramework:
         """What was seen of the server's certificate holds as long as the server is the same, and what was
         told of its endings as long as the vendor is.
         """
-        before, remarks = self._integrations.get(integration.id), integration.remarks
-        vendor = integration.vendor
+        before, vendor = self._integrations.get(integration.id), integration.vendor
         if vendor not in self._shapes:
             self._shapes[vendor] = shapes_of(integration.manifest, self._catalog.lock(vendor))
-        remarks.drift.shapes = self._shapes[vendor]
-        if before is not None and before.vendor == vendor:
-            remarks.endings.adopt(before.remarks.endings)
-        remarks.endings.begin()
+        told = before.remarks if before is not None and before.vendor == vendor else None
+        integration.remarks.begin(self._shapes[vendor], told)
         if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):
             integration.certificate = before.certificate
 

@@ -1,6 +1,7 @@
 """One integration, opened: a connection held against its vendor's manifest, ready to make requests."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from sys import intern
 
 import httpx
 import msgspec
@@ -26,6 +27,7 @@ from integrations.manifest.templates import template
 from integrations.manifest.values import Values
 from integrations.remarks import Remarks
 from integrations.signals import Signal
+from integrations.sparing import alike, nothing, put
 from integrations.status_pages.dependents import covers
 from integrations.webhooks.schemes import secret_names
 
@@ -43,7 +45,6 @@ class Integration:
         "_kept",
         "_plans",
         "_status_url",
-        "_values",
         "access",
         "auth",
         "auth_name",
@@ -66,7 +67,6 @@ class Integration:
         self.auth_name, self.auth = _auth(connection, manifest)
         self.clock = clock
         self.publish = publish
-        self._values = Values(self.config, clock=clock)
         self.certificate: Certificate | None = None
         _check_secrets(connection, manifest, self.auth)
         self.origins = self._origins()
@@ -82,9 +82,13 @@ class Integration:
         )
         self.remarks = Remarks(connection.id, manifest, clock=clock, publish=publish)
         self._kept: dict[str, object] | None = None
-        self._plans: dict[str, RequestPlan] = {}
+        self._plans: Mapping[str, RequestPlan] = nothing()
         self._base: httpx.URL | None = None
         self._status_url: str | None = None
+
+    @property
+    def _values(self) -> Values:
+        return Values(self.config, clock=self.clock)
 
     @property
     def id(self) -> str:
@@ -113,7 +117,7 @@ class Integration:
     def called(self) -> str:
         """What people call the other end: the vendor's name, or what its manifest has instead."""
         vendor = self.manifest.vendor
-        return template(vendor.called).fill(self._values) or vendor.name
+        return intern(template(vendor.called).fill(self._values)) or vendor.name
 
     def asked(self, check: HealthCheck) -> str:
         """What a check asks, in words: `user.get at GitHub`, `GET at shop.example`."""
@@ -150,7 +154,7 @@ class Integration:
             vendor=self.vendor,
             policy=self.connection.policy,
             network=self.connection.network,
-            capabilities=(*self.capabilities, *own),
+            capabilities=alike((*self.capabilities, *own)),
             identity=self.access.identity,
             socket=template(self.manifest.socket).fill(self._values),
             limits=self.manifest.limits,
@@ -168,11 +172,12 @@ class Integration:
         """
         if action not in self.manifest.actions:
             raise UnknownAction(self.vendor, action, known=self.manifest.actions)
-        if action not in self._plans:
+        plan = self._plans.get(action)
+        if plan is None:
             wanted = self.manifest.actions[action].auth
             if wanted and self.auth_name not in wanted:
                 raise UnfitAction(self.id, action, auth=self.auth_name, wanted=wanted)
-            self._plans[action] = RequestPlan(
+            plan = RequestPlan(
                 self.manifest,
                 action,
                 config=self.config,
@@ -180,7 +185,8 @@ class Integration:
                 clock=self.clock,
                 secrets=self._secrets(),
             )
-        return self._plans[action]
+            self._plans = put(self._plans, action, plan)
+        return plan
 
     def redact(self, text: str) -> str:
         """The text without the integration's secrets, in any form they are sent in."""
@@ -239,10 +245,10 @@ class Integration:
     def _fits(self, action: Action) -> bool:
         return not action.auth or self.auth_name in action.auth
 
-    def _secrets(self) -> dict[str, Secret]:
+    def _secrets(self) -> Mapping[str, Secret]:
         """The secrets of its authentication kind that are given."""
         given = self.connection.secrets
-        return {name: given[name] for name in self.auth.secrets if name in given}
+        return {name: given[name] for name in self.auth.secrets if name in given} or nothing()
 
 
 def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:

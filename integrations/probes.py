@@ -1,6 +1,6 @@
 """Checks as a manifest declares them: which action stands for which capability."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -13,7 +13,7 @@ SHARE = 0.01
 """What checks may take of what a vendor allows."""
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class Check(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A synthetic probe of one capability. `asks` says in words what it asks, `cost` is what it draws on the
     `bucket` of the vendor's quota, `drawn` what all checks of the integration draw on it together.
     `least_interval` is how many seconds must lie between two runs for these checks to take no more than 1 %
@@ -63,11 +63,15 @@ def checks_of(integration: Integration) -> tuple[Check, ...]:
             asks=integration.asked(one),
             cost=one.cost,
             bucket=buckets[one.action],
-            drawn=sum(each.cost for each in chosen if buckets[each.action] == buckets[one.action]),
+            drawn=one.cost if len(chosen) == 1 else _drawn(chosen, one, buckets),
             least_interval=least_interval(manifest, one, chosen),
         )
         for one in chosen
     )
+
+
+def _drawn(chosen: Iterable[HealthCheck], check: HealthCheck, buckets: Mapping[str, str]) -> float:
+    return sum(each.cost for each in chosen if buckets[each.action] == buckets[check.action])
 
 
 def params_of(integration: Integration, check: HealthCheck) -> dict[str, object]:

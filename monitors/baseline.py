@@ -20,7 +20,7 @@ FAR = 4.0
 _TO_SIGMA = 1.2533
 
 
-class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+class Baseline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The usual `level` of a figure and its `spread`, from so many `samples`."""
 
     level: float = 0.0

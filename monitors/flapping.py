@@ -10,6 +10,8 @@ A capability that failed five scheduled times in a row does not flap, whatever w
 rows changes with every fifth result, which is less than what ends flapping.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 RESULTS = 20
@@ -18,7 +20,7 @@ ENDS = 25.0
 STEADY = 5
 
 
-class Flapping(msgspec.Struct, frozen=True, kw_only=True):
+class Flapping(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last 20 scheduled results: `changes` has a bit for each that differed from the one before (the
     newest is lowest), `failed` is how the last one went, `run` how many went so in a row. `since` is UTC
     seconds, and None while nothing flaps. `is_open`: a scheduled check was made whose result is not told yet.
@@ -43,12 +45,16 @@ class Flapping(msgspec.Struct, frozen=True, kw_only=True):
 
     def opened(self) -> "Flapping":
         """A scheduled check was made."""
-        return self if self.is_open else msgspec.structs.replace(self, is_open=True)
+        if self.is_open:
+            return self
+        return _calm(self.run, is_open=True) if self._is_calm else msgspec.structs.replace(self, is_open=True)
 
     def taken(self, *, failed: bool, at: float) -> "Flapping":
         """With the result of the scheduled check that was made last."""
         is_change = self.failed is not None and failed is not self.failed
         run = 1 if is_change else self.run + 1
+        if self._is_calm and not failed:
+            return _calm(run, is_open=False)
         if failed and run >= STEADY:
             return Flapping(failed=failed, run=run)
         after = Flapping(
@@ -57,3 +63,13 @@ class Flapping(msgspec.Struct, frozen=True, kw_only=True):
         if after.percent > (ENDS if self.is_on else BEGINS):
             return msgspec.structs.replace(after, since=at if self.since is None else self.since)
         return after
+
+    @property
+    def _is_calm(self) -> bool:
+        return self.failed is False and not self.changes and self.since is None
+
+
+@lru_cache(maxsize=256)
+def _calm(run: int, *, is_open: bool) -> Flapping:
+    """What has never changed: one for all that succeeded as often."""
+    return Flapping(failed=False, run=run, is_open=is_open)

@@ -116,6 +116,16 @@ def worst(capabilities: Iterable[CapabilityHealth]) -> CapabilityHealth | None:
     return min(judged, key=lambda capability: SEVERITY.index(capability.state), default=None)
 
 
+def is_known(capability: CapabilityHealth) -> bool:
+    """Whether any evidence has been seen."""
+    return capability.judged or capability.pending is not None
+
+
+def is_news(before: CapabilityHealth, after: CapabilityHealth) -> bool:
+    """Whether more than the time of the last check is different."""
+    return msgspec.structs.replace(after, checked_at=before.checked_at) != before
+
+
 def _rests_on_breaker(before: CapabilityHealth) -> bool:
     return before.evidence is Evidence.BREAKER and before.state in BROKEN
 

@@ -30,6 +30,7 @@ CHECKS = "failing checks"
 SLOW = "slow checks"
 SLOW_IN_A_ROW = 3
 _NO_CONCERNS: Mapping[str, Concern] = MappingProxyType({})
+_NO_RESULTS, _NEVER_CHANGED, _NOTHING_USUAL = Results(), Flapping(), Baseline()
 SURE = 2
 """Failures in a row that are asked for at least, whatever else speaks for them; or `fail_after`."""
 
@@ -52,13 +53,13 @@ class Judged:
     def __init__(self, basis: CapabilityHealth) -> None:
         self.basis = basis
         self.verdict = basis
-        self.results = Results()
-        self.flapping = Flapping()
+        self.results = _NO_RESULTS
+        self.flapping = _NEVER_CHANGED
         # Replaced as a whole, so that the many that are well share what is empty.
         self.concerns: Mapping[str, Concern] = _NO_CONCERNS
         # No dict, which takes four times as much, for one kind of evidence or few.
         self.latest: tuple[Observation, ...] = ()
-        self.slowness = Baseline()
+        self.slowness = _NOTHING_USUAL
         self.grounds: tuple[Ground, ...] = ()
         # Four bytes each: ten thousand integrations keep twenty of them.
         self._durations = array("f")

@@ -47,23 +47,19 @@ class Members:
 
     def __init__(self, integrations: Callable[[], Iterable[Watched]]) -> None:
         self._integrations = integrations
-        self._known: dict[str, tuple[Watched, Member]] = {}
+        self._seen: Mapping[str, Watched] = {}
         self._members: Mapping[str, Member] = {}
 
     def __call__(self) -> Mapping[str, Member]:
         """Those of now."""
-        known = self._known
+        seen, known = self._seen, self._members
         current = {one.connection.id: one for one in self._integrations() if one.connection.check.enabled}
-        if len(current) != len(known) or any(
-            name not in known or known[name][0] is not one for name, one in current.items()
-        ):
-            self._known = {name: self._entry(name, one) for name, one in current.items()}
-            self._members = {name: member for name, (_, member) in self._known.items()}
+        if len(current) != len(seen) or any(seen.get(name) is not one for name, one in current.items()):
+            self._seen = current
+            self._members = {
+                name: known[name] if seen.get(name) is one else _member(one) for name, one in current.items()
+            }
         return self._members
-
-    def _entry(self, name: str, one: Watched) -> tuple[Watched, Member]:
-        before = self._known.get(name)
-        return before if before is not None and before[0] is one else (one, _member(one))
 
 
 def _member(one: Watched) -> Member:

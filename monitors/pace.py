@@ -18,13 +18,13 @@ each slot, so a check that waits for traffic's sake runs at the next slot once c
 from collections import deque
 from collections.abc import Mapping
 from math import ceil, inf
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from integrations.execution.outcome import FailureKind
 from integrations.signals import QuotaSample
+from integrations.sparing import alike, nothing, put
 from monitors.checks import Check
 from monitors.health import BROKEN, EVIDENCE_OF
 
@@ -166,11 +166,6 @@ class LiveProof:
         return is_enough and self._failed_at < since
 
 
-_NO_PROOFS: Mapping[str, LiveProof] = MappingProxyType({})
-_NO_QUOTAS: Mapping[str, QuotaSample] = MappingProxyType({})
-_NO_WINDOWS: Mapping[str, float] = MappingProxyType({})
-
-
 class Pace:
     """How the checks of one integration are paced. Times are monotonic; `ahead` is what UTC adds to them.
     `stretched` counts checks that a round left out.
@@ -179,11 +174,11 @@ class Pace:
     __slots__ = ("_proofs", "_quotas", "_ran", "_windows", "stretched")
 
     def __init__(self) -> None:
-        # These three are replaced as a whole, so that the many that are only checked share what is empty.
-        self._proofs: Mapping[str, LiveProof] = _NO_PROOFS
-        self._quotas: Mapping[str, QuotaSample] = _NO_QUOTAS
-        self._windows: Mapping[str, float] = _NO_WINDOWS
-        self._ran: dict[tuple[str, str], float] = {}
+        # These are replaced as a whole, so that the many that are only checked share what is empty.
+        self._proofs: Mapping[str, LiveProof] = nothing()
+        self._quotas: Mapping[str, QuotaSample] = nothing()
+        self._windows: Mapping[str, float] = nothing()
+        self._ran: Mapping[tuple[str, str], float] = nothing()
         self.stretched = 0
 
     def take_call(self, capability: str, kind: FailureKind | None, *, now: float) -> None:
@@ -204,7 +199,7 @@ class Pace:
 
     def note(self, check: PacedCheck, *, now: float) -> None:
         """A check runs now."""
-        self._ran[check.capability, check.action] = now
+        self._ran = put(self._ran, alike((check.capability, check.action)), now)
 
     def stretch(
         self, check: PacedCheck, *, interval: float, is_steady: bool, now: float, ahead: float

@@ -5,6 +5,7 @@ chance, and are not counted. A capability that fails by chance now and then need
 many as are as unlikely there as `fail_after` are where one result of `CLEAN` fails.
 """
 
+from functools import lru_cache
 from math import ceil, log
 
 import msgspec
@@ -23,14 +24,14 @@ _LONGEST = 3
 """At most so many times `fail_after`, and one more."""
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+class Share(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """So many failures `of` so many results."""
 
     failed: int
     of: int
 
 
-class Results(msgspec.Struct, frozen=True, kw_only=True):
+class Results(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last results: `bits` of the `count` newest (1 failed, the newest is lowest), and the `share` that
     fails by chance, from `learned` results.
     """
@@ -43,7 +44,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     def taken(self, *, failed: int) -> "Results":
         """With a success that `failed` failures in a row came before."""
         if not failed:
-            return self._with(is_failure=False)
+            return _succeeded(self)
         after = self
         for is_failure in (*[True] * min(failed, MOST), False):
             after = after._with(is_failure=is_failure)
@@ -74,3 +75,9 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
             share=self.share + (is_failure - self.share) / count,
             learned=count,
         )
+
+
+@lru_cache(maxsize=1024)
+def _succeeded(before: Results) -> Results:
+    """With one more success. Most have succeeded equally often and failed never, and share what is equal."""
+    return before._with(is_failure=False)  # noqa: SLF001 - of its own class

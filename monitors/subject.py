@@ -1,6 +1,6 @@
 """One watched integration with all that belongs to it, and what signals tell of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -17,6 +17,7 @@ from integrations.signals import (
     QuotaSample,
     WebhookReceipt,
 )
+from integrations.sparing import nothing, put
 from monitors.breakers import observe_breaker
 from monitors.cold import ColdTurns
 from monitors.debugging import Looks
@@ -59,7 +60,7 @@ class Subject:
     is_slot: bool = False
     _slot_at: float = -inf
     _watched_since: float = inf
-    _heard: dict[str, float] = field(default_factory=dict)
+    _heard: Mapping[str, float] = field(default_factory=nothing)
 
     def hear(self, signal: Telling, clock: Clock) -> None:
         """Take what a signal says of this integration."""
@@ -81,7 +82,7 @@ class Subject:
 
     def take(self, check: PacedCheck, seen: Observation, *, now: float) -> None:
         """Take what a check found out."""
-        self._heard[check.capability] = now
+        self._heard = put(self._heard, check.capability, now)
         self.cold.note(check.capability, failed=seen.state is not Health.UP)
         if self.is_slot:
             seen = msgspec.structs.replace(seen, is_scheduled=True)
@@ -97,7 +98,7 @@ class Subject:
 
     def expect(self, *, now: float, is_on: bool) -> None:
         """From now on checks run, or do not."""
-        self._heard.clear()
+        self._heard = nothing()
         self._watched_since = now if is_on else inf
 
     def _overdue(self, now: float, stretch: Callable[[PacedCheck], Stretch]) -> dict[str, float]:

@@ -68,7 +68,6 @@ class _Entry:
         "is_running",
         "is_waiting",
         "key",
-        "phase",
         "retry_interval",
         "seed",
         "skipped",
@@ -82,11 +81,15 @@ class _Entry:
         self.key = key
         self.vendor = vendor
         self.seed = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
-        self.phase = self.seed / 2**64
         self.interval = self.retry_interval = 1.0
         self.base = self.due = self.asked = self.started = 0.0
         self.slot = self.skipped = self.version = 0
         self.is_on = self.is_running = self.is_waiting = False
+
+    @property
+    def phase(self) -> float:
+        """Where its slots lie in an interval, 0 to 1."""
+        return self.seed / 2**64
 
     def slot_due(self, slot: int) -> float:
         """When a slot is due. The jitter is a hash of the slot (Knuth's multiplier), the same each time."""

@@ -1,19 +1,19 @@
 """The health of one watched integration: its capabilities, the whole, and a pause laid over both."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 
 import msgspec
 
 from integrations.connection import CheckPolicy
 from integrations.samples import Sample
 from integrations.signals import Evidence, Ground, Health, HealthChange
+from integrations.sparing import alike, compact, nothing, put
 from monitors.advice import advise
 from monitors.concerns import Finding
 from monitors.faults import Faults, NoFaults, marked
 from monitors.gauges import Shown, gauges
 from monitors.grounds import grounds
-from monitors.health import BROKEN, Observation, unjudged, worst
+from monitors.health import BROKEN, Observation, is_known, is_news, unjudged, worst
 from monitors.judged import Judged
 from monitors.live import ERRORS, LATENCY, LiveCalls
 from monitors.report import CapabilityHealth, IntegrationHealth, Pause, SavedHealth, VendorWord
@@ -28,7 +28,6 @@ UNNAMED = "any"
 
 _BAD = BROKEN | {Health.DEGRADED}
 
-_NO_CALLS: Mapping[str, LiveCalls] = MappingProxyType({})
 Note = Callable[[SavedHealth, Sequence[HealthChange]], None]
 
 
@@ -63,22 +62,25 @@ class WatchedIntegration:
         self._faults = faults or NoFaults()
         self.policy = CheckPolicy()
         self._checked: tuple[str, ...] = ()
-        self._capabilities: dict[str, Judged] = {}
-        self._live: Mapping[str, LiveCalls] = _NO_CALLS
+        self._capabilities: Mapping[str, Judged] = nothing()
+        self._live: Mapping[str, LiveCalls] = nothing()
 
     def configure(self, policy: CheckPolicy, capabilities: Iterable[str], *, at: float) -> None:
         """Set what is checked and how it is confirmed; what is known of capabilities that stay is kept."""
-        names = tuple(dict.fromkeys(capabilities))
+        names = alike(tuple(dict.fromkeys(capabilities)))
         self.policy = policy
         self._checked = names if policy.enabled else ()
         reason = "No check has answered yet." if policy.enabled else "Checks are switched off."
         known = self._capabilities
-        self._capabilities = {
-            name: known[name]
-            if name in known and _is_known(known[name].verdict)
-            else Judged(unjudged(name, at=at, reason=reason))
-            for name in names
-        } | {name: known[name] for name in known if known[name].rests_on_more}
+        self._capabilities = compact(
+            {
+                name: known[name]
+                if name in known and is_known(known[name].verdict)
+                else Judged(unjudged(name, at=at, reason=reason))
+                for name in names
+            }
+            | {name: known[name] for name in known if known[name].rests_on_more}
+        )
         self._realign(at)
 
     def restore(self, saved: SavedHealth, *, at: float) -> None:
@@ -89,7 +91,7 @@ class WatchedIntegration:
             if capability.capability in memory:
                 judged.recall(memory[capability.capability])
             if capability.capability in self._capabilities or judged.rests_on_more:
-                self._capabilities[capability.capability] = judged
+                self._capabilities = put(self._capabilities, capability.capability, judged)
         for name, usual in saved.live.items():
             self.live(name).baselines = usual
         self.state, self.since, self.pause = saved.state, saved.since, saved.pause
@@ -121,7 +123,7 @@ class WatchedIntegration:
             support=self.around.support_of(seen.state, is_failing_live=ERRORS in judged.concerns),
         )
         if judged.verdict is not before:
-            self._capabilities[capability] = judged
+            self._capabilities = put(self._capabilities, capability, judged)
             self._settle_one(judged, before, at=seen.at)
 
     def weigh(self, capability: str, source: str, found: Finding | None, *, at: float) -> None:
@@ -132,7 +134,7 @@ class WatchedIntegration:
         judged = judged or _fresh(capability, at=at)
         before = judged.verdict
         if judged.weigh(source, found, at=at):
-            self._capabilities[capability] = judged
+            self._capabilities = put(self._capabilities, capability, judged)
             self._settle_one(judged, before, at=at)
 
     def live(self, capability: str) -> LiveCalls:
@@ -379,21 +381,12 @@ class WatchedIntegration:
         if after.state is not before.state or after.judged is not before.judged:
             judged.grounds = self.grounds(after.capability, at=at)
             self._tell(self._changes(before, after, at=at))
-        elif _is_news(before, after):
+        elif is_news(before, after):
             self._tell(())
 
 
 def _fresh(capability: str, *, at: float) -> Judged:
     return Judged(unjudged(capability, at=at, reason="No evidence yet."))
-
-
-def _is_known(capability: CapabilityHealth) -> bool:
-    return capability.judged or capability.pending is not None
-
-
-def _is_news(before: CapabilityHealth, after: CapabilityHealth) -> bool:
-    """Whether more than the time of the last check is different."""
-    return msgspec.structs.replace(after, checked_at=before.checked_at) != before
 
 
 def _due(capability: CapabilityHealth, next_check_at: float | None) -> CapabilityHealth:

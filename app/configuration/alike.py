@@ -3,10 +3,13 @@ of checks, networks and what they expect.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from app.configuration.structure import IntegrationSettings
 from integrations.connection import CheckPolicy, Connection, NetworkPolicy
+from integrations.credentials.secret import Secret
+
+_NO_SECRETS: Mapping[str, Secret] = {}
 
 
 class Alike:
@@ -22,6 +25,7 @@ class Alike:
         """What the rest of Dialtone is given."""
         given = {name: getattr(entry, name) for name in entry.__struct_fields__}
         given["vendor"] = sys.intern(entry.vendor)
+        given["secrets"] = entry.secrets or _NO_SECRETS
         given["network"] = self._network(entry.network)
         given["check"] = self._checks.setdefault(repr(entry.check), entry.check)
         given["config"] = {name: self._value(value) for name, value in entry.config.items()}

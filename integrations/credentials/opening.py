@@ -27,6 +27,8 @@ from integrations.manifest.authentication import (
 )
 from integrations.manifest.templates import Lookup
 
+_NONE = NoCredential()
+
 
 def open_credential(auth: Auth, *, values: Lookup, secrets: Mapping[str, Secret], clock: Clock) -> Credential:
     """The credential of this kind; `values` looks up config and secrets for its templates.
@@ -38,7 +40,7 @@ def open_credential(auth: Auth, *, values: Lookup, secrets: Mapping[str, Secret]
     """
     match auth:
         case NoAuth():
-            return NoCredential()
+            return _NONE
         case APIKeyAuth():
             return APIKey(auth, values=values, secrets=secrets)
         case BasicAuth():

@@ -19,6 +19,7 @@ _WARM_UP = 10
 _SAMPLES = 50
 _WINDOW = 1.0
 _STALE = 30.0
+_NEVER = -inf
 
 
 class Adaptive(StrEnum):
@@ -76,7 +77,7 @@ class _Moving:
     def __init__(self, start: int, maximum: int) -> None:
         self.maximum = maximum
         self._exact = float(start)
-        self._cut_at = -inf
+        self._cut_at = _NEVER
         self._set(start)
 
     def overloaded(self, sent: float, ended: float) -> None:

@@ -42,7 +42,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     readings: tuple[QuotaReading, ...] = ()
 
 
-class LineSpec(msgspec.Struct, frozen=True, kw_only=True):
+class LineSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the executor must know of an integration to hold a line open to it.
 
     `socket` is a unix socket's path, `limits` are those that the vendor's documentation declares, `identity`

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 
 import anyio
@@ -24,6 +24,7 @@ from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
 from integrations.samples import Sample
 from integrations.signals import Signal
+from integrations.sparing import alike, compact, nothing, put
 
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
@@ -103,8 +104,8 @@ class Line:
         self._injector: Injector | None = None
         self._strikes: dict[str, int] | None = None
         self._shared = shared
-        self._breakers: dict[str, CircuitBreaker] = {}
-        self._quotas: dict[str, VendorQuota] = {}
+        self._breakers: Mapping[str, CircuitBreaker] = nothing()
+        self._quotas: Mapping[str, VendorQuota] = nothing()
         self._queues: tuple[QuotaLine, ...] = ()
         self._allowances: tuple[tuple[Limit, Allowance], ...] = ()
         self.routes: dict[tuple[str, str, str], Route] = {}
@@ -143,7 +144,7 @@ class Line:
             declared=declared.values(),
             template=first_record(self.spec, call),
         )
-        self.routes[call.capability, call.action, call.bucket] = route
+        self.routes[alike((call.capability, call.action, call.bucket))] = route
         return route
 
     def breaker(self, capability: str) -> CircuitBreaker:
@@ -331,11 +332,10 @@ class Line:
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""
         self.routes.clear()
-        for capability in self.spec.capabilities:
-            if capability not in self._breakers:
-                self._breakers[capability] = self._new_breaker(capability)
-        for gone in set(self._breakers) - set(self.spec.capabilities):
-            del self._breakers[gone]
+        known = self._breakers
+        self._breakers = compact(
+            {name: known.get(name) or self._new_breaker(name) for name in self.spec.capabilities}
+        )
         self._allowances = tuple((limit, self._allowance(limit)) for limit in self.spec.limits if limit.rate)
 
     def _allowance(self, limit: Limit) -> Allowance:
@@ -354,7 +354,7 @@ class Line:
 
     def _quota(self, bucket: str) -> VendorQuota:
         if bucket not in self._quotas:
-            self._quotas[bucket] = VendorQuota(bucket, self.clock)
+            self._quotas = put(self._quotas, bucket, VendorQuota(bucket, self.clock))
         return self._quotas[bucket]
 
     def _queue(self, bucket: str, declared: tuple[str, ...]) -> QuotaLine:

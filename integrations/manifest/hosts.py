@@ -4,6 +4,7 @@ time.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from sys import intern
 
 import httpx
 
@@ -65,4 +66,9 @@ def origin_of(text: str) -> tuple[str, str, int]:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host.lower(), _PORTS.get(url.scheme, 0) if url.port is None else url.port
+    # Most hosts stand in several places, and all in memory for long.
+    return (
+        intern(url.scheme),
+        intern(url.host.lower()),
+        _PORTS.get(url.scheme, 0) if url.port is None else url.port,
+    )

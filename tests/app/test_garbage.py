@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.garbage import CLOSED, LONG, SWITCH, THRESHOLDS, GarbageCollection, uncollected
+from app.garbage import CLOSED, FIRST, LONG, SWITCH, THRESHOLDS, GarbageCollection, uncollected
 from tests.fakes.clock import FakeClock
 
 
@@ -46,7 +46,30 @@ def collect_for(seconds: float, clock: FakeClock) -> None:
 def test_what_is_there_at_the_start_is_set_aside(garbage: GarbageCollection) -> None:
     assert garbage is not None
     assert gc.get_freeze_count() > 1_000
+
+
+async def test_what_the_first_seconds_made_is_set_aside_and_what_comes_then_is_looked_at_often(
+    garbage: GarbageCollection, clock: FakeClock
+) -> None:
+    kept, began = [Ring() for _ in range(5_000)], clock.monotonic()
+    before = gc.get_freeze_count()
+    assert gc.get_count()[0] >= len(kept)
+
+    await garbage.run()
+
+    assert clock.monotonic() == began + FIRST
+    assert gc.get_freeze_count() >= before + len(kept)
     assert gc.get_threshold() == THRESHOLDS
+
+
+async def test_a_collector_that_was_left_as_it_was_stays_so(clock: FakeClock) -> None:
+    before = gc.get_threshold()
+    garbage = GarbageCollection(clock)
+
+    await garbage.run()
+
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.mark.parametrize(("seconds", "grows"), [(LONG / 2, False), (LONG * 2, True)])

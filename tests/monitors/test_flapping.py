@@ -53,3 +53,22 @@ def test_five_failures_in_a_row_are_an_outage() -> None:
     assert after("xxxx", known).is_on
     assert not after("xxxxx", known).is_on
     assert after("xxxxx.", known).percent < 25
+
+
+def test_capabilities_that_succeeded_equally_often_share_what_is_remembered() -> None:
+    first, second = after("..."), after("...")
+
+    assert first is second
+    assert first.opened() is second.opened()
+    assert first.opened().is_open
+    assert not first.opened().taken(failed=False, at=0.0).is_open
+
+
+@pytest.mark.parametrize("results", ["x...", ".x..", "....x"])
+def test_what_changed_or_failed_is_told_apart_from_what_never_did(results: str) -> None:
+    known = after(results)
+
+    assert known.opened() == Flapping(
+        changes=known.changes, failed=known.failed, run=known.run, since=known.since, is_open=True
+    )
+    assert known.changes or known.failed

@@ -53,3 +53,8 @@ def test_a_recovery_forgets_results_but_not_chance() -> None:
     results = runs(1, 1, 1)
     assert results.without_failures().among(30) == Share(failed=0, of=0)
     assert results.without_failures().share == results.share
+
+
+def test_capabilities_that_succeeded_equally_often_share_their_results() -> None:
+    assert runs(0, 0, 0) is runs(0, 0, 0)
+    assert runs(1, 0, 0) != runs(0, 0, 0)
