@@ -180,6 +180,7 @@ class _World:
         async with anyio.create_task_group() as group:
             self.slos.configure(self.settings.slos)
             self.jobs.configure(self.settings.heartbeats)
+            group.start_soon(self.saver.run)
             group.start_soon(self.engine.run)
             if self.settings.slos:
                 group.start_soon(self.slos.run)
