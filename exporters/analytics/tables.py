@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 import duckdb
 import msgspec
 
+from exporters.analytics.derived import stored
 from integrations import signals
 
 TABLES: Mapping[type[msgspec.Struct], str] = {
@@ -73,7 +74,7 @@ class Intake(NamedTuple):
             f"{quoted(field)}: {quoted('DOUBLE' if kind == 'TIMESTAMP' else kind)}"
             for _, field, kind in kinds
         ]
-        values = [f'{_value(field, kind)} AS "{column}"' for column, field, kind in kinds]
+        values = [f'{_value(table, column, kind, field)} AS "{column}"' for column, field, kind in kinds]
         return cls(table, "{" + ", ".join(read) + "}", ", ".join(values))
 
     def statement(self, paths: Sequence[Path], *, lenient: bool = False) -> str:
@@ -90,9 +91,9 @@ class Intake(NamedTuple):
         )
 
 
-def _value(field: str, kind: str) -> str:
+def _value(table: str, column: str, kind: str, field: str) -> str:
     if kind != "TIMESTAMP":
-        return f'"{field}"'
+        return stored(table, column, kind, field=field)
     return (
         f'CASE WHEN "{field}" BETWEEN {_FIRST} AND {_LAST} '
         f'THEN make_timestamp(round("{field}" * 1e6)::BIGINT) END'

@@ -1,6 +1,7 @@
 """Holds a file of the archive against the hot rows of its day: are its rows there still, or again?
 
-Rows are told apart by their time and the hash of all that they hold; a row that is there twice counts twice.
+Rows are told apart by their time and the hash of all that they hold, in the form in which it is stored now; a
+row that is there twice counts twice.
 """
 
 import datetime as dt
@@ -10,6 +11,7 @@ import duckdb
 
 from exporters.analytics.archive.files import SealedFile
 from exporters.analytics.archive.view import rows_of
+from exporters.analytics.derived import stored
 from exporters.analytics.tables import hot
 
 
@@ -19,7 +21,8 @@ def lacking(connection: duckdb.DuckDBPyConnection, file: SealedFile, archive: Pa
     Raises:
         duckdb.Error: when the file cannot be read.
     """
-    counted = "SELECT ts, hash(one) AS content, count(*) AS many FROM {} AS one GROUP BY ALL"
+    content = _content(connection, file.table)
+    counted = f"SELECT ts, {content} AS content, count(*) AS many FROM {{}} GROUP BY ALL"  # noqa: S608 - our schema
     found: int = connection.execute(
         "SELECT coalesce(sum(sealed.many - least(sealed.many, coalesce(hot.many, 0))), 0)::BIGINT "  # noqa: S608 - our schema and names
         f"FROM ({counted.format(_sealed(file, archive))}) AS sealed "
@@ -30,13 +33,21 @@ def lacking(connection: duckdb.DuckDBPyConnection, file: SealedFile, archive: Pa
 
 def delete_shared(connection: duckdb.DuckDBPyConnection, file: SealedFile, archive: Path) -> None:
     """Delete the hot rows that the file has too, within the caller's transaction."""
-    numbered = "SELECT ts, hash(one) AS content, row_number() OVER (PARTITION BY ts, hash(one)) AS number"
+    content = _content(connection, file.table)
+    numbered = f"SELECT ts, {content} AS content, row_number() OVER (PARTITION BY ts, {content}) AS number"
     table = hot(file.table)
     connection.execute(
         f"DELETE FROM {table} WHERE rowid IN (SELECT hot.place FROM "  # noqa: S608 - our schema and names
-        f"({numbered}, one.rowid AS place FROM {table} AS one WHERE {_within(file)}) AS hot "
-        f"JOIN ({numbered} FROM {_sealed(file, archive)} AS one) AS sealed USING (ts, content, number))"
+        f"({numbered}, rowid AS place FROM {table} WHERE {_within(file)}) AS hot "
+        f"JOIN ({numbered} FROM {_sealed(file, archive)}) AS sealed USING (ts, content, number))"
     )
+
+
+def _content(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The hash of a row as it would be stored now: one of before may be there in both forms."""
+    described = connection.execute(f"DESCRIBE {hot(table)}").fetchall()
+    values = (stored(table, column, kind, field=column) for column, kind, *_ in described)
+    return f"hash(row({', '.join(values)}))"
 
 
 def _sealed(file: SealedFile, archive: Path) -> str:

@@ -1,4 +1,4 @@
-"""The view of a table: its hot rows and the files of its sealed days, each named.
+"""The view of a table: its hot rows and the files of its sealed days, each named, with all their values.
 
 Files stand in blocks of days that lie in a row, each under the bounds of its days: a query of some days is
 planned without the other blocks, whose files are not even opened. A file written before a column was added
@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from exporters.analytics.archive.files import SealedFile
+from exporters.analytics.derived import whole
 from exporters.analytics.tables import hot, quoted
 
 _SMALLEST, _LARGEST = 4, 32
@@ -21,8 +22,8 @@ each file of a block that it needs about 0.1 ms.
 
 def view_of(table: str, files: Iterable[SealedFile], archive: Path) -> str:
     """Return the statement that makes the view."""
-    blocks = "".join(_block(block, archive) for block in _blocks(files))
-    return f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {hot(table)}{blocks}"  # noqa: S608 - our schema
+    blocks = "".join(_block(table, block, archive) for block in _blocks(files))
+    return f"CREATE OR REPLACE VIEW {table} AS SELECT {whole(table)} FROM {hot(table)}{blocks}"  # noqa: S608 - our schema
 
 
 def rows_of(files: Sequence[SealedFile], archive: Path) -> str:
@@ -32,10 +33,10 @@ def rows_of(files: Sequence[SealedFile], archive: Path) -> str:
     return f"read_parquet([{names}], hive_partitioning = false)"
 
 
-def _block(block: Sequence[SealedFile], archive: Path) -> str:
+def _block(table: str, block: Sequence[SealedFile], archive: Path) -> str:
     first, last = block[-1].day, block[0].day
     return (
-        f" UNION ALL BY NAME SELECT * FROM {rows_of(block, archive)}"  # noqa: S608 - our own names
+        f" UNION ALL BY NAME SELECT {whole(table)} FROM {rows_of(block, archive)}"  # noqa: S608 - our own names
         f" WHERE ts >= TIMESTAMP '{first}' AND ts < TIMESTAMP '{last + dt.timedelta(days=1)}'"
     )
 

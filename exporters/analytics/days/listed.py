@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from exporters.analytics.derived import DERIVED, SINCE
 from exporters.analytics.tables import TABLES, hot
 
 NAMES: Sequence[str] = tuple(TABLES.values())
@@ -15,8 +16,8 @@ NAMES: Sequence[str] = tuple(TABLES.values())
 
 
 class TableDay(msgspec.Struct, frozen=True, kw_only=True):
-    """A table's rows of one UTC day. `part` is the file of the archive that holds all of them and nothing
-    else, or None where they are hot, or in several files.
+    """A table's rows of one UTC day. `part` is the file of the archive that holds all of them, whole, and
+    nothing else, or None where they are hot, in several files, or without what other columns say.
     """
 
     table: str
@@ -41,13 +42,13 @@ def list_days(
 
 
 def _days_of(connection: duckdb.DuckDBPyConnection, table: str, archive: Path) -> Iterator[TableDay]:
-    sealed: dict[dt.date, list[tuple[Path, int]]] = defaultdict(list)
-    for day, file, rows in connection.execute(
-        "SELECT day, file, row_count FROM sealed_files WHERE table_name = ?", [table]
+    sealed: dict[dt.date, list[tuple[Path, int, bool]]] = defaultdict(list)
+    for day, file, rows, version in connection.execute(
+        "SELECT day, file, row_count, schema_version FROM sealed_files WHERE table_name = ?", [table]
     ).fetchall():
         # A listed file that has gone is in no view either.
         if (path := archive / file).exists():
-            sealed[day].append((path, rows))
+            sealed[day].append((path, rows, table not in DERIVED or version < SINCE))
     fresh = dict(
         connection.execute(
             f"SELECT ts::DATE AS day, count(*) FROM {hot(table)} WHERE ts IS NOT NULL GROUP BY day"  # noqa: S608 - our schema
@@ -55,12 +56,12 @@ def _days_of(connection: duckdb.DuckDBPyConnection, table: str, archive: Path) -
     )
     for day in sorted(sealed.keys() | fresh.keys()):
         parts, rows = sealed[day], fresh.get(day, 0)
-        is_whole = len(parts) == 1 and not rows
+        is_one = len(parts) == 1 and not rows and parts[0][2]
         yield TableDay(
             table=table,
             day=day,
-            rows=rows + sum(count for _, count in parts),
-            part=parts[0][0] if is_whole else None,
+            rows=rows + sum(count for _, count, _ in parts),
+            part=parts[0][0] if is_one else None,
         )
 
 

@@ -1,0 +1,75 @@
+"""What is stored of a row's values, and how the whole row is had back.
+
+A value that another column says is stored as NULL, because ids of chance are most of what a row weighs.
+Seconds are stored to the microsecond, as times are: DuckDB packs decimals of six digits into half the bytes.
+"""
+
+import re
+from collections.abc import Mapping
+
+DERIVED: Mapping[str, Mapping[str, str]] = {
+    "calls": {"trace_id": "substr(run_id, 17) || substr(run_id, 1, 16)", "span_id": "call_id"}
+}
+"""By table and column: what its value is where it is NULL. A call's trace is that of its run (trace_of in
+integrations/execution/tracing.py) unless somebody else began it, and its id is that of its span.
+"""
+
+SINCE = 15
+"""The version of the schema from which rows are stored so; the rows before have all their values."""
+
+SECONDS = frozenset(
+    {
+        "age",
+        "connect",
+        "cpu",
+        "dns",
+        "duration",
+        "first_byte",
+        "lag",
+        "open_seconds",
+        "queued",
+        "retry_after",
+        "since_detection",
+        "start",
+        "tls",
+        "transfer",
+    }
+)
+"""Columns, and fields of structs, that are seconds."""
+
+_DIGITS = 6
+_DOUBLE_FIELD = re.compile(r'"?(\w+)"? DOUBLE')
+
+
+def stored(table: str, column: str, kind: str, *, field: str) -> str:
+    """Return the SQL of what is stored in a column of that type, where `field` is what the value is called.
+
+    What is stored is what this gives of it, too.
+    """
+    value = f'"{field}"'
+    if derived := DERIVED.get(table, {}).get(column):
+        return f"nullif({value}, {derived})"
+    if kind == "DOUBLE":
+        return _rounded(value) if column in SECONDS else value
+    seconds = SECONDS.intersection(_DOUBLE_FIELD.findall(kind))
+    if not seconds:
+        return value
+    if kind.endswith("[]"):
+        return f"list_transform({value}, lambda one: {_updated('one', seconds)})"
+    return f"CASE WHEN {value} IS NOT NULL THEN {_updated(value, seconds)} END"
+
+
+def whole(table: str) -> str:
+    """Return the select list that gives a table's stored rows as they were recorded."""
+    derived = DERIVED.get(table, {})
+    columns = (f"coalesce({column}, {value}) AS {column}" for column, value in derived.items())
+    return f"* REPLACE ({', '.join(columns)})" if derived else "*"
+
+
+def _rounded(value: str) -> str:
+    return f"round({value}, {_DIGITS})"
+
+
+def _updated(value: str, names: frozenset[str]) -> str:
+    fields = ", ".join(f'"{name}" := ' + _rounded(f'{value}."{name}"') for name in sorted(names))
+    return f"struct_update({value}, {fields})"
