@@ -27,6 +27,10 @@ _FILE_DAMAGED = (
 _ARCHIVED = ".parquet"
 _ASIDE = ".damaged-"
 _CLOSE_SECONDS = 5.0
+_INTERRUPT_AGAIN = 0.05
+
+REOPENS = "the analytics database was closed after an error, and opens again in a moment; try again then"
+SHUTS_DOWN = "Dialtone is shutting down; ask again when it is back"
 
 
 class Database:
@@ -37,36 +41,46 @@ class Database:
         self.path = path
         self._readers: set[duckdb.DuckDBPyConnection] = set()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = ""
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a cursor for one query, on any thread.
 
         Raises:
-            AnalyticsUnavailable: when the file is being closed.
+            AnalyticsUnavailable: when the file is being closed, also while the query runs.
         """
         with self._changed:
             if self._closing:
-                raise AnalyticsUnavailable("the analytics database is being closed")
+                raise AnalyticsUnavailable(self._closing)
             cursor = self.connection.cursor()
             self._readers.add(cursor)
         try:
             cursor.execute("USE hot")
             yield cursor
+        except (duckdb.Error, RuntimeError) as error:
+            # RuntimeError: reading Arrow that is interrupted raises one of nanoarrow's.
+            if self._closing:
+                raise AnalyticsUnavailable(self._closing) from error
+            raise
         finally:
             cursor.close()
             with self._changed:
                 self._readers.discard(cursor)
                 self._changed.notify_all()
 
-    def close(self) -> None:
-        """Stop the readers and let go of the file; a live connection at exit could abort the interpreter."""
+    def close(self, why: str = REOPENS) -> None:
+        """Stop the readers, who are told why, and let go of the file; a live connection at exit could abort
+        the interpreter.
+        """
         with self._changed:
-            self._closing = True
-            for cursor in self._readers:
-                break_off(cursor)
-            self._changed.wait_for(lambda: not self._readers, timeout=_CLOSE_SECONDS)
+            self._closing = why
+            for _ in range(round(_CLOSE_SECONDS / _INTERRUPT_AGAIN)):
+                # Again and again: an interrupt that comes between two statements of a reader is lost.
+                for cursor in self._readers:
+                    break_off(cursor)
+                if self._changed.wait_for(lambda: not self._readers, timeout=_INTERRUPT_AGAIN):
+                    break
         with contextlib.suppress(duckdb.Error):
             self.connection.close()
 

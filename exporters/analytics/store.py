@@ -15,7 +15,7 @@ import structlog
 from exporters.analytics.archive.keeper import ArchiveKeeper
 from exporters.analytics.backtest.desk import Backtests
 from exporters.analytics.copier import Copier, StoredSignals
-from exporters.analytics.database import Database
+from exporters.analytics.database import SHUTS_DOWN, Database
 from exporters.analytics.days.service import DayService
 from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
@@ -134,7 +134,7 @@ class AnalyticsStore:
         """
         if self._state:
             return
-        self._state, self._room = "analytics is closed", 0
+        self._state, self._room = SHUTS_DOWN, 0
         with anyio.CancelScope(shield=True):
             await self.sql.aclose()
             await self._days.aclose()
@@ -142,7 +142,7 @@ class AnalyticsStore:
                 group.start_soon(self._break_off, group.cancel_scope)
                 await self._drain()
                 group.cancel_scope.cancel()
-            await anyio.to_thread.run_sync(self._writer.close, limiter=self._writer_thread)
+            await anyio.to_thread.run_sync(self._writer.close, SHUTS_DOWN, limiter=self._writer_thread)
             self._spool.close()
 
     async def query(self, name: str, params: Mapping[str, str], *, caller: str) -> QueryResult:

@@ -12,7 +12,15 @@ import duckdb
 import structlog
 
 from exporters.analytics.archive.sealed import Archive
-from exporters.analytics.database import Database, break_off, damaged_files, open_database, reason, set_aside
+from exporters.analytics.database import (
+    REOPENS,
+    Database,
+    break_off,
+    damaged_files,
+    open_database,
+    reason,
+    set_aside,
+)
 from exporters.analytics.loader import Loader
 from exporters.analytics.migrations import bundled_steps, migrate
 from exporters.analytics.rollups.upkeep import RollupUpkeep
@@ -176,16 +184,16 @@ class Writer:
         if database:
             break_off(database.connection)
 
-    def close(self) -> None:
-        """Let go of the file. What is loaded and not checkpointed stays in the log and in its segments, which
-        the next opening holds against the ledger again.
+    def close(self, why: str = REOPENS) -> None:
+        """Let go of the file; its readers are told why. What is loaded and not checkpointed stays in the log
+        and in its segments, which the next opening holds against the ledger again.
         """
         if self._loader:
             self._spool.sealed.extendleft(reversed(self._loader.held))
         database, self.database, self._loader, self.archive = self.database, None, None, None
         self.rollups.close()
         if database:
-            database.close()
+            database.close(why)
 
     def _open(self) -> Loader:
         self._check_disk()

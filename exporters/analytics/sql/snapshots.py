@@ -35,7 +35,8 @@ without end.
 
 _NO_FIRST = (
     "the first copy of the data cannot be made while a backtest, a report or a query that began earlier "
-    "still reads; try again when it has ended, or end it (dialtone query --running lists them, --cancel ID ends one)"
+    "still reads; try again when it has ended, or end it "
+    "(dialtone query --running lists them, --cancel ID ends one)"
 )
 _COPYING = Path(__file__).with_name("copying.py")
 

@@ -109,7 +109,7 @@ async def test_after_closing_signals_are_dropped_and_questions_refused(tmp_path:
     store.on_signal(call(1))
 
     assert value_of(store, "dialtone_analytics_dropped_total", "calls", "closed") == 1
-    with pytest.raises(AnalyticsUnavailable, match="analytics is closed"):
+    with pytest.raises(AnalyticsUnavailable, match="Dialtone is shutting down"):
         await store.query("performance", {}, caller="ann")
 
 
