@@ -13,10 +13,10 @@ from exporters.analytics.backtest.watched.outcome import Spent
 from integrations.signals import ObjectiveChange
 from monitors.alerts.matchers import all_match, parse_matcher
 from monitors.alerts.settings import AlertSettings
-from monitors.burn import BURN_PAIRS
+from monitors.burn import BURN_PAIRS, COUNTED_SHARE
 from monitors.burn_alerts import BurnAlerts
 from monitors.objective import Objective
-from monitors.slo_counts import MINUTE, SavedHour
+from monitors.slo_counts import MINUTE, MINUTES_KEPT, SavedHour
 from monitors.slo_events import Event
 from monitors.slo_report import severity
 from monitors.slo_settings import SLOSettings
@@ -25,6 +25,9 @@ _APART = BURN_PAIRS[0].short
 """Seconds: bad requests less than that apart are one trouble; it is the shortest window that is looked at."""
 
 _PATIENCE = 3_600.0
+
+_YOUNG = COUNTED_SHARE * MINUTES_KEPT
+"""Seconds from the first request on in which windows may begin to be judged."""
 
 
 class _Trouble:
@@ -110,7 +113,8 @@ class ObjectiveReplay:
             self._minute, self._is_fresh = minute, True
             self._stage.pass_to(at)
             self._follow()
-        if self._is_fresh:
+        # Where nothing was counted since, only the age of what is young can change anything.
+        if self._is_fresh or self._objective.counts.age(at) < _YOUNG:
             self._is_fresh = False
             self._judge(at)
 
