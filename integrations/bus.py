@@ -1,9 +1,9 @@
 """The signal bus: hands each signal to each subscriber, at once and without waiting."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import msgspec
+from msgspec.structs import force_setattr
 
 from integrations.samples import Sample
 from integrations.signals import Signal
@@ -24,6 +24,7 @@ class SignalBus:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, Subscriber] = {}
+        self._hear: tuple[tuple[str, Callable[[Signal], None]], ...] = ()
         self._errors: dict[str, int] = {}
         self._seq = 0
 
@@ -31,14 +32,15 @@ class SignalBus:
         """Add a subscriber under a name that its metric carries."""
         self._subscribers[name] = subscriber
         self._errors.setdefault(name, 0)
+        self._hear = tuple((name, each.on_signal) for name, each in self._subscribers.items())
 
     def publish(self, signal: Signal) -> None:
         """Number the signal and hand it on; a subscriber that raises is counted and harms nobody."""
-        self._seq += 1
-        msgspec.structs.force_setattr(signal, "seq", self._seq)
-        for name, subscriber in self._subscribers.items():
+        self._seq = number = self._seq + 1
+        force_setattr(signal, "seq", number)
+        for name, hear in self._hear:
             try:
-                subscriber.on_signal(signal)
+                hear(signal)
             except Exception:  # noqa: BLE001 - one bad subscriber must not stop the others or the call path
                 self._errors[name] += 1
 

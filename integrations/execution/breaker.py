@@ -1,4 +1,5 @@
-"""The circuit breaker: its rule and its controller. Its knobs are policy.BreakerPolicy, its memory window.py.
+"""The circuit breaker's controller. Its knobs are policy.BreakerPolicy, its rule tripping.py, its memory
+window.py.
 
 Semantics follow resilience4j and Polly where both agree; sources in the order of the code: a rate counts from
 a minimum of calls on and opens at >= (resilience4j), the open time doubles with jitter, half-open admits a
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from integrations.clock import Clock
 from integrations.execution.policy import BreakerPolicy
 from integrations.execution.status import BreakerStatus, SavedBreaker
+from integrations.execution.tripping import too_bad, trip_distance
 from integrations.execution.window import CallWindow, UsualDuration
 from integrations.signals import BreakerState
 
@@ -40,24 +42,6 @@ class Transition(NamedTuple):
     failures: int
     slow: int
     open_seconds: float
-
-
-def too_bad(policy: BreakerPolicy, *, calls: int, failures: int, slow: int) -> str:
-    """Return why these counts must open a circuit, or an empty text."""
-    if failures / calls >= policy.failure_ratio:
-        return f"{failures} of {calls} calls failed"
-    if slow / calls >= policy.slow_ratio:
-        return f"{slow} of {calls} calls were slow"
-    return ""
-
-
-def trip_distance(policy: BreakerPolicy, *, calls: int, failures: int, slow: int) -> float:
-    """Return what share is still missing of the failures, or slow calls, that would open a circuit: 1 while
-    there are none, 0 when they suffice and only the minimum of calls is missing.
-    """
-    enough = max(calls, policy.min_calls)
-    failed, slowed = failures / (policy.failure_ratio * enough), slow / (policy.slow_ratio * enough)
-    return max(0.0, 1.0 - max(failed, slowed))
 
 
 class CircuitBreaker:
@@ -175,12 +159,15 @@ class CircuitBreaker:
         window = self._window or self._new_window()
         if self.state is _CLOSED and seconds <= self.slow_seconds and not (window.failures or window.slow):
             # Nothing can follow from this one: the way of nearly all calls.
-            window.add(now, 0, 0)
+            if now >= window.ends:
+                window.move_to(now)
+            window.calls += 1
         else:
             self._count(now, 0, seconds)
-        if self._usual is None:
-            self._usual = UsualDuration()
-        if self._usual.add(now, seconds):
+        usual = self._usual
+        if usual is None:
+            usual = self._usual = UsualDuration()
+        if usual.add(now, seconds):
             self._set_slow_line()
 
     def record_failure(self, permit: int, now: float, seconds: float) -> None:
@@ -330,7 +317,7 @@ class CircuitBreaker:
         now = self._clock.monotonic()
         self.tick(now)
         window, policy = self._window or _NO_CALLS, self._policy
-        window.move_to(int(now))
+        window.move_to(now)
         decided = window.calls >= policy.min_calls
         return BreakerStatus(
             capability=capability,

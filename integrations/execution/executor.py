@@ -1,13 +1,13 @@
 """The executor: the only path for HTTP to a third party, and the face of this package.
 
-A call goes through run.py; what it passes belongs to its line (line.py). This module opens and closes lines,
-retries, publishes one CallRecord a call, and keeps what must survive a restart.
+A call goes through run.py, and pursuit.py where that has failed; what it passes belongs to its line
+(line.py). This module opens and closes lines, publishes one CallRecord a call, and keeps what must survive a
+restart.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio.lowlevel
 import httpx
@@ -17,16 +17,15 @@ from integrations.execution.call import Answer, Call, LineSpec
 from integrations.execution.hedging import attempt_hedged
 from integrations.execution.injection import Faults
 from integrations.execution.line import Line
-from integrations.execution.outcome import FailureKind, Origin
+from integrations.execution.outcome import Origin
 from integrations.execution.pool import Pools
+from integrations.execution.pursuit import pursue
 from integrations.execution.quota import Allowance
 from integrations.execution.record import tell, turn_away
-from integrations.execution.retry import Retries
 from integrations.execution.run import Run
 from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
-from integrations.execution.trace import Stage
-from integrations.execution.traced import TracedRun, note_retry
-from integrations.execution.tracing import Tracing, system_random
+from integrations.execution.traced import TracedRun
+from integrations.execution.tracing import Ids, Tracing, system_random
 from integrations.execution.transport import HTTPTransport, close_all
 from integrations.samples import Sample
 from integrations.signals import BreakerState, Signal
@@ -40,7 +39,6 @@ _STEP = 0.01
 _AT_ONCE = 1_000
 """Lines that are looked after between two turns of the loop."""
 _CHECK = Origin.CHECK
-_ONE_ATTEMPT = frozenset({Origin.DELIVERY, Origin.EXPORT})
 
 
 class Executor:
@@ -62,10 +60,12 @@ class Executor:
         drain: float = _DRAIN,
     ) -> None:
         self._clock = clock
+        self._utc = clock.time
         self._publish = publish
         self._store = store
         self._open_transport = transport if transport is not None else Pools(clock).open
         self._random = random if random is not None else system_random()
+        self._ids = Ids(self._random)
         self._tracing = tracing if tracing is not None else Tracing()
         self._drain = drain
         self._lines: dict[str, Line] = {}
@@ -135,49 +135,35 @@ class Executor:
         Raises:
             LookupError: when the integration or its capability is not known.
         """
-        line = self._lines.get(call.integration)
-        if line is None:
-            line = self._line(call.integration)
+        line = self._lines.get(call.integration) or self._line(call.integration)
         route = line.routes.get((call.capability, call.action, call.bucket)) or line.new_route(call)
         if route.breaker.is_guarded and call.origin is not _CHECK:
             now = line.now()
             if route.breaker.refuses(now):
-                record, answer = turn_away(call, route, now=now, utc=self._clock.time(), rng=self._random)
+                record, answer = turn_away(call, route, now=now, utc=self._utc(), ids=self._ids)
                 self._publish(record)
                 return answer
-        call = self._tracing.begin(call, tells=line.policy.trace_context)
+        if self._tracing.is_sampling or line.policy.trace_context:
+            call = self._tracing.begin(call, tells=line.policy.trace_context)
         run = Run(call, line, route) if call.trace is None else TracedRun(call, line, route)
         line.active += 1
         try:
             await (run.attempt() if line.policy.hedge_after is None else attempt_hedged(run))
             if run.kind is None:
-                if line.budget.tokens < line.budget.capacity:
-                    line.budget.earn()
+                budget = line.budget
+                if budget.tokens < budget.capacity:
+                    budget.earn()
             elif not run.is_barred:
-                await self._pursue(run)
+                await pursue(run, rng=self._random)
         except asyncio.CancelledError:
             run.cancelled()
-            self._publish(tell(run, self._random)[0])
+            self._publish(tell(run, self._ids, utc=self._utc())[0])
             raise
         finally:
             line.active -= 1
-        record, answer = tell(run, self._random)
+        record, answer = tell(run, self._ids, utc=self._utc())
         self._publish(record)
         return answer
-
-    async def _pursue(self, run: Run) -> None:
-        """The first attempt has failed live: a fresh credential, then retries, as far as they are allowed."""
-        call, line = run.call, run.line
-        retry = line.policy.retry
-        if run.kind is FailureKind.UNAUTHORIZED:
-            await run.attempt_with_fresh_credential()
-        attempts = call.max_attempts or (1 if call.origin in _ONE_ATTEMPT else retry.attempts)
-        if attempts <= 1:
-            run.note(Stage.RETRY, "no retry", "this call makes one attempt")
-        elif run.may_go_on():
-            told = partial(note_retry, run)
-            retries = Retries(run, retry, line.budget, attempts=attempts, rng=self._random, told=told)
-            await retries.run(line.sleep)
 
     # What an operator, and a check, say.
 
@@ -322,8 +308,7 @@ class Executor:
                 line.is_changed = True
             raise
 
-    async def _drain_lines(self, lines: Iterable[Line]) -> None:
-        lines = tuple(lines)
+    async def _drain_lines(self, lines: Sequence[Line]) -> None:
         for line in lines:
             line.is_closing = True
         await self._until_idle(lines, self._drain)
@@ -331,7 +316,7 @@ class Executor:
             line.cut()
         await self._until_idle(lines, _LAST_CALLS)
 
-    async def _until_idle(self, lines: tuple[Line, ...], within: float) -> None:
+    async def _until_idle(self, lines: Sequence[Line], within: float) -> None:
         end = self._clock.monotonic() + within
         while any(line.active for line in lines) and self._clock.monotonic() < end:
             await self._clock.sleep(_STEP)
@@ -340,9 +325,9 @@ class Executor:
         for line in [line for line in self._replaced if not line.active]:
             self._replaced.remove(line)
             self._retired.append(line.transport)
-        for transport in [transport for transport in self._retired if not transport.in_flight]:
-            self._retired.remove(transport)
-            await transport.aclose()
+        for idle in [transport for transport in self._retired if not transport.in_flight]:
+            self._retired.remove(idle)
+            await idle.aclose()
 
     def _new_line(self, spec: LineSpec) -> Line:
         line = Line(

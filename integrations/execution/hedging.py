@@ -30,6 +30,7 @@ async def attempt_hedged(run: Run) -> None:
         raise several.exceptions[0] from several
     finally:
         race.settle()
+        run.ended = run.line.now()
 
 
 def _is_hedgeable(call: Call) -> bool:

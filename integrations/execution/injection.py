@@ -234,8 +234,16 @@ def _instead(fault: Error | Throttle | Cut) -> Reply:
 class Faultable(Protocol):
     """A line that faults are injected into."""
 
-    injector: Injector | None
     rng: random.Random
+
+    @property
+    def injector(self) -> Injector | None:
+        """What strikes calls, if anything does."""
+        ...
+
+    def inject(self, injector: Injector | None) -> None:
+        """Let it strike calls from now on; None: nothing does any longer."""
+        ...
 
     @property
     def strikes(self) -> dict[str, int]:
@@ -259,14 +267,14 @@ class Faults:
         if integration not in self._lines:
             raise LookupError(f"no line is open to {integration!r}")
         line = self._lines[integration]
-        line.injector = Injector(
-            injection, seconds=seconds, clock=self._clock, rng=line.rng, strikes=line.strikes
+        line.inject(
+            Injector(injection, seconds=seconds, clock=self._clock, rng=line.rng, strikes=line.strikes)
         )
 
     def end(self, integration: str) -> None:
         """Inject nothing any longer."""
         if integration in self._lines:
-            self._lines[integration].injector = None
+            self._lines[integration].inject(None)
 
     def current(self, integration: str) -> Injection | None:
         """Return what is injected now, or None."""

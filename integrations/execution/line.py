@@ -37,7 +37,8 @@ SharedLimits = MutableMapping[tuple[str, str], Allowance]
 class Line:
     """The breakers, quotas, slots, retry tokens and pool of one integration.
 
-    It puts itself into `astir` when it has changed, or holds something that has an end.
+    It puts itself into `astir` when it has changed, or holds something that has an end. `injector` is what
+    strikes calls, `was_injected` whether anything ever did: attributes, because each call looks at both.
     """
 
     __slots__ = (
@@ -45,7 +46,6 @@ class Line:
         "_allowances",
         "_astir",
         "_breakers",
-        "_injector",
         "_limit",
         "_queues",
         "_quotas",
@@ -57,6 +57,7 @@ class Line:
         "check_slots",
         "clock",
         "errors",
+        "injector",
         "is_changed",
         "is_closing",
         "is_cut",
@@ -69,6 +70,7 @@ class Line:
         "slots",
         "spec",
         "transport",
+        "was_injected",
     )
 
     def __init__(
@@ -96,12 +98,10 @@ class Line:
         self.check_slots = Bulkhead(_CHECK_SLOTS, queue=_CHECK_QUEUE)
         self.active = 0
         self.errors = 0
-        self.is_closing = False
-        self.is_cut = False
-        self.is_changed = False
+        self.is_closing = self.is_cut = self.is_changed = self.was_injected = False
         # A list, because an empty set takes four times as much, and a few wait at once.
         self.scopes: list[anyio.CancelScope] = []
-        self._injector: Injector | None = None
+        self.injector: Injector | None = None
         self._strikes: dict[str, int] | None = None
         self._shared = shared
         self._breakers: Mapping[str, CircuitBreaker] = nothing()
@@ -207,7 +207,7 @@ class Line:
     def is_astir(self) -> bool:
         """Whether it must be looked after."""
         timed = any(breaker.is_timed for breaker in self._breakers.values())
-        return self.is_changed or timed or self._injector is not None
+        return self.is_changed or timed or self.injector is not None
 
     def tick(self) -> None:
         """Let end what has an end, also when no call comes by."""
@@ -215,7 +215,7 @@ class Line:
         for breaker in self._breakers.values():
             breaker.tick(now)
         if self.fault is None:
-            self._injector = None
+            self.injector = None
 
     async def sleep(self, seconds: float) -> None:
         """Wait between attempts; ends early when the line is cut."""
@@ -239,20 +239,11 @@ class Line:
         for scope in tuple(self.scopes):
             scope.cancel()
 
-    @property
-    def injector(self) -> Injector | None:
-        """What strikes calls, if anything does."""
-        return self._injector
-
-    @injector.setter
-    def injector(self, injector: Injector | None) -> None:
-        self._injector = injector
+    def inject(self, injector: Injector | None) -> None:
+        """Let it strike calls from now on; None: nothing does any longer."""
+        self.injector = injector
+        self.was_injected = self.was_injected or injector is not None
         self._astir.add(self)
-
-    @property
-    def was_struck(self) -> bool:
-        """Whether a fault ever struck."""
-        return bool(self._strikes)
 
     @property
     def strikes(self) -> dict[str, int]:
@@ -264,7 +255,7 @@ class Line:
     @property
     def fault(self) -> Injection | None:
         """What an operator injects now."""
-        return None if self._injector is None else self._injector.injection
+        return None if self.injector is None else self.injector.injection
 
     @property
     def in_flight(self) -> int:

@@ -112,14 +112,14 @@ class VendorQuota:
 
     def give_back(self, cost: float) -> None:
         """Undo `draw`."""
-        self._window_end(self._clock.monotonic())
-        self._in_flight -= cost
+        self.settle(cost)
         if self.remaining is not None:
             self.remaining += cost
 
     def settle(self, cost: float) -> None:
         """Count one call as answered; the vendor may have counted it in a window that has begun since."""
-        self._window_end(self._clock.monotonic())
+        if self.reset_at is not None or self._assumed_end is not None:
+            self._window_end(self._clock.monotonic())
         self._in_flight -= cost
 
     def learn(self, reading: QuotaReading) -> None:
@@ -294,8 +294,11 @@ class QuotaLine:
 
     def try_take(self, parts: Sequence[Part], cost: float, now: float) -> bool:
         """Take from all parts, if all have enough and nobody is in line."""
-        if self._made is not None and self._made.size:
+        made = self._made
+        if made is not None and made.size:
             return False
+        if len(parts) == 1:
+            return parts[0].draw(now, cost) <= 0.0
         return _draw(parts, cost, now) <= 0.0
 
     def expected(

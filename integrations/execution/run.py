@@ -7,8 +7,8 @@ through is plain calls; only who must wait takes the asynchronous way.
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Coroutine
+from math import inf
 
 import anyio
 import httpx
@@ -33,12 +33,11 @@ _CHECK = Origin.CHECK
 class Run:
     """A call and all that happens to it.
 
-    `is_barred`: a local limit stands against another attempt. `sent`: bytes of the last one may have left.
-    `is_struck`: an injected fault struck it.
+    `ended` is when its last attempt did. `is_barred`: a local limit stands against another attempt. `sent`:
+    bytes of the last one may have left. `is_struck`: an injected fault struck it.
     """
 
     __slots__ = (
-        "_ended",
         "_has_left",
         "_holds_quota",
         "_permit",
@@ -49,6 +48,7 @@ class Run:
         "code",
         "deadline",
         "detail",
+        "ended",
         "has_refreshed",
         "is_barred",
         "is_check",
@@ -92,11 +92,6 @@ class Run:
         self._slots: Bulkhead | None = None
         self._permit = REFUSED
 
-    @property
-    def failed(self) -> "Run":
-        """Its last failure: itself."""
-        return self
-
     def note(self, stage: Stage, decision: str, detail: str = "", *, waited: float | None = None) -> None:
         """Tell the trace; this run has none."""
 
@@ -111,12 +106,6 @@ class Run:
         if not is_retryable(self, idempotent=self.call.idempotent):
             return False
         return self.is_check or not self.route.breaker.refuses(self.line.now())
-
-    async def try_again(self) -> None:
-        """Make one more attempt; when it is refused locally, the live failure before it stands."""
-        await self.attempt()
-        if self.kind is _K.UNAUTHORIZED:
-            await self.attempt_with_fresh_credential()
 
     async def attempt_with_fresh_credential(self) -> None:
         """After a 401: ask once for another credential, and if there is one, make an attempt with it."""
@@ -150,9 +139,9 @@ class Run:
     def _enter(self) -> bool:
         """Take quota, slot and permit, if they are to be had at once; False: refused, or has to wait."""
         line, route = self.line, self.route
-        now = line.now() if self.attempts else self.started
-        breaker = route.breaker
-        self.state = breaker.state
+        breaker, now = route.breaker, self.started
+        if self.attempts:
+            now, self.state = line.now(), breaker.state
         if line.is_closing or now >= self.deadline:
             return self._refuse_late(now)
         if breaker.is_guarded and not self.is_check and breaker.refuses(now):
@@ -174,7 +163,7 @@ class Run:
             return False
         began = self.line.now()
         entered = False
-        with self.line.cuttable(math.inf) as scope:
+        with self.line.cuttable(inf) as scope:
             entered = (self._holds_quota or await self._wait_for_quota()) and await self._wait_for_slot()
         now = self.line.now()
         self.queued += now - began
@@ -194,7 +183,7 @@ class Run:
         self._holds_quota = wait <= 0.0
         if self._holds_quota:
             return True
-        if math.isinf(wait):
+        if wait == inf:
             return self._refuse(RejectReason.QUOTA, "too many calls wait for the vendor's quota")
         detail = f"the vendor's quota allows the next call in {wait:.0f} s, after the deadline"
         return self._refuse(RejectReason.QUOTA, detail, retry_after=wait)
@@ -240,7 +229,7 @@ class Run:
     def _skip_check(self, wait: float) -> bool:
         self.is_barred = True
         if not self.attempts:
-            self.kind, self.retry_after = _K.THROTTLED, None if math.isinf(wait) else wait
+            self.kind, self.retry_after = _K.THROTTLED, None if wait == inf else wait
             self.detail = "the check was not sent: the vendor asked for quiet, or its quota is used up"
         return False
 
@@ -248,19 +237,21 @@ class Run:
 
     async def _exchange(self) -> None:
         line, call = self.line, self.call
-        policy = line.policy
+        policy, now = line.policy, line.now
         request = call.prepare()
         if self.attempts:
             self._forget()
         self.request_bytes += body_bytes(request)
-        began = line.now()
+        began = now()
         patience = policy.timeout if call.timeout is None else call.timeout
-        within = min(patience, self.deadline - began)
+        left = self.deadline - began
+        is_short = left < patience
+        within = left if is_short else patience
         self.sent = self._has_left = True
         try:
-            reply = await (self._send(request) if within == math.inf else self._send_within(request, within))
+            reply = await (self._send(request) if within == inf else self._send_within(request, within))
             if reply is None:
-                self._end_early(cut_short=within < patience)
+                self._end_early(cut_short=is_short)
             else:
                 self._judge(reply)
         except TransportFailure as failure:
@@ -269,11 +260,11 @@ class Run:
             self.kind = _K.CANCELLED
             raise
         finally:
-            self._ended = ended = line.now()
+            self.ended = ended = now()
             attempt = Attempt(
                 start=began - self.started, duration=ended - began, kind=self.kind, status=self.status
             )
-            self.attempts = (*self.attempts, replace(attempt, injected=True) if self.is_struck else attempt)
+            self.attempts += (replace(attempt, injected=True) if self.is_struck else attempt,)
 
     def _send(
         self, request: httpx.Request, *, heard: Callable[[int], None] | None = None
@@ -284,7 +275,7 @@ class Run:
         return send(
             request,
             connect=policy.connect,
-            timeout=math.inf,
+            timeout=inf,
             max_body=policy.max_body,
             certificate=self.call.certificate,
             heard=heard,
@@ -346,20 +337,21 @@ class Run:
     def _settle(self) -> None:
         """Tell quota, limit and breaker how it went."""
         self._has_left = self.sent
-        now, seconds = self._ended, self.attempts[-1].duration
+        now, seconds = self.ended, self.attempts[-1].duration
         if self.kind is not None:
             self._settle_failure(self.kind, now - seconds)
             return
-        if self.route.quota.streak:
-            self.route.quota.streak = 0
-        if self._slots is not None and self._slots.is_learning:
-            self._slots.succeeded(now - seconds, now)
-        if self._permit != REFUSED:
-            permit, self._permit = self._permit, REFUSED
-            self.route.breaker.record_success(permit, now, seconds)
+        route, slots, permit = self.route, self._slots, self._permit
+        if route.quota.streak:
+            route.quota.streak = 0
+        if slots is not None and slots.is_learning:
+            slots.succeeded(now - seconds, now)
+        if permit != REFUSED:
+            self._permit = REFUSED
+            route.breaker.record_success(permit, now, seconds)
 
     def _settle_failure(self, kind: FailureKind, began: float) -> None:
-        status, was_cut_short, now = self.status, self._was_cut_short, self._ended
+        status, was_cut_short, now = self.status, self._was_cut_short, self.ended
         if kind is _K.THROTTLED:
             self._settle_quota()
             self.retry_after = self.line.throttle(self.route, self.retry_after)
@@ -385,8 +377,9 @@ class Run:
                 self.route.quota.settle(self.call.cost)
             else:
                 self.line.give_back(self.route, self.call.cost)
-        if self._slots is not None:
-            slots, self._slots = self._slots, None
+        slots = self._slots
+        if slots is not None:
+            self._slots = None
             slots.leave()
         if self._permit != REFUSED:
             permit, self._permit = self._permit, REFUSED

@@ -12,6 +12,7 @@ from integrations.execution.call_span import CallSpan
 from integrations.execution.outcome import Origin
 
 _LIMIT = 1 << 64
+_DRAWN = 64
 
 
 class TracedChecks(StrEnum):
@@ -40,12 +41,15 @@ class Sampler(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tracing:
-    """Begins the spans of calls; without a `sampler` only of those that the third party is told of."""
+    """Begins the spans of calls; without a `sampler` (`is_sampling`) only of those that the third party is
+    told of, and nothing is to be begun for the others.
+    """
 
     def __init__(self, sampler: Sampler | None = None, *, checks: TracedChecks = TracedChecks.FAILED) -> None:
+        self.is_sampling = sampler is not None
         self._sampler = sampler
         self._checks = checks
-        self._random = system_random()
+        self._ids = Ids(system_random())
 
     def begin(self, call: Call, *, tells: bool) -> Call:
         """The call as it is to be made; `tells` is whether the third party may know of the trace."""
@@ -54,8 +58,7 @@ class Tracing:
             return call if sampler is None else replace(call, sampled=False)
         if sampler is None and not tells:
             return call
-        digits = self._random.getrandbits(192).to_bytes(24).hex()
-        trace_id = call.trace_id or digits[16:]
+        trace_id = call.trace_id or self._ids.trace()
         is_kept = call.sampled
         is_for_failures = False
         if sampler is not None and is_kept is None:
@@ -65,7 +68,7 @@ class Tracing:
                 is_for_failures = self._checks is TracedChecks.FAILED
         span = CallSpan(
             call.prepare,
-            span_id=digits[:16],
+            span_id=self._ids.span(),
             is_for_failures=is_for_failures,
             flags=_flags(is_sampled=bool(is_kept) and not is_for_failures) if tells else None,
             state=call.trace_state,
@@ -89,6 +92,34 @@ def trace_of(run_id: str) -> str:
     because samplers look at the second half, which begins with two bits that all UUIDs share.
     """
     return run_id[16:] + run_id[:16]
+
+
+class Ids:
+    """Ids of spans and traces as W3C Trace Context wants them: 64 and 128 bits in hex. They are drawn many at
+    once, which takes a third of the time.
+    """
+
+    __slots__ = ("_random", "_spans", "_traces")
+
+    def __init__(self, rng: random.Random) -> None:
+        self._random = rng
+        self._spans: list[str] = []
+        self._traces: list[str] = []
+
+    def span(self) -> str:
+        """An id that no other span has."""
+        if not self._spans:
+            self._spans = self._draw(8)
+        return self._spans.pop()
+
+    def trace(self) -> str:
+        """An id that no other trace has."""
+        if not self._traces:
+            self._traces = self._draw(16)
+        return self._traces.pop()
+
+    def _draw(self, size: int) -> list[str]:
+        return self._random.randbytes(size * _DRAWN).hex(" ", size).split(" ")
 
 
 def system_random() -> random.Random:

@@ -11,44 +11,50 @@ _ENOUGH = 20.0
 class CallWindow:
     """Counts of the last `seconds` seconds, in one-second buckets; adding and evicting are O(1).
 
-    The buckets are made with the first call: most integrations have only checks, which never come here.
+    The second that runs, until `ends`, is counted in the sums alone, and gets its bucket when it is over: so
+    who counts a call that was neither bad nor slow does so by hand, in two lines. The buckets are made then
+    too: most integrations have only checks, which never come here.
     """
 
-    __slots__ = ("_buckets", "_second", "_size", "calls", "failures", "slow")
+    __slots__ = ("_before", "_buckets", "_second", "_size", "calls", "ends", "failures", "slow")
 
     def __init__(self, seconds: int) -> None:
         self._size = seconds
         self._second = 0
         self._buckets: _Buckets | None = None
+        self._before = (0, 0, 0)
+        self.ends = 1
         self.calls = 0
         self.failures = 0
         self.slow = 0
 
     def add(self, now: float, failed: int, slow: int) -> None:
         """Count one call that ended at `now` (monotonic seconds); `failed` and `slow` are 0 or 1."""
-        second = int(now)
-        if second != self._second:
-            self.move_to(second)
-            second = self._second
-        buckets = self._buckets
-        if buckets is None:
-            buckets = self._buckets = _Buckets(self._size)
-        place = second % self._size
-        buckets.calls[place] += 1
+        if now >= self.ends:
+            self.move_to(now)
         self.calls += 1
-        if failed:
-            buckets.failures[place] += 1
-            self.failures += 1
-        if slow:
-            buckets.slow[place] += 1
-            self.slow += 1
+        self.failures += failed
+        self.slow += slow
 
-    def move_to(self, second: int) -> None:
-        """Evict what is too old at `second`; a time that goes back evicts nothing."""
-        if self.calls and self._buckets is not None:
+    def move_to(self, now: float) -> None:
+        """Evict what is too old at `now`; a time that goes back evicts nothing."""
+        second = int(now)
+        if second <= self._second:
+            return
+        if self.calls:
+            buckets = self._buckets = self._buckets or _Buckets(self._size)
+            self._fill(buckets, self._second % self._size)
             for passed in range(self._second + 1, min(second, self._second + self._size) + 1):
-                self._evict(self._buckets, passed % self._size)
-        self._second = max(second, self._second)
+                self._evict(buckets, passed % self._size)
+        self._before = (self.calls, self.failures, self.slow)
+        self._second, self.ends = second, second + 1
+
+    def _fill(self, buckets: "_Buckets", place: int) -> None:
+        """Put what the second that is over has added into its bucket."""
+        calls, failures, slow = self._before
+        buckets.calls[place] = self.calls - calls
+        buckets.failures[place] = self.failures - failures
+        buckets.slow[place] = self.slow - slow
 
     def _evict(self, buckets: "_Buckets", place: int) -> None:
         self.calls -= buckets.calls[place]
@@ -93,15 +99,17 @@ class UsualDuration:
 
     def add(self, now: float, seconds: float) -> bool:
         """Count one success that ended at `now` (monotonic seconds); return whether p95 may have changed."""
-        periods = self._periods
-        if periods is None:
-            periods = self._periods = _Periods()
+        periods = self._periods or self._begin()
         fraction, exponent = frexp(seconds)
         periods.fresh[_OFFSET + 4 * exponent + int(8 * fraction)] += 1
         if now < self._rotates_at:
             return False
         self._rotate(periods, now)
         return True
+
+    def _begin(self) -> _Periods:
+        self._periods = _Periods()
+        return self._periods
 
     def _rotate(self, periods: _Periods, now: float) -> None:
         if self._rotates_at:

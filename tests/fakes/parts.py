@@ -61,6 +61,9 @@ class FaultyLine:
         self.strikes = Counter[str]()
         self.rng = random.Random(7)
 
+    def inject(self, injector: Injector | None) -> None:
+        self.injector = injector
+
 
 class LineOnly(msgspec.Struct, frozen=True, kw_only=True):
     line: LineStatus

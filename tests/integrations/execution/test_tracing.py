@@ -1,5 +1,6 @@
 """Which calls are sampled, what records tell of them, and what a third party hears of their trace."""
 
+import re
 import uuid
 
 import httpx
@@ -11,7 +12,15 @@ from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from integrations.execution.call_span import attempt_span_id
 from integrations.execution.outcome import Origin
 from integrations.execution.policy import Policy
-from integrations.execution.tracing import Sampler, TracedChecks, Tracing, new_run_id, system_random, trace_of
+from integrations.execution.tracing import (
+    Ids,
+    Sampler,
+    TracedChecks,
+    Tracing,
+    new_run_id,
+    system_random,
+    trace_of,
+)
 from integrations.signals import CallRecord
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.execution import Bench, ScriptedVendor, call, check
@@ -182,3 +191,11 @@ def test_a_run_is_known_by_a_random_uuid() -> None:
     assert len(made) == 100
     assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(4, uuid.RFC_4122)}
     assert {len(one) for one in made} == {32}
+
+
+def test_ids_are_hex_of_their_length_and_no_two_are_the_same() -> None:
+    ids = Ids(system_random())
+    spans, traces = {ids.span() for _ in range(200)}, {ids.trace() for _ in range(200)}
+    assert (len(spans), len(traces)) == (200, 200)
+    assert all(re.fullmatch(r"[0-9a-f]{16}", one) for one in spans)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in traces)
