@@ -2,22 +2,100 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
-from isal import isal_zlib
 from prometheus_client.registry import Collector
 
+from exporters.catalogue import CATALOGUE, Family
 from exporters.prometheus.negotiation import Format
-from exporters.prometheus.protobuf import render_protobuf
-from exporters.prometheus.rendering import END, families, library_text
+from exporters.prometheus.packing import Gzip, Piece, Plain
+from exporters.prometheus.protobuf import ProtobufForm
+from exporters.prometheus.rendering import TextForm
 from exporters.prometheus.selecting import EVERYTHING, Selection
 from exporters.table import Reading
 
-GZIP_LEVEL = 1
-"""Of ISA-L's 0 to 3: the third takes seven times the CPU for 2 % fewer bytes."""
-_GZIP = 31
-"""The window's bits that ask for gzip, with its largest window."""
-_SERIES = 256
-"""Series in a piece."""
+_SERIES = 128
+"""Series that are written at a step."""
+_PIECE = 64 * 1024
+"""Bytes of a family that are packed at once."""
+
+
+class Form(Protocol):
+    """How readings are written; nothing in it is a `_created` series."""
+
+    def head(self, family: Family, size: int, /) -> bytes:
+        """What stands before a family, whose series take so many bytes."""
+        ...
+
+    def series(self, family: Family, readings: Sequence[Reading]) -> bytes:
+        """Some series of a family."""
+        ...
+
+    def tail(self, process: Collector) -> bytes:
+        """What stands after all families."""
+        ...
+
+
+class Exposition:
+    """An exposition in the making: readings may come in any order, a slice at a time, and are bytes at once,
+    compressed where that is wanted. So little is held, however many there are: as readings, those of ten
+    thousand integrations take 100 MB. It computes, so work on it on a thread.
+    """
+
+    def __init__(self, wanted: Format, *, compress: bool, selection: Selection = EVERYTHING) -> None:
+        self._form: Form = ProtobufForm() if wanted is Format.PROTOBUF else TextForm(wanted, selection)
+        self._packing = Gzip() if compress else Plain()
+        self._written: dict[str, _Written] = {}
+
+    def add(self, readings: Iterable[Reading]) -> Iterator[None]:
+        """Write these, as the result is gone through: some at each step."""
+        rows: dict[str, list[Reading]] = {}
+        for reading in readings:
+            rows.setdefault(reading.family.name, []).append(reading)
+        for name, of_family in rows.items():
+            family, left = CATALOGUE[name], iter(of_family)
+            written = self._written.setdefault(name, _Written(family, self._packing))
+            while some := list(islice(left, _SERIES)):
+                written.add(self._form.series(family, some))
+                yield
+
+    def end(self, process: Collector) -> bytes:
+        """Return all that was written, in the catalogue's order, and what `process` collects."""
+        return self._packing.whole(self._pieces(process))
+
+    def _pieces(self, process: Collector) -> Iterator[Piece]:
+        for name in CATALOGUE:
+            if (written := self._written.get(name)) is not None:
+                yield from written.pieces(self._form)
+        yield self._packing.pack(self._form.tail(process))
+
+
+class _Written:
+    """What is written of a family so far."""
+
+    def __init__(self, family: Family, packing: Gzip | Plain) -> None:
+        self._family = family
+        self._packing = packing
+        self._packed: list[Piece] = []
+        self._waiting: list[bytes] = []
+        self._size = 0
+
+    def add(self, series: bytes) -> None:
+        self._waiting.append(series)
+        self._size += len(series)
+        if self._size >= _PIECE:
+            self._pack()
+
+    def pieces(self, form: Form) -> Iterator[Piece]:
+        self._pack()
+        size = sum(piece.size for piece in self._packed)
+        yield self._packing.pack(form.head(self._family, size))
+        yield from self._packed
+
+    def _pack(self) -> None:
+        if self._size:
+            self._packed.append(self._packing.pack(b"".join(self._waiting)))
+        self._waiting, self._size = [], 0
 
 
 def render(
@@ -28,33 +106,8 @@ def render(
     compress: bool,
     selection: Selection = EVERYTHING,
 ) -> bytes:
-    """Return the exposition of what is selected of these readings and of what `process` collects; blocks, so
-    call it on a thread.
-
-    Nothing in it is a `_created` series.
-    """
-    readings, process = selection.chosen(readings), selection.of(process)
-    if wanted is Format.PROTOBUF:
-        pieces: Iterable[bytes] = [render_protobuf(readings, process)]
-    else:
-        pieces = _pieces(readings, process=process, wanted=wanted, selection=selection)
-    return b"".join(_compressed(pieces) if compress else pieces)
-
-
-def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces as one gzip stream; a piece at a time, so that the event loop gets its turn in between."""
-    packer = isal_zlib.compressobj(GZIP_LEVEL, wbits=_GZIP)
-    for piece in pieces:
-        yield packer.compress(piece)
-    yield packer.flush()
-
-
-def _pieces(
-    readings: Sequence[Reading], *, process: Collector, wanted: Format, selection: Selection
-) -> Iterator[bytes]:
-    texts = families(readings, wanted, selection)
-    while piece := list(islice(texts, _SERIES)):
-        yield "".join(piece).encode()
-    yield library_text(process, wanted)
-    if wanted is Format.OPENMETRICS:
-        yield END
+    """Return the exposition of what is selected of these readings and of what `process` collects; blocks."""
+    exposition = Exposition(wanted, compress=compress, selection=selection)
+    for _ in exposition.add(selection.chosen(readings)):
+        pass
+    return exposition.end(selection.of(process))

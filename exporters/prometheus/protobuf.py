@@ -5,7 +5,7 @@ used here, made from a table of their fields. Each family is written with its le
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, proto
@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from exporters.catalogue import CATALOGUE, Family
+from exporters.catalogue import Family
 from exporters.native import ZERO_THRESHOLD, Native
 from exporters.series import TraceExemplar
 from exporters.table import Buckets, Reading
@@ -104,24 +104,37 @@ def family_class() -> type[Message]:
 _FAMILY = family_class()
 
 
-def render_protobuf(readings: Iterable[Reading], process: Collector) -> bytes:
-    """Return the exposition of these readings and of what `process` collects."""
-    output = io.BytesIO()
-    for fields in _families(readings, process):
-        proto.serialize_length_prefixed(_FAMILY(**fields), output)
-    return output.getvalue()
+class ProtobufForm:
+    """Readings as messages. A family is one, whose series are its last field: so they can be written piece by
+    piece, and put behind the rest once it is known how long they are.
+    """
+
+    def head(self, family: Family, size: int) -> bytes:
+        """The length of a family whose series take `size` bytes, and all of it that stands before them."""
+        fields = {"name": family.name, "help": family.help, "type": _TYPES[family.kind]}
+        head: bytes = _FAMILY(**fields).SerializeToString()
+        return _varint(len(head) + size) + head
+
+    def series(self, _: Family, readings: Sequence[Reading]) -> bytes:
+        """Some series of a family."""
+        written: bytes = _FAMILY(metric=list(map(_metric, readings))).SerializeToString()
+        return written
+
+    def tail(self, process: Collector) -> bytes:
+        """What prometheus-client collects of the process."""
+        output = io.BytesIO()
+        for collected in process.collect():
+            proto.serialize_length_prefixed(_FAMILY(**_library_family(collected)), output)
+        return output.getvalue()
 
 
-def _families(readings: Iterable[Reading], process: Collector) -> Iterator[Fields]:
-    rows: dict[str, list[Reading]] = {}
-    for reading in readings:
-        rows.setdefault(reading.family.name, []).append(reading)
-    for name, family in CATALOGUE.items():
-        if name in rows:
-            metrics = [_metric(reading) for reading in rows.pop(name)]
-            yield {"name": name, "help": family.help, "type": _TYPES[family.kind], "metric": metrics}
-    for collected in process.collect():
-        yield _library_family(collected)
+def _varint(number: int) -> bytes:
+    """A number in groups of seven bits, the least first; all but the last are marked."""
+    groups = bytearray()
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
 
 
 def _metric(reading: Reading) -> Fields:

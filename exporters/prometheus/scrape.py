@@ -2,28 +2,31 @@
 event loop. Protobuf is offered where the table keeps native histograms.
 """
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 from prometheus_client.registry import Collector
 
-from exporters.copying import copied, let_go
+from exporters.copying import SLICE, slices
 from exporters.process import process_registry
-from exporters.prometheus.exposition import render
+from exporters.prometheus.exposition import Exposition
 from exporters.prometheus.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
 from exporters.prometheus.selecting import Selection
 from exporters.table import MetricTable
 from integrations.clock import Clock
 from integrations.samples import Sample
 
+Done = TypeVar("Done")
+
 DEADLINE = 10.0
 """Seconds a scrape may take; Prometheus' own default time-out."""
 AT_ONCE = 2
-"""Renderings at the same time: one is copied while another is written. Any two clients may name other
-metrics, and each copy takes memory.
+"""Renderings at the same time: a small one need not wait for a large one, and each takes memory. Any two
+clients may name other metrics.
 """
 
 
@@ -134,17 +137,12 @@ class PrometheusExporter:
     async def _render(self, wanted: _Wanted) -> Scrape:
         began = self._clock.monotonic()
         selection = Selection(wanted.names)
-        readings = await copied(self._table, clock=self._clock, chosen=selection.chosen)
-
-        def rendered() -> bytes:
-            try:
-                return render(
-                    readings, self._process, wanted.format, compress=wanted.is_gzip, selection=selection
-                )
-            finally:
-                let_go(readings)
-
-        body = await anyio.to_thread.run_sync(rendered, abandon_on_cancel=True, limiter=self._threads)
+        exposition = Exposition(wanted.format, compress=wanted.is_gzip, selection=selection)
+        for readings in slices(self._table, clock=self._clock, chosen=selection.chosen):
+            steps = exposition.add(readings)
+            while not await self._on_thread(partial(self._take_turn, steps)):
+                pass
+        body = await self._on_thread(partial(exposition.end, selection.of(self._process)))
         self._duration = self._clock.monotonic() - began
         self._scrapes[wanted.format] += 1
         return Scrape(
@@ -152,3 +150,13 @@ class PrometheusExporter:
             content_type=CONTENT_TYPES[wanted.format],
             content_encoding="gzip" if wanted.is_gzip else None,
         )
+
+    def _take_turn(self, steps: Iterator[None]) -> bool:
+        """Write for a while; return whether all is written. The rest waits until the loop has been through
+        all that is ready: a thread that computes on takes the interpreter from it at each read and write.
+        """
+        ends = self._clock.monotonic() + SLICE
+        return all(self._clock.monotonic() < ends for _ in steps)
+
+    async def _on_thread(self, work: Callable[[], Done]) -> Done:
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)

@@ -11,8 +11,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
+from exporters.prometheus.exposition import render
 from exporters.prometheus.negotiation import Format
-from exporters.prometheus.rendering import families
 from exporters.table import SERIES_LIMIT, MetricTable, Reading
 from integrations.samples import Sample
 from tests.fakes.calls import SampleList, call_record
@@ -48,7 +50,7 @@ def main(calls: int) -> dict[str, float]:
     table, source = MetricTable(), SampleList()
     table.add_source(source)
     table.on_signal(call_record())
-    "".join(families(list(table.read()), Format.TEXT))
+    render(list(table.read()), CollectorRegistry(), Format.TEXT, compress=False)
     gc.collect()
     before, began = resident(), time.perf_counter()
     attack(table, source, calls)

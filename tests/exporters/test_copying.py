@@ -1,11 +1,12 @@
-"""A copy of the table: freed whole, and made while what it is made of changes."""
+"""A copy of the table: made in slices, and while what it is made of changes."""
 
 import httpx
 
-from exporters.copying import copied, let_go
+from exporters.copying import SLICE, copied, slices
 from exporters.table import MetricTable
 from integrations.connection import Connection
 from integrations.samples import Sample
+from tests.fakes.calls import call_record
 from tests.fakes.clock import FakeClock
 from tests.fakes.framework import RecordingVendor, framework_for
 
@@ -14,12 +15,24 @@ def site(name: str) -> Connection:
     return Connection(id=name, vendor="http", config={"url": f"https://{name}.example/"})
 
 
-async def test_a_copy_is_let_go_whole_however_many_rows_it_has() -> None:
+class Passing(FakeClock):
+    """Time passes whenever somebody looks."""
+
+    def monotonic(self) -> float:
+        self.advance(SLICE / 3.5)
+        return super().monotonic()
+
+
+async def test_a_copy_is_made_in_slices_that_end_when_their_time_is_up() -> None:
     table = MetricTable()
-    for rows in (0, 1, 2_500):
-        readings = (await copied(table, clock=FakeClock())) * rows
-        let_go(readings)
-        assert readings == []
+    for number in range(100):
+        table.on_signal(call_record(integration=f"site-{number}"))
+    whole = await copied(table, clock=FakeClock())
+
+    parts = list(slices(table, clock=Passing()))
+
+    assert [len(part) for part in parts[:-1]] == [200] * (len(whole) // 200)
+    assert [reading for part in parts for reading in part] == whole
 
 
 def test_the_samples_of_integrations_are_told_while_one_comes_and_one_goes() -> None:

@@ -237,6 +237,36 @@ async def test_after_a_timeout_the_next_scrape_works() -> None:
     assert b"dialtone_calls_total" in (await scrape(target)).body
 
 
+class Turns(SystemClock):
+    """Time is up, for a thread, whenever it looks; tells which beat of the loop it was then."""
+
+    def __init__(self) -> None:
+        self.beat, self.seen, self._loop, self._now = 0, set[int](), threading.get_ident(), 0.0
+
+    def monotonic(self) -> float:  # type: ignore[override]  # SystemClock's is a static method.
+        if threading.get_ident() != self._loop:
+            self._now += 1.0
+            self.seen.add(self.beat)
+        return self._now
+
+
+async def test_between_two_turns_of_the_rendering_the_loop_goes_through_all_that_is_ready() -> None:
+    clock, table = Turns(), MetricTable()
+    table.add_source(SampleList(*(Sample("dialtone_queue_depth", (f"{n}",), n) for n in range(1_000))))
+    target = PrometheusExporter(table, clock=clock, process=CollectorRegistry())
+
+    async def beat() -> None:
+        while True:
+            clock.beat += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(beat)
+        await scrape(target)
+        group.cancel_scope.cancel()
+    assert len(clock.seen) >= 8
+
+
 def ten_thousand_series(integrations: int = 500) -> MetricTable:
     table = MetricTable(series_limit=20_000)
     for number in range(integrations):

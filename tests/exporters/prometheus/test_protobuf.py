@@ -17,7 +17,7 @@ from exporters.native import NativeHistogram
 from exporters.process import process_registry
 from exporters.prometheus.exposition import render
 from exporters.prometheus.negotiation import Format
-from exporters.prometheus.protobuf import family_class, render_protobuf
+from exporters.prometheus.protobuf import family_class
 from exporters.table import Buckets, MetricTable, Reading
 from integrations.samples import Sample
 from tests.fakes.calls import SampleList, call_record
@@ -56,7 +56,7 @@ def test_it_holds_what_the_text_holds() -> None:
     }
 
     found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
-    for name, family in families(render_protobuf(readings, process)).items():
+    for name, family in families(render(readings, process, Format.PROTOBUF, compress=False)).items():
         for metric in family["metric"]:  # type: ignore[attr-defined]  # A JSON tree.
             labels = {pair["name"]: pair.get("value", "") for pair in metric.get("label", ())}
             if "histogram" not in metric:
@@ -84,7 +84,7 @@ def test_spans_and_deltas_say_which_bucket_has_how_many(values: list[float]) -> 
     counts = (len(values), *[0] * len(DURATION.buckets))
     reading = Reading(DURATION, ("a", "b", "c", "d"), Buckets(counts, sum(values), {}, native))
 
-    (family,) = families(render_protobuf([reading], CollectorRegistry())).values()
+    (family,) = families(render([reading], CollectorRegistry(), Format.PROTOBUF, compress=False)).values()
     (metric,) = family["metric"]  # type: ignore[misc]  # A JSON tree.
     told = metric["histogram"]
 
@@ -100,7 +100,9 @@ def test_spans_and_deltas_say_which_bucket_has_how_many(values: list[float]) -> 
 
 
 def test_an_exemplar_stands_at_its_bucket() -> None:
-    family = families(render_protobuf(list(table().read()), CollectorRegistry()))[DURATION.name]
+    family = families(render(list(table().read()), CollectorRegistry(), Format.PROTOBUF, compress=False))[
+        DURATION.name
+    ]
 
     (metric,) = family["metric"]  # type: ignore[misc]  # A JSON tree.
     exemplars = [bucket["exemplar"] for bucket in metric["histogram"]["bucket"] if "exemplar" in bucket]
@@ -113,7 +115,7 @@ def test_an_exemplar_stands_at_its_bucket() -> None:
 @pytest.mark.parametrize("kind", ["counter", "gauge", "histogram"])
 def test_each_kind_has_its_number(kind: str) -> None:
     numbers = {"counter": 0, "gauge": 1, "histogram": 4}
-    found = families(render_protobuf(list(table().read()), CollectorRegistry()))
+    found = families(render(list(table().read()), CollectorRegistry(), Format.PROTOBUF, compress=False))
 
     kinds = {family.get("type", 0) for name, family in found.items() if CATALOGUE[name].kind == kind}
 
