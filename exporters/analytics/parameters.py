@@ -13,6 +13,7 @@ from integrations.manifest.source import nearest
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _CHOICE = re.compile(r"one_of\(([\w|]+)\)")
+_BOUNDED = re.compile(r"int\((-?\d+)\.\.(-?\d+)\)")
 _LONGEST = 86_400.0 * 3_660
 _TEXT_LENGTH = 200
 _NAMES = 100
@@ -38,8 +39,8 @@ class InvalidParams(ValueError):  # noqa: N818 - the name says what is wrong
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter of a named query.
 
-    `type` is time, duration, int, text, names (some, with commas between), zone (a time zone by its IANA
-    name) or one_of, with `choices`.
+    `type` is time, duration, int (from `least` to `most`), text, names (some, with commas between), zone (a
+    time zone by its IANA name) or one_of, with `choices`.
     `default` is given as a client would give it; None means that the parameter may be
     left out and then does not narrow the answer.
     """
@@ -49,6 +50,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     doc: str
     default: str | None = None
     choices: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
 
     @classmethod
     def declared(cls, name: str, *, kind: str, default: str, doc: str) -> "Parameter":
@@ -57,15 +60,18 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: when the type is unknown.
         """
-        choice = _CHOICE.fullmatch(kind)
-        if choice is None and kind not in _READERS:
-            raise ValueError(f"@param {name}: type {kind!r} is none of {', '.join(_READERS)}, one_of(a|b)")
+        choice, bounded = _CHOICE.fullmatch(kind), _BOUNDED.fullmatch(kind)
+        if not choice and not bounded and kind not in _READERS:
+            known = f"{', '.join(_READERS)}, int(least..most), one_of(a|b)"
+            raise ValueError(f"@param {name}: type {kind!r} is none of {known}")
         return cls(
             name=name,
-            type="one_of" if choice else kind,
+            type=kind.partition("(")[0],
             doc=doc,
             default=None if default == "-" else default,
             choices=tuple(choice[1].split("|")) if choice else (),
+            least=int(bounded[1]) if bounded else None,
+            most=int(bounded[2]) if bounded else None,
         )
 
     def read(self, given: str | None, now: float) -> Value:
@@ -77,12 +83,22 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         text = self.default if given is None else given
         if text is None:
             return None
-        if self.type != "one_of":
-            return _READERS[self.type](self.name, text, now)
-        if text not in self.choices:
-            expected = f"one of {', '.join(self.choices)}"
-            raise InvalidParams(self.name, found=text, expected=expected, nearest=nearest(text, self.choices))
-        return text
+        if self.type == "int":
+            return self._read_int(text)
+        return self._read_choice(text) if self.choices else _READERS[self.type](self.name, text, now)
+
+    def _read_int(self, text: str) -> int:
+        bounds = self.least or 0, self.most or 0
+        if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) and bounds[0] <= int(text) <= bounds[1]:
+            return int(text)
+        expected = f"a whole number from {bounds[0]} to {bounds[1]}"
+        raise InvalidParams(self.name, found=text[:_TEXT_LENGTH], expected=expected)
+
+    def _read_choice(self, text: str) -> str:
+        if text in self.choices:
+            return text
+        expected = f"one of {', '.join(self.choices)}"
+        raise InvalidParams(self.name, found=text, expected=expected, nearest=nearest(text, self.choices))
 
 
 def read_parameters(
@@ -124,16 +140,9 @@ def _read_duration(name: str, text: str, _now: float) -> float:
     match = _DURATION.fullmatch(text)
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 1 <= seconds <= _LONGEST:
-        raise InvalidParams(
-            name, found=text, expected="a duration of a second or more, such as 30s, 5m, 1h, 7d"
-        )
+        expected = f"a duration from 1s to {_LONGEST / _UNITS['d']:.0f}d, such as 30s, 5m, 1h, 7d"
+        raise InvalidParams(name, found=text, expected=expected)
     return seconds
-
-
-def _read_int(name: str, text: str, _now: float) -> int:
-    if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
-        raise InvalidParams(name, found=text, expected="a whole number")
-    return int(text)
 
 
 def _read_text(name: str, text: str, _now: float) -> str:
@@ -173,7 +182,6 @@ def _zones() -> Mapping[str, str]:
 _READERS: Mapping[str, Callable[[str, str, float], Value]] = {
     "time": _read_time,
     "duration": _read_duration,
-    "int": _read_int,
     "text": _read_text,
     "names": _read_names,
     "zone": _read_zone,

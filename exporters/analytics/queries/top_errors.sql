@@ -3,7 +3,7 @@
 -- @param from time -24h Start of the window, inclusive.
 -- @param to time now End of the window, exclusive.
 -- @param integration names - Only these integrations, with commas between; * is any.
--- @param limit int 50 How many rows at most.
+-- @param limit int(1..10000) 50 How many rows at most.
 
 SELECT
     integration,

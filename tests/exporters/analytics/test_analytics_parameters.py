@@ -10,7 +10,7 @@ PARAMETERS = (
     Parameter.declared("from", kind="time", default="-24h", doc="start"),
     Parameter.declared("to", kind="time", default="now", doc="end"),
     Parameter.declared("bucket", kind="duration", default="1h", doc="width"),
-    Parameter.declared("limit", kind="int", default="50", doc="rows"),
+    Parameter.declared("limit", kind="int(-3..100)", default="50", doc="rows"),
     Parameter.declared("integration", kind="text", default="-", doc="which"),
     Parameter.declared("lines", kind="names", default="-", doc="which, several"),
     Parameter.declared("origin", kind="one_of(traffic|check|all)", default="traffic", doc="whose"),
@@ -44,6 +44,8 @@ def test_what_is_left_out_has_its_default() -> None:
         ("bucket", "30s", 30.0),
         ("bucket", "7d", 604_800.0),
         ("limit", "-3", -3),
+        ("limit", "0", 0),
+        ("limit", "100", 100),
         ("integration", "", ""),
         ("integration", "'; DROP TABLE calls; --", "'; DROP TABLE calls; --"),
         ("origin", "all", "all"),
@@ -67,10 +69,13 @@ def test_a_value_is_read_as_its_type(name: str, text: str, value: Value) -> None
             {"from": "now", "to": "-1h"},
             "to: found '2027-01-15T07:00:00Z', expected a time after 2027",
         ),
-        ({"bucket": "0s"}, "bucket: found '0s', expected a duration of a second or more"),
+        ({"bucket": "0s"}, "bucket: found '0s', expected a duration from 1s to 3660d"),
         ({"bucket": "1y"}, "bucket: found '1y', expected a duration"),
         ({"bucket": "999999999d"}, "expected a duration"),
-        ({"limit": "ten"}, "limit: found 'ten', expected a whole number"),
+        ({"limit": "ten"}, "limit: found 'ten', expected a whole number from -3 to 100"),
+        ({"limit": "-4"}, "limit: found '-4', expected a whole number from -3 to 100"),
+        ({"limit": "101"}, "limit: found '101', expected a whole number from -3 to 100"),
+        ({"limit": ""}, "limit: found '', expected a whole number"),
         ({"limit": "9" * 30}, "expected a whole number"),
         ({"limit": "٣"}, "expected a whole number"),
         (
@@ -115,7 +120,7 @@ def test_every_bundled_query_documents_what_it_takes() -> None:
     [
         ("SELECT 1", "needs a sentence"),
         ("-- Doc.\nSELECT $a", "declares set\\(\\) but uses {'a'}"),
-        ("-- Doc.\n-- @param a int 1 Doc.\nSELECT 1", "declares {'a'}"),
+        ("-- Doc.\n-- @param a int(0..9) 1 Doc.\nSELECT 1", "declares {'a'}"),
         ("-- Doc.\n-- @param a number 1 Doc.\nSELECT $a", "type 'number' is none of"),
         ("-- Doc.\n-- @param a int\nSELECT $a", "is not '@param"),
     ],
@@ -123,3 +128,25 @@ def test_every_bundled_query_documents_what_it_takes() -> None:
 def test_a_query_with_a_wrong_header_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_query("x", text)
+
+
+@pytest.mark.parametrize("kind", ["int", "int(1..)", "int(a..b)", "number"])
+def test_a_number_has_a_least_and_a_most(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"@param limit: type .* is none of .*int\(least\.\.most\)"):
+        Parameter.declared("limit", kind=kind, default="5", doc="rows")
+
+
+def test_every_default_of_a_bundled_query_can_be_given() -> None:
+    for query in bundled_queries():
+        given = {each.name: each.default for each in query.parameters if each.default is not None}
+        assert read_parameters(query.parameters, given, now=NOW)
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", "10001"])
+def test_a_bundled_limit_outside_its_bounds_is_refused_by_name(limit: str) -> None:
+    (query,) = (query for query in bundled_queries() if query.name == "top_errors")
+
+    with pytest.raises(
+        InvalidParams, match=f"limit: found '{limit}', expected a whole number from 1 to 10000"
+    ):
+        read_parameters(query.parameters, {"limit": limit}, now=NOW)

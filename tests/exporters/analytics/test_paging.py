@@ -25,7 +25,7 @@ from tests.fakes.signals import RecordingSubscriber
 QUERIES = (
     parse_query(
         "numbers",
-        "-- Numbers.\n-- @param limit int 5 How many.\n-- @param to time now End.\n"
+        "-- Numbers.\n-- @param limit int(0..100000) 5 How many.\n-- @param to time now End.\n"
         "SELECT range AS n, $to AS at, 'x' AS word FROM range($limit) ORDER BY n",
     ),
     parse_query("endless", "-- Never.\nSELECT count(*) FROM range(1000000000) a, range(1000000000) b"),
