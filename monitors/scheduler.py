@@ -1,6 +1,10 @@
-"""Starts rounds of checks when they are due: one timer, one heap, each round in a task of its own."""
+"""Starts rounds of checks when they are due: one timer, one heap, and tasks that carry out one round after
+the other. A task for each round was measured to cost a tenth of a check.
+"""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from math import inf
 
 import anyio
@@ -14,7 +18,52 @@ from monitors.timetable import Round, Timetable
 
 SHORTEST_WAIT = 0.001
 
+MOST_IDLE = 64
+"""Tasks that wait for a round; one that ends its round beside so many others ends with it."""
+
 log = structlog.get_logger("dialtone.scheduler")
+
+
+class _Hand:
+    """A task that carries out rounds, the one it has, and who waits for the end of that. `is_over`: it will
+    carry out no other.
+    """
+
+    __slots__ = ("begun", "given", "handle", "is_over", "waiting")
+
+    def __init__(self, begun: Round) -> None:
+        self.begun = begun
+        self.given: asyncio.Future[None] | None = None
+        self.handle: TaskHandle[None] | None = None
+        self.is_over = False
+        self.waiting: list[asyncio.Future[None]] = []
+
+    def take(self, begun: Round) -> bool:
+        """Carry out another round; not if the task is being cancelled."""
+        if self.given is None or self.given.done():
+            return False
+        self.begun = begun
+        self.given.set_result(None)
+        return True
+
+    def cancel(self) -> None:
+        """Stop the round, and the task with it."""
+        self.is_over = True
+        if self.handle is not None:
+            self.handle.cancel()
+
+    async def wait(self) -> None:
+        """Wait until its round has ended."""
+        ended = asyncio.get_running_loop().create_future()
+        self.waiting.append(ended)
+        await ended
+
+    def tell(self) -> None:
+        """The round has ended."""
+        for ended in self.waiting:
+            if not ended.done():
+                ended.set_result(None)
+        self.waiting.clear()
 
 
 class Scheduler:
@@ -30,14 +79,18 @@ class Scheduler:
         self._clock = clock
         self._timetable = timetable
         self._work = work
-        self._running: dict[str, tuple[Round, TaskHandle[None]]] = {}
+        self._running: dict[str, _Hand] = {}
+        self._idle: list[_Hand] = []
         self._group: TaskGroup | None = None
+        self._context: Context | None = None
         self._wake = anyio.Event()
         self._alarm = inf
         self.errors = 0
 
     async def run(self) -> None:
         """Start rounds until cancelled."""
+        # Rounds that others ask for run in it too, or what their tasks carry along would stay.
+        self._context = copy_context()
         async with anyio.create_task_group() as group:
             self._group = group
             try:
@@ -47,6 +100,7 @@ class Scheduler:
                     await self._rest()
             finally:
                 self._group = None
+                self._idle.clear()
 
     def add(self, key: str, *, vendor: str, interval: float, retry_interval: float) -> None:
         """Run an integration's rounds from now on, or change their times."""
@@ -58,7 +112,7 @@ class Scheduler:
         """Forget an integration, and stop its round if one runs."""
         self._timetable.remove(key)
         if running := self._running.get(key):
-            running[1].cancel()
+            running.cancel()
 
     def switch_off(self, key: str) -> None:
         """Start no more rounds of an integration."""
@@ -75,29 +129,50 @@ class Scheduler:
         The round goes on when the caller is cancelled, as long as `run` runs; without `run` it is the
         caller's own.
         """
-        if key not in self._running:
+        running = self._running.get(key)
+        if running is None:
             begun = self._timetable.begin(key, now=self._clock.monotonic())
             if self._group is None:
-                async with anyio.create_task_group() as group:
-                    self._launch(begun, group)
+                await self._run_alone(begun)
                 return
-            self._launch(begun, self._group)
-        await self._running[key][1].wait()
+            running = self._launch(begun, self._group)
+        await running.wait()
 
-    def _launch(self, begun: Round, group: TaskGroup) -> None:
-        self._running[begun.key] = begun, group.create_task(self._run_round(begun))
+    def _launch(self, begun: Round, group: TaskGroup) -> _Hand:
+        hand = self._idle.pop() if self._idle else None
+        if hand is None or not hand.take(begun):
+            hand = _Hand(begun)
+            hand.handle = group.create_task(self._work_on(hand), context=self._context)
+        self._running[begun.key] = hand
+        return hand
 
-    async def _run_round(self, begun: Round) -> None:
-        is_unconfirmed = False
+    async def _run_alone(self, begun: Round) -> None:
+        self._running[begun.key] = hand = _Hand(begun)
+        async with anyio.create_task_group() as group:
+            hand.handle = group.create_task(self._run_round(hand))
+
+    async def _work_on(self, hand: _Hand) -> None:
+        """Carry out one round after the other, until there are enough others who wait for one."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._run_round(hand)
+            if hand.is_over or len(self._idle) >= MOST_IDLE:
+                return
+            hand.given = loop.create_future()
+            self._idle.append(hand)
+            await hand.given
+
+    async def _run_round(self, hand: _Hand) -> None:
+        begun, is_unconfirmed = hand.begun, False
         try:
             is_unconfirmed = await self._work(begun)
         except Exception:
             self.errors += 1
             log.exception("round of checks failed", integration=begun.key)
         finally:
-            running = self._running.get(begun.key)
-            if running and running[0] is begun:
+            if self._running.get(begun.key) is hand:
                 del self._running[begun.key]
+            hand.tell()
             self._timetable.finish(begun, now=self._clock.monotonic(), is_unconfirmed=is_unconfirmed)
             self._nudge()
 

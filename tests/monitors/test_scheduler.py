@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 import anyio
 import pytest
 
-from monitors.scheduler import Scheduler
+from monitors.scheduler import MOST_IDLE, Scheduler
 from monitors.timetable import AT_ONCE, Round, Timetable
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 
@@ -163,6 +164,82 @@ async def test_a_round_on_demand_runs_in_the_callers_task_when_nothing_else_runs
     stage.add("wiki")
     await stage.scheduler.run_now("wiki")
     assert stage.ended["wiki"] == 1
+
+
+async def test_one_task_carries_out_one_round_after_the_other() -> None:
+    stage, tasks = Stage(), set[object]()
+
+    async def note_task() -> None:
+        tasks.add(anyio.get_current_task().id)
+        await stage.clock.sleep(1)
+
+    stage.add("wiki", interval=10.0)
+    stage.work["wiki"] = note_task
+    async with stage.open():
+        await stage.clock.sleep(100)
+    assert stage.ended["wiki"] >= 10
+    assert len(tasks) == 1
+
+
+async def test_a_stopped_round_takes_its_task_with_it_and_later_ones_run() -> None:
+    stage = Stage()
+    stage.add("wiki", interval=10.0)
+    async with stage.open():
+        await stage.clock.sleep(15)
+        stage.work["wiki"] = sleep_forever
+        await stage.clock.sleep(10)
+        stage.scheduler.remove("wiki")
+        stage.work.clear()
+        stage.starts.clear()
+        stage.add("wiki", interval=10.0)
+        await stage.clock.sleep(30)
+    assert len(stage.starts) >= 3
+    assert stage.timetable.in_flight == 0
+
+
+async def test_a_round_that_was_stopped_as_it_ended_costs_no_later_one() -> None:
+    stage = Stage()
+    stage.add("wiki", interval=10.0)
+    stage.add("blog", interval=10.0)
+
+    async def remove_itself() -> None:
+        stage.scheduler.remove("wiki")
+
+    stage.work["wiki"] = remove_itself
+    async with stage.open():
+        await stage.clock.sleep(100)
+    assert stage.times("wiki")
+    assert stage.ended["blog"] == len(stage.times("blog")) >= 9
+
+
+async def test_few_tasks_stay_after_many_rounds_at_once() -> None:
+    stage = Stage(spread=0.0)
+    for number in range(3 * MOST_IDLE):
+        stage.add(f"wiki-{number}", vendor=f"vendor-{number}", interval=3600.0)
+        stage.work[f"wiki-{number}"] = lambda: stage.clock.sleep(5)
+    async with stage.open():
+        await stage.clock.sleep(3)
+        at_once = len(anyio.get_running_tasks())
+        await stage.clock.sleep(27)
+        left = len(anyio.get_running_tasks())
+    assert at_once > 3 * MOST_IDLE
+    assert left < at_once - MOST_IDLE
+
+
+async def test_what_one_who_asks_carries_along_is_not_kept_for_others() -> None:
+    stage, carried = Stage(), ContextVar("carried", default="nothing")
+    seen: list[str] = []
+
+    async def look() -> None:
+        seen.append(carried.get())
+
+    stage.add("wiki", interval=3600.0)
+    stage.work["wiki"] = look
+    async with stage.open():
+        carried.set("of one who asks")
+        await stage.scheduler.run_now("wiki")
+        await stage.scheduler.run_now("wiki")
+    assert seen == ["nothing", "nothing"]
 
 
 async def test_removing_an_integration_stops_its_round() -> None:
