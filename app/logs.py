@@ -32,6 +32,7 @@ from integrations.signals import (
 QUEUE_SIZE = 10_000
 STOP_SECONDS = 5.0
 
+_SEVERITY = logging.getLevelNamesMapping()
 _WORSE = frozenset({"opened", "worsened", "reopened"})
 _LEVELS = {"up": "info", "paused": "info", "unknown": "info"}
 
@@ -127,6 +128,10 @@ class Logs:
         if self._export is not None:
             logging.getLogger().removeHandler(self._export)
 
+    def writes(self, level: str) -> bool:
+        """Whether a line of this level is written."""
+        return _SEVERITY[level.upper()] >= _SEVERITY[self._level]
+
     def samples(self) -> Iterable[Sample]:
         """The queue's depth and drops."""
         yield Sample("dialtone_queue_depth", ("log",), self._queue.qsize())
@@ -155,10 +160,13 @@ _NEVER_WRITTEN = frozenset({CallRecord, CheckResult, APIRequest})
 
 
 class SignalLog:
-    """Writes a line for each signal that is a change of state; what happens per call is a metric."""
+    """Writes a line for each signal that is a change of state; what happens per call is a metric. What is
+    below the level of `logs` costs nothing: at a start, ten thousand integrations change their health.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Logs | None = None) -> None:
         self._log = structlog.get_logger("dialtone")
+        self._logs = logs
 
     def on_signal(self, signal: Signal) -> None:
         """Log the signal, or pass it by."""
@@ -192,6 +200,8 @@ class SignalLog:
                 )
 
     def _write(self, event: str, signal: Signal, *fields: str, level: str = "warning") -> None:
+        if self._logs is not None and not self._logs.writes(level):
+            return
         values = {("what" if name == "event" else name): _plain(getattr(signal, name)) for name in fields}
         getattr(self._log, level)(event, integration=getattr(signal, "integration", ""), **values)
 

@@ -105,7 +105,7 @@ class Dialtone:
             logs.export_to(self.pushing.telemetry.log_handler())
         self.faults = self._fault_orders()
         self.app = create_app(self._parts(), tokens=self.tokens, spans=self.pushing.telemetry.traces)
-        self._join()
+        self._join(logs)
 
     @property
     def settings(self) -> Settings:
@@ -300,7 +300,7 @@ class Dialtone:
             decisions=IncidentDecisions(self.alerting.incidents, self.storage.alerts),
         )
 
-    def _join(self) -> None:
+    def _join(self, logs: Logs | None) -> None:
         """Connect who publishes with who listens, and who is asked with who asks."""
         self.webhooks.keeping = lambda: self.settings.webhooks
         # First, because the monitor publishes in answer to a signal, which must not come before that signal.
@@ -309,7 +309,7 @@ class Dialtone:
         self.bus.subscribe("monitor", self.monitor)
         self.bus.subscribe("alerts", self.alerting)
         self.bus.subscribe("analytics", self.analytics)
-        self.bus.subscribe("log", SignalLog())
+        self.bus.subscribe("log", SignalLog(logs))
         for name, subscriber in self.pushing.subscribers():
             self.bus.subscribe(name, subscriber)
         for source in (

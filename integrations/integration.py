@@ -42,6 +42,7 @@ class Integration:
     __slots__ = (
         "__weakref__",
         "_base",
+        "_called",
         "_kept",
         "_plans",
         "_status_url",
@@ -84,6 +85,7 @@ class Integration:
         self._kept: dict[str, object] | None = None
         self._plans: Mapping[str, RequestPlan] = nothing()
         self._base: httpx.URL | None = None
+        self._called: str | None = None
         self._status_url: str | None = None
 
     @property
@@ -116,8 +118,10 @@ class Integration:
     @property
     def called(self) -> str:
         """What people call the other end: the vendor's name, or what its manifest has instead."""
-        vendor = self.manifest.vendor
-        return intern(template(vendor.called).fill(self._values)) or vendor.name
+        if self._called is None:
+            vendor = self.manifest.vendor
+            self._called = intern(template(vendor.called).fill(self._values)) or vendor.name
+        return self._called
 
     def asked(self, check: HealthCheck) -> str:
         """What a check asks, in words: `user.get at GitHub`, `GET at shop.example`."""

@@ -60,7 +60,9 @@ class References:
             return {key: self.resolve(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.resolve(item, (*path, index)) for index, item in enumerate(value)]
-        return self._text(value, path) if isinstance(value, str) else value
+        if not isinstance(value, str) or ("$" not in value and not _is_secret(path)):
+            return value
+        return self._text(value, path)
 
     def _text(self, text: str, path: source.Path) -> object:
         names = _names(text)

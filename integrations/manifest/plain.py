@@ -5,7 +5,6 @@
 import math
 import re
 import sys
-import typing
 from collections.abc import Iterator
 
 import yaml
@@ -72,7 +71,7 @@ class _Reader:
                 documents += 1
                 if documents > 1:
                     raise self._refuse(event, (), "a second document", expected="one document")
-                value = self._value(next(self.events), ())
+                value = self._value(next(self.events), (), MAX_KEY)
         return value
 
     def _refuse(self, event: yaml.Event, path: Path, found: str, *, expected: str) -> SourceError:
@@ -93,7 +92,8 @@ class _Reader:
                 expected=f"at most {MAX_CHARACTERS} characters, aliases expanded",
             )
 
-    def _value(self, event: yaml.Event, path: Path) -> object:
+    def _value(self, event: yaml.Event, path: Path, room: int) -> object:
+        """The value that begins with this event; `room` is how long a key in it may be."""
         self.lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)
@@ -103,7 +103,7 @@ class _Reader:
             raise self._refuse(event, path[:3], "too deep a nesting", expected=f"at most {MAX_DEPTH} levels")
         if tag := getattr(event, "tag", None):
             raise self._refuse(event, path, f"the tag {tag[:80]}", expected="plain data without tags")
-        value = self._content(event, path)
+        value = self._content(event, path, room)
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             self._anchors[event.anchor] = value, self._values - before[0], self._characters - before[1]
         return value
@@ -116,23 +116,23 @@ class _Reader:
         self._count(event, path, values=max(1, values), characters=characters)
         return value
 
-    def _content(self, event: yaml.Event, path: Path) -> object:
+    def _content(self, event: yaml.Event, path: Path, room: int) -> object:
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(path)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path)
-        scalar = typing.cast("yaml.ScalarEvent", event)
-        return _scalar(scalar.value) if scalar.implicit[0] else scalar.value
+            return self._mapping(path, room)
+        return self._sequence(path, room)
 
-    def _sequence(self, path: Path) -> list[object]:
+    def _sequence(self, path: Path, room: int) -> list[object]:
         items: list[object] = []
+        room -= len("[]") + (not path)
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            items.append(self._value(event, (*path, len(items))))
+            place = len(items)
+            items.append(self._value(event, (*path, place), room - len(str(place))))
         return items
 
-    def _mapping(self, path: Path) -> dict[str, object]:
+    def _mapping(self, path: Path, room: int) -> dict[str, object]:
         entries: dict[str, object] = {}
-        room = MAX_KEY - len(key_of(path)) - bool(path)
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
                 raise self._refuse(event, path, "a key that is no text", expected="text as key")
@@ -147,7 +147,7 @@ class _Reader:
                 first = self.lines[here]
                 raise self._refuse(event, here, "the key again", expected=f"it once (first on line {first})")
             self.lines[here] = _line(event)
-            entries[key] = self._value(next(self.events), here)
+            entries[key] = self._value(next(self.events), here, room - len(key) - 1)
         return entries
 
 

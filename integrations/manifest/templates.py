@@ -80,7 +80,7 @@ class Template:
         ValueError: for a brace too many, an unknown function or something that is no name.
     """
 
-    __slots__ = ("_parts", "_position", "names", "text")
+    __slots__ = ("_constant", "_parts", "_position", "names", "text")
 
     def __init__(self, text: str, *, position: Position = Position.TEXT) -> None:
         self.text = text
@@ -100,6 +100,8 @@ class Template:
                 self._parts.append(_field(match[1]))
         self._parts.append(text[end:])
         self.names = tuple(part[0] for part in self._parts if isinstance(part, tuple))
+        is_constant = not self.names and position is not Position.PATH
+        self._constant = "".join(map(str, self._parts)) if is_constant else None
 
     def fill(self, lookup: Lookup) -> str:
         """The text with its values.
@@ -107,6 +109,8 @@ class Template:
         Raises:
             UnfitValueError: when a value cannot stand where it is to go.
         """
+        if self._constant is not None:
+            return self._constant
         filled = "".join(
             part if isinstance(part, str) else self._value(*part, lookup) for part in self._parts
         )

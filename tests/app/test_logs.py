@@ -34,6 +34,25 @@ def test_a_change_of_health_is_one_line_of_json(capsys: pytest.CaptureFixture[st
     assert (event["integration"], event["after"], event["level"]) == ("web", "down", "warning")
 
 
+@pytest.mark.parametrize(("level", "expected"), [("debug", ["", "read"]), ("info", [""]), ("error", [])])
+def test_what_is_below_the_level_is_passed_by(
+    capsys: pytest.CaptureFixture[str], level: str, expected: list[str]
+) -> None:
+    logs = Logs(level="warning", style="json")
+    logs.start()
+    subject = SignalLog(logs)
+    logs.set_level(level)
+    for capability in ("", "read"):
+        subject.on_signal(change(capability))
+    logs.stop()
+    lines = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["capability"] for line in lines] == expected
+    severities = ("debug", "info", "warning", "error")
+    assert [logs.writes(one) for one in severities] == [
+        severities.index(one) >= severities.index(level) for one in severities
+    ]
+
+
 def test_a_line_tells_the_trace_of_the_request_that_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
     handed: list[LogLine] = []
     logs = Logs(level="info", style="json")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from integrations.manifest.decoding import decode
 from integrations.manifest.plain import read_yaml
-from integrations.manifest.source import Document, SourceError, nearest
+from integrations.manifest.source import MAX_KEY, Document, SourceError, key_of, nearest
 
 
 class Colour(StrEnum):
@@ -209,3 +209,22 @@ def test_every_wrong_value_is_explained_and_never_crashes(value: object) -> None
 def test_any_text_reads_or_is_refused(text: str) -> None:
     with contextlib.suppress(SourceError):
         assert isinstance(read_yaml(text, name="a.yaml"), Document)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{{{key}: 1}}",
+        "{{a: {{{key}: 1}}}}",
+        "{{a: [0, {{{key}: 1}}]}}",
+        "[{{{key}: 1}}]",
+        "[[0, {{{key}: 1}}]]",
+    ],
+)
+def test_a_key_is_as_long_as_it_may_be_with_those_around_it(around: str) -> None:
+    around_it = max(read_yaml(around.format(key="k"), name="x").lines, key=lambda path: len(key_of(path)))
+    longest = "k" * (MAX_KEY - len(key_of(around_it)) + 1)
+
+    read_yaml(around.format(key=f"? {longest}\n"), name="x")
+    with pytest.raises(SourceError, match="too long a key"):
+        read_yaml(around.format(key=f"? {longest}k\n"), name="x")
