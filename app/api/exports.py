@@ -115,7 +115,7 @@ async def list_export(request: AnyRequest, *, parts: GivenParts, table: Table = 
 
 
 @get(
-    f"{PATH}/{{table:str}}/{{day:date}}",
+    f"{PATH}/{{table:str}}/{{day:str}}",
     operation_id="export_day",
     summary="A table's day as Parquet",
     description="All rows of one UTC day. dialtone-rows counts them, and dialtone-as-of says when they were "

@@ -65,6 +65,19 @@ def test_what_is_not_there_says_so(client: TestClient[Litestar], path: str, stat
     assert words in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "20261", "yesterday", "2026-02-28T10:00:00Z"])
+def test_a_day_that_does_not_exist_is_refused_by_the_parameters_name(
+    client: TestClient[Litestar], dialtone: FakeDialtone, day: str
+) -> None:
+    answer = client.get(f"{PATH}/calls/{day}")
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:dialtone:problem:bad-request")
+    (wrong,) = answer.json()["errors"]
+    assert (wrong["key"], wrong["source"]) == ("day", "path")
+    assert "date" in wrong["message"].lower()
+    assert dialtone.days.opened == []
+
+
 def test_what_cannot_be_had_now_says_when_to_come_back(
     client: TestClient[Litestar], dialtone: FakeDialtone
 ) -> None:
