@@ -4,6 +4,8 @@ from typing import Protocol
 
 from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest
+from exporters.analytics.backtest.watched.order import WatchOrder
+from exporters.analytics.backtest.watched.outcome import WatchedBacktest
 
 
 class Backtester(Protocol):
@@ -14,4 +16,10 @@ class Backtester(Protocol):
 
         ValueError (for the id), QueryCancelled or AnalyticsUnavailable is raised.
         """
+        ...
+
+    async def watched(
+        self, order: WatchOrder, /, *, caller: str, query_id: str = ""
+    ) -> tuple[WatchedBacktest, ...]:
+        """Replay objectives and heartbeats; raises the same."""
         ...

@@ -16,19 +16,23 @@ from app.api.leaving import ClientLeft, while_there
 from app.api.problems import AnyRequest, InvalidValue, ProblemError, invalid
 from app.api.reading import refuse_unknown
 from app.api.responses import problems
+from app.api.watch_orders import watch_order
 from app.backtesting import Backtester
 from app.parts import Parts
 from app.web.backtest import page
 from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest
+from exporters.analytics.backtest.watched.order import WatchOrder
+from exporters.analytics.backtest.watched.outcome import WatchedBacktest
 from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsUnavailable
 
 
 class BacktestList(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer an integration."""
+    """One answer an integration, and one an objective and a heartbeat."""
 
     backtests: tuple[Backtest, ...]
+    watched: tuple[WatchedBacktest, ...] = ()
 
 
 Asked = Annotated[
@@ -48,8 +52,9 @@ Asked = Annotated[
     operation_id="run_backtest",
     summary="What another policy would have done",
     description="Replays recorded calls and checks through the breaker, the retry budget, the judgement of "
-    "health and the alerting that run live, as they are configured today and as is proposed. It ends when "
-    "the client leaves; /v2/analytics/running shows how far it is.",
+    "health and the alerting that run live, as they are configured today and as is proposed; so it does "
+    "objectives, and with what jobs reported heartbeats. It ends when the client leaves; "
+    "/v2/analytics/running shows how far it is.",
     guards=READ,
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     status_code=HTTPStatus.OK,
@@ -60,7 +65,7 @@ async def run_backtest(
     """One replay an integration, one after another."""
     refuse_unknown(request, ())
     found = await _answers(request, parts, data, caller=caller)
-    return Response(msgspec.to_builtins(BacktestList(backtests=found)))
+    return Response(msgspec.to_builtins(found))
 
 
 @post(
@@ -79,19 +84,16 @@ async def draw_backtest(
     """The page."""
     refuse_unknown(request, ())
     found = await _answers(request, parts, data, caller=caller)
-    return Response(page(found), media_type=MediaType.HTML)
+    return Response(page(found.backtests, found.watched), media_type=MediaType.HTML)
 
 
-async def _answers(
-    request: AnyRequest, parts: Parts, asked: BacktestRequest, *, caller: str
-) -> tuple[Backtest, ...]:
+async def _answers(request: AnyRequest, parts: Parts, asked: BacktestRequest, *, caller: str) -> BacktestList:
     """The answers; when the client leaves, the work ends."""
     desk = parts.backtests
     if desk is None:
         raise refusal(AnalyticsUnavailable("Analytics is off: set analytics.enabled in the configuration."))
-    work = partial(
-        _carried_out, desk, orders(parts, asked), caller=caller_of(request, caller), query_id=asked.id
-    )
+    wanted, watched = orders(parts, asked), watch_order(parts, asked)
+    work = partial(_carried_out, desk, wanted, watched, caller=caller_of(request, caller), query_id=asked.id)
     try:
         return await while_there(request.receive, work)
     except (AnalyticsUnavailable, ClientLeft, QueryCancelled) as error:
@@ -99,11 +101,14 @@ async def _answers(
 
 
 async def _carried_out(
-    desk: Backtester, wanted: list[Order], *, caller: str, query_id: str
-) -> tuple[Backtest, ...]:
+    desk: Backtester, wanted: list[Order], watched: WatchOrder | None, *, caller: str, query_id: str
+) -> BacktestList:
     """One after another."""
     try:
-        return tuple([await desk.backtest(each, caller=caller, query_id=query_id) for each in wanted])
+        return BacktestList(
+            backtests=tuple([await desk.backtest(each, caller=caller, query_id=query_id) for each in wanted]),
+            watched=await desk.watched(watched, caller=caller, query_id=query_id) if watched else (),
+        )
     except ValueError as error:
         raise _bad_id(error) from error
 

@@ -7,7 +7,12 @@ import msgspec
 
 from app.api.problems import InvalidValue, invalid, not_found
 from app.parts import Parts
-from exporters.analytics.backtest.alerts.proposal import AlertOrder, AlertRules, proposed_rules
+from exporters.analytics.backtest.alerts.proposal import (
+    WATCHED,
+    AlertOrder,
+    AlertRules,
+    proposed_rules,
+)
 from exporters.analytics.backtest.keys import InvalidProposal
 from exporters.analytics.backtest.order import Order, proposed, read_window
 from exporters.analytics.parameters import InvalidParams
@@ -22,6 +27,9 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     in the configuration or dotted (`breaker.failure_ratio`), `alerts` those that are to be other than those
     of alerting; a rule, built-in or not, is called by its name (`rules.IntegrationDown.for`). Without any,
     what holds today is held against what happened. `integrations` are all there are where none is named.
+    `objectives` and `heartbeats` are replayed by themselves, by name and id; "*" is all of them. Where
+    nothing at all is named, everything is replayed, or only those that the proposal is about where it holds
+    nothing but `alerts.slos` and `alerts.heartbeats`; where something is, those that it changes are too.
     `from` and `to` are as for named queries. `id` is what it is listed and ended by while it runs; without
     one it gets one.
     """
@@ -30,6 +38,8 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     check: Mapping[str, object] = {}
     alerts: Mapping[str, object] = {}
     integrations: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ()
+    heartbeats: tuple[str, ...] = ()
     start: str = msgspec.field(default="-24h", name="from")
     end: str = msgspec.field(default="now", name="to")
     id: str = ""
@@ -44,8 +54,16 @@ def orders(parts: Parts, asked: BacktestRequest) -> list[Order]:
     return [_order(parts, one, asked) for one in _named(parts, asked)]
 
 
+def is_about_watched_alone(asked: BacktestRequest) -> bool:
+    """Whether a proposal concerns objectives and heartbeats, and nothing else."""
+    keys = {key.partition(".")[0] for key in asked.alerts}
+    return bool(keys) and keys <= set(WATCHED) and not asked.policy and not asked.check
+
+
 def _named(parts: Parts, asked: BacktestRequest) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(asked.integrations))
+    if not named and (asked.objectives or asked.heartbeats or is_about_watched_alone(asked)):
+        return ()
     named = named or tuple(one.connection.id for one in parts.framework.integrations())
     if not 1 <= len(named) <= MOST:
         sentence = f"A backtest takes 1 to {MOST} integrations, not {len(named)}; name those to replay."
@@ -59,10 +77,10 @@ def _order(parts: Parts, integration: str, asked: BacktestRequest) -> Order:
         today = parts.framework.integration(integration).connection.policy
     except UnknownIntegration as error:
         raise not_found("unknown-integration", error) from error
-    start, end = _window(asked, now=parts.clock.time())
-    with _refusing("policy."):
+    start, end = window(asked, now=parts.clock.time())
+    with refusing("policy."):
         other = proposed(today, asked.policy)
-    with _refusing(""):
+    with refusing(""):
         alerts = _alerts(parts, integration, asked)
     return Order(integration=integration, today=today, proposed=other, start=start, end=end, alerts=alerts)
 
@@ -85,7 +103,7 @@ def _alerts(parts: Parts, integration: str, asked: BacktestRequest) -> AlertOrde
 
 
 @contextmanager
-def _refusing(prefix: str) -> Iterator[None]:
+def refusing(prefix: str) -> Iterator[None]:
     """Tell what is wrong with a proposal as a problem."""
     try:
         yield
@@ -95,7 +113,8 @@ def _refusing(prefix: str) -> Iterator[None]:
         raise invalid(f"{key}: {error}", wrong) from error
 
 
-def _window(asked: BacktestRequest, *, now: float) -> tuple[float, float]:
+def window(asked: BacktestRequest, *, now: float) -> tuple[float, float]:
+    """Return from when to when it is asked for, in UTC seconds."""
     try:
         return read_window(asked.start, asked.end, now=now)
     except InvalidParams as error:

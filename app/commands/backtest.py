@@ -9,7 +9,7 @@ import yaml
 
 from app.api.backtest import BacktestList
 from app.commands.asking import ended_with_us, keep
-from app.commands.backtest_looks import show
+from app.commands.backtest_looks import show, show_watched
 from app.commands.following_backtest import following
 from app.commands.server import CALL_PATIENCE
 from app.commands.session import Session, json_option
@@ -35,6 +35,8 @@ _PARTS = ("policy", "check", "alerts")
     help="A YAML file with what is to be other: policy, check, alerts, or keys of a policy by themselves.",
 )
 @click.option("--integration", "-i", "integrations", multiple=True, help="Only this one; may be repeated.")
+@click.option("--objective", "objectives", multiple=True, help="This objective; * is all.")
+@click.option("--heartbeat", "heartbeats", multiple=True, help="This heartbeat, by its id; * is all.")
 @click.option("--since", default="24h", show_default=True, help="From how long ago, or a time.")
 @click.option("--until", "end", default="now", show_default=True, help="Until how long ago, or a time.")
 @click.option(
@@ -48,6 +50,8 @@ def backtest(
     given: tuple[str, ...],
     file: Path | None,
     integrations: tuple[str, ...],
+    objectives: tuple[str, ...],
+    heartbeats: tuple[str, ...],
     since: str,
     end: str,
     html: Path | None,
@@ -57,12 +61,15 @@ def backtest(
 
     Recorded calls and checks go through the breaker, the retry budget, the judgement of health and the
     alerting that run live, as they are configured today and as is proposed: a key of an integration's
-    policy, check.KEY or alerts.KEY (alerts.rules.IntegrationDown.for=120). Without a proposal today's
+    policy, check.KEY or alerts.KEY (alerts.rules.IntegrationDown.for=120). So do objectives, and what jobs
+    reported to heartbeats: alerts.slos.NAME.KEY, alerts.heartbeats.ID.KEY. Without a proposal today's
     configuration is held against what happened.
     """
     asked = {
         **_proposal(_from_file(file), given),
         "integrations": integrations,
+        "objectives": objectives,
+        "heartbeats": heartbeats,
         "from": _time(since),
         "to": _time(end),
     }
@@ -72,11 +79,13 @@ def backtest(
     if found is None:
         return
     if html is not None:
-        keep([page(found.backtests).encode()], html)
+        keep([page(found.backtests, found.watched).encode()], html)
         session.errors.print(f"Wrote {html}.", soft_wrap=True)
         return
     for one in found.backtests:
         show(session, one)
+    for watched in found.watched:
+        show_watched(session, watched)
 
 
 def _proposal(parts: Mapping[str, object], given: Sequence[str]) -> dict[str, dict[str, object]]:

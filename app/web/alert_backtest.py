@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
 from app.web.comparing import Line
 from app.web.words import NOTHING, number, span
-from exporters.analytics.backtest.alerts.outcome import AlertBacktest, AlertSide, NotedIncident
+from exporters.analytics.backtest.alerts.outcome import AlertBacktest, AlertSide, NotedAlert
 
 Count = Callable[[AlertSide], int]
 Found = Callable[[AlertSide], Sequence[float]]
@@ -20,7 +21,9 @@ _TOLD_EXACTLY = 600.0
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A rectangle of a picture: `kind` is incident, or told (when somebody was told of one first)."""
+    """A rectangle of a picture: `kind` is incident (or what an objective's alert fires for), or told (when
+    somebody was told of it first).
+    """
 
     kind: str
     x: float
@@ -32,16 +35,16 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 def alert_lines(one: AlertBacktest) -> tuple[Line, ...]:
     """Both sides, one beside the other."""
     return (
-        _counts(one, "incidents", lambda side: len(side.incidents)),
-        _spans(one, "incidents open for", lambda side: [side.open_seconds], means="in sum"),
-        _spans(one, "opened after", _delays, means="median from the first failure on"),
-        _spans(one, "somebody told after", _hearing, means="median from the first failure on"),
-        _counts(one, "nobody told of", lambda side: side.untold, means="incidents"),
-        _counts(one, "alerts raised", lambda side: len(side.alerts)),
-        _counts(one, "  critical", lambda side: sum(each.severity == "critical" for each in side.alerts)),
+        counts(one, "incidents", lambda side: len(side.incidents)),
+        spans(one, "incidents open for", lambda side: [side.open_seconds], means="in sum"),
+        spans(one, "opened after", _delays, means="median from the first failure on"),
+        spans(one, "somebody told after", _hearing, means="median from the first failure on"),
+        counts(one, "nobody told of", lambda side: side.untold, means="incidents"),
+        counts(one, "alerts raised", lambda side: len(side.alerts)),
+        counts(one, "  critical", lambda side: sum(each.severity == "critical" for each in side.alerts)),
         Line(name="  only here", today=number(len(one.saved)), proposed=number(len(one.added))),
-        _counts(one, "messages", lambda side: sum(side.messages.values())),
-        *_receivers(one),
+        counts(one, "messages", lambda side: sum(side.messages.values())),
+        *receivers(one),
         Line(
             name="incidents not noticed",
             today="",
@@ -60,32 +63,53 @@ def describe_alerts(side: AlertSide) -> str:
     )
 
 
+class Stretch(NamedTuple):
+    """A time in which an incident was open, or an objective's alert fired, and when who was told first."""
+
+    start: float
+    end: float | None
+    told: Sequence[float]
+
+
+def stretches(side: AlertSide) -> Iterable[Stretch]:
+    """All of a side."""
+    for incident in side.incidents:
+        yield Stretch(incident.opened_at, incident.resolved_at, [told.at for told in incident.told])
+    for alert in burns(side):
+        yield Stretch(alert.at, alert.ended_at, [] if alert.told_at is None else [alert.told_at])
+
+
+def burns(side: AlertSide) -> Sequence[NotedAlert]:
+    """The alerts of objectives, which no incident stands for."""
+    return [each for each in side.alerts if each.objective]
+
+
 def alert_marks(side: AlertSide, *, start: float, end: float) -> tuple[Mark, ...]:
-    """Draw incidents along a line of time, and above it when somebody was told."""
-    return tuple(mark for each in side.incidents for mark in _marks(each, start=start, end=end))
+    """Draw what was open along a line of time, and above it when somebody was told."""
+    return tuple(mark for each in stretches(side) for mark in _marks(each, start=start, end=end))
 
 
 def is_open(side: AlertSide, *, start: float, end: float) -> bool:
-    """Whether an incident was open between two moments."""
-    return any(each.opened_at < end and _over(each, end) > start for each in side.incidents)
+    """Whether anything was open between two moments."""
+    return any(each.start < end and _over(each, end) > start for each in stretches(side))
 
 
 def is_told(side: AlertSide, *, start: float, end: float) -> bool:
-    """Whether a receiver was told of an incident first between two moments."""
-    return any(start <= told.at < end for each in side.incidents for told in each.told)
+    """Whether a receiver was told of something first between two moments."""
+    return any(start <= at < end for each in stretches(side) for at in each.told)
 
 
-def _over(incident: NotedIncident, end: float) -> float:
-    return end if incident.resolved_at is None else incident.resolved_at
+def _over(each: Stretch, end: float) -> float:
+    return end if each.end is None else each.end
 
 
-def _marks(each: NotedIncident, *, start: float, end: float) -> Iterable[Mark]:
+def _marks(each: Stretch, *, start: float, end: float) -> Iterable[Mark]:
     scale = WIDTH / max(1e-9, end - start)
-    first, last = max(each.opened_at, start), min(_over(each, end), end)
+    first, last = max(each.start, start), min(_over(each, end), end)
     yield _mark("incident", (first - start) * scale, (last - first) * scale, y=_TOP, height=_TALL)
-    for told in each.told:
-        if start <= told.at < end:
-            yield _mark("told", (told.at - start) * scale, 2.0, y=2.0, height=_TOP - 5)
+    for at in each.told:
+        if start <= at < end:
+            yield _mark("told", (at - start) * scale, 2.0, y=2.0, height=_TOP - 5)
 
 
 def _mark(kind: str, x: float, width: float, *, y: float, height: float) -> Mark:
@@ -102,23 +126,26 @@ def _hearing(side: AlertSide) -> Sequence[float]:
     return [at - first for at, first in told if at is not None]
 
 
-def _receivers(one: AlertBacktest) -> Iterable[Line]:
+def receivers(one: AlertBacktest) -> Iterable[Line]:
+    """How many messages each receiver gets."""
     names = sorted({*one.today.messages, *one.proposed.messages})
     for name in names[:_MOST_NAMES]:
-        yield _counts(one, f"  to {name}", partial(_told, names=(name,)))
+        yield counts(one, f"  to {name}", partial(_told, names=(name,)))
     if further := names[_MOST_NAMES:]:
-        yield _counts(one, f"  to {len(further)} more", partial(_told, names=further))
+        yield counts(one, f"  to {len(further)} more", partial(_told, names=further))
 
 
 def _told(side: AlertSide, *, names: Sequence[str]) -> int:
     return sum(side.messages.get(name, 0) for name in names)
 
 
-def _counts(one: AlertBacktest, name: str, count: Count, *, means: str = "") -> Line:
+def counts(one: AlertBacktest, name: str, count: Count, *, means: str = "") -> Line:
+    """A number on both sides."""
     return Line(name=name, today=number(count(one.today)), proposed=number(count(one.proposed)), means=means)
 
 
-def _spans(one: AlertBacktest, name: str, found: Found, *, means: str = "") -> Line:
+def spans(one: AlertBacktest, name: str, found: Found, *, means: str = "") -> Line:
+    """The middle of lengths of time on both sides."""
     today, proposed = (_span(found(side)) for side in (one.today, one.proposed))
     return Line(name=name, today=today, proposed=proposed, means=means)
 

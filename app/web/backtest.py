@@ -9,9 +9,16 @@ from app.web.alert_backtest import Mark, alert_lines, alert_marks, describe_aler
 from app.web.chart import Bar, Chart
 from app.web.comparing import Line
 from app.web.drawing import Drawing
+from app.web.watched_backtest import (
+    describe_watched,
+    watched_lines,
+    what_is_given_back,
+    what_was_heard,
+)
 from app.web.words import latency, number, share, span
 from exporters.analytics.backtest.outcome import Backtest, Side
 from exporters.analytics.backtest.tally import Bucket, Tally
+from exporters.analytics.backtest.watched.outcome import WatchedBacktest
 
 WIDTH, HEIGHT = 720.0, 110.0
 _LANE = 14.0
@@ -25,14 +32,18 @@ class Lane(NamedTuple):
 
 
 class AlertPicture(NamedTuple):
-    """What alerting made of it, on both sides."""
+    """What alerting made of it, on both sides: `what` is what today's rules are held against, `opened` what a
+    bar stands for.
+    """
 
     lines: tuple[Line, ...]
     today: Lane
     proposed: Lane
+    what: str = "openings and ends of incidents"
+    opened: str = "incident open"
 
 
-def page(backtests: Sequence[Backtest]) -> str:
+def page(backtests: Sequence[Backtest], watched: Sequence[WatchedBacktest] = ()) -> str:
     """Return the page."""
     drawing = Drawing(version="")
     shown = [
@@ -42,6 +53,7 @@ def page(backtests: Sequence[Backtest]) -> str:
     return drawing.draw(
         "backtest.html",
         shown=shown,
+        watched=[(one, what_was_heard(one), _watched(one)) for one in watched],
         width=WIDTH,
         alerts_height=ALERTS_HEIGHT,
         when=when,
@@ -57,6 +69,15 @@ def _alerts(one: Backtest) -> AlertPicture | None:
         for side in (one.alerts.today, one.alerts.proposed)
     )
     return AlertPicture(alert_lines(one.alerts), today, proposed)
+
+
+def _watched(one: WatchedBacktest) -> AlertPicture:
+    today, proposed = (
+        Lane(alert_marks(side, start=one.start, end=one.end), describe_watched(one, side))
+        for side in (one.alerts.today, one.alerts.proposed)
+    )
+    opened = "incident open" if one.kind == "heartbeat" else "alert fires"
+    return AlertPicture(watched_lines(one), today, proposed, what=what_is_given_back(one), opened=opened)
 
 
 def when(at: float) -> str:

@@ -13,6 +13,9 @@ from exporters.analytics.backtest.comparison import Change, Fidelity, difference
 from exporters.analytics.backtest.order import Order
 from exporters.analytics.backtest.outcome import Backtest, Side, Spell
 from exporters.analytics.backtest.tally import Bucket, Tally
+from exporters.analytics.backtest.watched.order import WatchOrder, shown
+from exporters.analytics.backtest.watched.outcome import Spent, WatchedBacktest
+from integrations.execution.policy import Policy
 from integrations.signals import BreakerState, Health
 
 
@@ -21,11 +24,20 @@ class FakeBacktests:
 
     def __init__(self) -> None:
         self.orders: list[Order] = []
+        self.watch_orders: list[WatchOrder] = []
         self.callers: list[str] = []
         self.ids: list[str] = []
         self.error: Exception | None = None
         self.hangs = False
         self.left = 0
+
+    def forget(self) -> None:
+        """Be as new, for an application that is made once for several tests."""
+        self.orders.clear()
+        self.watch_orders.clear()
+        self.callers.clear()
+        self.ids.clear()
+        self.error = None
 
     async def backtest(self, order: Order, *, caller: str, query_id: str = "") -> Backtest:
         if self.error is not None:
@@ -36,6 +48,19 @@ class FakeBacktests:
         self.callers.append(caller)
         self.ids.append(query_id)
         return answer(order)
+
+    async def watched(
+        self, order: WatchOrder, *, caller: str, query_id: str = ""
+    ) -> tuple[WatchedBacktest, ...]:
+        if self.error is not None:
+            raise self.error
+        self.watch_orders.append(order)
+        self.callers.append(caller)
+        self.ids.append(query_id)
+        return (
+            *(objective_answer(order, name) for name in order.objectives),
+            *(heartbeat_answer(order, name) for name in order.heartbeats),
+        )
 
     async def _hang(self) -> None:
         try:
@@ -74,7 +99,7 @@ def alerts(order: Order) -> AlertBacktest:
         saved=(alert,),
         added=(),
         unnoticed=(incident,),
-        notes=("Objectives are not replayed.",),
+        notes=("Checks were taken as they were.",),
     )
 
 
@@ -117,4 +142,52 @@ def answer(order: Order) -> Backtest:
         ),
         notes=("Waiting is taken as it was.",),
         alerts=alerts(order),
+    )
+
+
+def objective_answer(order: WatchOrder, name: str) -> WatchedBacktest:
+    """Today an alert in the second half that the pager is told of; under the proposed settings none."""
+    at = (order.start + order.end) / 2 + 60
+    burn = NotedAlert(
+        name="SLOBurnRate",
+        severity="critical",
+        capability="",
+        at=at,
+        ended_at=at + 600,
+        delay=240.0,
+        told_at=at + 10,
+        receivers=("pager",),
+        objective=name,
+    )
+    return WatchedBacktest(
+        kind="objective",
+        name=name,
+        start=order.start,
+        end=order.end,
+        heard=1_000,
+        alerts=AlertBacktest(
+            changes=differences(shown(order.today, slo=name), shown(order.proposed, slo=name)),
+            fidelity=Fidelity(recorded=2, given_back=2, invented=0),
+            today=AlertSide(incidents=(), alerts=(burn,), messages={"pager": 2}, open_seconds=0.0),
+            proposed=AlertSide(incidents=(), alerts=(), messages={}, open_seconds=0.0),
+            saved=(burn,),
+            added=(),
+            unnoticed=(),
+            notes=("Counted by the hour.",),
+        ),
+        today=Spent(good=990, bad=10, budget_left=-1.0),
+        proposed=Spent(good=990, bad=10, budget_left=0.5),
+    )
+
+
+def heartbeat_answer(order: WatchOrder, heartbeat: str) -> WatchedBacktest:
+    """What a heartbeat would have told of: the same as of an integration."""
+    asked = Order(integration="", today=Policy(), proposed=Policy(), start=order.start, end=order.end)
+    return WatchedBacktest(
+        kind="heartbeat",
+        name=heartbeat,
+        start=order.start,
+        end=order.end,
+        heard=1,
+        alerts=alerts(asked),
     )

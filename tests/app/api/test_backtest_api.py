@@ -190,5 +190,5 @@ def test_the_page_draws_incidents_and_names_what_would_be_missed(client):
     assert "Incidents that would not be noticed any more" in answer.text
     assert "&lt;i&gt;3 checks&lt;/i&gt; in a row failed" in answer.text
     assert "Alerts that only today&#39;s rules raise" in answer.text
-    assert "Objectives are not replayed." in answer.text
+    assert "Checks were taken as they were." in answer.text
     assert "<td>check.fail_after</td><td>3</td><td>9</td>" in answer.text

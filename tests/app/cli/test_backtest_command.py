@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from litestar import Litestar
 from litestar.testing import TestClient
+from msgspec import structs
 
 from app.asgi import create_app
 from app.cli import main
@@ -17,8 +18,11 @@ from app.commands.server import Server
 from app.commands.session import Session
 from app.parts import Parts
 from app.web.words import NOTHING, span
+from monitors.heartbeat_settings import HeartbeatSettings
+from monitors.slo_settings import SLOSettings
 from tests.app.cli.test_commands import run
 from tests.fakes.backtests import FakeBacktests
+from tests.fakes.desks import FakeAlerting
 from tests.fakes.parts import FakeDialtone
 
 
@@ -132,7 +136,7 @@ def test_alerting_stands_beside_the_calls(dialtone):
         "today told ·▲",
         "proposed incident ··",
         "Today's rules give back 2 of 2 recorded openings and ends of incidents.",
-        "Objectives are not replayed.",
+        "Checks were taken as they were.",
     ):
         assert line in lines, line
     assert any("not noticed any more: down for" in line for line in lines)
@@ -152,6 +156,45 @@ def test_a_part_that_is_none_is_wrong_usage_and_names_the_nearest(dialtone):
     result = run(dialtone, "backtest", "--set", "alrts.group_wait=3")
     assert result.exit_code == 2
     assert "there is no 'alrts' here; did you mean alerts?" in " ".join(result.stderr.split())
+
+
+class Watching(Dialtone):
+    """With an objective and a heartbeat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        slos = (SLOSettings(name="chat", objective=99.9),)
+        jobs = (HeartbeatSettings(id="backup", period=3_600),)
+        used = structs.replace(self.alerting.settings, slos=slos, heartbeats=jobs)
+        self.alerting = FakeAlerting(self.clock, log=self, settings=used)
+
+
+def test_objectives_and_heartbeats_stand_by_themselves():
+    dialtone = Watching()
+    result = run(
+        dialtone, "backtest", "--set", "alerts.slos.chat.objective=99", "--heartbeat", "*", "--since", "30d"
+    )
+    (order,) = dialtone.backtests.watch_orders
+    assert dialtone.backtests.orders == []
+    assert order.proposed.slos[0].objective == 99
+    assert order.end - order.start == 30 * 86_400
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for line in (
+        "alerts.slos.chat.objective: 99.9 → 99.0",
+        "good requests 990 990",
+        "budget left at the end -100 % 50 %",
+        "alerts raised 1 0",
+        "fired for 10 min 0 s in sum",
+        f"raised after 240 s {NOTHING} median from the first bad request on",
+        "messages 2 0",
+        "1,000 requests replayed.",
+        "Today's rules give back 2 of 2 recorded changes of its alert.",
+        "1 report replayed.",
+        "Today's rules give back 2 of 2 recorded openings and ends of incidents.",
+    ):
+        assert line in lines, line
+    strips = [line for line in lines if line.startswith("today alert")]
+    assert [strip.count("█") for strip in strips] == [1]
 
 
 class GivingUp(TestClient[Litestar]):

@@ -107,7 +107,7 @@ class Ledger:
     def side(self, *, start: float, end: float) -> AlertSide:
         """All of it, as far as it concerns the time from `start` to `end`."""
         incidents = [_incident(each) for each in self._incidents.values() if _touches(each, start, end)]
-        alerts = [self._noted(each) for each in self._alerts if start <= each.at < end]
+        alerts = [self._noted(each) for each in self._alerts if _concerns(each, start, end)]
         messages = Counter(receiver for at, receiver in self._messages if start <= at < end)
         return AlertSide(
             incidents=tuple(incidents),
@@ -188,6 +188,14 @@ def _add(row: _Incident | _Alert | None, told: Told) -> None:
 
 def _touches(each: _Incident, start: float, end: float) -> bool:
     return each.opened_at < end and (each.resolved_at is None or each.resolved_at > start)
+
+
+def _concerns(each: _Alert, start: float, end: float) -> bool:
+    """Whether an alert is of a time: it began then. For an objective's, which no incident stands for, it is
+    enough that it fired then.
+    """
+    fires_on = bool(_objective(each.alert)) and (each.ended_at is None or each.ended_at > start)
+    return each.at < end and (each.at >= start or fires_on)
 
 
 def _incident(each: _Incident) -> NotedIncident:
