@@ -16,7 +16,7 @@ from exporters.analytics.views import Column, Macro, bundled_macros, bundled_vie
 
 _MEANINGS = Path(__file__).parent / "schema" / "meanings.toml"
 _ROW, _EVERY = "row", "every"
-_PUBLIC = ("in_zone", "from_zone", "zone_start", "zone_bucket", "bucket_seconds")
+_PUBLIC = ("in_zone", "from_zone", "zone_start", "zone_bucket", "bucket_seconds", "run_of")
 
 Meanings = Mapping[str, Mapping[str, str]]
 

@@ -1,5 +1,6 @@
 """Files of the archive: `<table>/day=YYYY-MM-DD/part-<unique>.parquet`, each with a footer that says what it
-holds, so that the archive can be understood without the database that wrote it.
+holds, so that the archive can be understood without the database that wrote it. One that is called
+`whole-<unique>.parquet` holds the values too that other columns say (derived.py).
 
 No name is ever used twice: DuckDB caches files by name.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from exporters.analytics.derived import DERIVED, SINCE
 from exporters.analytics.segments import sync_directory
 from exporters.analytics.tables import quoted
 
@@ -20,6 +22,7 @@ FOOTER = "dialtone"
 """The key of Parquet's own key-value metadata that holds the footer."""
 
 COMPLETE, UNFINISHED = ".parquet", ".part"
+_PART, _WHOLE = "part-", "whole-"
 _TOKEN_BYTES = 8
 
 
@@ -53,9 +56,15 @@ class SealedFile(msgspec.Struct, frozen=True, kw_only=True):
         return self.footer.day
 
 
-def new_name(table: str, day: dt.date) -> str:
+def new_name(table: str, day: dt.date, *, is_whole: bool) -> str:
     """Return a name that no file has had."""
-    return f"{table}/day={day.isoformat()}/part-{secrets.token_hex(_TOKEN_BYTES)}{COMPLETE}"
+    kind = _WHOLE if is_whole else _PART
+    return f"{table}/day={day.isoformat()}/{kind}{secrets.token_hex(_TOKEN_BYTES)}{COMPLETE}"
+
+
+def has_all_values(table: str, path: Path, *, schema: int) -> bool:
+    """Whether a file, written under that version of the schema, holds all values of a table's rows."""
+    return table not in DERIVED or schema < SINCE or path.name.startswith(_WHOLE)
 
 
 def unfinished(path: Path) -> Path:

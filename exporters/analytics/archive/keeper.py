@@ -181,7 +181,11 @@ class ArchiveKeeper:
         database, archive = self._writer.database, self._writer.archive
         if database is None or archive is None:
             raise AnalyticsUnavailable("the database was closed while its days were sealed")
-        file = await self._beside.do(partial(write_part, part=part, archive=archive.folder))
+        # The folder for other programs has the archive's files themselves.
+        is_whole = bool(self._settings.folder)
+        file = await self._beside.do(
+            partial(write_part, part=part, archive=archive.folder, is_whole=is_whole)
+        )
         if file is not None and await self._with_archive(lambda archive: archive.seal(part, file)):
             self._rows[part.footer.table] += part.footer.rows
         await self._clock.sleep(_PAUSE)

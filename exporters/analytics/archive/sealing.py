@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 
 from exporters.analytics.archive.files import FOOTER, Footer, SealedFile, finish, new_name, unfinished
+from exporters.analytics.derived import whole
 from exporters.analytics.tables import hot, quoted
 
 PART_ROWS = 250_000
@@ -72,17 +73,20 @@ def count(connection: duckdb.DuckDBPyConnection, part: Part) -> int:
     return found
 
 
-def write_part(cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path) -> SealedFile | None:
+def write_part(
+    cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, *, is_whole: bool = False
+) -> SealedFile | None:
     """Write a part into a file of its own; None, and no file, when rows have been added to it meanwhile.
+    `is_whole`: with the values too that other columns say.
 
     Raises:
         duckdb.Error, OSError: no file, or one that the next opening of the archive deals with, is left.
     """
-    name = new_name(part.footer.table, part.footer.day)
+    name = new_name(part.footer.table, part.footer.day, is_whole=is_whole)
     path = unfinished(archive / name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        copied = _copy(cursor, part, path)
+        copied = _copy(cursor, part, path, columns=whole(part.footer.table) if is_whole else "*")
         if copied != part.footer.rows:
             return None
         return SealedFile(name=name, size=finish(archive, name), footer=part.footer)
@@ -90,11 +94,11 @@ def write_part(cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path) -> 
         path.unlink(missing_ok=True)
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path) -> int:
+def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path, *, columns: str) -> int:
     table = part.footer.table
     footer = quoted(msgspec.json.encode(part.footer).decode())
     copied: int = cursor.execute(
-        f"COPY (SELECT * FROM {hot(table)} WHERE {part.condition}{_order(cursor, part)}) "  # noqa: S608 - our schema and times
+        f"COPY (SELECT {columns} FROM {hot(table)} WHERE {part.condition}{_order(cursor, part)}) "  # noqa: S608 - our schema and times
         f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{FOOTER}: {footer}}})"
     ).fetchall()[0][0]
     return copied

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from exporters.analytics.derived import DERIVED, SINCE
+from exporters.analytics.archive.files import has_all_values
 from exporters.analytics.tables import TABLES, hot
 
 NAMES: Sequence[str] = tuple(TABLES.values())
@@ -48,7 +48,7 @@ def _days_of(connection: duckdb.DuckDBPyConnection, table: str, archive: Path) -
     ).fetchall():
         # A listed file that has gone is in no view either.
         if (path := archive / file).exists():
-            sealed[day].append((path, rows, table not in DERIVED or version < SINCE))
+            sealed[day].append((path, rows, has_all_values(table, path, schema=version)))
     fresh = dict(
         connection.execute(
             f"SELECT ts::DATE AS day, count(*) FROM {hot(table)} WHERE ts IS NOT NULL GROUP BY day"  # noqa: S608 - our schema

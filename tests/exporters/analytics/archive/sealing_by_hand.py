@@ -34,21 +34,21 @@ def planned(pair: Pair) -> list[Part]:
     return pair.writer.with_archive(plan) or []
 
 
-def write(pair: Pair, part: Part) -> SealedFile | None:
+def write(pair: Pair, part: Part, *, is_whole: bool = False) -> SealedFile | None:
     assert pair.writer.database is not None
     with pair.writer.database.reading() as cursor:
-        return write_part(cursor, part, archive_of(pair).folder)
+        return write_part(cursor, part, archive_of(pair).folder, is_whole=is_whole)
 
 
 def seal(pair: Pair, part: Part, file: SealedFile) -> bool | None:
     return pair.writer.with_archive(lambda archive: archive.seal(part, file))
 
 
-def seal_all(pair: Pair) -> int:
+def seal_all(pair: Pair, *, is_whole: bool = False) -> int:
     """Seal whatever is old enough; return how many parts."""
     parts = planned(pair)
     for part in parts:
-        file = write(pair, part)
+        file = write(pair, part, is_whole=is_whole)
         assert file is not None
         assert seal(pair, part, file)
     return len(parts)

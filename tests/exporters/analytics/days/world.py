@@ -9,6 +9,7 @@ import duckdb
 
 from exporters.analytics.days.desk import DayDesk, DayFile
 from exporters.analytics.days.listed import TableDay
+from exporters.analytics.derived import whole
 from exporters.analytics.reader import Reader
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.analytics.sql.snapshots import Snapshots
@@ -113,7 +114,7 @@ class World:
         # As if a snapshot had had its time: the next question gets a new one.
         self.snapshots._use_until = 0.0
 
-    def seal(self, day: dt.date = DAY) -> Path:
+    def seal(self, day: dt.date = DAY, *, schema: int = 1) -> Path:
         """Bring the hot calls of a day into a file of the archive, as it is done in the end."""
         assert self.pair.writer.database is not None
         connection = self.pair.writer.database.connection
@@ -128,8 +129,8 @@ class World:
         connection.execute(f"DELETE FROM hot_calls WHERE {of_day}")
         connection.execute(
             "INSERT INTO sealed_files (table_name, day, file, row_count, byte_count, schema_version, "
-            "stored_position, sealed_at) VALUES ('calls', ?, ?, ?, ?, 1, 0, now()::TIMESTAMP)",
-            [day, str(path.relative_to(self.archive)), rows, path.stat().st_size],
+            "stored_position, sealed_at) VALUES ('calls', ?, ?, ?, ?, ?, 0, now()::TIMESTAMP)",
+            [day, str(path.relative_to(self.archive)), rows, path.stat().st_size, schema],
         )
         self._publish(connection)
         connection.execute("COMMIT")
@@ -151,11 +152,12 @@ class World:
             for (file,) in connection.execute("FROM sealed_files SELECT file").fetchall()
         ]
         sealed = (
-            f" UNION ALL BY NAME SELECT * FROM read_parquet({files}, hive_partitioning = false)"
+            f" UNION ALL BY NAME SELECT {whole('calls')} "
+            f"FROM read_parquet({files}, hive_partitioning = false)"
             if files
             else ""
         )
-        connection.execute(f"CREATE OR REPLACE VIEW calls AS SELECT * FROM hot_calls{sealed}")
+        connection.execute(f"CREATE OR REPLACE VIEW calls AS SELECT {whole('calls')} FROM hot_calls{sealed}")
 
     async def aclose(self) -> None:
         """Let go of it."""

@@ -1,0 +1,3 @@
+-- The run that a trace belongs to which began in Dialtone: run_id = run_of('4bf9…') finds its calls soonest.
+CREATE OR REPLACE MACRO run_of(trace) AS
+    substr(trace, 17) || substr(trace, 1, 16)
