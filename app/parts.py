@@ -122,6 +122,7 @@ class Framework(Protocol):
         origin: Origin = Origin.TRAFFIC,
         timeout: float | None = None,  # noqa: ASYNC109 - the framework's own deadline, not a wait here
         idempotency_key: str | None = None,
+        run_id: str = "",
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,

@@ -257,6 +257,7 @@ class IntegrationFramework:
         origin: Origin = Origin.TRAFFIC,
         timeout: float | None = None,  # noqa: ASYNC109 - it becomes the run's deadline
         idempotency_key: str | None = None,
+        run_id: str = "",
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
@@ -265,7 +266,8 @@ class IntegrationFramework:
         traced: bool = False,
     ) -> Outcome:
         """Run an action. `timeout` is seconds for all its requests; None takes the policy's deadline. The
-        outcome of a `traced` one tells all that happened on the way.
+        outcome of a `traced` one tells all that happened on the way. `run_id` is one that no other run has;
+        without one it gets its own.
 
         A paged action returns `{"items", "more", "next"}`: the first page, or as many as the param `_pages`
         says (1 to 100; it stops once it has 10,000 items).
@@ -278,7 +280,7 @@ class IntegrationFramework:
         plan = integration.plan(action)
         paginate = integration.manifest.paginate.get(plan.action.paginate)
         seconds = integration.connection.policy.deadline if timeout is None else timeout
-        run_id = new_run_id(self._random)
+        run_id = run_id or new_run_id(self._random)
         order = Order(
             capability=integration.capability(action),
             deadline=self._clock.monotonic() + seconds,

@@ -187,6 +187,7 @@ async def _perform(
             caller=caller_in(scope, told.caller),
             timeout=wanted.timeout,
             idempotency_key=_idempotency_key(wanted.idempotency_key, told.key),
+            run_id=trace.run_id,
             trace_id=trace.trace_id,
             parent_span_id=trace.parent_of_calls,
             sampled=trace.sampled,

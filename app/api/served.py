@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from app.api.trace import trace_context
 from exporters.otlp.spans import ServedRequest
 from integrations.clock import Clock
-from integrations.execution.tracing import Sampler, system_random
+from integrations.execution.tracing import Sampler, new_run_id, system_random, trace_of
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _KNOWN = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
@@ -46,16 +46,26 @@ class NoSpans:
 class RequestTrace:
     """A request while it is answered. `span_id` is its own; `details` are attributes of its span.
 
-    `parent_of_calls` is the span that calls made for it belong under.
+    `parent_of_calls` is the span that calls made for it belong under. `run_id` is what the action is to be
+    called that it runs, which its trace says then; empty in a caller's trace, to which many may belong.
     """
 
-    __slots__ = ("details", "parent_of_calls", "parent_span_id", "sampled", "span_id", "state", "trace_id")
+    __slots__ = (
+        "details",
+        "parent_of_calls",
+        "parent_span_id",
+        "run_id",
+        "sampled",
+        "span_id",
+        "state",
+        "trace_id",
+    )
 
     def __init__(self, scope: HTTPScope, *, sampler: Sampler | None, rng: random.Random) -> None:
         sent = trace_context(scope["headers"])
-        digits = rng.getrandbits(192).to_bytes(24).hex()
-        self.trace_id = sent.trace_id or digits[16:]
-        self.span_id = digits[:16]
+        self.run_id = "" if sent.trace_id else new_run_id(rng)
+        self.trace_id = sent.trace_id or trace_of(self.run_id)
+        self.span_id = rng.getrandbits(64).to_bytes(8).hex()
         self.parent_span_id = sent.parent_span_id
         self.state = sent.state
         self.details: dict[str, str] = {}

@@ -324,6 +324,7 @@ class FakeDialtone(FakePages):
         origin: Origin = Origin.TRAFFIC,
         timeout: float | None = None,  # noqa: ASYNC109 - as the framework has it
         idempotency_key: str | None = None,
+        run_id: str = "",
         trace_id: str = "",
         parent_span_id: str = "",
         sampled: bool | None = None,
@@ -339,6 +340,7 @@ class FakeDialtone(FakePages):
                 "caller": caller,
                 "timeout": timeout,
                 "idempotency_key": idempotency_key,
+                "run_id": run_id,
                 "trace_id": trace_id,
                 "parent_span_id": parent_span_id,
                 "sampled": sampled,

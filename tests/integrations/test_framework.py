@@ -13,6 +13,7 @@ from integrations.execution.cold import COLD
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.policy import Policy, RetryPolicy
+from integrations.execution.tracing import trace_of
 from integrations.framework import Check, IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Idempotency
@@ -67,6 +68,20 @@ async def test_the_call_record_carries_the_run_and_who_asked() -> None:
     record = seen.of(CallRecord)[0]
     assert (record.run_id, record.caller, record.action) == (outcome.run_id, "oncall", "user.get")
     assert (record.capability, record.origin, record.vendor) == ("read", Origin.TRAFFIC, "github")
+
+
+async def test_a_run_may_be_told_its_id_and_each_other_has_its_own() -> None:
+    seen = RecordingSubscriber()
+    framework = framework_for(RecordingVendor(httpx.Response(200, json={})), publish=seen)
+    github(framework)
+
+    outcome = await framework.execute_integration("github-prod", "user.get", {}, run_id="a" * 32)
+    await framework.execute_integration("github-prod", "user.get", {})
+
+    told, other = seen.of(CallRecord)
+    assert told.run_id == outcome.run_id == "a" * 32
+    assert other.run_id != told.run_id
+    assert other.trace_id == trace_of(other.run_id)
 
 
 async def test_unknown_names_raise_and_name_the_nearest() -> None:

@@ -98,6 +98,7 @@ def test_an_action_is_executed_with_all_that_the_client_said(client, dialtone):
             "caller": "local/agent-7",
             "timeout": 2.5,
             "idempotency_key": "order-1",
+            "run_id": "",
             "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
             "parent_span_id": "00f067aa0ba902b7",
             "sampled": True,

@@ -7,7 +7,7 @@ from app.api.served import NoSpans, Served
 from app.asgi import create_app
 from exporters.otlp.spans import ServedRequest
 from integrations.execution.outcome import FailureKind
-from integrations.execution.tracing import Sampler
+from integrations.execution.tracing import Sampler, trace_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.parts import refused
 
@@ -36,6 +36,7 @@ def test_a_request_without_a_trace_gets_one_and_the_answer_says_which(client, di
     _, trace_id, span_id, flags = answer.headers["traceresponse"].split("-")
     assert (len(trace_id), len(span_id), flags) == (32, 16, "00")
     assert dialtone.calls[-1]["trace_id"] == trace_id
+    assert trace_of(dialtone.calls[-1]["run_id"]) == trace_id
     assert client.get("/healthz").headers["traceresponse"].split("-")[1] != trace_id
 
 
