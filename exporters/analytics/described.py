@@ -92,7 +92,8 @@ def _lines(schema: Schema) -> Iterator[str]:
     yield "Written by `python -m exporters.analytics.described > docs/analytics-schema.md`; a test fails when"
     yield "the two differ. `dialtone analytics schema` and `GET /v2/analytics/schema` tell the same."
     yield ""
-    yield "Times are UTC, durations seconds. [analytics.md](analytics.md) says how to ask."
+    yield "Times are UTC, durations seconds, both to the microsecond."
+    yield "[analytics.md](analytics.md) says how to ask."
     for kind, title in (("view", "Views"), ("table", "Tables: a row for each signal")):
         yield from ("", f"## {title}")
         for relation in schema.relations:

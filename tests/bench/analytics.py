@@ -64,6 +64,13 @@ def _measure_work() -> None:
     requests = [records.request(number, at=call.at) for number, call in enumerate(calls)]
     both = [signal for pair in zip(calls, requests, strict=True) for signal in pair]
     _weigh("calls and the requests to the API that asked for them", both)
+    checks = list(records.checks(WEIGHED, at=START, per_second=500))
+    _weigh("checks", checks)
+    made = [records.call(number, at=check.at) for number, check in enumerate(checks)]
+    _weigh(
+        "checks and the calls that made them",
+        [one for pair in zip(checks, made, strict=True) for one in pair],
+    )
 
 
 def _weigh(name: str, signals: Iterable[Signal]) -> None:

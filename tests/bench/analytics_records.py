@@ -3,13 +3,15 @@
 import random
 from collections.abc import Iterator
 
-from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin
+from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Phases
 from integrations.execution.tracing import trace_of
-from integrations.signals import APIRequest, CallRecord
+from integrations.signals import APIRequest, CallRecord, CheckResult, Health
 
 INTEGRATIONS, VENDORS, CALLERS = 60, 20, 25
 ACTIONS = ("users.list", "issues.get", "chat.post_message", "repos.get", "files.upload", "records.query")
 FAILING = 0.04
+COLD_EVERY = 10
+CERTIFICATE = 1_803_600_000.0
 UPTIME = 400_000.0
 """Seconds that the clock stands at: differences of such readings have the noise of real durations."""
 
@@ -67,6 +69,44 @@ class Records:
             status=200,
             duration=self._took(),
             caller=f"team-{self._random.randrange(CALLERS):02d}",
+        )
+
+    def checks(self, count: int, *, at: float, per_second: float) -> Iterator[CheckResult]:
+        """Make results of checks, from `at` (UTC seconds) on, of all integrations in turn."""
+        for number in range(count):
+            yield self.check(number, at=at + number / per_second)
+
+    def check(self, number: int, *, at: float) -> CheckResult:
+        """Make one result; each tenth of an integration's is of a connection of its own."""
+        chance = self._random
+        which = number % INTEGRATIONS
+        kind = chance.choice(_KINDS) if chance.random() < FAILING else None
+        is_cold = number // INTEGRATIONS % COLD_EVERY == 0
+        return CheckResult(
+            at=at,
+            seq=number,
+            integration=f"integration-{which:02d}",
+            vendor=f"vendor-{which % VENDORS:02d}",
+            capability="read",
+            action=ACTIONS[which % len(ACTIONS)],
+            run_id=f"{chance.getrandbits(128):032x}",
+            kind=kind,
+            status=200 if kind is None else _STATUSES.get(kind),
+            detail="" if kind is None else "it failed",
+            duration=self._took(),
+            lag=self._took() / 100,
+            evidence_health=Health.UP if kind is None else Health.DOWN,
+            phases=self._phases() if is_cold else None,
+            certificate_ends_at=CERTIFICATE + which * 86_400 if is_cold else None,
+        )
+
+    def _phases(self) -> Phases:
+        return Phases(
+            dns=self._took(),
+            connect=self._took(),
+            tls=self._took(),
+            first_byte=self._took(),
+            transfer=self._took(),
         )
 
     def _attempts(self, kind: FailureKind | None) -> tuple[Attempt, ...]:
