@@ -1,7 +1,7 @@
 """Thirty days of calls, kept as Dialtone keeps them: hot rows, sealed days and rollups, made by its own code.
 
-Rows are put into the hot table by SQL, a day at a time, because the spool would take an hour for a hundred
-million; sealing and counting are the product's.
+Rows are put into the hot table by SQL, a day at a time and in the form in which the product stores them,
+because the spool would take an hour for a hundred million; sealing and counting are the product's.
 """
 
 import datetime as dt
@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 import duckdb
 
+from exporters.analytics.derived import stored
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.analytics.store import AnalyticsStore
 from integrations.clock import SystemClock
@@ -26,7 +27,6 @@ SETTINGS = AnalyticsSettings(disk_floor=1 << 30)
 
 _ACTIONS = ", ".join(f"'{action}'" for action in ACTIONS)
 _DAY = f"""
-    INSERT INTO hot_calls BY NAME
     WITH chance AS (
         SELECT
             i, i + $first AS seq,
@@ -58,7 +58,8 @@ _DAY = f"""
         END AS attempts,
         'closed' AS breaker_state, 0 AS request_bytes, floor(exp(7 + random()))::BIGINT AS response_bytes,
         substr(run, 17) || substr(run, 1, 16) AS trace_id, substr(run, 5, 16) AS span_id,
-        '' AS parent_span_id, true AS sampled, '' AS method, '' AS server, false AS injected
+        '' AS parent_span_id, true AS sampled, '' AS method, '' AS server, false AS injected,
+        NULL AS reason, NULL::DOUBLE AS retry_after
     FROM chance
 """
 
@@ -120,4 +121,7 @@ def _add_day(cursor: duckdb.DuckDBPyConnection, begin: dt.datetime, *, first: in
     # What is left of a day that was broken off.
     cursor.execute("DELETE FROM hot_calls WHERE ts >= ?", [day]).fetchall()
     seconds = min(86_400.0, (LAST - begin).total_seconds())
-    cursor.execute(_DAY, {"first": first, "rows": rows, "begin": day, "seconds": seconds}).fetchall()
+    columns = cursor.execute("DESCRIBE hot_calls").fetchall()
+    values = ", ".join(f'{stored("calls", name, kind, field=name)} AS "{name}"' for name, kind, *_ in columns)
+    added = f"INSERT INTO hot_calls SELECT {values} FROM ({_DAY})"
+    cursor.execute(added, {"first": first, "rows": rows, "begin": day, "seconds": seconds}).fetchall()

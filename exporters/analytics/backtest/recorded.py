@@ -1,7 +1,7 @@
 """What was recorded of one integration, as a replay needs it. Times are UTC seconds.
 
 A CallRecord tells its end and how long it took; from both follow the times at which its attempts took their
-permit and gave it back, to the microsecond at which DuckDB keeps times.
+permit and gave it back, to the microsecond at which DuckDB keeps both.
 """
 
 from bisect import bisect_left

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import anyio
 import httpx
+from msgspec.structs import replace
 
 from exporters.analytics.backtest.recorded import Recorded, RecordedCall
 from exporters.analytics.backtest.replay import Replay
@@ -50,9 +51,19 @@ class Lived:
     def __init__(self, bench: Bench) -> None:
         signals = bench.signals
         self.signals = signals.signals
-        self.calls = [RecordedCall.of(each) for each in signals.of(CallRecord) if each.origin != "check"]
+        records = [each for each in signals.of(CallRecord) if each.origin != "check"]
+        self.calls = [RecordedCall.of(stored(each)) for each in records]
         self.transitions = signals.of(BreakerTransition)
         self.checks = signals.of(CheckResult)
+
+
+def stored(record: CallRecord) -> CallRecord:
+    """What DuckDB keeps of it: its time, and all that is seconds, to the microsecond."""
+    attempts = tuple(
+        replace(each, start=round(each.start, 6), duration=round(each.duration, 6))
+        for each in record.attempts
+    )
+    return replace(record, at=round(record.at, 6), duration=round(record.duration, 6), attempts=attempts)
 
 
 async def live(policy: Policy, *, seed: int, seconds: float) -> Lived:
