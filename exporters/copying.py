@@ -6,6 +6,7 @@ from itertools import islice
 import anyio.lowlevel
 
 from exporters.table import MetricTable, Reading
+from exporters.told import Told
 from integrations.clock import Clock
 
 SLICE = 0.002
@@ -25,16 +26,25 @@ def slices(
     """Copy a table, or what is `chosen` of it, in slices: between two the event loop is to have its turn.
     `cut` as in `MetricTable.read`.
     """
-    rows = table.read(cut=cut)
+    told = Told()
+    rows = table.read(cut=cut, told=told)
     readings: list[Reading] = []
     began = clock.monotonic()
-    while chunk := list(islice(rows, _ROWS)):
+    for chunk in _chunks(rows, told):
         readings += chosen(chunk)
         if clock.monotonic() - began >= SLICE:
             yield readings
             readings = []
             began = clock.monotonic()
     yield readings
+
+
+def _chunks(rows: Iterator[Reading], told: Told) -> Iterator[list[Reading]]:
+    """What is read, and then nothing at all, while what was remembered for it is let go."""
+    while chunk := list(islice(rows, _ROWS)):
+        yield chunk
+    for _ in told.let_go():
+        yield []
 
 
 async def copied(
