@@ -55,7 +55,7 @@ def export(folder: Path, *, force: bool) -> None:
     files = shipped_files()
     other = [path for path, content in files.items() if _differs(folder / path, content)]
     if other and not force:
-        raise exits.CommandError(
+        raise exits.WrongUsageError(
             f"{folder} has other files of these names: {', '.join(other)}. --force overwrites them."
         )
     try:
@@ -188,7 +188,7 @@ def _given(token: str, token_file: Path | None) -> str:
     try:
         return token_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise exits.CommandError(
+        raise exits.WrongUsageError(
             f"{token_file} does not give a token: no text file that can be read."
         ) from error
 

@@ -12,7 +12,7 @@ NO_SERVER = 3
 NOT_ALLOWED = 4
 
 EPILOG = (
-    "Exit codes: 0 ok, 1 the outcome is a failure, 2 wrong usage, 3 no server answers, "
+    "Exit codes: 0 ok, 1 the outcome is a failure, 2 wrong usage, values or names, 3 no server answers, "
     "4 the token is missing, unknown or lacks the scope."
 )
 
@@ -42,6 +42,13 @@ class CommandError(click.ClickException):
             }
             click.echo(msgspec.json.encode(problem).decode())
         click.echo(click.style("Error: ", fg="red", bold=True) + self.message, file=file, err=file is None)
+
+
+class WrongUsageError(CommandError):
+    """What was typed is wrong: a value, a name that there is not, a file that is not what it should be."""
+
+    exit_code = USAGE
+    kind = "wrong-usage"
 
 
 class NoServerError(CommandError):

@@ -154,10 +154,8 @@ def _each(
     else:
         for integration, reply in replies.items():
             _tell(session, integration, reply)
-    if any(reply.is_refusal for reply in replies.values()):
-        raise exits.Ended(exits.NOT_ALLOWED)
-    if not all(reply.ok for reply in replies.values()):
-        raise exits.Ended(exits.FAILED)
+    if worst := max(reply.exit_code for reply in replies.values()):
+        raise exits.Ended(worst)
 
 
 def _tell(session: Session, integration: str, reply: Reply) -> None:

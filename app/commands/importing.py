@@ -21,10 +21,8 @@ F = TypeVar("F", bound=Callable[..., object])
 _FILE = click.Path(path_type=Path)
 
 
-class UnfitFileError(exits.CommandError):
+class UnfitFileError(exits.WrongUsageError):
     """The file cannot be read, is none of the peer's, or would be overwritten."""
-
-    exit_code = exits.USAGE
 
 
 @click.group("import")
@@ -136,7 +134,7 @@ class _Result:
         except FileExistsError as error:
             raise UnfitFileError(f"{output} is already there; --force overwrites it.") from error
         except OSError as error:
-            raise UnfitFileError(f"{output} cannot be written: {error.strerror}.") from error
+            raise exits.CommandError(f"{output} cannot be written: {error.strerror}.") from error
 
     def _tell(self, output: Path | None) -> None:
         imported = self._imported

@@ -12,6 +12,7 @@ import msgspec
 
 from app.commands import exits
 from app.commands.session import json_option
+from app.configuration.checks import parse_listen
 from app.settings import Settings, SettingsError, load_settings
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError
@@ -57,6 +58,8 @@ def serve(config: Path) -> None:
 @click.option("--seed", type=int, help="The same seed gives the same faults and traffic.")
 def demo(listen: str, state_dir: Path | None, seed: int | None) -> None:
     """Run Dialtone with simulated vendors, live traffic, and faults now and then."""
+    if parse_listen(listen) is None:
+        raise click.UsageError(f"--listen {listen!r}: write HOST:PORT or [IPv6]:PORT, such as 127.0.0.1:4350")
     from app.demo.run import run_demo
 
     code = run_demo(listen=listen, state_dir=state_dir, **({} if seed is None else {"seed": seed}))
@@ -138,7 +141,7 @@ def _check_for_programs(config: Path) -> None:
         report = ConfigReport(config=str(config), ok=True, integrations=count, warnings=settings.warnings)
     click.echo(msgspec.json.encode(report).decode())
     if not report.ok:
-        raise exits.Ended(exits.FAILED)
+        raise exits.Ended(_code(config))
 
 
 def _load(config: Path) -> Settings:
@@ -147,7 +150,13 @@ def _load(config: Path) -> Settings:
     except SettingsError as error:
         count = len(error.problems)
         noun = "problem" if count == 1 else "problems"
-        raise exits.CommandError(f"{config} has {count} {noun}:\n{error}") from error
+        failed = exits.CommandError if _code(config) == exits.FAILED else exits.WrongUsageError
+        raise failed(f"{config} has {count} {noun}:\n{error}") from error
+
+
+def _code(config: Path) -> int:
+    """How a command ends whose file has problems: that it is not there at all is a wrong name."""
+    return exits.FAILED if config.is_file() else exits.USAGE
 
 
 def vendor_rules() -> Callable[[Connection], Iterable[ConfigurationError]]:

@@ -46,14 +46,14 @@ def new() -> None:
 def integration(name: str, *, source: Path | None, operations: tuple[str, ...], into: Path | None) -> None:
     """Write the folder of a new vendor: manifest, lock and README that pass the contract suite."""
     if not _NAME.fullmatch(name):
-        raise exits.CommandError(
+        raise exits.WrongUsageError(
             f"{name!r} is no vendor's id: small letters, digits and _, first a letter, such as acme_cloud."
         )
     if operations and source is None:
-        raise exits.CommandError("--operation names operations of a description: give --from-openapi too.")
+        raise exits.WrongUsageError("--operation names operations of a description: give --from-openapi too.")
     folder = (into or Path(str(resources.files("integrations") / "catalog"))) / name
     if folder.exists():
-        raise exits.CommandError(f"{folder} is there already; choose another name, or remove it.")
+        raise exits.WrongUsageError(f"{folder} is there already; choose another name, or remove it.")
     made = _made(name, source, operations)
     _check(made, name)
     folder.mkdir()
@@ -72,19 +72,19 @@ def _made(name: str, source: Path | None, operations: tuple[str, ...]) -> dict[s
         origin = Origin(f"{source.name} (sha256 {digest})", today)
         return files(name, spec=spec, wanted=operations, origin=origin)
     except UnknownOperationError as error:
-        raise exits.CommandError(f"{source}: {error}.") from error
+        raise exits.WrongUsageError(f"{source}: {error}.") from error
 
 
 def _read(source: Path) -> tuple[Mapping[str, object], str]:
     if source.stat().st_size > _LARGEST:
-        raise exits.CommandError(f"{source} is larger than {_LARGEST // 1024 // 1024} MiB.")
+        raise exits.WrongUsageError(f"{source} is larger than {_LARGEST // 1024 // 1024} MiB.")
     raw = source.read_bytes()
     try:
         spec = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe both
     except yaml.YAMLError as error:
-        raise exits.CommandError(f"{source} is neither JSON nor YAML.") from error
+        raise exits.WrongUsageError(f"{source} is neither JSON nor YAML.") from error
     if not isinstance(spec, dict) or "paths" not in spec:
-        raise exits.CommandError(f"{source} is no OpenAPI description: it has no paths.")
+        raise exits.WrongUsageError(f"{source} is no OpenAPI description: it has no paths.")
     return spec, hashlib.sha256(raw).hexdigest()
 
 
@@ -94,7 +94,7 @@ def _check(made: Mapping[str, str], name: str) -> None:
         manifest = load_manifest(made[MANIFEST], name=f"{name}/{MANIFEST}")
         lock = load_lock(made[LOCK], name=f"{name}/{LOCK}")
     except SourceError as error:
-        raise exits.CommandError(
+        raise exits.WrongUsageError(
             f"No manifest can be made of these operations; name others with --operation:\n{error}"
         ) from error
     if differences := facts_of(manifest, lock).differences:

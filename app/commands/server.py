@@ -20,6 +20,9 @@ SILENCE = 45.0
 
 _UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 
+_ASKED_WRONGLY = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+_ITS_FILE = "urn:dialtone:problem:invalid-configuration"
+
 ClientFactory = Callable[[str], httpx.Client]
 
 
@@ -39,6 +42,19 @@ class Reply(NamedTuple):
     def is_refusal(self) -> bool:
         """Whether the token is missing, unknown or too weak."""
         return self.status in {401, 403}
+
+    @property
+    def exit_code(self) -> int:
+        """How a command ends to which this is the answer. A call that failed is no wrong usage, whatever
+        status it has, and neither is a file of the server's own.
+        """
+        if self.ok:
+            return exits.OK
+        if self.is_refusal:
+            return exits.NOT_ALLOWED
+        problem = self.body if isinstance(self.body, Mapping) else {}
+        is_asked_wrongly = self.status in _ASKED_WRONGLY and not problem.get("outcome")
+        return exits.USAGE if is_asked_wrongly and problem.get("type") != _ITS_FILE else exits.FAILED
 
 
 class Download(NamedTuple):

@@ -49,23 +49,25 @@ class Session:
     def read(self, reply: Reply, shape: type[T], *, as_json: bool) -> T | None:
         """Return a good answer in its shape, or None when it was already printed as JSON.
 
-        A problem ends the command with code 1, one of the token with code 4.
+        A problem ends the command as Reply.exit_code says.
         """
         if as_json:
             click.echo(reply.text)
             if not reply.ok:
-                raise exits.Ended(exits.NOT_ALLOWED if reply.is_refusal else exits.FAILED)
+                raise exits.Ended(reply.exit_code)
             return None
         if not reply.ok:
-            raise _refusal(reply) if reply.is_refusal else exits.CommandError(problem_text(reply.body))
+            raise _problem(reply)
         return msgspec.convert(reply.body, shape)
 
 
-def _refusal(reply: Reply) -> exits.NotAllowedError:
-    hint = (
-        " Set DIALTONE_TOKEN, or --token, to such a token." if reply.status == HTTPStatus.UNAUTHORIZED else ""
-    )
-    return exits.NotAllowedError(f"{problem_text(reply.body)}{hint}")
+def _problem(reply: Reply) -> exits.CommandError:
+    text = problem_text(reply.body)
+    if reply.exit_code == exits.NOT_ALLOWED:
+        is_unknown = reply.status == HTTPStatus.UNAUTHORIZED
+        hint = " Set DIALTONE_TOKEN, or --token, to such a token." if is_unknown else ""
+        return exits.NotAllowedError(f"{text}{hint}")
+    return (exits.WrongUsageError if reply.exit_code == exits.USAGE else exits.CommandError)(text)
 
 
 def problem_text(body: object) -> str:

@@ -25,7 +25,7 @@ def vendors(session: Session, vendor: str | None, *, as_json: bool) -> None:
     if vendor is not None and vendor not in known:
         near = nearest(vendor, known)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
-        raise exits.CommandError(f"there is no vendor {vendor!r}; {hint}")
+        raise exits.WrongUsageError(f"there is no vendor {vendor!r}; {hint}")
     found = [describe(catalog.manifest(one)) for one in known if vendor in {None, one}]
     if as_json:
         click.echo(msgspec.json.encode({"vendors": found}).decode())

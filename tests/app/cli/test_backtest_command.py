@@ -100,9 +100,9 @@ def test_a_key_without_a_value_is_wrong_usage(dialtone):
     assert "write KEY=VALUE" in result.stderr
 
 
-def test_a_key_that_is_none_ends_with_1_and_names_it(dialtone):
+def test_a_key_that_is_none_ends_with_2_and_names_it(dialtone):
     result = run(dialtone, "backtest", "--set", "breaker.windw=3")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "there is no 'windw' here; did you mean window?" in " ".join(result.stderr.split())
 
 

@@ -148,9 +148,9 @@ def test_query_prints_a_table_and_without_a_name_what_can_be_asked(dialtone):
         pytest.param(("pause", "slack-prod", "-r", " "), "reason", id="blank reason"),
     ],
 )
-def test_what_is_wrong_ends_with_1_in_words_that_help(dialtone, arguments, words):
+def test_what_is_wrong_ends_with_2_in_words_that_help(dialtone, arguments, words):
     result = run(dialtone, *arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert words in result.stderr
     assert "Traceback" not in result.output
 
@@ -240,7 +240,7 @@ def test_vendors_names_them_all_and_one_with_its_actions_and_params(dialtone):
 
 def test_a_vendor_that_is_misspelt_is_told_the_nearest(dialtone):
     result = run(dialtone, "vendors", "githb")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "did you mean github?" in result.stderr
 
 
@@ -285,5 +285,5 @@ def test_check_config_praises_a_good_file(tmp_path):
 
 def test_a_configuration_file_that_is_not_there_is_a_sentence(tmp_path):
     result = CliRunner().invoke(main, ["serve", "--config", str(tmp_path / "none.yaml")])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "none.yaml" in result.stderr

@@ -76,7 +76,7 @@ def test_an_export_overwrites_what_is_other_only_by_force(grafana: FakeGrafana, 
     (tmp_path / "overview.json").write_text("{}")
 
     refused = run(grafana, "export", str(tmp_path))
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "has other files of these names: overview.json. --force overwrites them." in refused.stderr
     assert list(tmp_path.iterdir()) == [tmp_path / "overview.json"]
 
@@ -127,7 +127,7 @@ def test_a_token_is_read_from_a_file(grafana: FakeGrafana, tmp_path: Path) -> No
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     assert run(grafana, "push", URL, "--token-file", str(tmp_path / "token"), token="").exit_code == 0
     missing = run(grafana, "push", URL, "--token-file", str(tmp_path / "none"))
-    assert missing.exit_code == 1
+    assert missing.exit_code == 2
     assert "does not give a token" in missing.stderr
 
 

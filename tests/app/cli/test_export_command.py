@@ -149,7 +149,7 @@ def test_a_day_that_fails_keeps_no_other_and_leaves_nothing(world: World, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--table", "cals"), 1, "There is no table 'cals'"),
+        (("--table", "cals"), 2, "There is no table 'cals'"),
         (("--from", "yesterday"), 2, "write it as 2026-11-22"),
     ],
 )

@@ -61,7 +61,7 @@ def test_all_kinds_and_aims_can_be_said(run, dialtone):
 def test_one_that_is_refused_keeps_no_other_from_being_struck_and_fails_the_command(run, dialtone):
     ran = run("fault", "nobody", "slack-prod", "--error", "503", *WHY)
 
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert "nobody" in ran.stderr
     assert list(dialtone.faults.standing()) == ["slack-prod"]
 
@@ -103,7 +103,7 @@ def test_json_is_one_document_with_every_answer(run):
     ran = run("fault", "slack-prod", "nobody", "--error", "503", "--json", *WHY)
 
     good, bad = json.loads(ran.stdout)
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert good["fault"]["actor"] == "local"
     assert bad["type"] == "urn:dialtone:problem:unknown-integration"
 

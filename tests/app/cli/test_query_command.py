@@ -86,7 +86,7 @@ def test_a_format_goes_to_the_screen_page_by_page(dialtone: FakeDialtone) -> Non
 def test_a_query_that_fails_leaves_no_file(dialtone: FakeDialtone, tmp_path: Path) -> None:
     result = run(dialtone, "perfomance", "-o", str(tmp_path / "calls.csv"))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "did you mean performance" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -121,7 +121,7 @@ def test_what_runs_is_listed_and_ended(dialtone: FakeDialtone) -> None:
 
     assert all(word in listed.stdout for word in ("q7", "ann", "SELECT 1", "18 Nov 2026"))
     assert (ended.exit_code, dialtone.sql.cancelled) == (0, ["q7"])
-    assert missing.exit_code == 1
+    assert missing.exit_code == 2
     assert "q8" in missing.stderr
 
 

@@ -64,9 +64,9 @@ def test_with_json_it_prints_the_data(dialtone):
     assert found["incidents"]["lines"][0]["failures"] == 310
 
 
-def test_a_month_that_is_none_ends_with_1_and_says_what_is_one(dialtone):
+def test_a_month_that_is_none_ends_with_2_and_says_what_is_one(dialtone):
     result = run(dialtone, "report", "--month", "november")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "expected a month such as 2026-11" in " ".join(result.stderr.split())
 
 

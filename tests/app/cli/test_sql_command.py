@@ -63,12 +63,12 @@ def test_more_rows_than_came_are_told_of(dialtone: FakeDialtone, tmp_path: Path)
     assert "more rows" in run(dialtone, SQL, "-f", "csv").stderr
 
 
-def test_a_refusal_ends_with_1_and_says_why(dialtone: FakeDialtone) -> None:
+def test_a_refusal_ends_with_2_and_says_why(dialtone: FakeDialtone) -> None:
     dialtone.sql.error = SQLRefused("there is no table 'cals'; there are calls")
 
     result = run(dialtone, "SELECT * FROM cals")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "there is no table 'cals'" in result.stderr
 
 

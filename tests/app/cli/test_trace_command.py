@@ -100,6 +100,6 @@ def test_check_config_tells_programs_that_all_is_well(tmp_path: Path):
 
 def test_a_missing_configuration_file_says_how_to_name_one(tmp_path: Path):
     result = CliRunner().invoke(main, ["check-config", str(tmp_path / "none.yaml")])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "--config" in result.stderr
     assert "dialtone.example.yaml" in result.stderr

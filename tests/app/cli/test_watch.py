@@ -197,7 +197,7 @@ def test_what_the_server_refuses_is_said_with_its_exit_code():
     wrong, _ = watch(problem(400, "There is no integration 'slack-prd'; did you mean slack-prod?"))
     weak, _ = watch(problem(401, "Send an API token."))
     full, _ = watch(problem(503, "64 clients read the live view already"))
-    assert (wrong.exit_code, weak.exit_code, full.exit_code) == (1, 4, 1)
+    assert (wrong.exit_code, weak.exit_code, full.exit_code) == (2, 4, 1)
     assert "did you mean slack-prod" in wrong.stderr
     assert "DIALTONE_TOKEN" in weak.stderr
     assert "64 clients" in full.stderr
@@ -205,7 +205,7 @@ def test_what_the_server_refuses_is_said_with_its_exit_code():
 
 def test_a_refusal_with_json_is_one_document():
     result, _ = watch(problem(400, "no"), arguments=("--json",))
-    assert (result.exit_code, json.loads(result.stdout)["detail"]) == (1, "no")
+    assert (result.exit_code, json.loads(result.stdout)["detail"]) == (2, "no")
 
 
 def test_something_else_at_the_address_is_not_taken_for_dialtone():

@@ -68,7 +68,7 @@ def test_an_existing_output_is_only_overwritten_by_force(tmp_path: Path) -> None
 def test_an_output_without_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(GOOD)
     result = run("gatus", tmp_path / "config.yaml", "--output", tmp_path / "no" / "file")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "cannot be written" in result.stderr
 
 
