@@ -19,9 +19,7 @@ from exporters.datadog.metrics import Datadog
 from exporters.datadog.sketches import key_of, value_of
 from exporters.events import Events
 from exporters.native import NativeHistogram
-from exporters.push.exporter import Action, CutT, Intake, PushExporter, Reply
-from exporters.push.sending import BatchSender
-from exporters.push.spool import Spool
+from exporters.push.exporter import Action, CutT, Intake, Reply
 from exporters.push.trials import Trial
 from exporters.push.window import Point, Spread, Window
 from exporters.pushing import PushExporters
@@ -34,6 +32,7 @@ from tests.fakes.calls import SampleList, call_record
 from tests.fakes.clock import FakeClock
 from tests.fakes.datadog_intake import DatadogIntake, LostError
 from tests.fakes.execution import Bench, ScriptedVendor
+from tests.fakes.push_account import PushAccount
 from tests.fakes.told import AT, OPENED, RESOLVED
 from tests.golden.datadog import build
 
@@ -44,32 +43,13 @@ HEALTH = CATALOGUE["dialtone_health"]
 LABELS = ("github", "repos.get", "traffic", "ok")
 
 
-class Account:
-    """An exporter of metrics or events, through a real executor, to a strict Datadog."""
+class Account(PushAccount):
+    """An account at a strict Datadog."""
 
     def __init__(self, directory: Path, intake: Intake[CutT]) -> None:
-        self.clock = FakeClock(utc=AT)
-        self.datadog = DatadogIntake(key=KEY, now=self.clock.time)
-        bench = Bench(self.clock, ScriptedVendor(self.datadog))
-        sender = BatchSender(intake.name, calls=bench.executor, clock=self.clock, network=NetworkPolicy())
-        self.exporter = PushExporter(
-            intake,
-            spool=Spool(directory, limit=1 << 26, keep=intake.keep, clock=self.clock),
-            send=sender.send,
-            clock=self.clock,
-            random=random.Random(1),
-        )
-
-    async def send(self, *cuts: Window | Events) -> None:
-        """Send cuts until nothing waits; after each failure the clock moves on."""
-        for cut in cuts:
-            self.exporter.take(cut)  # type: ignore[arg-type]  # As its intake.
-            await self.exporter.finish(within=1.0)
-        for _ in range(40):
-            if not self.exporter.status().batches:
-                return
-            self.clock.advance(8.0)
-            await self.exporter.finish(within=1.0)
+        clock = FakeClock(utc=AT)
+        self.datadog = DatadogIntake(key=KEY, now=clock.time)
+        super().__init__(directory, intake, answer=self.datadog, clock=clock, patience=8.0)
 
 
 def metrics(directory: Path, **changes: object) -> Account:

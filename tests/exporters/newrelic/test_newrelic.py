@@ -24,18 +24,15 @@ from exporters.newrelic.events import TYPES, NewRelicEvents
 from exporters.newrelic.metrics import LIMITS, NewRelic
 from exporters.newrelic.words import is_kept
 from exporters.push.batchfile import Batch
-from exporters.push.exporter import SEND_TIMEOUT, Action, CutT, Intake, PushExporter, Reply
-from exporters.push.sending import BatchSender
-from exporters.push.spool import Spool
+from exporters.push.exporter import SEND_TIMEOUT, Action, CutT, Intake, Reply
 from exporters.push.window import Point, Spread, Window
 from exporters.settings import NewRelicSettings
-from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.outcome import FailureKind
 from integrations.signals import BreakerTransition, HealthChange, IncidentChange
 from tests.fakes.clock import FakeClock
-from tests.fakes.execution import Bench, ScriptedVendor
 from tests.fakes.newrelic_intake import SLOW, LostError, NewRelicIntake
+from tests.fakes.push_account import PushAccount
 from tests.fakes.told import AT, BROKEN, DOWN, OPENED, STORY
 from tests.golden.newrelic import build
 
@@ -46,34 +43,13 @@ LAG = CATALOGUE["dialtone_check_start_lag_seconds"]
 LABELS = ("github", "repos.get", "traffic", "ok")
 
 
-class Account:
-    """An exporter of metrics or events, through a real executor, to a strict New Relic."""
+class Account(PushAccount):
+    """An account at a strict New Relic."""
 
     def __init__(self, directory: Path, intake: Intake[CutT], *, within: float = SEND_TIMEOUT) -> None:
-        self.clock = FakeClock(utc=AT)
-        self.newrelic = NewRelicIntake(key=KEY, now=self.clock.time)
-        bench = Bench(self.clock, ScriptedVendor(self.newrelic))
-        sender = BatchSender(
-            intake.name, calls=bench.executor, clock=self.clock, network=NetworkPolicy(), within=within
-        )
-        self.exporter = PushExporter(
-            intake,
-            spool=Spool(directory, limit=1 << 26, keep=intake.keep, clock=self.clock),
-            send=sender.send,
-            clock=self.clock,
-            random=random.Random(1),
-        )
-
-    async def send(self, *cuts: Window | Events) -> None:
-        """Send cuts until nothing waits; after each failure the clock moves on."""
-        for cut in cuts:
-            self.exporter.take(cut)  # type: ignore[arg-type]  # As its intake.
-            await self.exporter.finish(within=1.0)
-        for _ in range(40):
-            if not self.exporter.status().batches:
-                return
-            self.clock.advance(64.0)
-            await self.exporter.finish(within=1.0)
+        clock = FakeClock(utc=AT)
+        self.newrelic = NewRelicIntake(key=KEY, now=clock.time)
+        super().__init__(directory, intake, answer=self.newrelic, clock=clock, patience=64.0, within=within)
 
 
 def metrics(directory: Path, **changes: object) -> Account:
