@@ -27,7 +27,7 @@ MOST_ROWS = 3_000_000
 MOST_REPORTS = 200_000
 
 _DAY = 86_400.0
-_FINE = 100_000
+FINE = 100_000
 """Requests of a day that are read one by one; of more those of a second that ended alike are read as one."""
 
 _BROUGHT = 14
@@ -35,7 +35,7 @@ _BROUGHT = 14
 
 _FETCH = 500
 _EVENTS = """
-    SELECT epoch_us(ts) AS at, integration, false AS is_check, kind, reason, breaker_state, duration
+    SELECT epoch_us(ts) AS micros, integration, false AS is_check, kind, reason, breaker_state, duration
     FROM calls
     WHERE ts >= $start AND ts < $end AND origin = 'traffic' AND source = 'live' AND injected IS NOT TRUE
         AND integration IN (SELECT unnest($names::VARCHAR[]))
@@ -46,9 +46,9 @@ _EVENTS = """
         AND integration IN (SELECT unnest($names::VARCHAR[]))
 """
 _ALIKE = """
-    SELECT min(at) AS at, integration, is_check, kind, reason, breaker_state, min(duration), count(*)
+    SELECT min(micros), integration, is_check, kind, reason, breaker_state, min(duration), count(*)
     FROM ({events})
-    GROUP BY at // 1000000, integration, is_check, kind, reason, breaker_state, {beyond}
+    GROUP BY micros // 1000000, integration, is_check, kind, reason, breaker_state{beyond}
     ORDER BY 1
 """
 _HOURS = """
@@ -125,11 +125,17 @@ class WatchReader:
     """
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, *, breathe: Callable[[], None], most: int = MOST_ROWS
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        *,
+        breathe: Callable[[], None],
+        most: int = MOST_ROWS,
+        fine: int = FINE,
     ) -> None:
         self._cursor = cursor
         self._breathe = breathe
         self._most = most
+        self._fine = fine
         self._verdicts: dict[_Key, bool | None] = {}
         self.truncated_at: float | None = None
 
@@ -238,12 +244,12 @@ class WatchReader:
         values = self._window(start, end) | {"names": list(integrations)}
         many = f"SELECT count(*) FROM ({_EVENTS})"  # noqa: S608 - our own text
         counted = self._cursor.execute(many, values).fetchone()
-        if counted is not None and counted[0] <= _FINE:
+        if counted is not None and counted[0] <= self._fine:
             self._cursor.execute(f"{_EVENTS} ORDER BY 1", values)
         else:
             values |= {f"limit_{place}": limit for place, limit in enumerate(limits)}
-            beyond = " + ".join(f"(duration > $limit_{place})::INTEGER" for place in range(len(limits)))
-            self._cursor.execute(_ALIKE.format(events=_EVENTS, beyond=beyond or "1"), values)
+            beyond = "".join(f", duration > $limit_{place}" for place in range(len(limits)))
+            self._cursor.execute(_ALIKE.format(events=_EVENTS, beyond=beyond), values)
         while part := self._cursor.fetchmany(_FETCH):
             self._breathe()
             yield from part

@@ -95,6 +95,7 @@ class Lived:
             "objectives": tuple(each.name for each in self.settings.slos),
             "heartbeats": tuple(each.id for each in self.settings.heartbeats),
             "labels": LABELS,
+            "known_since": {each.id: self.start for each in self.settings.heartbeats},
             "ahead": AHEAD,
         }
         return WatchOrder(today=self.settings, proposed=proposed or self.settings, **(given | fields))
