@@ -38,6 +38,7 @@ SECONDS = frozenset(
 """Columns, and fields of structs, that are seconds."""
 
 _DIGITS = 6
+_DECIMAL = f"DECIMAL(18, {_DIGITS})"
 _DOUBLE_FIELD = re.compile(r'"?(\w+)"? DOUBLE')
 
 
@@ -57,6 +58,14 @@ def stored(table: str, column: str, kind: str, *, field: str) -> str:
     if kind.endswith("[]"):
         return f"list_transform({value}, lambda one: {_updated('one', seconds)})"
     return f"CASE WHEN {value} IS NOT NULL THEN {_updated(value, seconds)} END"
+
+
+def packed(column: str, kind: str) -> str:
+    """Return the SQL of what a file holds of a stored column: seconds as decimals, which take least."""
+    is_seconds = kind == "DOUBLE" and column in SECONDS
+    if not is_seconds and not SECONDS.intersection(_DOUBLE_FIELD.findall(kind)):
+        return f'"{column}"'
+    return f'"{column}"::{kind.replace("DOUBLE", _DECIMAL)} AS "{column}"'
 
 
 def whole(table: str) -> str:

@@ -1,6 +1,6 @@
 """Files of the archive: `<table>/day=YYYY-MM-DD/part-<unique>.parquet`, each with a footer that says what it
-holds, so that the archive can be understood without the database that wrote it. One that is called
-`whole-<unique>.parquet` holds the values too that other columns say (derived.py).
+holds, so that the archive can be understood without the database that wrote it. Of tables that have values
+which other columns say (derived.py), files hold those too that are called `whole-<unique>.parquet`.
 
 No name is ever used twice: DuckDB caches files by name.
 """
@@ -9,7 +9,7 @@ import datetime as dt
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import duckdb
 import msgspec
@@ -51,6 +51,11 @@ class SealedFile(msgspec.Struct, frozen=True, kw_only=True):
         return self.footer.table
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it holds all values of its rows."""
+        return has_all_values(self.table, self.name, schema=self.footer.schema)
+
+    @property
     def day(self) -> dt.date:
         """Of which UTC day."""
         return self.footer.day
@@ -62,9 +67,9 @@ def new_name(table: str, day: dt.date, *, is_whole: bool) -> str:
     return f"{table}/day={day.isoformat()}/{kind}{secrets.token_hex(_TOKEN_BYTES)}{COMPLETE}"
 
 
-def has_all_values(table: str, path: Path, *, schema: int) -> bool:
-    """Whether a file, written under that version of the schema, holds all values of a table's rows."""
-    return table not in DERIVED or schema < SINCE or path.name.startswith(_WHOLE)
+def has_all_values(table: str, name: str, *, schema: int) -> bool:
+    """Whether a file of that name, written under that version of the schema, holds all values of its rows."""
+    return table not in DERIVED or schema < SINCE or PurePath(name).name.startswith(_WHOLE)
 
 
 def unfinished(path: Path) -> Path:

@@ -8,12 +8,13 @@ nothing but sealing removes rows, so the same number means the same rows.
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import msgspec
 
 from exporters.analytics.archive.files import FOOTER, Footer, SealedFile, finish, new_name, unfinished
-from exporters.analytics.derived import whole
+from exporters.analytics.derived import DERIVED, packed, whole
 from exporters.analytics.tables import hot, quoted
 
 PART_ROWS = 250_000
@@ -39,6 +40,14 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     def condition(self) -> str:
         """Which rows, in SQL."""
         return f"ts >= TIMESTAMP '{self.start}' AND ts < TIMESTAMP '{self.end}'"
+
+
+class Form(NamedTuple):
+    """How a file holds its rows: the select list, and options of COPY."""
+
+    columns: str
+    is_whole: bool = False
+    options: str = ""
 
 
 def plan(
@@ -77,16 +86,31 @@ def write_part(
     cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, *, is_whole: bool = False
 ) -> SealedFile | None:
     """Write a part into a file of its own; None, and no file, when rows have been added to it meanwhile.
-    `is_whole`: with the values too that other columns say.
+    `is_whole`: with the values too that other columns say, and readable for any program; it is written so too
+    when it has seconds that no decimal holds.
 
     Raises:
         duckdb.Error, OSError: no file, or one that the next opening of the archive deals with, is left.
     """
-    name = new_name(part.footer.table, part.footer.day, is_whole=is_whole)
+    if is_whole or part.footer.table not in DERIVED:
+        return _written(cursor, part, archive, Form(whole(part.footer.table), is_whole=is_whole))
+    try:
+        return _written(cursor, part, archive, _smallest(cursor, part.footer.table))
+    except duckdb.ConversionException:
+        return _written(cursor, part, archive, Form(whole(part.footer.table), is_whole=True))
+
+
+def _smallest(cursor: duckdb.DuckDBPyConnection, table: str) -> Form:
+    described = cursor.execute(f"DESCRIBE {hot(table)}").fetchall()
+    return Form(", ".join(packed(name, kind) for name, kind, *_ in described), options=", PARQUET_VERSION V2")
+
+
+def _written(cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, form: Form) -> SealedFile | None:
+    name = new_name(part.footer.table, part.footer.day, is_whole=form.is_whole)
     path = unfinished(archive / name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        copied = _copy(cursor, part, path, columns=whole(part.footer.table) if is_whole else "*")
+        copied = _copy(cursor, part, path, form)
         if copied != part.footer.rows:
             return None
         return SealedFile(name=name, size=finish(archive, name), footer=part.footer)
@@ -94,12 +118,13 @@ def write_part(
         path.unlink(missing_ok=True)
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path, *, columns: str) -> int:
+def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path, form: Form) -> int:
     table = part.footer.table
     footer = quoted(msgspec.json.encode(part.footer).decode())
     copied: int = cursor.execute(
-        f"COPY (SELECT {columns} FROM {hot(table)} WHERE {part.condition}{_order(cursor, part)}) "  # noqa: S608 - our schema and times
-        f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{FOOTER}: {footer}}})"
+        f"COPY (SELECT {form.columns} FROM {hot(table)} WHERE {part.condition}{_order(cursor, part)}) "  # noqa: S608 - our schema and times
+        f"TO {quoted(str(path))} "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{FOOTER}: {footer}}}{form.options})"
     ).fetchall()[0][0]
     return copied
 

@@ -35,23 +35,28 @@ def rows_of(files: Sequence[SealedFile], archive: Path) -> str:
 
 def _block(table: str, block: Sequence[SealedFile], archive: Path) -> str:
     first, last = block[-1].day, block[0].day
+    columns = "*" if block[0].is_whole else whole(table)
     return (
-        f" UNION ALL BY NAME SELECT {whole(table)} FROM {rows_of(block, archive)}"  # noqa: S608 - our own names
+        f" UNION ALL BY NAME SELECT {columns} FROM {rows_of(block, archive)}"  # noqa: S608 - our own names
         f" WHERE ts >= TIMESTAMP '{first}' AND ts < TIMESTAMP '{last + dt.timedelta(days=1)}'"
     )
 
 
 def _blocks(files: Iterable[SealedFile]) -> Iterator[Sequence[SealedFile]]:
-    """The newest first; files of one block have the same columns."""
-    newest_first = sorted(files, key=lambda file: (file.day, file.footer.schema), reverse=True)
+    """The newest first; files of one block have the same columns, of the same types."""
+    newest_first = sorted(files, key=lambda file: (file.day, *_form(file)), reverse=True)
     size = _SMALLEST
     while newest_first:
         oldest = newest_first[0].day - dt.timedelta(days=size - 1)
         inside = [file for file in newest_first if file.day >= oldest]
         for _, block in groupby(
-            sorted(inside, key=lambda file: (file.footer.schema, file.day), reverse=True),
-            key=lambda file: file.footer.schema,
+            sorted(inside, key=lambda file: (*_form(file), file.day), reverse=True),
+            key=_form,
         ):
             yield tuple(block)
         newest_first = newest_first[len(inside) :]
         size = min(2 * size, _LARGEST)
+
+
+def _form(file: SealedFile) -> tuple[int, bool]:
+    return file.footer.schema, file.is_whole

@@ -48,7 +48,7 @@ def _days_of(connection: duckdb.DuckDBPyConnection, table: str, archive: Path) -
     ).fetchall():
         # A listed file that has gone is in no view either.
         if (path := archive / file).exists():
-            sealed[day].append((path, rows, has_all_values(table, path, schema=version)))
+            sealed[day].append((path, rows, has_all_values(table, file, schema=version)))
     fresh = dict(
         connection.execute(
             f"SELECT ts::DATE AS day, count(*) FROM {hot(table)} WHERE ts IS NOT NULL GROUP BY day"  # noqa: S608 - our schema

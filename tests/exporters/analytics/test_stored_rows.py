@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from exporters.analytics.tables import TABLES, hot
 from integrations.execution.outcome import Attempt, Phases
 from integrations.execution.tracing import trace_of
 from integrations.signals import CallRecord, CheckResult, Signal
-from tests.exporters.analytics.archive.sealing_by_hand import DAY, seal_all
+from tests.exporters.analytics.archive.sealing_by_hand import DAY, files, seal_all
 from tests.exporters.analytics.generated import START, Pair, abandon, call, columns_of, started
 
 NO_SECONDS = {"quota_limit", "remaining", "burn", "budget_left", "weight"}
@@ -287,4 +288,27 @@ def test_the_run_of_a_trace_that_began_in_dialtone_is_told(tmp_path: Path) -> No
     pair = Life.hot(tmp_path, [call(1, run_id=run, trace_id=trace_of(run))])
 
     assert pair.rows(f"SELECT seq FROM calls WHERE run_id = run_of('{trace_of(run)}')") == [(1,)]
+    pair.close()
+
+
+def test_a_sealed_day_has_the_types_of_the_table_whatever_its_file_has(tmp_path: Path) -> None:
+    pair = Life.sealed(tmp_path, [call(1, duration=1 / 3)])
+    sealed = f"read_parquet('{tmp_path}/archive/calls/*/part-*.parquet', hive_partitioning = false)"
+
+    assert pair.rows("DESCRIBE calls") == pair.rows("DESCRIBE hot_calls")
+    assert pair.rows("SELECT duration FROM calls") == [(0.333333,)]
+    assert pair.rows(f"SELECT duration FROM {sealed}") == [(Decimal("0.333333"),)]
+    pair.close()
+
+
+def test_seconds_that_no_decimal_holds_are_sealed_as_they_are_beside_the_others(tmp_path: Path) -> None:
+    pair = Life.sealed(tmp_path, [call(1, duration=1e300, run_id=RUNS[0], trace_id=trace_of(RUNS[0]))])
+    pair.load([call(2, at=START - 3 * DAY + 60, run_id=RUNS[1], trace_id=trace_of(RUNS[1]))])
+    seal_all(pair)
+
+    assert pair.rows("SELECT seq, duration, trace_id FROM calls ORDER BY seq") == [
+        (1, 1e300, trace_of(RUNS[0])),
+        (2, 0.0, trace_of(RUNS[1])),
+    ]
+    assert sorted(path.name.partition("-")[0] for path in files(tmp_path)) == ["part", "whole"]
     pair.close()
