@@ -276,9 +276,11 @@ def _fitting(connection: Connection, manifest: Manifest) -> str:
     kinds = manifest.auth
     if len(kinds) == 1:
         return next(iter(kinds))
-    known = {name for kind in kinds.values() for name in kind.secrets}
-    _check_names(connection, manifest, known)
-    given = connection.secrets.keys() & known
+    given: set[str] = set()
+    if connection.secrets:
+        known = {name for kind in kinds.values() for name in kind.secrets}
+        _check_names(connection, manifest, known)
+        given = connection.secrets.keys() & known
     fitting = [
         name
         for name, kind in kinds.items()
@@ -335,6 +337,8 @@ def _check_secrets(connection: Connection, manifest: Manifest, auth: Auth) -> No
 
 
 def _check_names(connection: Connection, manifest: Manifest, secrets: Collection[str]) -> None:
+    if not connection.secrets:
+        return
     hooks = secret_names(manifest.webhooks) if manifest.webhooks is not None else []
     known = sorted({*secrets, *hooks})
     for name in connection.secrets:

@@ -157,7 +157,8 @@ class HTTPTransport:
         self.inner = inner
         self.in_flight = 0
         self._lending: Exchanging | Pooled | None = None
-        if isinstance(inner, Pooled) or not isinstance(inner, httpx.AsyncBaseTransport):
+        # In this order, for looking whether something is Pooled takes longer than all else here.
+        if not isinstance(inner, httpx.AsyncBaseTransport) or isinstance(inner, Pooled):
             self._lending = inner
         self._now: Callable[[], float] = clock.monotonic
         self._clock = clock
