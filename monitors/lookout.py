@@ -1,39 +1,51 @@
 """Whose turn it is to be looked at: each integration once a minute, spread over the minute."""
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from math import floor
 from zlib import crc32
 
 LOOK = 60.0
 """Seconds between two looks at what only time shows."""
+
+_PLACES = 1_000
+"""Into which a minute is divided: ten thousand integrations are looked at ten at a time."""
 
 
 class Lookout:
     """The turns of all integrations; times are monotonic."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, str]] = []
-        self._turns: dict[str, float] = {}
+        self._places: dict[int, list[str]] = {}
+        self._passed: int | None = None
 
     def add(self, integration: str, *, now: float) -> None:
-        """Give it a turn within the next minute. When is a hash of its id, so that ten thousand integrations
-        that are opened at once are not looked at at once.
+        """Give it a turn within the next minute, and each minute from then on. When is a hash of its id, so
+        that ten thousand integrations that are opened at once are not looked at at once.
         """
-        self._plan(integration, now + crc32(integration.encode()) % 1_000 / 1_000 * LOOK)
+        if self._passed is None:
+            self._passed = _turn(now)
+        those = self._places.setdefault(_place(integration), [])
+        if integration not in those:
+            those.append(integration)
 
     def remove(self, integration: str) -> None:
         """It has no more turns."""
-        self._turns.pop(integration, None)
+        those = self._places.get(_place(integration), [])
+        if integration in those:
+            those.remove(integration)
 
     def due(self, now: float) -> Iterator[str]:
-        """Those whose turn it is, each with its next turn planned."""
-        while self._heap and self._heap[0][0] <= now:
-            at, integration = heappop(self._heap)
-            # One that was removed, or removed and added again, has left an old turn behind.
-            if self._turns.get(integration) == at:
-                self._plan(integration, now + LOOK)
-                yield integration
+        """Those whose turn has come since this was asked last, each once."""
+        current = _turn(now)
+        passed = current if self._passed is None else max(self._passed, current - _PLACES)
+        for turn in range(passed + 1, current + 1):
+            self._passed = turn
+            yield from tuple(self._places.get(turn % _PLACES, ()))
 
-    def _plan(self, integration: str, at: float) -> None:
-        self._turns[integration] = at
-        heappush(self._heap, (at, integration))
+
+def _turn(now: float) -> int:
+    return floor(now * _PLACES / LOOK)
+
+
+def _place(integration: str) -> int:
+    return crc32(integration.encode()) % _PLACES

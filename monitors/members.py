@@ -1,6 +1,7 @@
 """Who may fail together: the watched integrations, the third parties behind them, and where they are."""
 
 from collections.abc import Callable, Iterable, Mapping
+from sys import intern
 from typing import NamedTuple, Protocol
 
 from integrations.connection import Connection
@@ -67,7 +68,7 @@ def _member(one: Watched) -> Member:
     return Member(
         integration=one.connection.id,
         vendor=vendor,
-        line=vendor if one.called == one.manifest.vendor.name else f"{vendor}/{one.called}",
+        line=vendor if one.called == one.manifest.vendor.name else intern(f"{vendor}/{one.called}"),
         name=one.called,
         region=one.connection.labels.region,
     )

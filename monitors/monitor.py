@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from random import Random
+from sys import intern
 
 import anyio
 import msgspec
@@ -144,7 +145,7 @@ class IntegrationMonitor:
         self._scheduler.add(
             connection.id,
             # The limit is for one other end: a thousand sites of vendor `http` share none.
-            vendor=f"{connection.vendor} {vendor}",
+            vendor=intern(f"{connection.vendor}/{vendor}"),
             interval=connection.check.interval,
             retry_interval=connection.check.retry_interval,
         )

@@ -39,6 +39,11 @@ class WatchedIntegration:
     by successful live calls. While `faults` are injected, health and its changes say so.
     """
 
+    __slots__ = (
+        "_capabilities", "_checked", "_faults", "_live", "_note", "around", "healed_by_calls",
+        "integration", "pause", "policy", "since", "state", "vendor", "vendor_name",
+    )  # fmt: skip
+
     def __init__(
         self,
         integration: str,

@@ -34,3 +34,30 @@ def test_who_was_removed_has_no_turn_and_who_came_back_has_one() -> None:
     lookout.add("back", now=0.0)
     assert list(lookout.due(LOOK)) == ["back"]
     assert list(lookout.due(2 * LOOK)) == ["back"]
+
+
+def test_who_is_added_again_has_one_turn() -> None:
+    lookout = Lookout()
+    for _ in range(2):
+        lookout.add("twice", now=0.0)
+    assert list(lookout.due(LOOK)) == ["twice"]
+
+
+def test_after_a_long_time_each_has_one_turn() -> None:
+    lookout = Lookout()
+    for name in MANY:
+        lookout.add(name, now=1_000.0)
+    assert sorted(lookout.due(1_000.0 + 10 * LOOK)) == sorted(MANY)
+    assert list(lookout.due(1_000.0 + 10 * LOOK)) == []
+
+
+def test_who_is_taken_away_while_turns_are_dealt_out_has_none() -> None:
+    lookout = Lookout()
+    for name in MANY:
+        lookout.add(name, now=0.0)
+    turns = lookout.due(LOOK)
+    first = next(turns)
+    for name in MANY:
+        lookout.remove(name)
+    assert set(turns) <= {name for name in MANY if name != first}
+    assert list(lookout.due(2 * LOOK)) == []
