@@ -4,7 +4,7 @@ A vendor's actions.py holds `ACTIONS`: a mapping of action names to classes that
 manifest still declares each action, its inputs and its effect; its requests take the same path as all others.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Protocol
 
 import httpx
@@ -16,7 +16,7 @@ from integrations.execution.outcome import Outcome
 class Send(Protocol):
     """Sends one request: under which step's name, and whether a repeat does no harm."""
 
-    async def __call__(self, request: httpx.Request, *, step: str, idempotent: bool) -> Answer:
+    def __call__(self, request: httpx.Request, *, step: str, idempotent: bool) -> Awaitable[Answer]:
         """Send it."""
         ...
 
@@ -54,13 +54,13 @@ class ActionContext:
         """The request that the manifest describes for these params, made anew."""
         return self._build()
 
-    async def send(self, request: httpx.Request, *, step: str = "request", idempotent: bool) -> Answer:
+    def send(self, request: httpx.Request, *, step: str = "request", idempotent: bool) -> Awaitable[Answer]:
         """Send a request through the executor, with the credential and within the action's deadline.
 
         Raises:
             ForeignHostError: when the request would leave the manifest's hosts.
         """
-        return await self._send(request, step=step, idempotent=idempotent)
+        return self._send(request, step=step, idempotent=idempotent)
 
     def finish(self, answer: Answer) -> Outcome:
         """The action's Outcome from its last answer, with the data that the manifest asks for."""

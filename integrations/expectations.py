@@ -31,9 +31,7 @@ class Expectation:
     ) -> None:
         configured = config.get(check.expect_config)
         self._decides = isinstance(configured, Condition)
-        self._rule = (
-            f"config.{check.expect_config}" if self._decides else f"health of {check.capability}: expect"
-        )
+        self._check = check
         self._condition = configured if isinstance(configured, Condition) else check.expect
         self._redact = redact
         self._findings = findings
@@ -55,9 +53,13 @@ class Expectation:
             kind=FailureKind.EXPECTATION,
             detail=said,
             code=verdict.code,
-            rule=self._rule,
+            rule=self._rule(),
             readings=verdict.readings,
         )
+
+    def _rule(self) -> str:
+        check = self._check
+        return f"config.{check.expect_config}" if self._decides else f"health of {check.capability}: expect"
 
     def _failure(self, reply: Reply) -> str:
         if self._condition is None or not failure(self._condition, reply, self._findings):

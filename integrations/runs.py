@@ -105,6 +105,7 @@ class ActionRun:
         self._calls = calls
         self._credentials = credentials
         self._order = order
+        self._reader = integration.reader
         self._outcomes: list[Outcome] = []
         self._given_key = order.idempotency_key
 
@@ -293,10 +294,10 @@ class ActionRun:
         """The verdict on an answer, told to whoever asked how it came about."""
         order = self._order
         if order.trace is None and order.examination is None:
-            return order.judge(self._integration.reader.verdict(reply, self._plan.action), reply)
+            return order.judge(self._reader.verdict(reply, self._plan.action), reply)
         if order.examination is not None:
             order.examination.judging()
-        verdict = order.judge(self._integration.reader.verdict(reply, self._plan.action), reply)
+        verdict = order.judge(self._reader.verdict(reply, self._plan.action), reply)
         if order.examination is not None:
             order.examination.judged(verdict)
         if order.trace is not None:
@@ -313,14 +314,14 @@ class ActionRun:
         )
         data, reply = None, answer.reply
         if answer.outcome.ok and reply is not None:
-            data = self._integration.reader.output(reply, self._plan.action)
+            data = self._reader.output(reply, self._plan.action)
         certificate = reply.certificate if reply is not None else None
         return msgspec.structs.replace(
             answer.outcome,
             data=data,
             detail=self._advised(answer.outcome) if reply is not None else answer.outcome.detail,
             attempts=attempts,
-            duration=sum([one.duration for one in done]),
+            duration=done[0].duration if len(done) == 1 else sum([one.duration for one in done]),
             run_id=self._order.run_id,
             phases=reply.phases if reply is not None else None,
             certificate_ends_at=certificate.not_after if certificate is not None else None,

@@ -1,6 +1,5 @@
 """Runs one check through the framework and says what its result means."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -8,6 +7,7 @@ import anyio
 import structlog
 
 from integrations.clock import Clock
+from integrations.deadlines import Deadlines
 from integrations.examination import Examination
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason
 from integrations.signals import CheckResult, Evidence, Health, Signal
@@ -84,6 +84,7 @@ class CheckRunner:
         self._breakers = breakers
         self._clock = clock
         self._publish = publish
+        self._deadlines = Deadlines()
         self._failing: dict[tuple[str, str], str] = {}
         self.errors = 0
 
@@ -167,8 +168,14 @@ class CheckRunner:
     async def _outcome(
         self, check: Check, limit: float, *, cold: bool, examination: Examination | None
     ) -> Outcome:
-        with anyio.CancelScope(deadline=asyncio.get_running_loop().time() + limit + GRACE):
-            return await self._framework.run_check(check, timeout=limit, cold=cold, examination=examination)
+        with anyio.CancelScope() as scope:
+            self._deadlines.set(scope, limit + GRACE)
+            try:
+                return await self._framework.run_check(
+                    check, timeout=limit, cold=cold, examination=examination
+                )
+            finally:
+                self._deadlines.drop(scope)
         return Outcome(
             kind=FailureKind.TIMEOUT, detail=f"No end after {limit + GRACE:g} s.", duration=limit + GRACE
         )

@@ -163,6 +163,8 @@ class Judged:
             self.flapping = self.flapping.taken(failed=failed, at=at)
 
     def _concern(self, source: str, found: Finding | None, *, at: float) -> None:
+        if found is None and not self.concerns:
+            return
         self._set_concern(source, weigh(self.concerns.get(source), found, at=at))
 
     def _set_concern(self, source: str, concern: Concern | None) -> None:

@@ -172,6 +172,8 @@ def _unusual_latency(window: LiveWindow, usual: LiveBaselines) -> Finding | None
 
 def is_slower(seconds: float, usual: Baseline) -> bool:
     """Whether a latency is far above a baseline of logarithms, by proportion and by absolute length."""
+    if seconds <= LEAST_SLOWER:
+        return False
     limit = usual.limit(least_spread=LEAST_SPREAD)
     if limit is None:
         return False

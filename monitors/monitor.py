@@ -22,7 +22,6 @@ from monitors.faults import Faults
 from monitors.lookout import Lookout
 from monitors.pace import PacedCheck, Stretch
 from monitors.report import (
-    CapabilityHealth,
     HealthStore,
     IntegrationHealth,
     IntegrationMetrics,
@@ -195,12 +194,7 @@ class IntegrationMonitor:
         """The confirmed health, without asking anyone."""
         subject = self._subject_of(integration_id)
         due = self._timetable.due(integration_id)
-        if due is None:
-            return subject.watched.health()
-        ahead = self._clock.time() - self._clock.monotonic()
-        health = subject.watched.health(next_check_at=due + ahead)
-        foretold = tuple(self._foretell(subject, each, slot=due) for each in health.capabilities)
-        return msgspec.structs.replace(health, capabilities=foretold)
+        return subject.watched.health(coming={} if due is None else self._coming(subject, slot=due))
 
     def explain(self, integration_id: str) -> Explanation:
         """Why it is as it is: the verdict of now with all its evidence."""
@@ -331,21 +325,17 @@ class IntegrationMonitor:
             ahead=self._clock.time() - now,
         )
 
-    def _foretell(self, subject: Subject, health: CapabilityHealth, *, slot: float) -> CapabilityHealth:
-        """Put in when a capability is checked next, and why so late; `slot` is when the next round is due."""
+    def _coming(self, subject: Subject, *, slot: float) -> dict[str, tuple[float, str]]:
+        """When each is checked next (UTC seconds), and why so late; the next round is due at `slot`."""
         interval = subject.connection.check.interval
-        coming = [
-            (subject.pace.foretell(check, stretched, interval=interval, slot=slot), stretched.reason)
-            for check in subject.checks
-            if check.capability == health.capability
-            for stretched in (self._stretch(subject, check),)
-        ]
-        if health.next_check_at is None or not coming:
-            return msgspec.structs.replace(health, next_check_at=None)
-        due, reason = min(coming)
-        return msgspec.structs.replace(
-            health, next_check_at=health.next_check_at + due - slot, stretched=reason if due > slot else ""
-        )
+        ahead = self._clock.time() - self._clock.monotonic()
+        coming: dict[str, tuple[float, str]] = {}
+        for check in subject.checks:
+            stretched = self._stretch(subject, check)
+            due = subject.pace.foretell(check, stretched, interval=interval, slot=slot)
+            told = due + ahead, stretched.reason if due > slot else ""
+            coming[check.capability] = min(told, coming.get(check.capability, told))
+        return coming
 
     def _due(self, subject: Subject) -> list[PacedCheck]:
         """The checks that run in the round that begins: all of them, unless one may wait."""

@@ -234,9 +234,10 @@ class WatchedIntegration:
             return False
         return judged.verdict.judged and judged.verdict.state is Health.UP
 
-    def health(self, *, next_check_at: float | None = None) -> IntegrationHealth:
-        """The verdict of now."""
-        deciding = worst(self._verdicts())
+    def health(self, *, coming: Mapping[str, tuple[float, str]] | None = None) -> IntegrationHealth:
+        """The verdict of now; `coming` says when each is checked next (UTC seconds), and why so late."""
+        verdicts = self._verdicts()
+        deciding = worst(verdicts)
         return IntegrationHealth(
             integration=self.integration,
             vendor=self.vendor,
@@ -244,10 +245,7 @@ class WatchedIntegration:
             since=self.since,
             reason=self._with_word(self._reason(deciding), self.state, bad_since=self.bad_since),
             advice=advise(deciding, vendor=self.vendor_name) if deciding and not self.pause else "",
-            capabilities=tuple(
-                _due(capability, next_check_at if capability.capability in self._checked else None)
-                for capability in self._verdicts()
-            ),
+            capabilities=tuple([_due(each, (coming or {}).get(each.capability)) for each in verdicts]),
             pause=self.pause,
             fault=self._faults.current(self.integration),
             vendor_says=self._word(),
@@ -378,7 +376,7 @@ class WatchedIntegration:
         )
 
     def _verdicts(self) -> tuple[CapabilityHealth, ...]:
-        return tuple(judged.verdict for judged in self._capabilities.values())
+        return tuple([judged.verdict for judged in self._capabilities.values()])
 
     def _settle_one(self, judged: Judged, before: CapabilityHealth, *, at: float) -> None:
         """Tell what one capability's evidence changed."""
@@ -394,5 +392,6 @@ def _fresh(capability: str, *, at: float) -> Judged:
     return Judged(unjudged(capability, at=at, reason="No evidence yet."))
 
 
-def _due(capability: CapabilityHealth, next_check_at: float | None) -> CapabilityHealth:
-    return msgspec.structs.replace(capability, next_check_at=next_check_at)
+def _due(capability: CapabilityHealth, coming: tuple[float, str] | None) -> CapabilityHealth:
+    at, reason = coming or (None, "")
+    return msgspec.structs.replace(capability, next_check_at=at, stretched=reason)

@@ -5,7 +5,7 @@ goes through a proxy takes the way over aiohttp (pool.py).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,15 +13,17 @@ import anyio
 import httpx
 
 from integrations.clock import Clock
+from integrations.deadlines import Deadlines
 from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import COLD, Stopwatch
 from integrations.execution.connectors import OPENING
 from integrations.execution.dialing import Dialer, Place
-from integrations.execution.failure import TransportFailure
+from integrations.execution.failure import OutOfTime, TransportFailure
 from integrations.execution.idle import IdleConnections
 from integrations.execution.incoming import Incoming
 from integrations.execution.outcome import FailureKind
 from integrations.execution.outgoing import body_of, written
+from integrations.execution.patience import PATIENCE, Patience
 from integrations.execution.transport import Reply
 from integrations.execution.wire import Wire
 
@@ -30,13 +32,14 @@ _NO_CERTIFICATES: Mapping[str, Certificate] = MappingProxyType({})
 
 
 class _Errand(NamedTuple):
-    """One request, and how long its connection and its answer may take."""
+    """One request, and how long its connection, its answer and all of it may take."""
 
     place: Place
     method: str
     data: bytes
     connect: float
     read: float | None
+    patience: Patience | None
 
 
 class DirectPool:
@@ -44,15 +47,18 @@ class DirectPool:
     no other integration. `taken` are lent out now, those being opened included.
     """
 
-    __slots__ = ("_dialer", "_idle", "_kept", "_now", "certificates", "is_closed", "taken")
+    __slots__ = ("_deadlines", "_dialer", "_idle", "_kept", "_now", "certificates", "is_closed", "taken")
 
-    def __init__(self, dialer: Dialer, *, idle: IdleConnections, clock: Clock) -> None:
+    def __init__(
+        self, dialer: Dialer, *, idle: IdleConnections, clock: Clock, deadlines: Deadlines | None = None
+    ) -> None:
         self.taken = 0
         self.is_closed = False
         # Replaced as a whole, so that the many without TLS share what is empty.
         self.certificates: Mapping[str, Certificate] = _NO_CERTIFICATES
         self._dialer = dialer
         self._idle = idle
+        self._deadlines = Deadlines() if deadlines is None else deadlines
         self._now = clock.monotonic
         # A list for all places: nearly all pools have one place, and one connection.
         self._kept: list[Wire] = []
@@ -66,14 +72,18 @@ class DirectPool:
         max_body: int,
         heard: Callable[[int], None] | None,
     ) -> Reply:
-        """Send a request and read the answer whole; `connect` and `read` are seconds, None for no limit.
+        """Send a request and read the answer whole; `connect` and `read` are seconds, None for no limit. The
+        request's extension PATIENCE says how long all of it may take.
 
         Raises:
             TransportFailure: when there is no usable answer.
+            OutOfTime: when the patience came to its end.
             TimeoutError: when it did not come within `read`.
         """
         data = written(request, await body_of(request))
-        errand = _Errand(_place(request.url), request.method, data, connect, read)
+        extensions = request.extensions
+        patience = extensions.get(PATIENCE)
+        errand = _Errand(_place(request.url), request.method, data, connect, read, patience)
         incoming = Incoming(
             max_body=max_body,
             is_head=request.method == "HEAD",
@@ -82,9 +92,12 @@ class DirectPool:
         )
         self.taken += 1
         try:
-            if COLD in request.extensions:
-                return await self._exchange_cold(errand, incoming)
-            return await self._exchange(errand, incoming)
+            if COLD in extensions:
+                return await _in_time(patience, self._exchange_cold(errand, incoming))
+            wire = self._take(errand.place, errand.method)
+            if wire is None:
+                return await _in_time(patience, self._exchange_anew(errand, incoming))
+            return await self._exchange(wire, errand, incoming, is_new=False)
         finally:
             self.taken -= 1
 
@@ -98,14 +111,20 @@ class DirectPool:
         for wire in list(self._kept):
             wire.close()
 
-    async def _exchange(self, errand: _Errand, incoming: Incoming) -> Reply:
+    async def _exchange_anew(self, errand: _Errand, incoming: Incoming) -> Reply:
         began = self._now()
-        wire = self._take(errand.place, errand.method)
-        is_new = wire is None
-        if wire is None:
-            wire = await self._open(errand)
+        wire = await self._open(errand)
+        reply = await self._exchange(wire, errand, incoming, is_new=True)
+        reply.duration = self._now() - began
+        return reply
+
+    async def _exchange(self, wire: Wire, errand: _Errand, incoming: Incoming, *, is_new: bool) -> Reply:
+        began = self._now()
         try:
-            await _ask(wire, errand, incoming)
+            if is_new or errand.patience is None:
+                await _ask(wire, errand, incoming)
+            else:
+                await self._ask_patiently(wire, errand, incoming, errand.patience)
         except TransportFailure as failure:
             # The server had closed a connection that lay idle: nobody has heard the request.
             failure.stale = not is_new and not incoming.has_begun and failure.kind is FailureKind.CONNECTION
@@ -116,6 +135,23 @@ class DirectPool:
             raise
         self._give_back(wire, incoming)
         return _reply(incoming, self._now() - began)
+
+    async def _ask_patiently(
+        self, wire: Wire, errand: _Errand, incoming: Incoming, patience: Patience
+    ) -> None:
+        """Ask over a connection that stands. Nothing is waited for but the answer, and to end that needs no
+        cancel scope, which would take 10 µs.
+        """
+        wire.ask(errand.data, incoming)
+        self._deadlines.set(incoming, patience.seconds)
+        patience.under_way.append(incoming)
+        try:
+            await incoming.over
+        finally:
+            patience.under_way.remove(incoming)
+            self._deadlines.drop(incoming)
+        if incoming.failure is not None:
+            raise incoming.failure
 
     async def _exchange_cold(self, errand: _Errand, incoming: Incoming) -> Reply:
         stopwatch = Stopwatch(self._now)
@@ -182,6 +218,24 @@ class DirectPool:
         """An idle connection has ended."""
         self._idle.take(wire)
         self._kept = [kept for kept in self._kept if kept is not wire]
+
+
+async def _in_time(patience: Patience | None, exchange: Coroutine[None, None, Reply]) -> Reply:
+    """The reply, if it comes within the patience."""
+    if patience is None:
+        return await exchange
+    scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + patience.seconds)
+    patience.under_way.append(scope)
+    try:
+        with scope:
+            return await exchange
+    except TransportFailure:
+        # A cancellation that was turned into an error on its way is still a cancellation.
+        if not scope.cancel_called:
+            raise
+    finally:
+        patience.under_way.remove(scope)
+    raise OutOfTime
 
 
 async def _ask(wire: Wire, errand: _Errand, incoming: Incoming) -> None:

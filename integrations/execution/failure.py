@@ -2,6 +2,7 @@
 
 Exception
  └ TransportFailure(kind, sent, detail, stale, status)
+   └ OutOfTime
      timeout      sent=False: no connection in time    sent=True: no answer in time
      dns, tls     sent=False: before the request
      connection   sent=False: refused, unreachable     sent=True: reset or cut; `stale` on a reused connection
@@ -124,6 +125,13 @@ class TransportFailure(Exception):  # noqa: N818 - the vocabulary says failure; 
         self.stale = False
         self.known = True
         self.status: int | None = None
+
+
+class OutOfTime(TransportFailure):
+    """The exchange did not end within its patience, or was cut off."""
+
+    def __init__(self) -> None:
+        super().__init__(FailureKind.TIMEOUT, sent=True, detail="no answer in time")
 
 
 def translate(error: Exception) -> TransportFailure:

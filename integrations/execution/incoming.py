@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import httptools
 
-from integrations.execution.failure import TransportFailure, translate
+from integrations.execution.failure import OutOfTime, TransportFailure, translate
 from integrations.execution.inflate import Inflater
 from integrations.execution.outcome import FailureKind
 
@@ -102,6 +102,10 @@ class Incoming:
             self._complete()
         else:
             self._fail(translate(error if error is not None else EOFError()))
+
+    def cancel(self) -> None:
+        """Wait for it no longer."""
+        self._fail(OutOfTime())
 
     # What llhttp calls.
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import anyio
 
 from integrations.clock import Clock
+from integrations.deadlines import Cancellable
 from integrations.execution.adaptive import ConcurrencyLimit, new_limit
 from integrations.execution.breaker import CircuitBreaker, Transition
 from integrations.execution.call import Call, LineSpec, QuotaReading
@@ -100,7 +101,7 @@ class Line:
         self.errors = 0
         self.is_closing = self.is_cut = self.is_changed = self.was_injected = False
         # A list, because an empty set takes four times as much, and a few wait at once.
-        self.scopes: list[anyio.CancelScope] = []
+        self.scopes: list[Cancellable] = []
         self.injector: Injector | None = None
         self._strikes: dict[str, int] | None = None
         self._shared = shared

@@ -15,6 +15,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.clock import Clock
+from integrations.deadlines import Deadlines
 from integrations.execution.call import LineSpec
 from integrations.execution.certificate import Certificate
 from integrations.execution.cold import Stopwatch
@@ -53,6 +54,7 @@ class Pools:
         self._clock = clock
         self._resolve = SystemNames() if resolve is None else resolve
         self._idle = IdleConnections(clock) if idle is None else idle
+        self._deadlines = Deadlines()
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._sessions: dict[_Route, Session] = {}
         self._dialers: dict[tuple[str | None, str, Guard | None], Dialer] = {}
@@ -67,7 +69,8 @@ class Pools:
             OSError: when the CA file cannot be read.
         """
         if spec.network.proxy is None:
-            return DirectPool(self._dialer_for(spec), idle=self._idle, clock=self._clock)
+            dialer = self._dialer_for(spec)
+            return DirectPool(dialer, idle=self._idle, clock=self._clock, deadlines=self._deadlines)
         return Pool(self._session_for(spec), number=next(self._numbers), clock=self._clock)
 
     def _dialer_for(self, spec: LineSpec) -> Dialer:

@@ -18,9 +18,10 @@ from integrations.execution.breaker import REFUSED
 from integrations.execution.call import Call, Verdict, body_bytes
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.effect import is_failure, is_overload, record
-from integrations.execution.failure import TransportFailure
+from integrations.execution.failure import OutOfTime, TransportFailure
 from integrations.execution.line import Line
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
+from integrations.execution.patience import PATIENCE, Patience
 from integrations.execution.retry import is_retryable
 from integrations.execution.route import Route
 from integrations.execution.trace import Stage
@@ -284,6 +285,12 @@ class Run:
     async def _send_within(self, request: httpx.Request, seconds: float) -> Reply | None:
         """The answer, or None when the time is up. The deadline is the loop's, whatever the clock."""
         scopes = self.line.scopes
+        if self.line.transport.keeps_time and self.line.injector is None:
+            request.extensions[PATIENCE] = Patience(seconds, scopes)
+            try:
+                return await self._send(request)
+            except OutOfTime:
+                return None
         scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + seconds)
         scopes.append(scope)
         try:

@@ -163,6 +163,11 @@ class HTTPTransport:
         self._now: Callable[[], float] = clock.monotonic
         self._clock = clock
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether a request's PATIENCE is heeded."""
+        return not isinstance(self.inner, httpx.AsyncBaseTransport)
+
     async def send(
         self,
         request: httpx.Request,

@@ -1,0 +1,56 @@
+"""Deadlines of many short waits, by one timer of the event loop: nearly none of them is ever reached."""
+
+import asyncio
+from math import inf
+from typing import Protocol
+
+
+class Cancellable(Protocol):
+    """What can be ended from outside, such as a cancel scope."""
+
+    def cancel(self) -> None:
+        """End it."""
+        ...
+
+
+class Deadlines:
+    """Cancels what is not dropped in time. A timer each was measured to cost 3 µs, which is a hundredth of a
+    check; here it is a key in a dict.
+    """
+
+    __slots__ = ("_ends", "_next", "_timer")
+
+    def __init__(self) -> None:
+        self._ends: dict[Cancellable, float] = {}
+        self._next = inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def set(self, one: Cancellable, seconds: float) -> None:
+        """Cancel it when so many seconds of the loop's time have passed."""
+        loop = asyncio.get_running_loop()
+        self._ends[one] = end = loop.time() + seconds
+        if end < self._next:
+            self._arm(loop, end)
+
+    def drop(self, one: Cancellable) -> None:
+        """It has ended by itself, or was cancelled."""
+        self._ends.pop(one, None)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop, end: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next, self._timer = end, loop.call_at(end, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = max(loop.time(), self._next)
+        self._next, self._timer = inf, None
+        late = [one for one, end in self._ends.items() if end <= now]
+        for one in late:
+            del self._ends[one]
+        if self._ends:
+            self._arm(loop, min(self._ends.values()))
+        for one in late:
+            one.cancel()
