@@ -124,7 +124,7 @@ class DirectPool:
             if is_new or errand.patience is None:
                 await _ask(wire, errand, incoming)
             else:
-                await self._ask_patiently(wire, errand, incoming, errand.patience)
+                await self._ask_patiently(wire, errand, incoming, patience=errand.patience)
         except TransportFailure as failure:
             # The server had closed a connection that lay idle: nobody has heard the request.
             failure.stale = not is_new and not incoming.has_begun and failure.kind is FailureKind.CONNECTION
@@ -137,7 +137,7 @@ class DirectPool:
         return _reply(incoming, self._now() - began)
 
     async def _ask_patiently(
-        self, wire: Wire, errand: _Errand, incoming: Incoming, patience: Patience
+        self, wire: Wire, errand: _Errand, incoming: Incoming, *, patience: Patience
     ) -> None:
         """Ask over a connection that stands. Nothing is waited for but the answer, and to end that needs no
         cancel scope, which would take 10 µs.
