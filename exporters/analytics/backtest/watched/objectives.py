@@ -32,7 +32,8 @@ class Past(NamedTuple):
     apart by latencies, `hours` what of an objective was counted by the hour between two moments, `changes`
     are those of alerts, which are recorded from `recorded_from` on. `kept_from` is when the first request is
     from that is still kept, `outages` are the times in which Dialtone did not run. `truncated_at` is asked
-    when all events are read, and says where they end if there are more.
+    when all events are read, and says where they end if there are more; `widest` is asked then too, and says
+    of how many seconds they were taken together.
     """
 
     events: Callable[[Sequence[str], float, float, Sequence[float]], Iterable[Seen]]
@@ -42,6 +43,7 @@ class Past(NamedTuple):
     recorded_from: float = 0.0
     outages: Sequence[tuple[float, float]] = ()
     truncated_at: Callable[[], float | None] = lambda: None
+    widest: Callable[[], float] = lambda: 0.0
 
 
 class _Pair(NamedTuple):
@@ -209,6 +211,11 @@ def _notes(order: WatchOrder, past: Past, proposed: AlertSide) -> Iterator[str]:
         yield (
             f"Requests are kept from {moment(kept_from)} on, and windows of up to three days begin before "
             "that: hourly counts stand for what is older, where there are any."
+        )
+    if widest := past.widest():
+        yield (
+            f"On days of very many requests those within up to {widest:.0f} s that ended alike are taken "
+            "together: an alert may come that much earlier."
         )
     yield (
         "What is left of a budget counts what is more than three days before the window by the hour, "

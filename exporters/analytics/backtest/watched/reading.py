@@ -69,6 +69,7 @@ def _past(reader: WatchReader, order: WatchOrder, away: _Away) -> Past:
         recorded_from=reader.recorded_from(),
         outages=away.since(began),
         truncated_at=lambda: reader.truncated_at,
+        widest=lambda: reader.widest,
     )
 
 

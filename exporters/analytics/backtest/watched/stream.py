@@ -21,14 +21,17 @@ from monitors.slo_counts import HOUR, SavedHour
 from monitors.slo_events import Event, event_of
 from monitors.slo_settings import SLOSettings
 
-MOST_ROWS = 3_000_000
-"""Requests that are read at most, those of a second that ended alike counted as one where there are many."""
+MOST_ROWS = 4_000_000
+"""Rows of requests that are read at most."""
 
 MOST_REPORTS = 200_000
 
 _DAY = 86_400.0
 FINE = 100_000
-"""Requests of a day that are read one by one; of more those of a second that ended alike are read as one."""
+"""Requests of a day that are read one by one, as a row each."""
+
+_WIDTHS = ((10, 5), (1_000_000, 60))
+"""Up to how many times as many, those of so many seconds that ended alike are read as one row."""
 
 _BROUGHT = 14
 """The version of the schema that brought the tables of what is read here."""
@@ -48,7 +51,7 @@ _EVENTS = """
 _ALIKE = """
     SELECT min(micros), integration, is_check, kind, reason, breaker_state, min(duration), count(*)
     FROM ({events})
-    GROUP BY micros // 1000000, integration, is_check, kind, reason, breaker_state{beyond}
+    GROUP BY micros // $width, integration, is_check, kind, reason, breaker_state{beyond}
     ORDER BY 1
 """
 _HOURS = """
@@ -112,7 +115,7 @@ _Row = tuple[object, ...]
 
 
 class Seen(NamedTuple):
-    """So many requests that count and ended alike, at a moment or within a second from it on."""
+    """So many requests that count and ended alike, at a moment, or soon after it on a busy day."""
 
     at: float
     event: Event
@@ -138,6 +141,7 @@ class WatchReader:
         self._fine = fine
         self._verdicts: dict[_Key, bool | None] = {}
         self.truncated_at: float | None = None
+        self.widest = 0.0
 
     def kept_from(self) -> float | None:
         """When the first request is from that is still kept; None for none."""
@@ -151,7 +155,8 @@ class WatchReader:
         self, integrations: Sequence[str], start: float, end: float, *, limits: Sequence[float]
     ) -> Iterator[Seen]:
         """What counts, in the order of time, as it is asked for. `limits` are the latencies by which
-        objectives tell requests apart. Where there is too much, `truncated_at` is where it ends.
+        objectives tell requests apart. Where there is too much, `truncated_at` is where it ends; `widest` is
+        of how many seconds requests were taken together.
         """
         left, at = self._most, start
         while at < end:
@@ -244,15 +249,24 @@ class WatchReader:
         values = self._window(start, end) | {"names": list(integrations)}
         many = f"SELECT count(*) FROM ({_EVENTS})"  # noqa: S608 - our own text
         counted = self._cursor.execute(many, values).fetchone()
-        if counted is not None and counted[0] <= self._fine:
+        width = self._width(counted[0] if counted is not None else 0)
+        self.widest = max(self.widest, width)
+        if not width:
             self._cursor.execute(f"{_EVENTS} ORDER BY 1", values)
         else:
+            values |= {"width": int(width * 1e6)}
             values |= {f"limit_{place}": limit for place, limit in enumerate(limits)}
             beyond = "".join(f", duration > $limit_{place}" for place in range(len(limits)))
             self._cursor.execute(_ALIKE.format(events=_EVENTS, beyond=beyond), values)
         while part := self._cursor.fetchmany(_FETCH):
             self._breathe()
             yield from part
+
+    def _width(self, requests: int) -> float:
+        """Of how many seconds requests are taken together on a day of so many; 0: of none."""
+        if requests <= self._fine:
+            return 0.0
+        return next(seconds for times, seconds in _WIDTHS if requests <= max(1, self._fine) * times)
 
     def _seen(self, row: _Row) -> Iterator[Seen]:
         at, integration, is_check, kind, reason, state, duration, *many = row
