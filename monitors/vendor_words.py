@@ -36,6 +36,16 @@ def tell(word: VendorWord, *, vendor: str, state: Health, bad_since: float | Non
     return f"{vendor} says: {_WORDS[word.indicator]}{of}{since}{title}{ours}."
 
 
+def with_word(
+    reason: str, word: VendorWord | None, *, vendor: str, state: Health, bad_since: float | None
+) -> str:
+    """A reason with the vendor's word behind it, where it has one; `vendor` is its name if it gives none."""
+    if word is None:
+        return reason
+    told = tell(word, vendor=word.name or vendor, state=state, bad_since=bad_since)
+    return f"{reason} {told}" if told else reason
+
+
 def _first(seconds: float | None) -> str:
     if seconds is None:
         return ""

@@ -18,7 +18,7 @@ from monitors.judged import Judged
 from monitors.live import ERRORS, LATENCY, LiveCalls
 from monitors.report import CapabilityHealth, IntegrationHealth, Pause, SavedHealth, VendorWord
 from monitors.surroundings import NO_DATA, QUOTA, SILENCE, WEBHOOKS, Surroundings, missing
-from monitors.vendor_words import lag, tell
+from monitors.vendor_words import lag, with_word
 
 WHOLE = ""
 """The capability of a change or sample that is about the integration as a whole."""
@@ -296,29 +296,31 @@ class WatchedIntegration:
 
     def _with_word(self, reason: str, state: Health, *, bad_since: float | None) -> str:
         """A reason with what the vendor says of itself."""
-        if self.vendor_says is None or self.pause:
-            return reason
-        word = tell(
-            self.vendor_says,
-            vendor=self.vendor_says.name or self.vendor_name,
-            state=state,
-            bad_since=bad_since,
-        )
-        return f"{reason} {word}" if word else reason
+        word = None if self.pause else self.vendor_says
+        return with_word(reason, word, vendor=self.vendor_name, state=state, bad_since=bad_since)
 
-    def _changes(self, before: CapabilityHealth, after: CapabilityHealth, *, at: float) -> list[HealthChange]:
+    def _changes(self, judged: Judged, before: CapabilityHealth, *, at: float) -> list[HealthChange]:
         """The capability's change, and the whole's when it follows. A first verdict of unknown is none."""
-        changes = []
+        after, name, found, changes = judged.verdict, judged.verdict.capability, judged.grounds, []
         if after.state is not before.state:
-            changes.append(self._change(before.state, after, capability=after.capability, at=at))
+            changes.append(self._change(before.state, after, capability=name, at=at, grounds=found))
         deciding = worst(self._verdicts())
         if deciding and deciding.state is not self.state:
             cause = msgspec.structs.replace(deciding, since=after.since)
-            changes.append(self._change(self.state, cause, capability=WHOLE, at=at))
+            found = found if deciding is after else self.grounds(deciding.capability, at=at)
+            changes.append(self._change(self.state, cause, capability=WHOLE, at=at, grounds=found))
             self.state, self.since = deciding.state, after.since
         return changes
 
-    def _change(self, before: Health, after: CapabilityHealth, *, capability: str, at: float) -> HealthChange:
+    def _change(
+        self,
+        before: Health,
+        after: CapabilityHealth,
+        *,
+        capability: str,
+        at: float,
+        grounds: tuple[Ground, ...],
+    ) -> HealthChange:
         return HealthChange(
             at=at,
             integration=self.integration,
@@ -331,7 +333,7 @@ class WatchedIntegration:
             since=min(after.since, at),
             kind=after.kind,
             flapping=after.flapping,
-            grounds=self.grounds(after.capability, at=at),
+            grounds=grounds,
         )
 
     def _told(self, after: CapabilityHealth) -> str:
@@ -383,7 +385,7 @@ class WatchedIntegration:
         after = judged.verdict
         if after.state is not before.state or after.judged is not before.judged:
             judged.grounds = self.grounds(after.capability, at=at)
-            self._tell(self._changes(before, after, at=at))
+            self._tell(self._changes(judged, before, at=at))
         elif is_news(before, after):
             self._tell(())
 

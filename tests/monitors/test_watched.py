@@ -297,3 +297,17 @@ def test_samples_tell_since_when() -> None:
     subject.check("read", *[Health.DOWN] * 3)
     metric = "dialtone_health_since_timestamp_seconds"
     assert Sample(metric, ("wiki", "wikis", ""), 115.0) in subject.watched.samples()
+
+
+def test_a_change_of_the_whole_tells_what_the_capability_that_decides_it_rests_on() -> None:
+    subject = Subject("read", "write", policy=CheckPolicy(fail_after=1, recover_after=1))
+    subject.check("read", Health.UP)
+    subject.check("write", Health.DOWN)
+    subject.check("read", Health.DEGRADED)
+    subject.check("write", Health.UP)
+
+    read, write, *_, recovered, whole = subject.changes[2:]
+    assert (whole.capability, whole.after) == ("", Health.DEGRADED)
+    assert read.grounds == write.grounds
+    assert [ground.text for ground in recovered.grounds] == ["It looked up."]
+    assert [ground.text for ground in whole.grounds] == ["It looked degraded."]
