@@ -15,7 +15,8 @@ _ROUNDING = 1e-3
 def looks(began: float, end: float, *, recorded: Sequence[float] = ()) -> Iterator[float]:
     """Yield moments from `began` on and before `end`, in step with the next `recorded` one, or the last."""
     at = _next(began - TICK, recorded)
-    at = at if at >= began else _next(at, recorded)
+    while at < began:
+        at = _next(at, recorded)
     while at < end:
         yield at
         at = _next(at, recorded)
