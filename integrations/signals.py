@@ -332,10 +332,9 @@ class ConfigChange(_Signal, frozen=True, kw_only=True, tag="config_change"):
 
 
 class ObjectiveChange(_Signal, frozen=True, kw_only=True, tag="objective_change"):
-    """The alert of a service level objective began, changed its severity or ended: `before` and `after` are
-    severities, empty while none fires. `burn` is how many times as fast as allowed the budget is spent in the
-    longer of the two `windows` (`5m/1h`) that fire, `budget_left` the share of it that is left; None where
-    the objective ended with its alert.
+    """The alert of an objective began, changed its severity or ended: `before` and `after` are severities,
+    empty for none. `burn` is how many times as fast as allowed the budget is spent in the longer of the two
+    `windows` (`5m/1h`) that fire, `budget_left` the share that is left; None where the objective is gone.
     """
 
     objective: str
@@ -347,9 +346,7 @@ class ObjectiveChange(_Signal, frozen=True, kw_only=True, tag="objective_change"
 
 
 class HeartbeatReport(_Signal, frozen=True, kw_only=True, tag="heartbeat_report"):
-    """A job reported to its heartbeat: `beat` is success, start, fail or log. `run` tells runs apart that
-    overlap: a digest of the name that the job gave; empty: it gave none.
-    """
+    """A job said success, start, fail or log (`beat`) of a `run`: a digest of its name; empty: it has none."""
 
     heartbeat: str
     beat: str

@@ -43,7 +43,7 @@ def run_heartbeat_backtest(
 ) -> WatchedBacktest:
     """Replay a heartbeat. `breathe` is called now and then; it may raise to end the work."""
     today, proposed = (
-        _replayed(order, settings, heartbeat, past, breathe=breathe)
+        _replayed(order, heartbeat, past, alerts=settings, breathe=breathe)
         for settings in (order.today, order.proposed)
     )
     sides = (_side(today, order), _side(proposed, order))
@@ -65,10 +65,10 @@ def run_heartbeat_backtest(
 
 def _replayed(
     order: WatchOrder,
-    alerts: AlertSettings,
     heartbeat: str,
     past: Reported,
     *,
+    alerts: AlertSettings,
     breathe: Callable[[], None],
 ) -> HeartbeatReplay | None:
     settings = heartbeat_of(alerts, heartbeat)

@@ -63,7 +63,7 @@ def _past(reader: WatchReader, order: WatchOrder, away: _Away) -> Past:
     began = order.start - MINUTES_KEPT
     return Past(
         events=lambda names, start, end, limits: reader.events(names, start, end, limits=limits),
-        hours=reader.hours,
+        hours=lambda slo, names, start, end: reader.hours(slo, integrations=names, start=start, end=end),
         changes=reader.changes(began, order.end),
         kept_from=reader.kept_from(),
         recorded_from=reader.recorded_from(),

@@ -170,7 +170,7 @@ class WatchReader:
             at = until
 
     def hours(
-        self, slo: SLOSettings, integrations: Sequence[str], start: float, end: float
+        self, slo: SLOSettings, *, integrations: Sequence[str], start: float, end: float
     ) -> list[SavedHour]:
         """What was counted by the hour, in whole hours from start to end."""
         values = self._window(start, end) | {

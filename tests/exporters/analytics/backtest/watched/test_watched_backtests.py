@@ -184,8 +184,10 @@ async def test_what_is_older_than_requests_are_kept_is_taken_from_hourly_counts(
     first = int(history.start // HOUR) * HOUR
     with database_of(pair).reading() as cursor:
         reader = WatchReader(cursor, breathe=lambda: None)
-        hours = reader.hours(slo, ["shop"], first, first + 3 * HOUR)
-        slow = reader.hours(replace(slo, latency_below=0.5), ["shop"], first, first + 3 * HOUR)
+        hours = reader.hours(slo, integrations=["shop"], start=first, end=first + 3 * HOUR)
+        slow = reader.hours(
+            replace(slo, latency_below=0.5), integrations=["shop"], start=first, end=first + 3 * HOUR
+        )
         kept = reader.kept_from()
 
     calls = [
