@@ -346,7 +346,7 @@ class ObjectiveChange(_Signal, frozen=True, kw_only=True, tag="objective_change"
 
 
 class HeartbeatReport(_Signal, frozen=True, kw_only=True, tag="heartbeat_report"):
-    """A job said success, start, fail or log (`beat`) of a `run`: a digest of its name; empty: it has none."""
+    """A job said success, start, fail or log (`beat`) of a `run`: a digest of its name, empty for none."""
 
     heartbeat: str
     beat: str
