@@ -28,8 +28,8 @@ _NOT_THE_FILES = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb
 
 
 class Returning:
-    """What comes back into one open database, on the writer's thread. Nothing of days before `oldest` does.
-    `set_aside` is told which files cannot be read and were renamed, as paths from where the database lies.
+    """What comes back into one open database, on the writer's thread. `set_aside` is told which files cannot
+    be read and were renamed, as paths from where the database lies.
     """
 
     def __init__(
@@ -37,13 +37,11 @@ class Returning:
         connection: duckdb.DuckDBPyConnection,
         folder: Path,
         *,
-        oldest: date,
         clock: Clock,
         set_aside: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._folder = folder
-        self._oldest = oldest
         self._clock = clock
         self._set_aside = set_aside
         self._days: deque[KeptFile] = deque()
@@ -94,7 +92,6 @@ class Returning:
             file
             for file in newest(kept_files(self._folder)).values()
             if file.version > here.get(file.piece, 0)
-            and (file.piece.day is None or file.piece.day >= self._oldest)
         ]
         return sorted(ahead, key=lambda file: (file.piece.day or date.min, file.piece.table))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 import structlog
 
-from exporters.analytics.kept.pieces import oldest_day
 from exporters.analytics.kept.returning import Returning
 from exporters.analytics.rollups.declared import Declaration, declare
 from exporters.analytics.rollups.kinds import ROLLUPS
@@ -57,10 +56,7 @@ class RollupUpkeep:
         Raises:
             duckdb.Error: it cannot be used.
         """
-        oldest = oldest_day(self._retention, self._clock.time())
-        returning = Returning(
-            connection, self._kept, oldest=oldest, clock=self._clock, set_aside=self.set_aside.append
-        )
+        returning = Returning(connection, self._kept, clock=self._clock, set_aside=self.set_aside.append)
         returning.open()
         self._roller = Roller(connection, clock=self._clock, retention=self._retention, returning=returning)
         self._connection = connection

@@ -4,7 +4,13 @@ from pathlib import Path
 
 from exporters.analytics.kept.files import KeptFile, kept_files, stale, tidy, write
 from exporters.analytics.kept.pieces import DECLARED, oldest_day
-from exporters.analytics.rollups.declared import Declaration, DeclaredCaller, DeclaredIntegration
+from exporters.analytics.rollups.declared import (
+    CapabilityActions,
+    Declaration,
+    DeclaredCaller,
+    DeclaredIntegration,
+    DeclaredVendor,
+)
 from exporters.analytics.rollups.kinds import ROLLUPS
 from exporters.analytics.settings import Retention
 from tests.exporters.analytics.generated import SETTINGS, Pair, started
@@ -18,6 +24,13 @@ def priced(at: float, price: float, *, team: str = "shop") -> Declaration:
         integrations=[
             DeclaredIntegration(
                 integration="slack-prod", vendor="slack", currency="EUR", per_call=price, prices={"read": 2.0}
+            )
+        ],
+        vendors=[
+            DeclaredVendor(
+                vendor="slack",
+                vendor_name="Slack",
+                capabilities=(CapabilityActions(capability="read", actions=("get", "list")),),
             )
         ],
         callers=[DeclaredCaller(token="bot", team=team)],

@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -75,6 +74,7 @@ def test_whatever_happens_to_the_database_what_was_kept_is_there_as_it_was(
 
         assert held(pair) == was
         assert keep(pair) == 0
+        assert list(pair.writer.kept.glob("*/*.part")) == []
     pair.close()
 
 
@@ -200,12 +200,19 @@ def returning_into(model: Model) -> Returning:
     returning = Returning(
         model.connection,
         model.opened.writer.kept,
-        oldest=date.min,
         clock=model.opened.clock,
         set_aside=[].append,
     )
     returning.open()
     return returning
+
+
+def test_a_whole_database_is_given_nothing_back(tmp_path: Path) -> None:
+    model = Model(tmp_path).holding([call(1, at=NOON - DAY)], now=NOON).roll()
+    keep(model.opened)
+
+    assert returning_into(model).is_over
+    model.close()
 
 
 def test_hours_of_a_copy_and_hours_counted_since_stay_each_with_more_rows(tmp_path: Path) -> None:
@@ -265,7 +272,7 @@ def test_what_is_over_goes_and_does_not_come_back(tmp_path: Path) -> None:
     assert keep(again, settings.retention) == 0
 
     assert {file.piece for file in copies(again)} == {
-        Piece("declared_integrations"), Piece("declared_callers")
+        Piece("declared_integrations"), Piece("declared_vendors"), Piece("declared_callers")
     }  # fmt: skip
     again.close()
 
