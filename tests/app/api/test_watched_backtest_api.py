@@ -121,6 +121,16 @@ def test_an_order_holds_both_settings_and_whom_they_are_about(client, desk, dial
     assert desk.ids[-1] == "mine"
 
 
+def test_nothing_secret_goes_into_an_order_or_its_answer(client, desk):
+    canary = "hunter2-canary"
+    keys = {"receivers": [{"name": "night", "url": canary}], "slos.chat.objective": 99}
+
+    answer = client.post(PATH, json={"alerts": keys, "objectives": ["*"]})
+
+    assert answer.status_code == 200
+    assert canary not in answer.text + repr(desk.watch_orders)
+
+
 @pytest.mark.parametrize(
     ("body", "key", "words"),
     [

@@ -27,7 +27,7 @@ Event = tuple[float, int, Step]
 class Reported(NamedTuple):
     """What was recorded of one heartbeat, each in its order: its `reports` from `began` on, when it was down
     or not, and what became of its `incidents`. Reports are recorded from `recorded_from` on; `outages` are
-    the times in which Dialtone did not run.
+    the times in which Dialtone did not run, `truncated_at` is where reports end if there are more.
     """
 
     began: float
@@ -36,30 +36,33 @@ class Reported(NamedTuple):
     incidents: Sequence[IncidentChange] = ()
     recorded_from: float = 0.0
     outages: Sequence[tuple[float, float]] = ()
+    truncated_at: float | None = None
 
 
 def run_heartbeat_backtest(
     order: WatchOrder, heartbeat: str, past: Reported, *, breathe: Callable[[], None] = lambda: None
 ) -> WatchedBacktest:
     """Replay a heartbeat. `breathe` is called now and then; it may raise to end the work."""
+    end = order.end if past.truncated_at is None else max(order.start, past.truncated_at)
     today, proposed = (
-        _replayed(order, heartbeat, past, alerts=settings, breathe=breathe)
+        _replayed(order, heartbeat, past, alerts=settings, end=end, breathe=breathe)
         for settings in (order.today, order.proposed)
     )
-    sides = (_side(today, order), _side(proposed, order))
+    sides = (_side(today, start=order.start, end=end), _side(proposed, start=order.start, end=end))
     return WatchedBacktest(
         kind="heartbeat",
         name=heartbeat,
         start=order.start,
-        end=order.end,
-        heard=sum(each.at >= order.start for each in past.reports),
+        end=end,
+        heard=sum(order.start <= each.at < end for each in past.reports),
         alerts=compared(
             differences(shown(order.today, heartbeat=heartbeat), shown(order.proposed, heartbeat=heartbeat)),
-            _fidelity(order, today, past),
+            _fidelity(today, past, start=max(order.start, past.recorded_from), end=end),
             sides,
-            end=order.end,
+            end=end,
             notes=tuple(notes(order, past.recorded_from, sides[1], what="Reports to heartbeats")),
         ),
+        truncated=end < order.end,
     )
 
 
@@ -69,6 +72,7 @@ def _replayed(
     past: Reported,
     *,
     alerts: AlertSettings,
+    end: float,
     breathe: Callable[[], None],
 ) -> HeartbeatReplay | None:
     settings = heartbeat_of(alerts, heartbeat)
@@ -76,12 +80,12 @@ def _replayed(
         return None
     replay = HeartbeatReplay(settings, alerts, order, began=past.began, was_down=past.was_down)
     for place, (at, _, step) in enumerate(_events(past)):
-        if at >= order.end:
+        if at >= end:
             break
         if place % _BREATHS == 0:
             breathe()
         step(replay)
-    replay.pass_to(order.end)
+    replay.pass_to(end)
     return replay
 
 
@@ -96,15 +100,14 @@ def _events(past: Reported) -> Iterator[Event]:
     return heapq.merge(*streams, key=lambda each: each[:2])
 
 
-def _side(replay: HeartbeatReplay | None, order: WatchOrder) -> AlertSide:
-    return _NOTHING if replay is None else replay.ledger.side(start=order.start, end=order.end)
+def _side(replay: HeartbeatReplay | None, *, start: float, end: float) -> AlertSide:
+    return _NOTHING if replay is None else replay.ledger.side(start=start, end=end)
 
 
-def _fidelity(order: WatchOrder, replay: HeartbeatReplay | None, past: Reported) -> Fidelity:
-    start = max(order.start, past.recorded_from)
+def _fidelity(replay: HeartbeatReplay | None, past: Reported, *, start: float, end: float) -> Fidelity:
     mine = replay.ledger.changes if replay is not None else ()
     recorded, replayed = (
-        [(each.event, each.at) for each in found if each.event in CHANGES and start <= each.at < order.end]
+        [(each.event, each.at) for each in found if each.event in CHANGES and start <= each.at < end]
         for found in (past.incidents, mine)
     )
     return held_against(recorded, replayed, near=NEAR)

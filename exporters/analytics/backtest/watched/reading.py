@@ -11,7 +11,7 @@ from exporters.analytics.backtest.watched.heartbeats import Reported, run_heartb
 from exporters.analytics.backtest.watched.objectives import Past, run_objective_backtests
 from exporters.analytics.backtest.watched.order import WatchOrder, heartbeat_of
 from exporters.analytics.backtest.watched.outcome import WatchedBacktest
-from exporters.analytics.backtest.watched.stream import MOST_ROWS, WatchReader
+from exporters.analytics.backtest.watched.stream import MOST_REPORTS, MOST_ROWS, WatchReader
 from monitors.slo_counts import MINUTES_KEPT
 from monitors.slo_report import DAY
 
@@ -26,6 +26,7 @@ def backtest_watched(
     breathe: Callable[[], None],
     far: Callable[[float], None] = lambda _: None,
     most: int = MOST_ROWS,
+    most_reports: int = MOST_REPORTS,
 ) -> tuple[WatchedBacktest, ...]:
     """Read what was recorded, and replay it under both settings. `breathe` is called now and then, and may
     raise to end the work; `far` is told which share of it is done.
@@ -35,7 +36,7 @@ def backtest_watched(
         far(share * _OF_OBJECTIVES)
         breathe()
 
-    reader = WatchReader(cursor, breathe=breathe, most=most)
+    reader = WatchReader(cursor, breathe=breathe, most=most, most_reports=most_reports)
     away = _Away(cursor, order, breathe=breathe)
     objectives = run_objective_backtests(order, _past(reader, order, away), breathe=turn)
     heartbeats = tuple(
@@ -79,14 +80,18 @@ def _heartbeat(
     recorded_from = reader.recorded_from()
     floor = max(recorded_from, order.known_since.get(heartbeat, order.start))
     success = reader.last_success(heartbeat, order.start)
-    began = max(floor, order.start - DAY if success is None else success - _longest(order, heartbeat))
+    read_from = order.start - DAY if success is None else success - _longest(order, heartbeat)
+    # One that was never heard of is due since it was configured.
+    began = floor if success is None else max(floor, read_from)
+    reports = reader.reports(heartbeat, max(floor, read_from), order.end)
     past = Reported(
         began=began,
-        was_down=reader.was_down(heartbeat, began),
-        reports=reader.reports(heartbeat, began, order.end),
+        was_down=reader.was_down(heartbeat, max(floor, read_from)),
+        reports=reports[: reader.most_reports],
         incidents=reader.incidents(heartbeat, began, order.end),
         recorded_from=recorded_from,
         outages=away.since(began),
+        truncated_at=reports[-1].at if len(reports) > reader.most_reports else None,
     )
     return run_heartbeat_backtest(order, heartbeat, past, breathe=breathe)
 

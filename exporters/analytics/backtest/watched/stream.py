@@ -24,7 +24,8 @@ from monitors.slo_settings import SLOSettings
 MOST_ROWS = 4_000_000
 """Rows of requests that are read at most."""
 
-MOST_REPORTS = 200_000
+MOST_REPORTS = 100_000
+"""Reports to one heartbeat, and changes of alerts and incidents, that are read at most."""
 
 _DAY = 86_400.0
 FINE = 100_000
@@ -134,11 +135,13 @@ class WatchReader:
         breathe: Callable[[], None],
         most: int = MOST_ROWS,
         fine: int = FINE,
+        most_reports: int = MOST_REPORTS,
     ) -> None:
         self._cursor = cursor
         self._breathe = breathe
         self._most = most
         self._fine = fine
+        self.most_reports = most_reports
         self._verdicts: dict[_Key, bool | None] = {}
         self.truncated_at: float | None = None
         self.widest = 0.0
@@ -192,8 +195,8 @@ class WatchReader:
         ]
 
     def reports(self, heartbeat: str, start: float, end: float) -> list[HeartbeatReport]:
-        """What was reported to one heartbeat."""
-        values = self._window(start, end) | {"heartbeat": heartbeat, "most": MOST_REPORTS}
+        """What was reported to one heartbeat; one more than is to be replayed says that there is more."""
+        values = self._window(start, end) | {"heartbeat": heartbeat, "most": self.most_reports + 1}
         self._cursor.execute(_REPORTS, values)
         found: list[HeartbeatReport] = []
         while part := self._cursor.fetchmany(_FETCH):

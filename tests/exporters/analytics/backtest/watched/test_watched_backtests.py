@@ -136,8 +136,11 @@ async def test_a_window_within_the_history_is_warmed_up_by_what_was_before(
 async def test_where_there_is_too_much_it_ends_early_and_says_so(pair: Pair, history: Lived) -> None:
     pair.load(list(history.signals))
 
-    shop, *_ = ask(pair, history.order(), most=1_000)
+    shop, _, sync, _ = ask(pair, history.order(), most=1_000, most_reports=10)
 
+    assert (sync.truncated, sync.heard) == (True, 10)
+    assert history.start < sync.end < history.end
+    assert sync.alerts.fidelity.given_back == sync.alerts.fidelity.recorded
     assert shop.truncated
     assert history.start < shop.end < history.end
     assert shop.heard < 1_000
