@@ -20,7 +20,7 @@ from monitors.debugging import IntegrationDebug
 from monitors.explain import Explanation, explain
 from monitors.faults import Faults
 from monitors.lookout import Lookout
-from monitors.pace import PacedCheck, Stretch
+from monitors.pace import UNSTRETCHED, PacedCheck, Stretch
 from monitors.report import (
     HealthStore,
     IntegrationHealth,
@@ -316,6 +316,8 @@ class IntegrationMonitor:
             subject.look(self._clock, partial(self._stretch, subject))
 
     def _stretch(self, subject: Subject, check: PacedCheck) -> Stretch:
+        if not subject.pace.has_reason(check):
+            return UNSTRETCHED
         policy, now = subject.connection.check, self._clock.monotonic()
         return subject.pace.stretch(
             check,

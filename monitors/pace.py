@@ -226,6 +226,10 @@ class Pace:
             )
         )
 
+    def has_reason(self, check: PacedCheck) -> bool:
+        """Whether there is anything that could make a check wait; for most there never is."""
+        return bool(check.least_interval) or check.capability in self._proofs or check.bucket in self._quotas
+
     def is_due(self, check: PacedCheck, stretched: Stretch, *, interval: float, now: float) -> bool:
         """Whether a check runs in the round that begins now."""
         if stretched.intervals == 1:

@@ -69,9 +69,8 @@ class AnswerReader:
 
     def verdict(self, reply: Reply, action: Action) -> Verdict:
         """What the answer means for this action; a good answer that cannot be read is malformed."""
-        numbered = enumerate(self._errors.rules)
-        number, rule = next(((place, one) for place, one in numbered if holds(one.when, reply)), (0, None))
-        readings = tuple(self._readings(reply, action))
+        number, rule = self._rule(reply)
+        readings = tuple(self._readings(reply, action)) if self._quota else ()
         code = self._word(reply, (rule.code if rule else "") or self._errors.code)
         kind = self._kind(rule, code, reply.status)
         if kind is None:
@@ -88,6 +87,13 @@ class AnswerReader:
             rule=_named(number, rule),
             readings=readings,
         )
+
+    def _rule(self, reply: Reply) -> tuple[int, ErrorRule | None]:
+        """The first rule that holds, and its place."""
+        for number, rule in enumerate(self._errors.rules):
+            if holds(rule.when, reply):
+                return number, rule
+        return 0, None
 
     def output(self, reply: Reply, action: Action) -> object:
         """The part of a good answer that the action returns: JSON values, text, or bytes as text.

@@ -7,6 +7,7 @@ only whether it matched.
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Protocol
 
 import msgspec
@@ -106,7 +107,7 @@ def failure(condition: Condition, answer: Judged, findings: Findings | None = No
             findings.judged(condition, answer, said=one)
         return one
     if findings is None:
-        return _combined(condition, (failure(part, answer) for part in parts))
+        return _combined(condition, map(failure, parts, repeat(answer)))
     with findings.within(condition, answer) as tell:
         one = _combined(condition, iter([failure(part, answer, findings) for part in parts]))
         tell(one)
