@@ -87,7 +87,8 @@ class CallRecorder:
             if record.sampled and line.is_traced:
                 _mark(cell, bucket, record)
             self._try(line, key, attempts)
-            line.sent.value += record.request_bytes
+            if record.request_bytes:
+                line.sent.value += record.request_bytes
             line.received.value += record.response_bytes
         if attempts or record.queued:
             line.queued.observe(record.queued)
@@ -122,12 +123,14 @@ class CallRecorder:
 
     def _try(self, line: _Line, key: Key, attempts: Sequence[Attempt]) -> None:
         """Count the attempts, and time those of traffic: checks have times of their own."""
+        is_timed = key[3] is _TRAFFIC
         for attempt in attempts:
-            counter = line.ok_attempts if attempt.kind is None else None
-            (counter or self._attempt(line, key, attempt.kind)).value += 1
-            if key[3] is _TRAFFIC:
-                cell = line.ok_times if attempt.kind is None else None
-                (cell or self._time(line, key, attempt.kind)).observe(attempt.duration)
+            kind = attempt.kind
+            counter = line.ok_attempts if kind is None else None
+            (counter or self._attempt(line, key, kind)).value += 1
+            if is_timed:
+                cell = line.ok_times if kind is None else None
+                (cell or self._time(line, key, kind)).observe(attempt.duration)
         if len(attempts) > 1:
             line.retries.value += len(attempts) - 1
 
@@ -152,6 +155,7 @@ def _outcome(kind: FailureKind | None) -> str:
 
 def _mark(cell: Distribution, bucket: int, record: CallRecord) -> None:
     """Tell of a call's trace."""
-    if cell.exemplars is NO_EXEMPLARS:
-        cell.exemplars = {}
-    cell.exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, record.duration, record.at)
+    exemplars = cell.exemplars
+    if exemplars is NO_EXEMPLARS:
+        exemplars = cell.exemplars = {}
+    exemplars[bucket] = TraceExemplar(record.trace_id, record.span_id, record.duration, record.at)

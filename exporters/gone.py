@@ -24,10 +24,10 @@ class Gone:
 
     def __init__(self) -> None:
         self._values: dict[Removable, dict[str, None]] = {label: {} for label in _LABELS}
-        self._is_any = False
+        self.is_any = False
 
     def __bool__(self) -> bool:
-        return self._is_any
+        return self.is_any
 
     def add(self, label: Removable, values: Collection[str]) -> None:
         """These are gone."""
@@ -35,13 +35,13 @@ class Gone:
         known.update(dict.fromkeys(values))
         for value in list(islice(known, max(0, len(known) - MOST_GONE))):
             del known[value]
-        self._is_any = self._is_any or bool(values)
+        self.is_any = self.is_any or bool(values)
 
     def discard(self, label: Removable, values: Iterable[str]) -> None:
         """These are there."""
         for value in values:
             self._values[label].pop(value, None)
-        self._is_any = any(self._values.values())
+        self.is_any = any(self._values.values())
 
     def is_told_of_by(self, signal: Signal) -> bool:
         """Whether a signal tells of one that is gone."""

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Number(msgspec.Struct, gc=False, eq=False):
     value: float = 0.0
 
 
-class TraceExemplar(NamedTuple):
+class TraceExemplar(msgspec.Struct, frozen=True, gc=False):
     """The last sampled trace whose value fell into a bucket; `at` is UTC seconds."""
 
     trace_id: str
@@ -61,8 +61,9 @@ class Distribution(msgspec.Struct, gc=False, eq=False):
     sorted_in: NativeHistogram | None
 
     def observe(self, value: float) -> None:
-        """Count one value; a bound belongs to the bucket below it."""
-        self.counts[bisect_left(self.bounds, value)] += 1
+        """Count one value, of 0 or above; a bound belongs to the bucket below it."""
+        # Of times in line nearly all are 0.
+        self.counts[bisect_left(self.bounds, value) if value else 0] += 1
         self.total += value
         if self.fresh is not None:
             self.keep(value)

@@ -36,6 +36,9 @@ KEEP = 15
 MISSED = 3
 """Intervals without an answer after which a capability's state is no longer known."""
 
+# Each look-up of a member in its class takes 0.1 µs in Python 3.11.
+_LIVE, _TRAFFIC = Source.LIVE, Origin.TRAFFIC
+
 _SLOT = 0.9
 """Of an interval, what must have passed for a round to be one of the timetable's; a retry comes earlier."""
 
@@ -112,10 +115,10 @@ class Subject:
 
     def _call(self, call: CallRecord, clock: Clock) -> None:
         # An answer without a request of its own says nothing of the vendor as it is now.
-        if call.source is not Source.LIVE:
+        if call.source is not _LIVE:
             return
         bucket = self.traffic.record(call)
-        if call.origin is not Origin.TRAFFIC:
+        if call.origin is not _TRAFFIC:
             return
         now = clock.monotonic()
         self.pace.take_call(call.capability, call.kind, now=now)

@@ -22,6 +22,7 @@ GROWTH = 1.05
 LAST_BUCKET = 309
 
 _PER_BUCKET = 1 / log(GROWTH)
+_LONGEST = SHORTEST * GROWTH ** (LAST_BUCKET - 1)
 _UNCOUNTED = frozenset((FailureKind.REJECTED, FailureKind.CANCELLED))
 
 
@@ -145,8 +146,9 @@ def bucket_of(seconds: float) -> int:
     """The bucket of a latency: 0 up to 0.1 ms, each further one 5 % wider, the last one open."""
     if seconds <= SHORTEST:
         return 0
-    bucket = int(log(seconds / SHORTEST) * _PER_BUCKET) + 1
-    return min(bucket, LAST_BUCKET)
+    if seconds >= _LONGEST:
+        return LAST_BUCKET
+    return int(log(seconds / SHORTEST) * _PER_BUCKET) + 1
 
 
 def percentile(latencies: Mapping[int, int], share: float) -> float | None:

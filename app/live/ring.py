@@ -51,8 +51,10 @@ _OPEN_TEXTS = {kind: _open_texts(kind) for kind in get_args(Signal)}
 
 def weight(signal: Signal) -> int:
     """Return about how many bytes a signal takes in memory, without encoding it."""
-    plain = _PLAIN + sum(map(len, _OPEN_TEXTS[type(signal)](signal)))
-    return plain + _ATTEMPT * len(signal.attempts) if isinstance(signal, CallRecord) else plain
+    kind = type(signal)
+    # Texts that are mostly empty are joined in less time than their lengths are added up in.
+    plain = _PLAIN + len("".join(_OPEN_TEXTS[kind](signal)))
+    return plain + _ATTEMPT * len(signal.attempts) if kind is CallRecord else plain
 
 
 class Ring:

@@ -76,6 +76,7 @@ def test_buckets_rise_and_belong_to_histograms() -> None:
     for family in FAMILIES:
         assert bool(family.buckets) == (family.kind == "histogram"), family.name
         assert list(family.buckets) == sorted(set(family.buckets)), family.name
+        assert min(family.buckets, default=0) >= 0, f"{family.name}: what is 0 belongs to the first bucket"
 
 
 def test_no_metric_is_declared_twice() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from integrations.execution.outcome import FailureKind
 from integrations.signals import CallRecord
 from monitors.report import IntegrationMetrics
-from monitors.traffic import LAST_BUCKET, MINUTES, Traffic, bucket_of
+from monitors.traffic import GROWTH, LAST_BUCKET, MINUTES, SHORTEST, Traffic, bucket_of
 from tests.monitors.doubles import call
 
 START = 1_800_000_000.0
@@ -81,9 +81,20 @@ def test_percentiles_are_at_most_five_percent_off(durations: list[float], share:
     assert getattr(metrics, share[1]) == pytest.approx(exact, rel=0.05)
 
 
-@pytest.mark.parametrize("duration", [0.0, 1e-9, 1e9], ids=str)
-def test_absurd_durations_fall_into_the_outermost_buckets(duration: float) -> None:
-    assert bucket_of(duration) in {0, LAST_BUCKET}
+@pytest.mark.parametrize(
+    ("duration", "bucket"), [(0.0, 0), (1e-9, 0), (1e9, LAST_BUCKET), (math.inf, LAST_BUCKET)], ids=str
+)
+def test_absurd_durations_fall_into_the_outermost_buckets(duration: float, bucket: int) -> None:
+    assert bucket_of(duration) == bucket
+
+
+def test_no_duration_falls_beyond_the_last_bucket() -> None:
+    edge = SHORTEST * GROWTH ** (LAST_BUCKET - 1)
+    below = [edge * (1 - 10.0**-digits) for digits in range(3, 17)]
+    assert {bucket_of(one) for one in (*below, math.nextafter(edge, 0), edge)} == {
+        LAST_BUCKET - 1,
+        LAST_BUCKET,
+    }
 
 
 @pytest.mark.parametrize(
