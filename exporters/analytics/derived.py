@@ -62,10 +62,14 @@ def stored(table: str, column: str, kind: str, *, field: str) -> str:
 
 def packed(column: str, kind: str) -> str:
     """Return the SQL of what a file holds of a stored column: seconds as decimals, which take least."""
-    is_seconds = kind == "DOUBLE" and column in SECONDS
-    if not is_seconds and not SECONDS.intersection(_DOUBLE_FIELD.findall(kind)):
-        return f'"{column}"'
-    return f'"{column}"::{kind.replace("DOUBLE", _DECIMAL)} AS "{column}"'
+    if kind == "DOUBLE" and column in SECONDS:
+        return f'"{column}"::{_DECIMAL} AS "{column}"'
+    small = _DOUBLE_FIELD.sub(_packed_field, kind)
+    return f'"{column}"' if small == kind else f'"{column}"::{small} AS "{column}"'
+
+
+def _packed_field(field: re.Match[str]) -> str:
+    return field[0].replace("DOUBLE", _DECIMAL) if field[1] in SECONDS else field[0]
 
 
 def whole(table: str) -> str:

@@ -1,6 +1,6 @@
 """Files of the archive: `<table>/day=YYYY-MM-DD/part-<unique>.parquet`, each with a footer that says what it
-holds, so that the archive can be understood without the database that wrote it. Of tables that have values
-which other columns say (derived.py), files hold those too that are called `whole-<unique>.parquet`.
+holds, so that the archive can be understood without the database that wrote it. They are packed; those called
+`whole-<unique>.parquet` are as the table is, for any program to read.
 
 No name is ever used twice: DuckDB caches files by name.
 """
@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 import duckdb
 import msgspec
 
-from exporters.analytics.derived import DERIVED, SINCE
+from exporters.analytics.derived import SINCE
 from exporters.analytics.segments import sync_directory
 from exporters.analytics.tables import quoted
 
@@ -52,8 +52,8 @@ class SealedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds all values of its rows."""
-        return has_all_values(self.table, self.name, schema=self.footer.schema)
+        """Whether it is as its table is, and not packed."""
+        return is_whole(self.name, schema=self.footer.schema)
 
     @property
     def day(self) -> dt.date:
@@ -67,9 +67,9 @@ def new_name(table: str, day: dt.date, *, is_whole: bool) -> str:
     return f"{table}/day={day.isoformat()}/{kind}{secrets.token_hex(_TOKEN_BYTES)}{COMPLETE}"
 
 
-def has_all_values(table: str, name: str, *, schema: int) -> bool:
-    """Whether a file of that name, written under that version of the schema, holds all values of its rows."""
-    return table not in DERIVED or schema < SINCE or PurePath(name).name.startswith(_WHOLE)
+def is_whole(name: str, *, schema: int) -> bool:
+    """Whether a file of that name, written under that version of the schema, is as its table is."""
+    return schema < SINCE or PurePath(name).name.startswith(_WHOLE)
 
 
 def unfinished(path: Path) -> Path:

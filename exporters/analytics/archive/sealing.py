@@ -14,7 +14,7 @@ import duckdb
 import msgspec
 
 from exporters.analytics.archive.files import FOOTER, Footer, SealedFile, finish, new_name, unfinished
-from exporters.analytics.derived import DERIVED, packed, whole
+from exporters.analytics.derived import packed, whole
 from exporters.analytics.tables import hot, quoted
 
 PART_ROWS = 250_000
@@ -86,21 +86,22 @@ def write_part(
     cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, *, is_whole: bool = False
 ) -> SealedFile | None:
     """Write a part into a file of its own; None, and no file, when rows have been added to it meanwhile.
-    `is_whole`: with the values too that other columns say, and readable for any program; it is written so too
-    when it has seconds that no decimal holds.
+    `is_whole`: as the table is, for any program to read, and not packed; so too where it has seconds that no
+    decimal holds.
 
     Raises:
         duckdb.Error, OSError: no file, or one that the next opening of the archive deals with, is left.
     """
-    if is_whole or part.footer.table not in DERIVED:
-        return _written(cursor, part, archive, Form(whole(part.footer.table), is_whole=is_whole))
+    plain = Form(whole(part.footer.table), is_whole=True)
+    if is_whole:
+        return _written(cursor, part, archive, plain)
     try:
-        return _written(cursor, part, archive, _smallest(cursor, part.footer.table))
+        return _written(cursor, part, archive, _packed(cursor, part.footer.table))
     except duckdb.ConversionException:
-        return _written(cursor, part, archive, Form(whole(part.footer.table), is_whole=True))
+        return _written(cursor, part, archive, plain)
 
 
-def _smallest(cursor: duckdb.DuckDBPyConnection, table: str) -> Form:
+def _packed(cursor: duckdb.DuckDBPyConnection, table: str) -> Form:
     described = cursor.execute(f"DESCRIBE {hot(table)}").fetchall()
     return Form(", ".join(packed(name, kind) for name, kind, *_ in described), options=", PARQUET_VERSION V2")
 

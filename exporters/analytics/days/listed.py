@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from exporters.analytics.archive.files import has_all_values
+from exporters.analytics.archive.files import is_whole
 from exporters.analytics.tables import TABLES, hot
 
 NAMES: Sequence[str] = tuple(TABLES.values())
@@ -16,8 +16,8 @@ NAMES: Sequence[str] = tuple(TABLES.values())
 
 
 class TableDay(msgspec.Struct, frozen=True, kw_only=True):
-    """A table's rows of one UTC day. `part` is the file of the archive that holds all of them, whole, and
-    nothing else, or None where they are hot, in several files, or without what other columns say.
+    """A table's rows of one UTC day. `part` is the file of the archive that holds all of them and nothing
+    else, as the table is, or None where they are hot, in several files, or packed.
     """
 
     table: str
@@ -48,7 +48,7 @@ def _days_of(connection: duckdb.DuckDBPyConnection, table: str, archive: Path) -
     ).fetchall():
         # A listed file that has gone is in no view either.
         if (path := archive / file).exists():
-            sealed[day].append((path, rows, has_all_values(table, file, schema=version)))
+            sealed[day].append((path, rows, is_whole(file, schema=version)))
     fresh = dict(
         connection.execute(
             f"SELECT ts::DATE AS day, count(*) FROM {hot(table)} WHERE ts IS NOT NULL GROUP BY day"  # noqa: S608 - our schema

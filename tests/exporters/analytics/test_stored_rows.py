@@ -22,9 +22,17 @@ from exporters.analytics.migrations import bundled_steps
 from exporters.analytics.tables import TABLES, hot
 from integrations.execution.outcome import Attempt, Phases
 from integrations.execution.tracing import trace_of
-from integrations.signals import CallRecord, CheckResult, Signal
+from integrations.signals import (
+    CallRecord,
+    CheckResult,
+    Evidence,
+    Ground,
+    Health,
+    QuotaSample,
+    Signal,
+)
 from tests.exporters.analytics.archive.sealing_by_hand import DAY, files, seal_all
-from tests.exporters.analytics.generated import START, Pair, abandon, call, columns_of, started
+from tests.exporters.analytics.generated import START, Pair, abandon, call, columns_of, health_change, started
 
 NO_SECONDS = {"quota_limit", "remaining", "burn", "budget_left", "weight"}
 MICROSECOND = 1e-6
@@ -311,4 +319,19 @@ def test_seconds_that_no_decimal_holds_are_sealed_as_they_are_beside_the_others(
         (2, 0.0, trace_of(RUNS[1])),
     ]
     assert sorted(path.name.partition("-")[0] for path in files(tmp_path)) == ["part", "whole"]
+    pair.close()
+
+
+def test_what_is_no_seconds_is_sealed_to_the_last_digit(tmp_path: Path) -> None:
+    ground = Ground(source=Evidence.CHECK, text="it failed", age=1 / 3, weight=1 / 3, says=Health.DOWN)
+    change = msgspec.structs.replace(health_change(START - 3 * DAY, Health.DOWN), grounds=(ground,))
+    sample = QuotaSample(at=START - 3 * DAY, integration="i", vendor="v", bucket="b", remaining=2 / 3)
+    pair = Life.hot(tmp_path, [change, sample])
+    assert seal_all(pair) == 2
+
+    assert pair.rows("SELECT grounds[1].age, grounds[1].weight FROM health_changes") == [(0.333333, 1 / 3)]
+    assert pair.rows("SELECT remaining FROM quota_samples") == [(2 / 3,)]
+    assert all(
+        pair.rows(f"DESCRIBE {table}") == pair.rows(f"DESCRIBE {hot(table)}") for table in TABLES.values()
+    )
     pair.close()
