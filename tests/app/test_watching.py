@@ -10,7 +10,8 @@ import pytest
 
 from app.settings import SettingsError, load_settings
 from app.wiring import Dialtone
-from integrations.signals import Health
+from integrations.signals import Health, HeartbeatReport
+from tests.fakes.signals import RecordingSubscriber
 
 FILE = """
 state_dir: {dir}/state
@@ -58,8 +59,12 @@ async def test_a_heartbeat_that_fails_opens_an_incident_that_a_restart_keeps_and
 ) -> None:
     house = House(tmp_path)
     async with house.running() as (dialtone, client):
+        published = RecordingSubscriber()
+        dialtone.bus.subscribe("recorder", published)
         place = (await client.get("/v2/heartbeats/backup/url")).json()["url"]
         assert (await client.post(place + "/2")).text == "OK\n"
+        (report,) = published.of(HeartbeatReport)
+        assert (report.heartbeat, report.beat, report.exit_status) == ("backup", "fail", 2)
         incident = dialtone.alerting.incidents.of("heartbeat:backup")
         assert incident is not None
         assert (incident.state, incident.reason) == (
