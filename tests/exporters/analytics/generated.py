@@ -95,12 +95,12 @@ def started(directory: Path, **options: object) -> Pair:
     """A pair that has taken over its directory and opened the file."""
     if "steps" not in options and not any(directory.glob("*")):
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "hot.duckdb").write_bytes(_empty())
+        (directory / "hot.duckdb").write_bytes(empty_database())
     return _started(directory, **options)
 
 
 @functools.cache
-def _empty() -> bytes:
+def empty_database() -> bytes:
     """A new file with its tables and views, made once: making them takes a tenth of a second."""
     with tempfile.TemporaryDirectory() as made:
         directory = Path(made)

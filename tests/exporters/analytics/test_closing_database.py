@@ -71,7 +71,7 @@ def asked(kind: str, database: Database, directory: Path) -> Callable[[], Awaita
 
 
 @pytest.mark.parametrize(
-    "kind", ["query", "json", "parquet", "arrow", "replay in one statement", "replay in many statements"]
+    "kind", ["query", "parquet", "arrow", "replay in one statement", "replay in many statements"]
 )
 async def test_a_question_is_told_that_dialtone_shuts_down(pair: Pair, tmp_path: Path, kind: str) -> None:
     database = pair.writer.database

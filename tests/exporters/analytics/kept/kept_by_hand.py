@@ -13,7 +13,7 @@ from exporters.analytics.rollups.declared import (
 )
 from exporters.analytics.rollups.kinds import ROLLUPS
 from exporters.analytics.settings import Retention
-from tests.exporters.analytics.generated import SETTINGS, Pair, started
+from tests.exporters.analytics.generated import SETTINGS, Pair, empty_database, started
 
 TABLES = (*(rollup.table for rollup in ROLLUPS), "rolled", *DECLARED)
 
@@ -72,14 +72,13 @@ def copies(pair: Pair) -> tuple[KeptFile, ...]:
     return kept_files(pair.writer.kept)
 
 
-def lose(pair: Pair, *, older: bytes | None = None, **options: object) -> Pair:
-    """Let the database be gone, or an older copy of it be back; open it again at the same time."""
+def lose(pair: Pair, *, older: bytes = b"", **options: object) -> Pair:
+    """Let a new database stand in its place, or an older copy of it; open that at the same time."""
     directory, now = pair.writer.path.parent, pair.clock.time()
     pair.close()
     for path in directory.glob("hot.duckdb*"):
         path.unlink()
-    if older is not None:
-        (directory / "hot.duckdb").write_bytes(older)
+    (directory / "hot.duckdb").write_bytes(older or empty_database())
     return reopened(directory, now, **options)
 
 
