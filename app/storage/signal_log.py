@@ -22,6 +22,8 @@ from integrations.signals import (
 StoredSignal = HealthChange | IncidentChange | OperatorAction | WebhookReceipt | DeliveryAttempt
 
 _APPEND_LOCK = 4350_0001
+_DECODER: msgspec.json.Decoder[Signal] = msgspec.json.Decoder(Signal)
+"""Made once: `decode` looks through all kinds of signals each time, which takes twenty times as long."""
 
 
 def append(connection: sa.Connection, signals: Sequence[StoredSignal]) -> None:
@@ -51,7 +53,7 @@ class SignalLog:
         rows = await self._units.run(
             lambda connection: connection.execute(query.order_by(signal_log.c.id).limit(limit)).all()
         )
-        return [(number, msgspec.json.decode(body, type=Signal)) for number, body in rows]
+        return [(number, _DECODER.decode(body)) for number, body in rows]
 
     async def end(self) -> int:
         """Return the number of the newest signal, 0 for an empty log."""
