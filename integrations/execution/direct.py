@@ -140,7 +140,7 @@ class DirectPool:
         self, wire: Wire, errand: _Errand, incoming: Incoming, *, patience: Patience
     ) -> None:
         """Ask over a connection that stands. Nothing is waited for but the answer, and to end that needs no
-        cancel scope, which would take 10 µs.
+        cancel scope, which takes 8 µs with a timer of its own.
         """
         wire.ask(errand.data, incoming)
         self._deadlines.set(incoming, patience.seconds)

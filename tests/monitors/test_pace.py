@@ -10,7 +10,7 @@ from integrations.connection import CheckPolicy
 from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Origin
 from integrations.signals import CheckResult, QuotaSample
-from monitors.pace import LiveProof, Situation, stretch
+from monitors.pace import LiveProof, Pace, Situation, stretch
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.monitors.doubles import FakeCheck, Watch, call, connection, failed
 
@@ -122,6 +122,21 @@ async def traffic(watch: Watch, seconds: float, **fields: object) -> None:
     for _ in range(int(seconds / 5)):
         watch.monitor.on_signal(call(at=watch.clock.time(), **fields))
         await watch.clock.sleep(5)
+
+
+def test_a_check_that_nothing_is_known_of_has_no_reason_to_wait() -> None:
+    check, pace = FakeCheck(integration="wiki", bucket="core"), Pace()
+    assert not pace.has_reason(check)
+    assert pace.has_reason(FakeCheck(integration="wiki", least_interval=300.0))
+    pace.take_quota(quota(limit=100.0))
+    assert pace.has_reason(check)
+    assert not pace.has_reason(FakeCheck(integration="wiki", bucket="search"))
+
+
+def test_live_calls_are_a_reason_to_look_at() -> None:
+    check, pace = FakeCheck(integration="wiki"), Pace()
+    pace.take_call(check.capability, None, now=0.0)
+    assert pace.has_reason(check)
 
 
 async def test_a_check_waits_up_to_five_intervals_while_traffic_succeeds() -> None:
