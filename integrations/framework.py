@@ -279,11 +279,10 @@ class IntegrationFramework:
         integration = self.integration(integration_id)
         plan = integration.plan(action)
         paginate = integration.manifest.paginate.get(plan.action.paginate)
-        seconds = integration.connection.policy.deadline if timeout is None else timeout
         run_id = run_id or new_run_id(self._random)
         order = Order(
             capability=integration.capability(action),
-            deadline=self._clock.monotonic() + seconds,
+            deadline=integration.deadline(timeout),
             run_id=run_id,
             origin=origin,
             caller=caller,

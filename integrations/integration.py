@@ -192,6 +192,10 @@ class Integration:
             self._plans = put(self._plans, action, plan)
         return plan
 
+    def deadline(self, timeout: float | None) -> float:
+        """When a run that begins now has to be over (monotonic), given its seconds; None: the policy's."""
+        return self.clock.monotonic() + (self.connection.policy.deadline if timeout is None else timeout)
+
     def redact(self, text: str) -> str:
         """The text without the integration's secrets, in any form they are sent in."""
         return self.access.redact(text)

@@ -74,7 +74,10 @@ class Intake(NamedTuple):
             f"{quoted(field)}: {quoted('DOUBLE' if kind == 'TIMESTAMP' else kind)}"
             for _, field, kind in kinds
         ]
-        values = [f'{_value(table, column, kind, field)} AS "{column}"' for column, field, kind in kinds]
+        values = [
+            f'{_value(field, table=table, column=column, kind=kind)} AS "{column}"'
+            for column, field, kind in kinds
+        ]
         return cls(table, "{" + ", ".join(read) + "}", ", ".join(values))
 
     def statement(self, paths: Sequence[Path], *, lenient: bool = False) -> str:
@@ -91,7 +94,7 @@ class Intake(NamedTuple):
         )
 
 
-def _value(table: str, column: str, kind: str, field: str) -> str:
+def _value(field: str, *, table: str, column: str, kind: str) -> str:
     if kind != "TIMESTAMP":
         return stored(table, column, kind, field=field)
     return (

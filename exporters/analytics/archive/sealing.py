@@ -94,11 +94,11 @@ def write_part(
     """
     plain = Form(whole(part.footer.table), is_whole=True)
     if is_whole:
-        return _written(cursor, part, archive, plain)
+        return _written(cursor, part, archive, form=plain)
     try:
-        return _written(cursor, part, archive, _packed(cursor, part.footer.table))
+        return _written(cursor, part, archive, form=_packed(cursor, part.footer.table))
     except duckdb.ConversionException:
-        return _written(cursor, part, archive, plain)
+        return _written(cursor, part, archive, form=plain)
 
 
 def _packed(cursor: duckdb.DuckDBPyConnection, table: str) -> Form:
@@ -106,12 +106,14 @@ def _packed(cursor: duckdb.DuckDBPyConnection, table: str) -> Form:
     return Form(", ".join(packed(name, kind) for name, kind, *_ in described), options=", PARQUET_VERSION V2")
 
 
-def _written(cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, form: Form) -> SealedFile | None:
+def _written(
+    cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, *, form: Form
+) -> SealedFile | None:
     name = new_name(part.footer.table, part.footer.day, is_whole=form.is_whole)
     path = unfinished(archive / name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        copied = _copy(cursor, part, path, form)
+        copied = _copy(cursor, part, path, form=form)
         if copied != part.footer.rows:
             return None
         return SealedFile(name=name, size=finish(archive, name), footer=part.footer)
@@ -119,7 +121,7 @@ def _written(cursor: duckdb.DuckDBPyConnection, part: Part, archive: Path, form:
         path.unlink(missing_ok=True)
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path, form: Form) -> int:
+def _copy(cursor: duckdb.DuckDBPyConnection, part: Part, path: Path, *, form: Form) -> int:
     table = part.footer.table
     footer = quoted(msgspec.json.encode(part.footer).decode())
     copied: int = cursor.execute(
