@@ -35,7 +35,7 @@ drawn_calls = st.lists(
             "kind": st.sampled_from(
                 [None, None, FailureKind.TIMEOUT, FailureKind.REJECTED, FailureKind.CANCELLED]
             ),
-            "duration": st.floats(0, 30),
+            "duration": st.integers(0, 30_000_000).map(lambda microseconds: microseconds / 1e6),
         }
     ),
     max_size=40,

@@ -59,7 +59,7 @@ drawn_calls = st.lists(
             "source": st.sampled_from([Source.LIVE, Source.LIVE, Source.STALE]),
             "injected": st.sampled_from([False, False, True]),
             "attempts": st.sampled_from([(), ATTEMPTS, ATTEMPTS[1:2]]),
-            "duration": st.floats(0.0001, 100),
+            "duration": st.integers(100, 100_000_000).map(lambda microseconds: microseconds / 1e6),
             "request_bytes": st.integers(0, 100),
         }
     ),

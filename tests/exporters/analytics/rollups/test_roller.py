@@ -26,7 +26,10 @@ SECONDS = st.one_of(
     st.sampled_from([MIDNIGHT - DAY, MIDNIGHT - 1e-6, MIDNIGHT, MIDNIGHT + HOUR, MIDNIGHT + HOUR - 1e-6]),
     st.integers(0, int(2 * DAY)).map(lambda seconds: MIDNIGHT - 1.5 * DAY + seconds),
 )
-DURATIONS = st.one_of(st.sampled_from([0.0, 1e-7, 1e-6, 1.0, 1.05, 3600.0]), st.floats(0.0001, 100))
+MICROSECONDS = st.one_of(
+    st.sampled_from([0, 1, 2, 1_000_000, 1_050_000, 3_600_000_000]), st.integers(100, 100_000_000)
+)
+DURATIONS = MICROSECONDS.map(lambda microseconds: microseconds / 1e6)
 drawn_calls = st.lists(
     st.fixed_dictionaries(
         {
