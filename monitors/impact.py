@@ -12,6 +12,9 @@ from monitors.incident import Impact
 
 MINUTE = 60.0
 MINUTES_KEPT = 10
+# Each look-up of a member in its class takes 0.1 µs in Python 3.11, and every call comes by here.
+_TRAFFIC, _CANCELLED = Origin.TRAFFIC, FailureKind.CANCELLED
+
 MOST_CALLERS = 1_000
 SHOWN_CALLERS = 10
 MOST_RUNS = 10_000
@@ -54,7 +57,7 @@ class ImpactCounter:
 
     def record(self, record: CallRecord) -> None:
         """Take a call; only those of callers count."""
-        if record.origin is not Origin.TRAFFIC or record.kind is FailureKind.CANCELLED:
+        if record.origin is not _TRAFFIC or record.kind is _CANCELLED:
             return
         failed = record.kind is not None
         known = self._runs.get(record.run_id)

@@ -139,7 +139,7 @@ def _dialtones_own() -> SignalBus:
 def _ours() -> dict[str, Step]:
     quiet, heard = SignalBus(), SignalBus()
     heard.subscribe("nothing", _Nothing())
-    everyone, whole = _executor(_dialtones_own()), _executor(_whole_bus())
+    everyone, timed, whole = (_executor(bus) for bus in (_dialtones_own(), _dialtones_own(), _whole_bus()))
     alone, subscribed, refusing = _executor(quiet), _executor(heard), _executor(quiet)
     refusing.force_open("bench", actor="bench", reason="bench")
     unlimited, limited = _call(deadline=math.inf, timeout=math.inf), _call()
@@ -148,6 +148,7 @@ def _ours() -> dict[str, Step]:
         "pipeline, a subscriber": lambda: subscribed.execute(unlimited),
         "pipeline, metrics+monitor+analytics": lambda: everyone.execute(unlimited),
         "pipeline with its deadline": lambda: alone.execute(limited),
+        "metrics+monitor+analytics, with its deadline": lambda: timed.execute(limited),
         "all of these and the live view": lambda: whole.execute(limited),
         "refusal, open circuit": lambda: refusing.execute(unlimited),
     }
