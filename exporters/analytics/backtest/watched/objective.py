@@ -26,24 +26,27 @@ _APART = BURN_PAIRS[0].short
 
 _PATIENCE = 3_600.0
 
+_QUIET = max(pair.short for pair in BURN_PAIRS) + MINUTE
+"""Seconds without a bad request after which no window can begin to burn."""
+
 _YOUNG = COUNTED_SHARE * MINUTES_KEPT
 """Seconds from the first request on in which windows may begin to be judged."""
 
 
 class _Trouble:
-    """When the bad requests of now began."""
+    """When the bad requests of now began, and when the last one was."""
 
     def __init__(self) -> None:
-        self._since = self._last = float("-inf")
+        self._since = self.last = float("-inf")
 
     def add(self, at: float) -> None:
         """A bad one."""
-        self._since = self._since if at - self._last <= _APART else at
-        self._last = at
+        self._since = self._since if at - self.last <= _APART else at
+        self.last = at
 
     def since(self, at: float) -> float:
         """When those of a moment began; that moment where none was near."""
-        return self._since if at - self._last <= _APART else at
+        return self._since if at - self.last <= _APART else at
 
 
 class ObjectiveReplay:
@@ -81,7 +84,7 @@ class ObjectiveReplay:
         self._paused: frozenset[str] = frozenset()
         self._minute = -1
         self._is_fresh = False
-        self._start = order.start
+        self._began, self._start = began, order.start
         self._before: tuple[int, int] | None = None
 
     @property
@@ -113,6 +116,8 @@ class ObjectiveReplay:
             self._minute, self._is_fresh = minute, True
             self._stage.pass_to(at)
             self._follow()
+        if self._objective.told is None and at - max(self._trouble.last, self._began) > _QUIET:
+            return
         # Where nothing was counted since, only the age of what is young can change anything.
         if self._is_fresh or self._objective.counts.age(at) < _YOUNG:
             self._is_fresh = False

@@ -114,6 +114,18 @@ def test_the_delay_of_an_objectives_alert_is_since_the_first_bad_request() -> No
     assert found.today.budget_left == pytest.approx(1 - 180 / 1_440 / 0.01)
 
 
+def test_after_hours_without_a_bad_request_the_next_trouble_is_told_of_as_the_first_was() -> None:
+    asked = order(watching(slos=(SHOP,), jobs=()), objectives=("shop",), end=T0 + 12 * 3_600)
+    again = requests((0, 60, True), (60, 90, False), (90, 540, True), (540, 570, False), (570, 720, True))
+
+    (found,) = run_objective_backtests(asked, past(again))
+
+    firsts = [each for each in found.alerts.today.alerts if each.severity == "critical"]
+    first, second = firsts[0], next(each for each in firsts if each.at > T0 + 540 * 60)
+    assert second.delay == pytest.approx(second.at - (T0 + 540 * 60))
+    assert second.at - first.at == pytest.approx(480 * 60, abs=900)
+
+
 def test_planned_work_is_not_counted() -> None:
     silence = Silence(
         id="s",
