@@ -30,10 +30,11 @@ _NOTHING = AlertSide(incidents=(), alerts=(), messages={}, open_seconds=0.0)
 class Past(NamedTuple):
     """What was recorded of requests. `events` gives those of integrations from one moment to another, told
     apart by latencies, `hours` what of an objective was counted by the hour between two moments, `changes`
-    are those of alerts, which are recorded from `recorded_from` on. `kept_from` is when the first request is
-    from that is still kept, `outages` are the times in which Dialtone did not run. `truncated_at` is asked
-    when all events are read, and says where they end if there are more; `widest` is asked then too, and says
-    of how many seconds they were taken together.
+    are those of alerts, which are recorded from `recorded_from` on. `kept_from` is from when on all requests
+    are kept, None where there were none; `outages` are the times in which Dialtone did not run.
+
+    When all events are read, `truncated_at` says where they end if there are more, and `widest` of how many
+    seconds they were taken together.
     """
 
     events: Callable[[Sequence[str], float, float, Sequence[float]], Iterable[Seen]]

@@ -66,7 +66,7 @@ def _past(reader: WatchReader, order: WatchOrder, away: _Away) -> Past:
         events=lambda names, start, end, limits: reader.events(names, start, end, limits=limits),
         hours=lambda slo, names, start, end: reader.hours(slo, integrations=names, start=start, end=end),
         changes=reader.changes(began, order.end),
-        kept_from=reader.kept_from(),
+        kept_from=reader.kept_from(order.end),
         recorded_from=reader.recorded_from(),
         outages=away.since(began),
         truncated_at=lambda: reader.truncated_at,

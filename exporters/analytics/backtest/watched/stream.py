@@ -74,9 +74,17 @@ _HOURS = """
     ORDER BY 1
 """
 _KEPT = """
-    SELECT epoch_us(min(ts)) FROM (
-        SELECT min(ts) AS ts FROM calls UNION ALL SELECT min(ts) FROM check_results
+    WITH begun AS (
+        SELECT (SELECT min(ts) FROM calls) AS kept, (SELECT min(hour) FROM calls_hourly) AS counted
+        UNION ALL
+        SELECT (SELECT min(ts) FROM check_results), (SELECT min(hour) FROM checks_hourly)
     )
+    SELECT epoch_us(coalesce(
+        max(coalesce(kept, $until))
+            FILTER (WHERE counted IS NOT NULL AND (kept IS NULL OR counted + INTERVAL 1 HOUR <= kept)),
+        min(kept)
+    ))
+    FROM begun
 """
 _CHANGES = """
     SELECT epoch_us(ts), objective, before, after
@@ -146,9 +154,11 @@ class WatchReader:
         self.truncated_at: float | None = None
         self.widest = 0.0
 
-    def kept_from(self) -> float | None:
-        """When the first request is from that is still kept; None for none."""
-        return self._moment(_KEPT, {})
+    def kept_from(self, until: float) -> float | None:
+        """From when on all requests are kept that there were; `until` where of some kind only counts are left,
+        None where there were none.
+        """
+        return self._moment(_KEPT, {"until": _time(until)})
 
     def recorded_from(self) -> float:
         """From when on alerts of objectives and reports to heartbeats are recorded."""

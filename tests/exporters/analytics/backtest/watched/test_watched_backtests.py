@@ -191,7 +191,7 @@ async def test_what_is_older_than_requests_are_kept_is_taken_from_hourly_counts(
         slow = reader.hours(
             replace(slo, latency_below=0.5), integrations=["shop"], start=first, end=first + 3 * HOUR
         )
-        kept = reader.kept_from()
+        kept = reader.kept_from(history.end)
 
     calls = [
         each
@@ -208,6 +208,21 @@ async def test_what_is_older_than_requests_are_kept_is_taken_from_hourly_counts(
         assert strict.good + strict.bad == len(mine)
     assert sum(each.bad for each in hours) > 10
     assert kept == pytest.approx(min(each.at for each in history.signals if type(each) is CallRecord), abs=30)
+
+
+async def test_of_what_only_counts_are_left_nothing_is_taken_to_be_kept(pair: Pair, history: Lived) -> None:
+    first = min(each.at for each in history.signals if type(each) is CallRecord)
+    early = next(each for each in history.signals if type(each) is CheckResult)
+    pair.load([replace(early, at=first - DAY, seq=1), *history.signals])
+    database_of(pair).connection.execute(
+        "INSERT INTO hot.rollup_calls BY NAME SELECT to_timestamp(?)::TIMESTAMP AS hour, "
+        "'shop' AS integration, 'traffic' AS origin, true AS good, 0 AS bucket, 5 AS calls",
+        [first // HOUR * HOUR - 2 * DAY],
+    )
+    with database_of(pair).reading() as cursor:
+        kept = WatchReader(cursor, breathe=lambda: None).kept_from(history.end)
+
+    assert kept == pytest.approx(first, abs=1e-5)
 
 
 def started_at(at: float, seq: int) -> Signal:
