@@ -155,7 +155,7 @@ class WatchReader:
         self.widest = 0.0
 
     def kept_from(self, until: float) -> float | None:
-        """From when on all requests are kept that there were; `until` where of some kind only counts are left,
+        """From when on all requests are kept that there were; `until` where of a kind only counts are left,
         None where there were none.
         """
         return self._moment(_KEPT, {"until": _time(until)})
