@@ -89,7 +89,7 @@ class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     spool_bytes: int = 1 << 30
     disk_floor: int = 512 << 20
     memory_bytes: int = 512 << 20
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = 10.0
     checkpoint_bytes: int = 64 << 20
     query_rows: int = 10_000
     query_seconds: float = 10.0

@@ -41,6 +41,10 @@ _ROWS = 300_000
 _PROBE_SECONDS = 10.0
 _HELD_UP_SECONDS = 1.0
 """After which a checkpoint is tried again that did not come about."""
+_KEPT_BYTES = 16 << 20
+"""What DuckDB may remember of its file from one checkpoint to the next. Without a bound it grew until
+`memory_bytes`; queries of a day and of a month take the same CPU whether it remembers anything or not.
+"""
 
 
 class Writer:
@@ -157,6 +161,8 @@ class Writer:
         self._spool.removed_bytes += self._loader.checkpoint()
         self._checkpoint_due = self._clock.monotonic() + self._settings.checkpoint_seconds
         self.checkpointed_at = self._clock.time()
+        if self.database:
+            self.database.shed(kept_bytes=_KEPT_BYTES, memory_bytes=self._settings.memory_bytes)
 
     def flush(self) -> Path:
         """Load what is sealed and write all of it into the file itself; return the file.
