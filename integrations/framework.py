@@ -121,6 +121,8 @@ class IntegrationFramework:
             ConfigurationError: as `register_integration`.
         """
         self.inbound.open(self._integration(connection))
+        # Read here, in the thread that reads a configuration, not when the integration is opened.
+        self._catalog.lock(connection.vendor)
 
     def _integration(self, connection: Connection) -> Integration:
         vendors = self._catalog.vendors()

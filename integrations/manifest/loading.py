@@ -1,6 +1,6 @@
 """Reads manifests and locks: YAML to strict Structs, then what types alone cannot say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -51,12 +51,12 @@ class Catalog:
 
     def __init__(self, manifests: Mapping[str, Manifest], locks: Mapping[str, Lock]) -> None:
         self._manifests = dict(manifests)
-        self._locks = dict(locks)
+        self._locks = locks
 
     @classmethod
     def bundled(cls) -> "Catalog":
         """The vendors that come with Dialtone: every folder of integrations/catalog with a manifest. They are
-        read once in a process, which takes 0.2 s.
+        read once in a process; a lock when it is first asked for, for most are those of vendors not in use.
 
         Raises:
             SourceError: when one of them is wrong.
@@ -70,16 +70,7 @@ class Catalog:
         Raises:
             SourceError: when one of them is wrong.
         """
-        manifests, locks = {}, {}
-        for vendor in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if not (vendor / MANIFEST).is_file():
-                continue
-            name = f"{vendor.name}/{MANIFEST}"
-            manifests[vendor.name] = load_manifest((vendor / MANIFEST).read_text("utf-8"), name=name)
-            if (vendor / LOCK).is_file():
-                name = f"{vendor.name}/{LOCK}"
-                locks[vendor.name] = load_lock((vendor / LOCK).read_text("utf-8"), name=name)
-        return cls(manifests, locks)
+        return cls(_manifests(folder), dict(_Locks(folder)))
 
     def vendors(self) -> tuple[str, ...]:
         """All vendor ids, sorted."""
@@ -115,6 +106,39 @@ class Catalog:
         return verify(self.manifest(vendor), self.lock(vendor))
 
 
+class _Locks(Mapping[str, Lock]):
+    """The locks of a folder's vendors, each read when it is first asked for."""
+
+    def __init__(self, folder: Traversable) -> None:
+        self._folders = {one.name: one for one in _vendors(folder) if (one / LOCK).is_file()}
+        self._read: dict[str, Lock] = {}
+
+    def __getitem__(self, vendor: str) -> Lock:
+        if vendor not in self._read:
+            text = (self._folders[vendor] / LOCK).read_text("utf-8")
+            self._read[vendor] = load_lock(text, name=f"{vendor}/{LOCK}")
+        return self._read[vendor]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+
+def _vendors(folder: Traversable) -> list[Traversable]:
+    """The folders of vendors, by name."""
+    return sorted((one for one in folder.iterdir() if (one / MANIFEST).is_file()), key=lambda one: one.name)
+
+
+def _manifests(folder: Traversable) -> dict[str, Manifest]:
+    return {
+        one.name: load_manifest((one / MANIFEST).read_text("utf-8"), name=f"{one.name}/{MANIFEST}")
+        for one in _vendors(folder)
+    }
+
+
 @cache
 def _bundled() -> Catalog:
-    return Catalog.of(resources.files("integrations") / "catalog")
+    folder = resources.files("integrations") / "catalog"
+    return Catalog(_manifests(folder), _Locks(folder))

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,24 @@ def test_a_folder_of_vendors_is_a_catalogue(tmp_path: Path) -> None:
     ]
     with pytest.raises(LookupError, match="did you mean one"):
         catalog.lock("ome")
+
+
+def test_a_folder_with_a_wrong_lock_is_no_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "rest").mkdir()
+    (tmp_path / "rest" / "manifest.yaml").write_text(yaml.safe_dump(GOOD, sort_keys=False))
+    (tmp_path / "rest" / "contract.lock").write_text("operation: {}\n")
+
+    with pytest.raises(SourceError, match=r"rest/contract\.lock:1"):
+        Catalog.of(tmp_path)
+
+
+def test_a_bundled_lock_is_read_once_and_is_what_its_file_says() -> None:
+    file = resources.files("integrations") / "catalog" / "slack" / "contract.lock"
+    known = Catalog.bundled().lock("slack")
+
+    assert known == load_lock(file.read_text("utf-8"), name="slack/contract.lock")
+    assert Catalog.bundled().lock("slack") is known
+    assert Catalog.bundled().lock("http") is Catalog.bundled().lock("http")
 
 
 def test_a_wrong_lock_says_where() -> None:
