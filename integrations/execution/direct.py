@@ -7,10 +7,10 @@ goes through a proxy takes the way over aiohttp (pool.py).
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 import anyio
 import httpx
+import msgspec
 
 from integrations.clock import Clock
 from integrations.deadlines import Deadlines
@@ -31,7 +31,7 @@ _PORTS = {"http": 80, "https": 443}
 _NO_CERTIFICATES: Mapping[str, Certificate] = MappingProxyType({})
 
 
-class _Errand(NamedTuple):
+class _Errand(msgspec.Struct, frozen=True, kw_only=True):
     """One request, and how long its connection, its answer and all of it may take."""
 
     place: Place
@@ -83,7 +83,14 @@ class DirectPool:
         data = written(request, await body_of(request))
         extensions = request.extensions
         patience = extensions.get(PATIENCE)
-        errand = _Errand(_place(request.url), request.method, data, connect, read, patience)
+        errand = _Errand(
+            place=_place(request.url),
+            method=request.method,
+            data=data,
+            connect=connect,
+            read=read,
+            patience=patience,
+        )
         incoming = Incoming(
             max_body=max_body,
             is_head=request.method == "HEAD",

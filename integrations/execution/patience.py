@@ -1,6 +1,6 @@
 """How long an exchange may take, for transports that keep the time themselves."""
 
-from typing import NamedTuple
+import msgspec
 
 from integrations.deadlines import Cancellable
 
@@ -8,7 +8,7 @@ PATIENCE = "dialtone_patience"
 """The extension of an httpx.Request that holds a Patience; the exchange then ends as OutOfTime."""
 
 
-class Patience(NamedTuple):
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """So many seconds; what waits meanwhile stands in `under_way`, so that it can be cancelled."""
 
     seconds: float

@@ -286,7 +286,7 @@ class Run:
         """The answer, or None when the time is up. The deadline is the loop's, whatever the clock."""
         scopes = self.line.scopes
         if self.line.transport.keeps_time and self.line.injector is None:
-            request.extensions[PATIENCE] = Patience(seconds, scopes)
+            request.extensions[PATIENCE] = Patience(seconds=seconds, under_way=scopes)
             try:
                 return await self._send(request)
             except OutOfTime:

@@ -75,7 +75,7 @@ class PooledLines:
 
     async def ask(self, *, cold: bool = False) -> Reply:
         request = httpx.Request("GET", "http://shop.example/")
-        request.extensions[PATIENCE] = Patience(2.0, self.under_way)
+        request.extensions[PATIENCE] = Patience(seconds=2.0, under_way=self.under_way)
         if cold:
             request.extensions[COLD] = True
         return await self.transport.send(request, connect=1, timeout=float("inf"), max_body=99)
