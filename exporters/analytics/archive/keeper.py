@@ -132,7 +132,8 @@ class ArchiveKeeper:
             elif self._kept.is_due():
                 await self._kept.keep()
         except (AnalyticsUnavailable, duckdb.Error, OSError) as error:
-            self._due = self._clock.monotonic() + AGAIN_SECONDS
+            # Copies are tried at each look: what fails there must not put the next sweep off.
+            self._due = min(self._due, self._clock.monotonic() + AGAIN_SECONDS)
             self._say(reason(error))
 
     async def sweep(self) -> None:

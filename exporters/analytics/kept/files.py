@@ -118,7 +118,10 @@ def _file(folder: Path, entry: os.DirEntry[str]) -> KeptFile | None:
     if match is None:
         return None
     table = Path(entry.path).parent.name
-    piece = Piece(table, None if match[1] == _WHOLE else date.fromisoformat(match[1]))
+    try:
+        piece = Piece(table, None if match[1] == _WHOLE else date.fromisoformat(match[1]))
+    except ValueError:
+        return None
     if (piece.day is None) != (table in DECLARED):
         return None
     path = Path(entry.path).relative_to(folder)

@@ -6,7 +6,7 @@ may come back any number of times, also beside what has been counted again from 
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -122,19 +122,30 @@ class Returning:
         return True
 
     def _rows(self, file: KeptFile, path: Path) -> str:
-        """The file's rows with those columns that the table has too, whichever Dialtone wrote it."""
+        """The file's rows with those columns that the table has too, as the table has them, whichever
+        Dialtone wrote it.
+        """
         source = f"read_parquet({quoted(str(path))}, hive_partitioning = false)"
         here, there = self._columns(file.piece.table), self._columns(source)
-        return f"SELECT {', '.join(name for name in here if name in there)} FROM {source}"  # noqa: S608 - our own names
+        both = (f"{name}::{kind} AS {name}" for name, kind in here.items() if name in there)
+        return f"SELECT {', '.join(both)} FROM {source}"  # noqa: S608 - our own names
 
-    def _columns(self, source: str) -> list[str]:
+    def _columns(self, source: str) -> Mapping[str, str]:
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - our own names
-        return [name for name, *_ in described]
+        return {name: kind for name, kind, *_ in described}
 
     def _put_aside(self, path: Path, error: duckdb.Error) -> None:
+        try:
+            path.open("rb").close()
+        except FileNotFoundError:
+            # Its days are over, or a newer copy is there.
+            return
+        except OSError as refused:
+            # It may be whole: the next opening of the database tries it again.
+            log.warning("analytics_kept_copy_unreadable", file=str(path), reason=str(refused))
+            return
         moment = datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         log.error("analytics_kept_copy_damaged", file=str(path), reason=reason(error))
-        # It may be gone, because its days are over or a newer copy is there.
         with contextlib.suppress(OSError):
             aside = path.rename(path.with_name(f"{path.name}.damaged-{moment}"))
             self._set_aside(str(aside.relative_to(self._folder.parent)))

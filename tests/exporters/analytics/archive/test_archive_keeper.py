@@ -13,6 +13,7 @@ from exporters.analytics.archive.keeper import (
     LINGER_SECONDS,
     LONGEST_BACKTEST,
     SWEEP_SECONDS,
+    TICK,
     ArchiveKeeper,
 )
 from exporters.analytics.settings import AnalyticsSettings, Retention
@@ -127,6 +128,20 @@ async def test_copies_that_cannot_be_written_are_told_and_days_are_sealed_all_th
     await kept.keeper.look()
     assert kept.keeper.status().problem == ""
     assert copies(kept.pair)
+
+
+async def test_copies_that_cannot_be_written_put_no_sweep_off(kept: Kept) -> None:
+    kept.pair.writer.kept.write_text("in the way")
+    declare(kept.pair, priced(START, 0.5))
+    await kept.keeper.look()
+    assert kept.keeper.status().problem
+    kept.pair.load([call(3, at=START - 3 * DAY)])
+
+    for _ in range(int(AGAIN_SECONDS / TICK)):
+        kept.pair.clock.advance(TICK)
+        await kept.keeper.look()
+
+    assert kept.hot() == []
 
 
 async def test_late_rows_wait_for_the_next_sweep(kept: Kept) -> None:

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from exporters.analytics.kept.pieces import Piece
 from exporters.analytics.kept.returning import Returning
@@ -196,12 +197,12 @@ def test_a_kill_while_days_come_back_takes_none_of_them(tmp_path: Path) -> None:
     model.close()
 
 
-def returning_into(model: Model) -> Returning:
+def returning_into(model: Model, aside: list[str] | None = None) -> Returning:
     returning = Returning(
         model.connection,
         model.opened.writer.kept,
         clock=model.opened.clock,
-        set_aside=[].append,
+        set_aside=([] if aside is None else aside).append,
     )
     returning.open()
     return returning
@@ -248,6 +249,58 @@ def test_a_copy_that_cannot_be_read_is_set_aside_and_told_and_the_others_come_ba
     assert again.rows("SELECT sum(runs)::BIGINT FROM usage_daily") == [(3,)]
     again.load([call(9)])
     assert again.seqs() == [9]
+    again.close()
+
+
+def test_copies_that_go_before_their_turn_are_no_damage(tmp_path: Path) -> None:
+    model = Model(tmp_path).holding([call(ago, at=NOON - ago * DAY) for ago in range(1, 3)], now=NOON).roll()
+    keep(model.opened)
+    model.forget()
+    aside: list[str] = []
+    returning = returning_into(model, aside)
+    shutil.rmtree(model.opened.writer.kept)
+
+    with capture_logs() as logs:
+        Roller(model.connection, clock=model.opened.clock, returning=returning).step()
+
+    assert returning.is_over
+    assert (logs, aside) == ([], [])
+    model.close()
+
+
+def test_a_copy_that_cannot_be_opened_is_left_for_the_next_time(tmp_path: Path) -> None:
+    pair = before(opened(tmp_path, NOON))
+    was = held(pair)
+    path = next(pair.writer.kept / file.name for file in copies(pair) if file.piece.table == "rollup_calls")
+    path.rename(tmp_path / "moved")
+    path.mkdir()
+
+    again = lose(pair)
+    assert (again.writer.set_aside, again.rows("SELECT count(*) FROM rollup_calls")) == ((), [(0,)])
+    now = again.clock.time()
+    again.close()
+    path.rmdir()
+    (tmp_path / "moved").rename(path)
+    again = reopened(tmp_path, now)
+
+    assert held(again) == was
+    again.close()
+
+
+def test_a_copy_of_another_shape_is_set_aside_and_the_others_come_back(tmp_path: Path) -> None:
+    pair = before(opened(tmp_path, NOON))
+    for file in copies(pair):
+        column = {"rollup_calls": "bucket", "declared_callers": "valid_from"}.get(file.piece.table)
+        if column is not None:
+            path = str(pair.writer.kept / file.name)
+            duckdb.sql(f"SELECT * REPLACE ('none' AS {column}) FROM '{path}'").write_parquet(f"{path}.new")
+            Path(f"{path}.new").rename(path)
+
+    again = lose(pair)
+
+    assert {aside.split("/")[1] for aside in again.writer.set_aside} == {"rollup_calls", "declared_callers"}
+    assert again.rows("SELECT sum(runs)::BIGINT FROM usage_daily") == [(3,)]
+    assert again.writer.rollups.problem == ""
     again.close()
 
 
@@ -299,6 +352,7 @@ def test_files_that_are_not_dialtones_are_left_alone(tmp_path: Path) -> None:
         for name in (
             "rollup_calls/notes.txt",
             "rollup_calls/all-7-0123456789abcdef.parquet",
+            "rollup_calls/2026-13-45-7-0123456789abcdef.parquet",
             "declared_callers/2026-11-20-7-0123456789abcdef.parquet",
             "mine/2026-11-20-7-0123456789abcdef.parquet",
         )
