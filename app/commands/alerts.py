@@ -43,9 +43,8 @@ def routes() -> None:
 def try_route(session: Session, labels: tuple[str, ...], *, as_json: bool) -> None:
     """Show where an alert with these LABELS (team=shop severity=critical …) would go. Nothing is sent."""
     given = dict(map(_pair, labels))
-    found = session.read(
-        session.server.post("/v2/routes/test", {"labels": given}), RouteReport, as_json=as_json
-    )
+    reply = session.server.post("/v2/routes/test", {"labels": given})
+    found = session.read(reply, RouteReport, as_json=as_json, is_good=lambda report: bool(report.ends))
     if found is None:
         return
     if not found.ends:

@@ -35,7 +35,7 @@ def refresh(session: Session, integration: str, *, reason: str, as_json: bool) -
     path = f"/v2/integrations/{segment(integration)}/credential/refresh"
     with session.waiting(f"renewing the credential of {integration}"):
         reply = session.server.post(path, {"reason": reason})
-    done = session.read(reply, CredentialRefresh, as_json=as_json)
+    done = session.read(reply, CredentialRefresh, as_json=as_json, is_good=lambda refresh: refresh.ok)
     if done is None:
         return
     _show(session, done.credentials)

@@ -76,15 +76,19 @@ def _took(session: Session, exporter: str) -> bool:
     return True
 
 
+def _is_taken(trial: Trial) -> bool:
+    return trial.action == Action.TAKEN.value
+
+
 def _try(session: Session, exporter: str, *, as_json: bool) -> None:
     with session.waiting(f"asking {exporter}"):
         reply = session.server.post(f"/v2/exporters/{segment(exporter)}/test", {}, patience=TEST_PATIENCE)
-    found = session.read(reply, Trial, as_json=as_json)
+    found = session.read(reply, Trial, as_json=as_json, is_good=_is_taken)
     if found is None:
         return
     answer = "no answer" if found.status is None else f"{found.status} {plain(found.body)}"
     session.console.print(Text(f"{found.method} {found.url}\n{answer}"), soft_wrap=True)
-    if found.action != Action.TAKEN.value:
+    if not _is_taken(found):
         reason = f"{exporter} did not take it: {plain(found.reason)}".removesuffix(".")
         told = reason if reason.endswith("?") else f"{reason}."
         raise exits.CommandError("\n".join(filter(None, (told, found.advice))))

@@ -46,15 +46,25 @@ class Session:
         with self.errors.status(Text(what)):
             yield
 
-    def read(self, reply: Reply, shape: type[T], *, as_json: bool) -> T | None:
+    def read(
+        self,
+        reply: Reply,
+        shape: type[T],
+        *,
+        as_json: bool,
+        is_good: Callable[[T], bool] | None = None,
+    ) -> T | None:
         """Return a good answer in its shape, or None when it was already printed as JSON.
 
-        A problem ends the command as Reply.exit_code says.
+        A problem ends the command as Reply.exit_code says. An answer that tells of a failure, which is one
+        that `is_good` says no to, ends it with 1 where it was printed as JSON, as it does elsewhere.
         """
         if as_json:
             click.echo(reply.text)
             if not reply.ok:
                 raise exits.Ended(reply.exit_code)
+            if is_good is not None and not is_good(msgspec.convert(reply.body, shape)):
+                raise exits.Ended(exits.FAILED)
             return None
         if not reply.ok:
             raise _problem(reply)

@@ -1,5 +1,6 @@
 """How commands end: the table in docs/cli.md, over every command there is."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -183,3 +184,32 @@ def test_a_file_of_the_servers_own_with_problems_is_an_outcome() -> None:
 
     assert answered(("reload",), 422, type=problem).exit_code == exits.FAILED
     assert answered(("reload",), 422).exit_code == exits.USAGE
+
+
+NOT_TAKEN = {
+    ("credentials", "refresh", "shop"): {"ok": False, "detail": "no", "credentials": []},
+    ("exporters", "test", "otlp"): {
+        "exporter": "otlp", "url": "https://otlp.example", "route": "direct", "status": 403, "action": "drop",
+        "reason": "no", "body": "", "advice": "",
+    },
+    ("receivers", "test", "pager"): {
+        "receiver": "pager", "message": "m1", "ok": False, "kind": None, "detail": "no", "duration": 0.1,
+        "exchanges": [],
+    },
+    ("routes", "test", "team=shop"): {"ends": [], "steps": []},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["", "--json"])
+@pytest.mark.parametrize(("arguments", "told"), NOT_TAKEN.items(), ids=map(" ".join, NOT_TAKEN))
+def test_an_answer_that_tells_of_a_failure_ends_with_1_for_programs_too(
+    arguments: tuple[str, ...], told: dict[str, object], as_json: tuple[str, ...]
+) -> None:
+    def client(url: str) -> httpx.Client:
+        answer = httpx.Response(200, json=told)
+        return httpx.Client(transport=httpx.MockTransport(lambda _: answer), base_url=url)
+
+    result = CliRunner().invoke(main, (*arguments, *as_json), obj=client)
+
+    assert result.exit_code == exits.FAILED
+    assert not as_json or json.loads(result.stdout) == told
