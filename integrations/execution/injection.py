@@ -286,5 +286,5 @@ def fault_samples(integration: str, *, is_on: bool, strikes: Mapping[str, int]) 
     """Nothing for an integration that no fault was injected into since the start."""
     if is_on or strikes:
         yield Sample("dialtone_fault_injected", (integration,), float(is_on))
-    for kind, count in strikes.items():
+    for kind, count in tuple(strikes.items()):
         yield Sample("dialtone_faults_injected_total", (integration, kind), count)

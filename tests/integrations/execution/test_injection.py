@@ -18,6 +18,7 @@ from integrations.execution.injection import (
     Injector,
     Latency,
     Throttle,
+    fault_samples,
 )
 from integrations.execution.outcome import Effect, Origin, RejectReason
 from integrations.execution.outcome import FailureKind as K
@@ -369,3 +370,11 @@ def test_without_a_strike_the_wire_is_used_as_it_is() -> None:
 
     assert injector.sender(attempted, wire) == wire.send
     assert not attempted.is_struck
+
+
+def test_a_fault_that_strikes_first_while_a_scrape_is_under_way_costs_no_gauge() -> None:
+    strikes = {"status": 1}
+    told = iter(fault_samples("gh", is_on=True, strikes=strikes))
+    first = [next(told), next(told)]
+    strikes["timeout"] = 1
+    assert [sample.labels for sample in (*first, *told)] == [("gh",), ("gh", "status")]
