@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from integrations.deadlines import Deadlines
+from integrations.deadlines import REST, Deadlines
 from tests.fakes.clock import VIRTUAL_TIME
 
 
@@ -78,3 +78,14 @@ async def test_a_cancel_scope_ends_by_it() -> None:
         await anyio.sleep_forever()
     assert scope.cancelled_caught
     assert anyio.current_time() - began == pytest.approx(3)
+
+
+async def test_many_that_end_shortly_after_one_another_end_in_few_turns_none_early_or_much_later() -> None:
+    deadlines, began, number = Deadlines(), anyio.current_time(), 2_000
+    waits = [Wait() for _ in range(number)]
+    for place, wait in enumerate(waits):
+        deadlines.set(wait, 1 + place * 1e-5)
+    await anyio.sleep(2)
+    lates = [wait.ended_at[0] - began - 1 - place * 1e-5 for place, wait in enumerate(waits)]
+    assert -1e-6 < min(lates) <= max(lates) < number * REST + 1e-4
+    assert len({wait.ended_at[0] for wait in waits}) < number / 10
