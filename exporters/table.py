@@ -238,7 +238,7 @@ class MetricTable:
         metric, labels, value = sample
         line = told.lines.get(metric) or told.begin(metric, self._numbers)
         try:
-            labels = writable_all(labels)
+            labels = writable_all(tuple(labels))
         except TypeError:
             line = None
         if line is None or len(labels) != line.width or not isinstance(value, (int, float)):

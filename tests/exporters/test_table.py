@@ -275,6 +275,12 @@ def test_a_sample_that_does_not_fit_is_left_out_counted_and_logged_once(sample: 
     assert [log["reason"] for log in logs] == [reason]
 
 
+def test_labels_that_are_no_tuple_cost_nobody_a_reading() -> None:
+    table = MetricTable()
+    table.add_source(SampleList(Sample("dialtone_calls_in_flight", ["gh"], 3)))  # type: ignore[arg-type]  # that is the fault
+    assert values(table, "dialtone_calls_in_flight") == {("gh",): 3}
+
+
 def test_a_series_that_two_owners_claim_is_told_once() -> None:
     table = MetricTable()
     table.add_source(SampleList(Sample("dialtone_storage_up", (), 1), Sample("dialtone_storage_up", (), 0)))
