@@ -5,8 +5,8 @@ from math import inf
 from typing import Protocol
 
 REST = 1e-6
-"""Seconds of rest after a look at all that wait, for each of them: a look takes a tenth of it. Where 20,000 hang
-at once and 2,000 a second come to their end, looks took half a core without a rest, and a twentieth with it.
+"""Seconds of rest after a look at all that wait, for each of them: a look takes a tenth of it. Where 20,000
+hang at once and 2,000 a second come to their end, looks took half a core; with rests they take a twentieth.
 """
 
 
