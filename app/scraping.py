@@ -1,6 +1,6 @@
 """What the API asks of the metrics that are scraped."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 
@@ -8,8 +8,8 @@ class Scrape(Protocol):
     """The rendered metrics."""
 
     @property
-    def body(self) -> bytes:
-        """The rendering."""
+    def pieces(self) -> Sequence[bytes]:
+        """The rendering, to be sent in this order."""
         ...
 
     @property

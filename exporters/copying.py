@@ -21,16 +21,15 @@ def _all(readings: Sequence[Reading]) -> Sequence[Reading]:
 
 
 def slices(
-    table: MetricTable, *, clock: Clock, cut: bool = False, chosen: Choose = _all
+    table: MetricTable, *, clock: Clock, told: Told, cut: bool = False, chosen: Choose = _all
 ) -> Iterator[list[Reading]]:
     """Copy a table, or what is `chosen` of it, in slices: between two the event loop is to have its turn.
-    `cut` as in `MetricTable.read`.
+    `cut` and `told` as in `MetricTable.read`.
     """
-    told = Told()
     rows = table.read(cut=cut, told=told)
     readings: list[Reading] = []
     began = clock.monotonic()
-    for chunk in _chunks(rows, told):
+    while chunk := list(islice(rows, _ROWS)):
         readings += chosen(chunk)
         if clock.monotonic() - began >= SLICE:
             yield readings
@@ -39,20 +38,13 @@ def slices(
     yield readings
 
 
-def _chunks(rows: Iterator[Reading], told: Told) -> Iterator[list[Reading]]:
-    """What is read, and then nothing at all, while what was remembered for it is let go."""
-    while chunk := list(islice(rows, _ROWS)):
-        yield chunk
-    for _ in told.let_go():
-        yield []
-
-
 async def copied(
     table: MetricTable, *, clock: Clock, cut: bool = False, chosen: Choose = _all
 ) -> list[Reading]:
     """As `slices`, all in one."""
     readings: list[Reading] = []
-    for copy in slices(table, clock=clock, cut=cut, chosen=chosen):
-        readings += copy
-        await anyio.lowlevel.checkpoint()
+    async with Told() as told:
+        for copy in slices(table, clock=clock, told=told, cut=cut, chosen=chosen):
+            readings += copy
+            await anyio.lowlevel.checkpoint()
     return readings

@@ -1,11 +1,15 @@
 """Which series a reading of all samples has told of, for each is told of once."""
 
 from collections.abc import Iterator, Mapping
+from typing import Self
+
+import anyio
+import anyio.lowlevel
 
 from exporters.series import Number, Series
 
-_FREED = 1_000
-"""Series that are let go of at a stroke."""
+_FREED = 5_000
+"""Series that are let go of at a stroke, which takes half a millisecond."""
 
 
 class Line:
@@ -26,12 +30,20 @@ class Line:
 
 
 class Told:
-    """The lines of one reading, by metric. Who reads lets go of them: at a stroke it takes 15 ms with ten
-    thousand integrations, and the event loop waits.
+    """The lines of one reading, by metric. As a context it lets go of them in steps, however it ends: at a
+    stroke it takes 15 ms with ten thousand integrations, and the event loop waits.
     """
 
     def __init__(self) -> None:
         self.lines: dict[str, Line] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):
+            for _step in self.let_go():
+                await anyio.lowlevel.checkpoint()
 
     def begin(self, metric: str, numbers: Mapping[str, Series[Number]]) -> Line | None:
         """The line of a metric that was not told of yet; None for one that is none of these."""
@@ -43,9 +55,14 @@ class Told:
 
     def let_go(self) -> Iterator[None]:
         """Let go of all, as the result is gone through: some at each step."""
+        left = _FREED
         for line in self.lines.values():
             hashes = line.hashes
             while hashes:
-                for _ in range(min(_FREED, len(hashes))):
+                some = min(left, len(hashes))
+                for _ in range(some):
                     hashes.popitem()
-                yield
+                left -= some
+                if not left:
+                    yield
+                    left = _FREED

@@ -22,15 +22,13 @@ from app.api.leaving import ClientLeft, until_left, while_there
 from app.api.problems import AnyRequest, ProblemError, not_found
 from app.api.reading import refuse_unknown
 from app.api.responses import problems
+from app.api.sending import is_sent
 from app.parts import Parts
 from exporters.analytics.days.desk import OpenDay, UnknownDay
 from exporters.analytics.settings import AnalyticsUnavailable
 from exporters.analytics.sql.frames import Format
 
 PATH = "/v2/analytics/export"
-SEND_SECONDS = 60.0
-"""A client that takes nothing for so long is cut off."""
-
 _CHUNK = 1 << 18
 
 Table = Annotated[
@@ -83,9 +81,7 @@ class FileStream(ASGIResponse):
 
     async def _send_file(self, send: Send) -> None:
         while chunk := await anyio.to_thread.run_sync(_read, self._file):
-            with anyio.move_on_after(SEND_SECONDS) as limit:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if limit.cancelled_caught:
+            if not await is_sent(chunk, send):
                 return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

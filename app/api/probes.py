@@ -13,6 +13,7 @@ from app.api.access import GivenParts, require
 from app.api.bodies import Alive, Readiness
 from app.api.problems import AnyRequest
 from app.api.responses import problems
+from app.api.sending import Pieces
 from app.api.tokens import Scope
 
 MOST_NAMES = 500
@@ -74,10 +75,17 @@ def _analytics(parts: GivenParts) -> str:
     "/metrics",
     operation_id="get_metrics",
     summary="Metrics for Prometheus",
-    media_type="text/plain",
-    responses=problems(400, 401, 403, 503),
+    responses=problems(400, 401, 403, 503)
+    | {
+        200: ResponseSpec(
+            data_container=str,
+            description="All of them, or those that were named.",
+            media_type="text/plain",
+            generate_examples=False,
+        )
+    },
 )
-async def metrics(request: AnyRequest, parts: GivenParts, names: Names = ()) -> Response[bytes]:
+async def metrics(request: AnyRequest, parts: GivenParts, names: Names = ()) -> Pieces:
     """Text 0.0.4, OpenMetrics 1.0 or, with native histograms, protobuf, as the Accept header asks; all
     metrics, or those that `name[]` names.
     """
@@ -91,7 +99,7 @@ async def metrics(request: AnyRequest, parts: GivenParts, names: Names = ()) -> 
     headers = {"vary": "Accept, Accept-Encoding", "content-type": scrape.content_type}
     if scrape.content_encoding is not None:
         headers["content-encoding"] = scrape.content_encoding
-    return Response(scrape.body, headers=headers)
+    return Pieces(scrape.pieces, headers)
 
 
 router = Router(path="/", tags=["Running"], route_handlers=[healthz, readyz, metrics])

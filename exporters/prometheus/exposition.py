@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from exporters.catalogue import CATALOGUE, Family
 from exporters.prometheus.negotiation import Format
-from exporters.prometheus.packing import Gzip, Piece, Plain
+from exporters.prometheus.packing import Gzip, Piece, Plain, joined
 from exporters.prometheus.protobuf import ProtobufForm
 from exporters.prometheus.rendering import TextForm
 from exporters.prometheus.selecting import EVERYTHING, Selection
@@ -17,7 +17,7 @@ from exporters.table import Reading
 _SERIES = 128
 """Series that are written at a step."""
 _PIECE = 64 * 1024
-"""Bytes of a family that are packed at once."""
+"""Bytes of a family that are packed at once, and of an answer that are sent at once; at least."""
 
 
 class Form(Protocol):
@@ -59,9 +59,11 @@ class Exposition:
                 written.add(self._form.series(family, some))
                 yield
 
-    def end(self, process: Collector) -> bytes:
-        """Return all that was written, in the catalogue's order, and what `process` collects."""
-        return self._packing.whole(self._pieces(process))
+    def end(self, process: Collector) -> tuple[bytes, ...]:
+        """Return all that was written, in the catalogue's order, and what `process` collects; in parts, for
+        at a stroke it would hold up the loop and take as much memory again.
+        """
+        return tuple(joined(self._packing.whole(self._pieces(process)), size=_PIECE))
 
     def _pieces(self, process: Collector) -> Iterator[Piece]:
         for name in CATALOGUE:
@@ -110,4 +112,4 @@ def render(
     exposition = Exposition(wanted, compress=compress, selection=selection)
     for _ in exposition.add(selection.chosen(readings)):
         pass
-    return exposition.end(selection.of(process))
+    return b"".join(exposition.end(selection.of(process)))

@@ -5,7 +5,7 @@ flush, after which deflate has forgotten what was before (RFC 1951), and their c
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from isal import isal_zlib
@@ -35,9 +35,9 @@ class Plain:
         """Make a piece."""
         return Piece(text, len(text))
 
-    def whole(self, pieces: Iterable[Piece]) -> bytes:
-        """Put pieces together, in this order."""
-        return b"".join([piece.packed for piece in pieces])
+    def whole(self, pieces: Iterable[Piece]) -> Sequence[bytes]:
+        """The parts of an answer of pieces in this order."""
+        return [piece.packed for piece in pieces]
 
 
 class Gzip:
@@ -51,11 +51,24 @@ class Gzip:
         packed = self._deflate.compress(text) + self._deflate.flush(isal_zlib.Z_FULL_FLUSH)
         return Piece(packed, len(text), isal_zlib.crc32(text))
 
-    def whole(self, pieces: Iterable[Piece]) -> bytes:
-        """Put pieces together, in this order."""
+    def whole(self, pieces: Iterable[Piece]) -> Sequence[bytes]:
+        """The parts of an answer of pieces in this order."""
         parts, size, checksum = [_HEAD], 0, 0
         for piece in pieces:
             parts.append(piece.packed)
             size += piece.size
             checksum = isal_zlib.crc32_combine(checksum, piece.checksum, piece.size)
-        return b"".join([*parts, _LAST, struct.pack("<II", checksum, size & 0xFFFFFFFF)])
+        return [*parts, _LAST, struct.pack("<II", checksum, size & 0xFFFFFFFF)]
+
+
+def joined(parts: Iterable[bytes], *, size: int) -> Iterator[bytes]:
+    """As many bytes in parts that have at least this size, but for the last. Those that have it are not
+    copied.
+    """
+    waiting: list[bytes] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= size:
+            yield b"".join(waiting)
+            waiting = []
+    yield b"".join(waiting)

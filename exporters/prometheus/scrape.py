@@ -17,6 +17,7 @@ from exporters.prometheus.exposition import Exposition
 from exporters.prometheus.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
 from exporters.prometheus.selecting import Selection
 from exporters.table import MetricTable
+from exporters.told import Told
 from integrations.clock import Clock
 from integrations.samples import Sample
 
@@ -35,11 +36,16 @@ class ScrapeTimeoutError(Exception):
 
 
 class Scrape(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to a scrape; `content_encoding` is None for a body as it is."""
+    """An answer to a scrape, in pieces; `content_encoding` is None for a body as it is."""
 
-    body: bytes
+    pieces: tuple[bytes, ...]
     content_type: str
     content_encoding: str | None = None
+
+    @property
+    def body(self) -> bytes:
+        """All pieces, copied."""
+        return b"".join(self.pieces)
 
 
 class _Wanted(NamedTuple):
@@ -138,15 +144,16 @@ class PrometheusExporter:
         began = self._clock.monotonic()
         selection = Selection(wanted.names)
         exposition = Exposition(wanted.format, compress=wanted.is_gzip, selection=selection)
-        for readings in slices(self._table, clock=self._clock, chosen=selection.chosen):
-            steps = exposition.add(readings)
-            while not await self._on_thread(partial(self._take_turn, steps)):
-                pass
-        body = await self._on_thread(partial(exposition.end, selection.of(self._process)))
+        async with Told() as told:
+            for readings in slices(self._table, clock=self._clock, told=told, chosen=selection.chosen):
+                steps = exposition.add(readings)
+                while not await self._on_thread(partial(self._take_turn, steps)):
+                    pass
+        pieces = await self._on_thread(partial(exposition.end, selection.of(self._process)))
         self._duration = self._clock.monotonic() - began
         self._scrapes[wanted.format] += 1
         return Scrape(
-            body=body,
+            pieces=pieces,
             content_type=CONTENT_TYPES[wanted.format],
             content_encoding="gzip" if wanted.is_gzip else None,
         )

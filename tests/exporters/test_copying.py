@@ -1,5 +1,7 @@
 """A copy of the table: made in slices, and while what it is made of changes."""
 
+import anyio
+import anyio.lowlevel
 import httpx
 
 from exporters.copying import SLICE, copied, slices
@@ -24,45 +26,58 @@ class Passing(FakeClock):
         return super().monotonic()
 
 
-class Hurried(FakeClock):
-    """Time is up whenever somebody looks."""
-
-    def monotonic(self) -> float:
-        self.advance(1.5 * SLICE)
-        return super().monotonic()
-
-
 async def test_a_copy_is_made_in_slices_that_end_when_their_time_is_up() -> None:
     table = MetricTable()
     for number in range(100):
         table.on_signal(call_record(integration=f"site-{number}"))
     whole = await copied(table, clock=FakeClock())
 
-    parts = list(slices(table, clock=Passing()))
+    parts = list(slices(table, clock=Passing(), told=Told()))
 
     assert [len(part) for part in parts[:-1]] == [200] * (len(whole) // 200)
     assert [reading for part in parts for reading in part] == whole
 
 
 def test_what_a_reading_told_of_is_let_go_in_steps() -> None:
-    table, told = MetricTable(series_limit=5_000), Told()
-    table.add_source(SampleList(*(Sample("dialtone_queue_depth", (f"{n}",), n) for n in range(2_500))))
-    assert len(list(table.read(told=told))) == 2_500
+    told = Told()
+    assert len(list(two_metrics_of_6_000_series().read(told=told))) == 12_000
 
-    left = [sum(len(line.hashes) for line in told.lines.values()) for _ in told.let_go()]
+    left = [remembered(told) for _ in told.let_go()]
 
-    assert left == [1_500, 500, 0]
+    assert left == [7_000, 2_000]
+    assert remembered(told) == 0
 
 
-async def test_a_copy_lets_go_of_what_it_told_of_within_its_slices() -> None:
-    table = MetricTable(series_limit=5_000)
-    table.add_source(SampleList(*(Sample("dialtone_queue_depth", (f"{n}",), n) for n in range(2_500))))
-    read = len(list(table.read()))
+async def test_a_reading_that_is_cancelled_lets_go_in_steps_between_which_the_loop_runs() -> None:
+    left = list[int]()
 
-    parts = [len(part) for part in slices(table, clock=Hurried())]
+    async def watch(told: Told) -> None:
+        while remembered(told):
+            left.append(remembered(told))
+            await anyio.lowlevel.checkpoint()
 
-    assert sum(parts) == read
-    assert parts[-4:] == [0] * 4
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            async with Told() as told:
+                list(two_metrics_of_6_000_series().read(told=told))
+                group.start_soon(watch, told)
+                scope.cancel()
+                await anyio.lowlevel.checkpoint()
+
+    assert scope.cancelled_caught
+    assert remembered(told) == 0
+    assert {7_000, 2_000} <= set(left)
+
+
+def two_metrics_of_6_000_series() -> MetricTable:
+    table = MetricTable(series_limit=6_000)
+    metrics = ("dialtone_queue_depth", "dialtone_calls_in_flight")
+    table.add_source(SampleList(*(Sample(name, (f"{n}",), n) for name in metrics for n in range(6_000))))
+    return table
+
+
+def remembered(told: Told) -> int:
+    return sum(len(line.hashes) for line in told.lines.values())
 
 
 def test_the_samples_of_integrations_are_told_while_one_comes_and_one_goes() -> None:

@@ -518,7 +518,7 @@ class FakeDialtone(FakePages):
             raise self.scrape_error
         self.scraped = tuple(names)
         return Scrape(
-            body=b"# TYPE dialtone_calls_total counter\n",
+            pieces=(b"# TYPE dialtone_calls_total ", b"counter\n"),
             content_type="text/plain; version=0.0.4; charset=utf-8",
         )
 
@@ -546,7 +546,7 @@ class FakeDialtone(FakePages):
 
 
 class Scrape(msgspec.Struct, frozen=True, kw_only=True):
-    body: bytes
+    pieces: tuple[bytes, ...]
     content_type: str
     content_encoding: str | None = None
 

@@ -25,7 +25,8 @@ def test_metrics_come_with_the_type_they_were_rendered_in(client):
     answer = client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["vary"] == "Accept, Accept-Encoding"
-    assert answer.text.startswith("# TYPE dialtone_calls_total")
+    assert answer.text == "# TYPE dialtone_calls_total counter\n"
+    assert answer.headers["content-length"] == str(len(answer.content))
 
 
 def test_metrics_can_be_asked_for_by_name_but_not_by_thousands_of_them(client, dialtone):
