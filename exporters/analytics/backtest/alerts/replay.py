@@ -2,7 +2,7 @@
 a clock that follows what was recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, inf
 from zlib import crc32
 
@@ -21,7 +21,7 @@ from monitors.monitor import PAUSE_TICK
 class AlertReplay:
     """Takes what was recorded, in its order, and notes in `ledger` what these rules make of it. With
     `repeats`, checks are repeated as these rules ask; without, as they were. `looks` are moments at which
-    live calls are known to have been weighed, in order.
+    live calls are known to have been weighed, in order. `breathe` is as a Stage's.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class AlertReplay:
         began: float,
         repeats: Repeats | None = None,
         looks: Sequence[float] = (),
+        breathe: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._failures = FirstFailures()
         self.ledger = Ledger(since=self._failures.since)
@@ -43,6 +44,7 @@ class AlertReplay:
             ledger=self.ledger,
             silences=order.silences,
             subject=self._subject,
+            breathe=breathe,
         )
         self._watch = Watch(order, rules.check, clock=self._clock, note=self._stage.take)
         self._repeats = repeats

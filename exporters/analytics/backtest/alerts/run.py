@@ -116,7 +116,8 @@ def _replayed(
 ) -> AlertReplay:
     repeats = Repeats(looked, rules.check) if rules.check != order.today.check else None
     looks = [each.at for each in happened.others if _is_look(each)]
-    replay = AlertReplay(order, rules, began=span.start - WARM_UP, repeats=repeats, looks=looks)
+    began = span.start - WARM_UP
+    replay = AlertReplay(order, rules, began=began, repeats=repeats, looks=looks, breathe=span.turn)
     made = looked if repeats is None else [each for each in looked if each.is_slot]
     for place, (at, _, step) in enumerate(_events(happened, made, otherwise)):
         if at >= span.end:

@@ -24,6 +24,9 @@ from monitors.alerts.steady import SteadyClock
 from monitors.incident import Acknowledgement
 from monitors.incidents import Incidents, Moved
 
+_BREATHS = 200
+"""Steps from one breath to the next: messages may be repeated as often as somebody proposes."""
+
 
 class _Nowhere:
     """What is stored in a replay is kept in memory alone."""
@@ -55,7 +58,7 @@ class _Notes:
 class Stage:
     """Alerting under some settings. `subject` knows the labels of what incidents may be about. Its owner sets
     the clock, calls `settle` after everything that it told, and `step` when time has come to `due`, which is
-    `patience` seconds away at most.
+    `patience` seconds away at most. `breathe` is told the time every few steps; it may raise to end the work.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Stage:
         silences: Iterable[Silence],
         subject: Callable[[str], Subject | None],
         patience: float = LONGEST_WAIT,
+        breathe: Callable[[float], None] = lambda _: None,
     ) -> None:
         steady = SteadyClock(clock)
         loaded = Silences(clock=steady, store=_Nowhere())
@@ -74,6 +78,8 @@ class Stage:
         grouping = Grouping(settings)
         self._clock = clock
         self._patience = patience
+        self._breathe = breathe
+        self._steps = 0
         self._notes = _Notes(ledger, clock)
         self._incidents = Incidents(new_id=partial(_number, count(1)), reopen_within=KEEP_FIRING)
         self.notifier = Notifier(
@@ -120,6 +126,9 @@ class Stage:
 
     def step(self) -> None:
         """Do what is due now."""
+        self._steps += 1
+        if self._steps % _BREATHS == 0:
+            self._breathe(self._clock.now)
         self._notes.is_fresh = False
         self.engine.pass_time()
         if self.engine.is_due():

@@ -2,6 +2,7 @@
 reported.
 """
 
+from collections.abc import Callable
 from math import inf
 
 from exporters.analytics.backtest.alerts.ledger import Ledger
@@ -30,7 +31,7 @@ _PATIENCE = 3_600.0
 
 class HeartbeatReplay:
     """Takes reports in the order of time, lets time pass between them, and notes in `ledger` what came of it.
-    `was_down`: it was down when the replay begins.
+    `was_down`: it was down when the replay begins; `breathe` is as a Stage's.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class HeartbeatReplay:
         *,
         began: float,
         was_down: bool = False,
+        breathe: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.ledger = Ledger(since=self._since)
         self._settings = settings
@@ -52,6 +54,7 @@ class HeartbeatReplay:
             silences=order.silences,
             subject=self._subject,
             patience=_PATIENCE,
+            breathe=breathe,
         )
         self._state = first(settings, at=began)
         self._started_at = 0.0

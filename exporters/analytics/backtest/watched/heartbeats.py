@@ -78,7 +78,9 @@ def _replayed(
     settings = heartbeat_of(alerts, heartbeat)
     if settings is None:
         return None
-    replay = HeartbeatReplay(settings, alerts, order, began=past.began, was_down=past.was_down)
+    replay = HeartbeatReplay(
+        settings, alerts, order, began=past.began, was_down=past.was_down, breathe=lambda _: breathe()
+    )
     for place, (at, _, step) in enumerate(_events(past)):
         if at >= end:
             break

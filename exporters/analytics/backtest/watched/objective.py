@@ -2,7 +2,7 @@
 a clock that follows what was recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exporters.analytics.backtest.alerts.ledger import Ledger
 from exporters.analytics.backtest.alerts.stage import Stage
@@ -51,7 +51,7 @@ class _Trouble:
 
 class ObjectiveReplay:
     """Takes requests in the order of time, looks when it is told to, and notes in `ledger` and `changes` what
-    that led to. `hours` are counts of before `began`.
+    that led to. `hours` are counts of before `began`, `breathe` is as a Stage's.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class ObjectiveReplay:
         *,
         began: float,
         hours: Sequence[SavedHour] = (),
+        breathe: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.changes: list[ObjectiveChange] = []
         self._trouble = _Trouble()
@@ -74,6 +75,7 @@ class ObjectiveReplay:
             silences=order.silences,
             subject=lambda _: None,
             patience=_PATIENCE,
+            breathe=breathe,
         )
         self._objective = Objective(slo, SummedCounts(slo.key))
         self._objective.cover(order.labels)

@@ -69,11 +69,11 @@ def run_objective_backtests(
     if not order.objectives:
         return ()
     began = _events_from(order, past)
-    pairs = [_pair(order, past, name, began=began) for name in order.objectives]
 
     def turn(at: float) -> None:
         breathe((at - began) / (order.end - began))
 
+    pairs = [_pair(order, past, name, began=began, turn=turn) for name in order.objectives]
     heard = _drive(pairs, order, past, began=began, turn=turn)
     truncated_at = past.truncated_at()
     end = order.end if truncated_at is None else max(order.start, truncated_at)
@@ -86,7 +86,7 @@ def _events_from(order: WatchOrder, past: Past) -> float:
     return hour_of(min(order.end, max(order.start - MINUTES_KEPT, kept_from)))
 
 
-def _pair(order: WatchOrder, past: Past, name: str, *, began: float) -> _Pair:
+def _pair(order: WatchOrder, past: Past, name: str, *, began: float, turn: Callable[[float], None]) -> _Pair:
     def replay(settings: AlertSettings) -> ObjectiveReplay | None:
         slo = objective_of(settings, name)
         if slo is None:
@@ -95,7 +95,7 @@ def _pair(order: WatchOrder, past: Past, name: str, *, began: float) -> _Pair:
         covering.cover(order.labels)
         first = hour_of(min(began, order.start) - slo.window_days * DAY)
         hours = past.hours(slo, covering.integrations, first, began)
-        return ObjectiveReplay(slo, settings, order, began=began, hours=hours)
+        return ObjectiveReplay(slo, settings, order, began=began, hours=hours, breathe=turn)
 
     return _Pair(name, replay(order.today), replay(order.proposed))
 

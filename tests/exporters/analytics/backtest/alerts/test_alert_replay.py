@@ -109,6 +109,23 @@ def backtest(
     return run_alert_backtest(order, everything, start=T0, end=T0 + 3_600, otherwise=otherwise)
 
 
+def test_an_incident_that_lasts_and_is_told_of_often_can_be_broken_off() -> None:
+    storm = {"per_minute": 1_000, "critical_per_minute": 1_000}
+    keys = {"route.repeat_interval": 0.5, "storm": storm}
+    other, _ = proposed_rules(RULES, check_keys={}, alert_keys=keys)
+    order = order_of(other, other, checks=CHECKS[:1])
+    checks = [check(T0), *(check(T0 + 15.0 * number, K.TIMEOUT) for number in range(1, 5))]
+    shares: list[float] = []
+
+    found = run_alert_backtest(
+        order, Happened(calls=lambda: (), checks=checks), start=T0, end=T0 + 1_500, breathe=shares.append
+    )
+
+    told = sum(found.today.messages.values())
+    assert told > 2_000
+    assert len(shares) > 2 * told / 1_000
+
+
 def test_fewer_failures_in_a_row_open_earlier_and_the_delay_is_told() -> None:
     found = backtest(outage(failures=6), check_keys={"fail_after": 1})
 

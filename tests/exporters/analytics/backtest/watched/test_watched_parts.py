@@ -18,7 +18,8 @@ from exporters.analytics.backtest.watched.order import WatchOrder
 from exporters.analytics.backtest.watched.stream import Seen
 from integrations.signals import Health, HeartbeatReport, IncidentChange
 from monitors.alerts.matchers import parse_matchers
-from monitors.alerts.settings import AlertSettings
+from monitors.alerts.routing import Route
+from monitors.alerts.settings import AlertSettings, StormGuard
 from monitors.alerts.silences import Silence
 from monitors.burn import BURN_PAIRS
 from monitors.heartbeat_settings import HeartbeatSettings
@@ -249,3 +250,42 @@ def test_what_people_did_to_its_incident_is_done_again() -> None:
         actor="ann",
     )
     assert replayed(beat(1), beat(30), incidents=(closed,))[0][:2] == (12.0, 20.0)
+
+
+def told_often(settings: AlertSettings) -> AlertSettings:
+    """The same, with two messages a second for as long as something is wrong."""
+    route = Route(receiver="pager", repeat_interval=0.5)
+    return replace(settings, route=route, storm=StormGuard(per_minute=1_000, critical_per_minute=1_000))
+
+
+def test_a_heartbeat_that_is_down_for_long_and_told_of_often_can_be_broken_off() -> None:
+    often = told_often(watching(slos=(), jobs=(JOB,)))
+    order = WatchOrder(
+        start=T0, end=T0 + 1_500, today=often, proposed=often, labels=LABELS, heartbeats=("job",)
+    )
+    failed = HeartbeatReport(at=T0 + 1, heartbeat="job", beat="fail")
+    breaths: list[None] = []
+
+    found = run_heartbeat_backtest(
+        order, "job", Reported(T0, reports=[failed]), breathe=lambda: breaths.append(None)
+    )
+
+    told = sum(found.alerts.today.messages.values())
+    assert told > 2_000
+    assert len(breaths) > 2 * told / 1_000
+
+
+def test_an_objective_that_burns_for_long_and_is_told_of_often_can_be_broken_off() -> None:
+    often = told_often(watching(slos=(SHOP,), jobs=()))
+    order = WatchOrder(
+        start=T0, end=T0 + 3_600, today=often, proposed=often, labels=LABELS, objectives=("shop",)
+    )
+    bad = [Seen(T0 + at, Event("shop", True, False, 0.1), 5) for at in range(0, 3_600, 10)]
+    past = Past(events=lambda *_: bad, kept_from=T0 - 4 * 86_400)
+    shares: list[float] = []
+
+    (found,) = run_objective_backtests(order, past, breathe=shares.append)
+
+    told = sum(found.alerts.today.messages.values())
+    assert told > 1_000
+    assert len([each for each in shares if each > 0.99]) > 2 * told / 1_000
