@@ -50,7 +50,8 @@ def read_window(start: str, end: str, *, now: float) -> tuple[float, float]:
     """Return a window in UTC seconds; nothing after `now` is in it.
 
     Raises:
-        InvalidParams: for a time that cannot be read, and an end that is not after the start.
+        InvalidParams: for a time that cannot be read, an end that is not after the start, and a start so
+            early that what is replayed before it would begin before there were times.
     """
     values = read_parameters(_WINDOW, {"from": start, "to": end}, now=now)
     first, last = (
@@ -58,6 +59,6 @@ def read_window(start: str, end: str, *, now: float) -> tuple[float, float]:
         for value in (values["from"], values["to"])
         if isinstance(value, datetime)
     )
-    if first >= now:
-        raise InvalidParams("from", found=start, expected="a time that is past")
+    if not 0 <= first < now:
+        raise InvalidParams("from", found=start, expected="a time that is past, and since 1970")
     return first, min(last, now)

@@ -245,7 +245,10 @@ def test_a_window_ends_now_at_the_latest() -> None:
     assert read_window("-1h", "2030-01-01", now=7_200.0) == (3_600.0, 7_200.0)
 
 
-@pytest.mark.parametrize(("start", "end"), [("now", "2030-01-01"), ("-1h", "-2h"), ("soon", "now")])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("now", "2030-01-01"), ("-1h", "-2h"), ("soon", "now"), ("0001-01-01", "now"), ("-3h", "now")],
+)
 def test_a_window_that_is_none_is_refused(start: str, end: str) -> None:
     with pytest.raises(InvalidParams):
         read_window(start, end, now=7_200.0)
