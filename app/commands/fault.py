@@ -154,7 +154,7 @@ def _each(
     else:
         for integration, reply in replies.items():
             _tell(session, integration, reply)
-    if worst := max(reply.exit_code for reply in replies.values()):
+    if worst := max((reply.exit_code for reply in replies.values()), default=exits.OK):
         raise exits.Ended(worst)
 
 

@@ -80,6 +80,13 @@ def test_faults_are_stopped_one_by_one_or_all(run, dialtone):
     assert [action.action for action in dialtone.recorded].count("fault_ended") == 3
 
 
+@pytest.mark.parametrize(("as_json", "printed"), [((), ""), (("--json",), "[]\n")])
+def test_stopping_all_where_there_are_none_is_no_failure(run, as_json, printed):
+    ran = run("fault", "--stop", "--all", *as_json)
+
+    assert (ran.exit_code, ran.stdout) == (0, printed)
+
+
 def test_the_list_tells_who_why_and_until_when(run):
     before = run("fault", "--list")
     run("fault", "slack-prod", "--error", "503", *WHY)
