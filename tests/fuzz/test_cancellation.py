@@ -86,8 +86,9 @@ async def test_no_slot_permit_token_or_task_is_lost(url: str) -> None:
         f"{len(kinds)} calls: "
         + ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds), key=str))
     )
-    assert kinds.count(K.CANCELLED) > CALLS // 20
-    assert kinds.count(K.TIMEOUT) > CALLS // 20
+    # Enough of each has happened, on a busy machine too.
+    assert kinds.count(K.CANCELLED) > CALLS // 50
+    assert kinds.count(K.TIMEOUT) > CALLS // 50
     assert line.transport.inner.taken == line.transport.in_flight == line.transport.orphans == 0
     assert line.active == line.in_flight == line.waiting == len(line.scopes) == 0
     assert all(quota._in_flight == 0 for quota in line._quotas.values())
