@@ -68,7 +68,8 @@ class Dialer:
         try:
             wire = await (self._to_socket() if self._path else self._over_tcp(place, stopwatch))
         except (OSError, UnicodeError) as error:
-            failure = unconnected(error)
+            # Its frames hold it: with them it would stay until the collector comes by.
+            failure = unconnected(error.with_traceback(None))
         else:
             if stopwatch is not None:
                 stopwatch.make_ready(is_secure=wire.security is not None)

@@ -107,6 +107,9 @@ class DirectPool:
             return await self._exchange(wire, errand, incoming, is_new=False)
         finally:
             self.taken -= 1
+            if not incoming.is_over:
+                # It and its parser hold each other until it is.
+                incoming.cancel()
 
     def certificate(self, host: str) -> Certificate | None:
         """Return the certificate that the host showed last; None before the first TLS connection to it."""

@@ -201,7 +201,11 @@ class HTTPTransport:
         finally:
             self.in_flight -= 1
         # Raised outside the handler, so that no message that quotes the URL hangs on to it as context.
-        raise failure
+        try:
+            raise failure.with_traceback(None)
+        finally:
+            # Or it and this frame, and with them the call, would stay until the collector comes by.
+            del failure
 
     @property
     def _exchange(self) -> "_Exchange":
