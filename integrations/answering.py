@@ -199,8 +199,8 @@ class Answering:
 
     def _told(self, asked: Asked, outcome: Outcome, began: float) -> Outcome:
         """The outcome as this run's own, with its record published."""
-        call_id, now = secrets.token_hex(8), self._clock.monotonic()
-        order = asked.order
+        order, now = asked.order, self._clock.monotonic()
+        call_id = order.first.take(order.run_id) or secrets.token_hex(8)
         outcome = replace(outcome, call_id=call_id, run_id=order.run_id, duration=now - began)
         self._publish(_record(asked, outcome, at=self._clock.time()))
         return outcome

@@ -16,6 +16,7 @@ from integrations.execution.cold import COLD
 from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.trace import Stage, Trace
+from integrations.execution.tracing import FirstID
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
 from integrations.manifest.hosts import ForeignHostError
@@ -57,7 +58,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     `priority` says who goes first of those that must wait; None takes the origin's. A `trace` is told all
     that happens, an `examination` what was asked and answered. `certificate` looks at the server's
     certificate, `cold` sends each request over a connection of its own.
-    `judge` makes a verdict of the manifest's own; a check adds its expectations there.
+    `judge` makes a verdict of the manifest's own; a check adds its expectations there. `first` has the id of
+    the first call, wherever that is made.
     """
 
     capability: str
@@ -78,6 +80,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace | None = None
     examination: Examination | None = None
     judge: Callable[[Verdict, Reply], Verdict] = lambda verdict, _: verdict
+    first: FirstID = msgspec.field(default_factory=FirstID)
 
 
 class _Page(NamedTuple):
@@ -231,8 +234,9 @@ class ActionRun:
     def _unsent(self, failed: Outcome, step: str) -> Outcome:
         """The outcome of a request that could not be made for want of a credential, with its record."""
         integration, order = self._integration, self._order
+        call_id = order.first.take(order.run_id) or secrets.token_hex(8)
         outcome = msgspec.structs.replace(
-            failed, run_id=order.run_id, call_id=secrets.token_hex(8), detail=self._advised(failed)
+            failed, run_id=order.run_id, call_id=call_id, detail=self._advised(failed)
         )
         record = unsent_record(
             integration, self._plan, order, outcome=outcome, at=integration.clock.time(), step=step
@@ -279,8 +283,8 @@ class ActionRun:
             deadline=order.deadline,
             origin=order.origin,
             run_id=order.run_id,
+            call_id=order.first.take(order.run_id),
             trace_id=order.trace_id,
-            certificate=order.certificate,
         )
         return call if self._is_plain(step) else self._unusual(call, step)
 
@@ -289,7 +293,8 @@ class ActionRun:
         order = self._order
         is_untold = not (order.caller or order.parent_span_id or order.trace_state)
         is_as_ever = order.sampled is None and order.priority is None and order.trace is None
-        return is_untold and is_as_ever and step == "request" and self._plan.action.timeout is None
+        is_asked_as_ever = step == "request" and self._plan.action.timeout is None
+        return is_untold and is_as_ever and is_asked_as_ever and not order.certificate
 
     def _unusual(self, call: Call, step: str) -> Call:
         order = self._order
@@ -302,6 +307,7 @@ class ActionRun:
             sampled=order.sampled,
             trace_state=order.trace_state,
             priority=order.priority,
+            certificate=order.certificate,
             trace=order.trace,
         )
 

@@ -8,14 +8,21 @@ import re
 from collections.abc import Mapping
 
 DERIVED: Mapping[str, Mapping[str, str]] = {
-    "calls": {"trace_id": "substr(run_id, 17) || substr(run_id, 1, 16)", "span_id": "call_id"}
+    "calls": {
+        "call_id": "substr(run_id, 17)",
+        "trace_id": "substr(run_id, 17) || substr(run_id, 1, 16)",
+        "span_id": "coalesce(call_id, substr(run_id, 17))",
+    }
 }
-"""By table and column: what its value is where it is NULL. A call's trace is that of its run (trace_of in
-integrations/execution/tracing.py) unless somebody else began it, and its id is that of its span.
+"""By table and column: what its value is where it is NULL. A run's first call takes its id from it, a call's
+trace is that of its run (both in integrations/execution/tracing.py) unless somebody else began it, and its
+span has the call's id.
 """
 
 SINCE = 15
-"""The version of the schema from which rows are stored so; the rows before have all their values."""
+"""The version of the schema from which rows are stored so, since 16 without their call_id too; the rows
+before have all their values.
+"""
 
 SECONDS = frozenset(
     {

@@ -82,7 +82,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     `timeout` is seconds for one attempt, `deadline` a value of the clock's `monotonic`; None takes the
     policy's. `certificate` asks for the days the server's certificate is still valid. `priority` decides
     who goes first of those that must wait; None takes the origin's. A `trace` is told all that happens.
-    `span` is the executor's, of a call that is traced for spans.
+    `call_id` is that of the call, of which there is no other; without one it draws its own. `span` is the
+    executor's, of a call that is traced for spans.
     """
 
     integration: str
@@ -93,6 +94,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Callable[[], httpx.Request]
     classify: Callable[[Reply], Verdict]
     run_id: str
+    call_id: str = ""
     origin: Origin = Origin.TRAFFIC
     refresh: Callable[[], Awaitable[bool]] | None = None
     bucket: str = ""

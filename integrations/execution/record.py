@@ -21,7 +21,7 @@ def tell(run: Run, ids: Ids, *, utc: float) -> tuple[CallRecord, Answer]:
     of its span.
     """
     call, line, reply, kind, attempts = run.call, run.line, run.reply, run.kind, run.attempts
-    span_id = ids.span() if call.span is None else call.span.id
+    span_id = (call.call_id or ids.span()) if call.span is None else call.span.id
     duration = (run.ended if kind is None else line.now()) - run.started
     record = replace(
         run.route.template,
@@ -74,7 +74,7 @@ def turn_away(call: Call, route: Route, *, now: float, utc: float, ids: Ids) -> 
     breaker.rejected += 1
     if call.trace is not None:
         note_turned_away(call.trace, call=call, route=route, now=now)
-    span_id, detail, retry_after = ids.span(), breaker.refusal, breaker.retry_after(now)
+    span_id, detail, retry_after = call.call_id or ids.span(), breaker.refusal, breaker.retry_after(now)
     record = replace(
         route.refusal,
         at=utc,

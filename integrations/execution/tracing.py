@@ -1,6 +1,7 @@
 """Which calls are traced, and in which trace."""
 
 import random
+import re
 from enum import StrEnum
 from functools import partial
 
@@ -12,6 +13,7 @@ from integrations.execution.call_span import CallSpan
 from integrations.execution.outcome import Origin
 
 _LIMIT = 1 << 64
+_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}([89ab][0-9a-f]{15})").fullmatch
 _DRAWN = 64
 
 
@@ -68,7 +70,7 @@ class Tracing:
                 is_for_failures = self._checks is TracedChecks.FAILED
         span = CallSpan(
             call.prepare,
-            span_id=self._ids.span(),
+            span_id=call.call_id or self._ids.span(),
             is_for_failures=is_for_failures,
             flags=_flags(is_sampled=bool(is_kept) and not is_for_failures) if tells else None,
             state=call.trace_state,
@@ -92,6 +94,30 @@ def trace_of(run_id: str) -> str:
     because samplers look at the second half, which begins with two bits that all UUIDs share.
     """
     return run_id[16:] + run_id[:16]
+
+
+def first_call_of(run_id: str) -> str:
+    """The id that the first call of a run takes from it, so that it need not be stored: the second half, of
+    which all but two bits are of chance, and which is never 0. Empty where the run's id is no UUID of chance.
+    """
+    found = _UUID4(run_id)
+    return found[1] if found else ""
+
+
+class FirstID:
+    """The id of a run's first call, for who comes first: all that goes on for a run must ask the same one."""
+
+    __slots__ = ("_is_taken",)
+
+    def __init__(self) -> None:
+        self._is_taken = False
+
+    def take(self, run_id: str) -> str:
+        """The id that the call takes from its run; empty: it draws one."""
+        if self._is_taken:
+            return ""
+        self._is_taken = True
+        return first_call_of(run_id)
 
 
 class Ids:

@@ -16,7 +16,7 @@ from exporters.analytics.derived import stored
 from exporters.analytics.settings import AnalyticsSettings
 from exporters.analytics.store import AnalyticsStore
 from integrations.clock import SystemClock
-from tests.bench.analytics_records import ACTIONS, CALLERS, FAILING, INTEGRATIONS, VENDORS
+from tests.bench.analytics_records import ACTIONS, CALLERS, FAILING, FURTHER, INTEGRATIONS, VENDORS
 
 DAYS = 30
 LAST = dt.datetime(2026, 11, 20, 18, tzinfo=dt.UTC)
@@ -34,12 +34,13 @@ _DAY = f"""
             floor({CALLERS} * random() ** 2)::INTEGER AS who,
             random() < {FAILING} AS failed, floor(4 * random())::INTEGER AS how,
             round(exp(-2 + 0.8 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())), 9) AS took,
-            format('{{:016x}}{{:016x}}', hash(i, $first), hash($first, i)) AS run
+            format('{{:016x}}{{:016x}}', hash(i, $first), hash($first, i)) AS run,
+            substr(run, CASE WHEN random() < {FURTHER} THEN 5 ELSE 17 END, 16) AS call
         FROM range($rows) AS rows(i)
     )
     SELECT
         $begin::TIMESTAMP + to_microseconds((i * ($seconds * 1e6 / $rows))::BIGINT) AS ts,
-        seq, substr(run, 5, 16) AS call_id, run AS run_id,
+        seq, call AS call_id, run AS run_id,
         format('integration-{{:02d}}', which) AS integration,
         format('vendor-{{:02d}}', which % {VENDORS}) AS vendor,
         [{_ACTIONS}][1 + seq % {len(ACTIONS)}] AS action, 'read' AS capability, 'read' AS effect,
@@ -57,7 +58,7 @@ _DAY = f"""
             ELSE [{{'start': 2e-5, 'duration': took, 'kind': NULL, 'status': 200, 'injected': false}}]
         END AS attempts,
         'closed' AS breaker_state, 0 AS request_bytes, floor(exp(7 + random()))::BIGINT AS response_bytes,
-        substr(run, 17) || substr(run, 1, 16) AS trace_id, substr(run, 5, 16) AS span_id,
+        substr(run, 17) || substr(run, 1, 16) AS trace_id, call AS span_id,
         '' AS parent_span_id, true AS sampled, '' AS method, '' AS server, false AS injected,
         NULL AS reason, NULL::DOUBLE AS retry_after
     FROM chance

@@ -1,15 +1,20 @@
-"""Records as a busy Dialtone makes them: ids of chance, durations from a clock, some failures and retries."""
+"""Records as a busy Dialtone makes them: ids as it gives them, durations from a clock, some failures and
+retries.
+"""
 
 import random
 from collections.abc import Iterator
 
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Phases
-from integrations.execution.tracing import trace_of
+from integrations.execution.tracing import first_call_of, new_run_id, trace_of
 from integrations.signals import APIRequest, CallRecord, CheckResult, Health
 
 INTEGRATIONS, VENDORS, CALLERS = 60, 20, 25
 ACTIONS = ("users.list", "issues.get", "chat.post_message", "repos.get", "files.upload", "records.query")
 FAILING = 0.04
+FURTHER = 0.1
+"""The share of calls that are further ones of a run, such as its second page."""
+
 COLD_EVERY = 10
 CERTIFICATE = 1_803_600_000.0
 UPTIME = 400_000.0
@@ -24,6 +29,7 @@ class Records:
 
     def __init__(self, seed: int = 8) -> None:
         self._random = random.Random(seed)
+        self._run = ""
 
     def calls(self, count: int, *, first: int = 1, at: float, per_second: float) -> Iterator[CallRecord]:
         """Make records from `at` (UTC seconds) on, at an even pace."""
@@ -31,10 +37,16 @@ class Records:
             yield self.call(number, at=at + (number - first) / per_second)
 
     def call(self, number: int, *, at: float) -> CallRecord:
-        """Make one record: one in 25 fails, and each that fails was tried twice."""
+        """Make one record: one in 25 fails, and each that fails was tried twice; one in ten goes on with the
+        run before it.
+        """
         chance = self._random
         which = int(INTEGRATIONS * chance.random() ** 2)
-        run, span = f"{chance.getrandbits(128):032x}", f"{chance.getrandbits(64):016x}"
+        span = f"{chance.getrandbits(64):016x}"
+        if not self._run or chance.random() >= FURTHER:
+            self._run = new_run_id(chance)
+            span = first_call_of(self._run)
+        run = self._run
         kind = chance.choice(_KINDS) if chance.random() < FAILING else None
         attempts = self._attempts(kind)
         return CallRecord(

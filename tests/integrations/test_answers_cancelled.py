@@ -132,4 +132,5 @@ async def test_no_run_task_slot_or_record_is_lost() -> None:
     records = crowd.signals.of(CallRecord)
     assert len({record.caller for record in records}) == RUNS
     assert {record.source for record in records} == set(Source)
+    assert len({record.call_id for record in records}) == len(records)
     assert len(asyncio.all_tasks()) == tasks

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.analytics.archive.view import view_of
-from exporters.analytics.derived import DERIVED, SECONDS, SINCE
+from exporters.analytics.derived import DERIVED, SECONDS, SINCE, stored
 from exporters.analytics.migrations import bundled_steps
 from exporters.analytics.tables import TABLES, hot
 from integrations.execution.outcome import Attempt, Phases
-from integrations.execution.tracing import trace_of
+from integrations.execution.tracing import first_call_of, new_run_id, system_random, trace_of
 from integrations.signals import (
     CallRecord,
     CheckResult,
@@ -43,13 +43,14 @@ def digits(count: int) -> st.SearchStrategy[str]:
 
 
 RUNS = ("0123456789abcdef" * 2, "fedcba98" * 4, "r7", "the id \u00e9 of a message that is delivered", "")
+CALLS = ("its run's", "drawn")
 TRACES = ("own", "caller's", "none")
 SPANS = ("own", "another", "none")
 LONG = st.floats(0, 1e5)
 ATTEMPTS = st.lists(
     st.builds(Attempt, start=LONG, duration=LONG, status=st.none() | st.just(200)), max_size=3
 )
-COMBINED = tuple(product(RUNS, TRACES, SPANS, (True, False)))
+COMBINED = tuple(product(RUNS, CALLS, TRACES, SPANS, (True, False)))
 
 
 class Durations(NamedTuple):
@@ -69,14 +70,14 @@ def combined(chosen: Sequence[Durations]) -> list[CallRecord]:
     return [
         call(
             number,
-            call_id=f"{number:016x}",
+            call_id=(own := run[16:] if called == "its run's" else f"{number:016x}"),
             run_id=run,
             trace_id={"own": trace_of(run), "caller's": f"{number:032x}", "none": ""}[trace],
-            span_id={"own": f"{number:016x}", "another": "f" * 16, "none": ""}[span],
+            span_id={"own": own, "another": "f" * 16, "none": ""}[span],
             sampled=is_sampled,
             **chosen[number % len(chosen)]._asdict(),
         )
-        for number, (run, trace, span, is_sampled) in enumerate(COMBINED)
+        for number, (run, called, trace, span, is_sampled) in enumerate(COMBINED)
     ]
 
 
@@ -102,7 +103,8 @@ class Life:
         old = [msgspec.structs.replace(one, at=START - 3 * DAY) for one in given]
         pair = Life.hot(folder, old[::2])
         seal_all(pair, is_whole=True)
-        assert pair.rows(f"SELECT count(*) FROM {sealed_in(pair)} WHERE trace_id IS NULL") == [(0,)]
+        lacking = "call_id IS NULL OR trace_id IS NULL OR span_id IS NULL"
+        assert pair.rows(f"SELECT count(*) FROM {sealed_in(pair)} WHERE {lacking}") == [(0,)]
         pair.load(old[1::2])
         return pair
 
@@ -124,6 +126,20 @@ class Life:
         pair.close()
         pair = started(folder, steps=bundled_steps())
         seal_all(pair)
+        return pair
+
+    @staticmethod
+    def that_hold_their_call_id(folder: Path, given: Sequence[Signal]) -> Pair:
+        """Rows as from SINCE until 16, sealed, and hot beside such as are stored now."""
+        old = [msgspec.structs.replace(one, at=START - 3 * DAY) for one in given]
+        pair = started(folder, steps=bundled_steps()[:SINCE])
+        with_call_id(pair, old[::3])
+        seal_all(pair)
+        with_call_id(pair, old[1::3])
+        assert pair.rows("SELECT count(*) FROM hot_calls WHERE call_id IS NULL") == [(0,)]
+        pair.close()
+        pair = started(folder, steps=bundled_steps())
+        pair.load(old[2::3])
         return pair
 
     @staticmethod
@@ -152,6 +168,20 @@ def whole_rows(pair: Pair, given: Iterable[Signal]) -> None:
     pair.load(given)
 
 
+def with_call_id(pair: Pair, given: Iterable[Signal]) -> None:
+    """Load rows as version 15 did: what another column says is not there, but for the call's id."""
+    assert pair.writer._loader is not None
+    intakes = pair.writer._loader._intakes
+    values = intakes["calls"].values
+    for now, then in (
+        (stored("calls", "call_id", "VARCHAR", field="call_id"), '"call_id"'),
+        (DERIVED["calls"]["span_id"], "call_id"),
+    ):
+        values = values.replace(now, then)
+    intakes["calls"] = intakes["calls"]._replace(values=values)
+    pair.load(given)
+
+
 def sealed_in(pair: Pair) -> str:
     """What another program finds in the files of the archive."""
     return f"read_parquet('{pair.writer.path.with_name('archive')}/calls/*/whole-*.parquet')"
@@ -169,6 +199,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Life.sealed_for_a_folder,
         Life.of_the_version_before,
         Life.of_the_version_before_and_sealed,
+        Life.that_hold_their_call_id,
         Life.loaded_again_from_the_spool,
         Life.found_again_in_the_archive,
     ],
@@ -213,13 +244,18 @@ def is_near(found: dict[str, object], one: CallRecord) -> bool:
 
 
 def test_what_another_column_says_is_stored_no_second_time(tmp_path: Path) -> None:
-    own = call(1, call_id="c" * 16, run_id=RUNS[0], trace_id=trace_of(RUNS[0]), span_id="c" * 16)
-    told = msgspec.structs.replace(own, seq=2, trace_id="f" * 32, span_id="e" * 16)
-    pair = Life.hot(tmp_path, [own, told])
+    run = new_run_id(system_random())
+    first = call(
+        1, call_id=first_call_of(run), run_id=run, trace_id=trace_of(run), span_id=first_call_of(run)
+    )
+    further = msgspec.structs.replace(first, seq=2, call_id="c" * 16, span_id="c" * 16)
+    told = msgspec.structs.replace(further, seq=3, trace_id="f" * 32, span_id="e" * 16)
+    pair = Life.hot(tmp_path, [first, further, told])
 
-    assert pair.rows("SELECT seq, trace_id, span_id FROM hot_calls ORDER BY seq") == [
-        (1, None, None),
-        (2, "f" * 32, "e" * 16),
+    assert pair.rows("SELECT seq, call_id, trace_id, span_id FROM hot_calls ORDER BY seq") == [
+        (1, None, None, None),
+        (2, "c" * 16, None, None),
+        (3, "c" * 16, "f" * 32, "e" * 16),
     ]
     pair.close()
 

@@ -13,10 +13,12 @@ from integrations.execution.call_span import attempt_span_id
 from integrations.execution.outcome import Origin
 from integrations.execution.policy import Policy
 from integrations.execution.tracing import (
+    FirstID,
     Ids,
     Sampler,
     TracedChecks,
     Tracing,
+    first_call_of,
     new_run_id,
     system_random,
     trace_of,
@@ -28,6 +30,7 @@ from tests.fakes.execution import Bench, ScriptedVendor, call, check
 OK = httpx.Response(200, json={"ok": True})
 DOWN = httpx.Response(503)
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+RUN = "9f86d081884c4d659a2feaa0c55ad015"
 TOLD = Policy(trace_context=True)
 
 
@@ -191,6 +194,40 @@ def test_a_run_is_known_by_a_random_uuid() -> None:
     assert len(made) == 100
     assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(4, uuid.RFC_4122)}
     assert {len(one) for one in made} == {32}
+
+
+def test_a_first_call_is_known_by_the_half_of_its_run_that_is_all_chance_but_for_two_bits() -> None:
+    run = new_run_id(system_random())
+
+    assert first_call_of(run) == run[16:] == trace_of(run)[:16]
+    assert first_call_of("0" * 12 + "4000" + "8" + "0" * 15) == "8" + "0" * 15
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    ["", "r7", RUN[:-1], f"{RUN}0", RUN.upper(), str(uuid.UUID(RUN)), f"{RUN[:-1]}g", f"{RUN}\n",
+     RUN[:12] + "1" + RUN[13:], RUN[:16] + "0" * 16, "0" * 32, "\u0661" * 32],
+)  # fmt: skip
+def test_a_run_that_is_no_uuid_of_chance_names_no_call(run_id: str) -> None:
+    assert first_call_of(run_id) == ""
+
+
+def test_only_who_comes_first_has_the_id_of_the_first_call() -> None:
+    first = FirstID()
+
+    assert [first.take(RUN) for _ in range(3)] == [RUN[16:], "", ""]
+
+
+@pytest.mark.parametrize("tracing", [Tracing(), Tracing(Sampler())], ids=["untraced", "traced"])
+async def test_a_call_that_comes_with_an_id_keeps_it(clock: LoopClock, tracing: Tracing) -> None:
+    bench = Bench(clock, tracing=tracing)
+    await bench.executor.execute(call(call_id=RUN[16:]))
+    bench.executor.force_open("shop", actor="op", reason="why")
+    await bench.executor.execute(call(call_id="f" * 16))
+
+    made, refused = bench.signals.of(CallRecord)
+    assert made.call_id == made.span_id == RUN[16:]
+    assert refused.call_id == refused.span_id == "f" * 16
 
 
 def test_ids_are_hex_of_their_length_and_no_two_are_the_same() -> None:

@@ -93,16 +93,17 @@ async def test_a_sealed_day_is_the_file_of_the_archive_itself(world: World) -> N
 
 
 async def test_a_sealed_day_that_lacks_what_other_columns_say_is_written_with_it(world: World) -> None:
-    trace = trace_of("0123456789abcdef" * 2)
-    world.pair.load([call(1, run_id=trace_of(trace), trace_id=trace, call_id="span", span_id="span")])
+    run = "0123456789abcdef" * 2
+    trace, span = trace_of(run), run[16:]
+    world.pair.load([call(1, run_id=run, trace_id=trace, call_id=span, span_id=span)])
     part = world.seal(schema=SINCE)
 
     found = await world.desk.file("calls", DAY)
 
-    columns = "SELECT trace_id, span_id FROM read_parquet('{}', hive_partitioning = false)"
+    columns = "SELECT call_id, trace_id, span_id FROM read_parquet('{}', hive_partitioning = false)"
     assert found.is_own
-    assert duckdb.execute(columns.format(part)).fetchall() == [(None, None)]
-    assert duckdb.execute(columns.format(found.path)).fetchall() == [(trace, "span")]
+    assert duckdb.execute(columns.format(part)).fetchall() == [(None, None, None)]
+    assert duckdb.execute(columns.format(found.path)).fetchall() == [(span, trace, span)]
 
 
 async def test_an_export_is_on_record(world: World) -> None:
