@@ -42,6 +42,12 @@ class SummedCounts(Counts):
         begin = bisect_left(self._at, last - int(seconds) // MINUTE + 1, 0, end)
         return Tally(self._good[end] - self._good[begin], self._bad[end] - self._bad[begin])
 
+    def forget(self, now: float, *, seconds: float) -> None:
+        """Keep no minutes that no burn looks at, and no hours beyond `seconds`."""
+        super().forget(now, seconds=seconds)
+        over = bisect_left(self._at, int(now - MINUTES_KEPT) // MINUTE)
+        del self._at[:over], self._good[:over], self._bad[:over]
+
     def _sum(self, minute: int, *, good: int, bad: int) -> None:
         if not self._at or minute > self._at[-1]:
             self._at.append(minute)

@@ -18,7 +18,7 @@ from monitors.burn_alerts import BurnAlerts
 from monitors.objective import Objective
 from monitors.slo_counts import MINUTE, MINUTES_KEPT, SavedHour
 from monitors.slo_events import Event
-from monitors.slo_report import severity
+from monitors.slo_report import DAY, severity
 from monitors.slo_settings import SLOSettings
 
 _APART = BURN_PAIRS[0].short
@@ -87,6 +87,7 @@ class ObjectiveReplay:
         self._minute = -1
         self._is_fresh = False
         self._began, self._start = began, order.start
+        self._forget_at = began + DAY
         self._before: tuple[int, int] | None = None
 
     @property
@@ -118,6 +119,7 @@ class ObjectiveReplay:
             self._minute, self._is_fresh = minute, True
             self._stage.pass_to(at)
             self._follow()
+            self._forget(at)
         if self._objective.told is None and at - max(self._trouble.last, self._began) > _QUIET:
             return
         # Where nothing was counted since, only the age of what is young can change anything.
@@ -134,6 +136,12 @@ class ObjectiveReplay:
             bad=self._objective.bad - bad,
             budget_left=self._objective.judge(at).budget_left,
         )
+
+    def _forget(self, at: float) -> None:
+        """Keep of the minutes what windows look at: hundreds of replays of a year would fill the memory."""
+        if at >= self._forget_at:
+            self._forget_at = at + DAY
+            self._objective.counts.forget(at, seconds=self.slo.window_days * DAY)
 
     def _judge(self, at: float) -> None:
         found = severity(self.slo, self._objective.counts, now=at)

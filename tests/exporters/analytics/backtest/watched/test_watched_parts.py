@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from exporters.analytics.backtest.watched.counts import SummedCounts
 from exporters.analytics.backtest.watched.heartbeats import Reported, run_heartbeat_backtest
 from exporters.analytics.backtest.watched.looks import looks
+from exporters.analytics.backtest.watched.objective import ObjectiveReplay
 from exporters.analytics.backtest.watched.objectives import Past, run_objective_backtests
 from exporters.analytics.backtest.watched.order import WatchOrder
 from exporters.analytics.backtest.watched.stream import Seen
@@ -23,7 +24,7 @@ from monitors.alerts.settings import AlertSettings, StormGuard
 from monitors.alerts.silences import Silence
 from monitors.burn import BURN_PAIRS
 from monitors.heartbeat_settings import HeartbeatSettings
-from monitors.slo_counts import Counts, SavedHour
+from monitors.slo_counts import HOUR, MINUTES_KEPT, Counts, SavedHour
 from monitors.slo_events import Event
 from monitors.slo_settings import SLOSettings
 from tests.exporters.analytics.backtest.watched.watched_live import LABELS, watching
@@ -250,6 +251,41 @@ def test_what_people_did_to_its_incident_is_done_again() -> None:
         actor="ann",
     )
     assert replayed(beat(1), beat(30), incidents=(closed,))[0][:2] == (12.0, 20.0)
+
+
+def test_a_replay_of_weeks_keeps_the_minutes_of_the_last_days_alone() -> None:
+    weeks = 20 * 86_400
+    settings = watching(slos=(SHOP,), jobs=())
+    order = WatchOrder(
+        start=T0, end=T0 + weeks, today=settings, proposed=settings, labels=LABELS, objectives=("shop",)
+    )
+    replay = ObjectiveReplay(SHOP, settings, order, began=T0)
+
+    for at in range(0, weeks, 600):
+        replay.take(Event("shop", True, at % 18_000 != 0, 0.1), T0 + at, times=10)
+        replay.look(T0 + at)
+
+    counts = replay._objective.counts
+    assert isinstance(counts, SummedCounts)
+    assert len(counts._at) <= (MINUTES_KEPT + 86_400 + HOUR) / 600
+    assert sum(len(hour.minutes) for hour in counts._hours.values()) <= (MINUTES_KEPT + 90_000) / 600
+    spent = replay.finish(T0 + weeks)
+    assert (spent.good, spent.bad) == (weeks // 60 - weeks // 1_800, weeks // 1_800)
+    assert spent.budget_left == pytest.approx(1 - (1 / 30) / 0.01, rel=0.01)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 8 * 86_400), st.booleans()), min_size=1, max_size=60),
+    st.sampled_from(WINDOWS),
+)
+def test_what_is_forgotten_is_in_no_window_any_more(events: list[tuple[int, bool]], seconds: int) -> None:
+    plain, summed = Counts("x"), SummedCounts("x")
+    for at, good in sorted(events):
+        for counts in (plain, summed):
+            counts.add(T0 + at, good=good)
+        summed.forget(T0 + at, seconds=30 * 86_400)
+
+        assert summed.tally(T0 + at, seconds) == plain.tally(T0 + at, seconds)
 
 
 def told_often(settings: AlertSettings) -> AlertSettings:
