@@ -302,6 +302,7 @@ async def test_a_scrape_of_a_hundred_thousand_lines_lets_the_loop_run_on() -> No
     answer = await scrape(target)
     lines = [line for line in answer.body.splitlines() if not line.startswith(b"#")]
     assert len(lines) > 95_000
+    assert max(map(len, answer.pieces)) < 1_000_000 < len(answer.body)
     assert min([await stalled_share(target) for _ in range(3)]) < 0.4
 
 
