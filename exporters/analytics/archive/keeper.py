@@ -59,7 +59,8 @@ class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the archive is. `totals` is what is sealed, by table, `rows` how many rows this process has sealed,
     `freed_bytes` what retention gave back; `swept_at` is when it was last looked through (UTC seconds).
     `problem` says why that failed since, `missing` which listed files cannot be read, `strange` which files
-    are not Dialtone's. `kept_bytes` is what copies take of what the database alone holds, by table.
+    are not Dialtone's, or a newer one's. `kept_bytes` is what copies take of what the database alone holds,
+    by table.
     """
 
     totals: Mapping[str, Totals]

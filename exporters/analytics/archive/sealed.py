@@ -26,6 +26,7 @@ from exporters.analytics.archive.files import (
 from exporters.analytics.archive.sealing import Part, count, plan
 from exporters.analytics.archive.view import view_of
 from exporters.analytics.database import transaction
+from exporters.analytics.migrations import schema_version
 from exporters.analytics.settings import Retention
 from exporters.analytics.tables import TABLES, hot
 from integrations.clock import Clock
@@ -44,8 +45,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 class Archive:
     """Its methods run on the writer's thread. `missing` are listed files that are not there, or not whole;
-    views leave them out. `strange` are files that are not Dialtone's; they are left alone. `set_aside` are
-    those that cannot be read and were renamed.
+    views leave them out. `strange` are files that are not Dialtone's, or a newer one's and may have a form
+    that this one does not know; they are left alone. `set_aside` are those that cannot be read and were
+    renamed.
 
     Any error may leave it behind what the database says: close the database then, and open both again.
     """
@@ -62,6 +64,7 @@ class Archive:
         self._totals = dict.fromkeys(self._files, Totals())
         self._doomed: dict[str, float] = {}
         self._unreadable: set[str] = set()
+        self._schema = 0
 
     def open(self) -> None:
         """Read the list, deal with what a process left half done, and make the views over what is there.
@@ -69,6 +72,7 @@ class Archive:
         Raises:
             duckdb.Error, OSError: it cannot be used.
         """
+        self._schema = schema_version(self._connection)
         remove_unfinished(self.folder)
         for file in listing.listed(self._connection):
             self._files[file.table].append(file)
@@ -196,7 +200,7 @@ class Archive:
         """Deal with a file that is not listed; whether that could be done."""
         try:
             footer = read_footer(self._connection, self.folder / name)
-            if footer is None or footer.table not in self._files:
+            if footer is None or footer.table not in self._files or footer.schema > self._schema:
                 return False
             file = SealedFile(name=name, size=size, footer=footer)
             new = lacking(self._connection, file, self.folder)

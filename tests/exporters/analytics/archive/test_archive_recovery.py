@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from exporters.analytics.migrations import bundled_steps
 from exporters.analytics.settings import AnalyticsUnavailable
 from integrations.signals import Health, Signal
 from tests.exporters.analytics.archive.sealing_by_hand import (
@@ -268,6 +269,24 @@ def test_an_unlisted_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> No
     assert (tmp_path / name).exists()
     assert again.seqs() == [2]
     again.close()
+
+
+def test_a_file_of_a_newer_version_waits_for_that_version_and_is_told(tmp_path: Path) -> None:
+    """Its form may be one that this version does not know: an older Dialtone has begun a new database."""
+    pair = with_sealed(tmp_path, 2)
+    pair.close()
+    (sealed,) = files(tmp_path)
+    (tmp_path / "hot.duckdb").unlink()
+    older = started(tmp_path, steps=bundled_steps()[:-1])
+
+    assert archive_of(older).strange == (str(sealed.relative_to(tmp_path / "archive")),)
+    assert older.seqs() == []
+    older.close()
+    newer = started(tmp_path)
+
+    assert archive_of(newer).strange == ()
+    assert newer.seqs() == [2]
+    newer.close()
 
 
 def test_a_file_that_is_not_dialtones_is_left_alone_and_told(tmp_path: Path) -> None:
