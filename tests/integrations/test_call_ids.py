@@ -263,6 +263,14 @@ async def test_of_requests_that_an_action_sends_at_once_one_has_its_runs_id() ->
     assert sorted(call.call_id for call in calls.made) == ["", "", first_call_of(run_id)]
 
 
+async def test_a_run_that_is_told_its_id_gives_it_to_its_first_call_too() -> None:
+    run_id = new_run_id(system_random())
+
+    outcome = await House(OK).read(run_id=run_id)
+
+    assert (outcome.run_id, outcome.call_id) == (run_id, first_call_of(run_id))
+
+
 async def test_a_run_whose_id_is_no_uuid_of_chance_has_calls_with_ids_of_their_own() -> None:
     one = House(OK)
 
