@@ -11,7 +11,7 @@ import anyio.to_thread
 import msgspec
 from prometheus_client.registry import Collector
 
-from exporters.copying import SLICE, slices
+from exporters.copying import slices, turn
 from exporters.process import process_registry
 from exporters.prometheus.exposition import Exposition
 from exporters.prometheus.negotiation import CONTENT_TYPES, Format, accepts_gzip, choose_format
@@ -147,7 +147,7 @@ class PrometheusExporter:
         async with Told() as told:
             for readings in slices(self._table, clock=self._clock, told=told, chosen=selection.chosen):
                 steps = exposition.add(readings)
-                while not await self._on_thread(partial(self._take_turn, steps)):
+                while not await self._on_thread(partial(self._take_turn, steps, began)):
                     pass
         pieces = await self._on_thread(partial(exposition.end, selection.of(self._process)))
         self._duration = self._clock.monotonic() - began
@@ -158,11 +158,12 @@ class PrometheusExporter:
             content_encoding="gzip" if wanted.is_gzip else None,
         )
 
-    def _take_turn(self, steps: Iterator[None]) -> bool:
+    def _take_turn(self, steps: Iterator[None], began: float) -> bool:
         """Write for a while; return whether all is written. The rest waits until the loop has been through
         all that is ready: a thread that computes on takes the interpreter from it at each read and write.
         """
-        ends = self._clock.monotonic() + SLICE
+        at = self._clock.monotonic()
+        ends = at + turn(at - began)
         return all(self._clock.monotonic() < ends for _ in steps)
 
     async def _on_thread(self, work: Callable[[], Done]) -> Done:

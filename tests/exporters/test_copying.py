@@ -38,6 +38,20 @@ async def test_a_copy_is_made_in_slices_that_end_when_their_time_is_up() -> None
     assert [reading for part in parts for reading in part] == whole
 
 
+def test_a_copy_that_lasts_long_works_longer_between_the_turns_of_the_loop() -> None:
+    table, clock = MetricTable(), Passing()
+    for number in range(1_000):
+        table.on_signal(call_record(integration=f"site-{number}"))
+
+    sizes = []
+    for part in slices(table, clock=clock, told=Told()):
+        sizes.append(len(part))
+        clock.advance(0.5)
+
+    assert sizes[0] == sizes[1] == 200
+    assert sizes[-2] > 2 * sizes[0]
+
+
 def test_what_a_reading_told_of_is_let_go_in_steps() -> None:
     told = Told()
     assert len(list(two_metrics_of_6_000_series().read(told=told))) == 12_000
