@@ -14,6 +14,7 @@ from app.api.tokens import LOCAL as CALLER
 from app.asgi import create_app
 from integrations.errors import InvalidParams
 from integrations.execution.outcome import FailureKind, Outcome, Source
+from integrations.execution.tracing import trace_of
 from tests.fakes.parts import FakeDialtone, Token, refused
 
 CALL = "/v2/integrations/slack-prod/actions/issues.list"
@@ -92,7 +93,9 @@ def both_ways(client, dialtone, request):
         content = request.get("content")
         again = {**request, "content": iter(content)} if isinstance(content, list) else request
         answer = told(client.post(CALL + query, **again))
-        pair.append((answer, [{**call, "trace_id": ""} for call in dialtone.calls]))
+        # Each way names a run by chance, and its trace after it.
+        assert all(call["trace_id"] in {"", trace_of(call["run_id"])} for call in dialtone.calls)
+        pair.append((answer, [{**call, "trace_id": "", "run_id": ""} for call in dialtone.calls]))
     return pair
 
 
