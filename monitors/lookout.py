@@ -43,6 +43,12 @@ class Lookout:
             yield from tuple(self._places.get(turn % _PLACES, ()))
 
 
+def next_turn(integration: str, *, now: float) -> float:
+    """When an integration that is added now has its first turn (monotonic)."""
+    coming = _turn(now) + 1
+    return (coming + (_place(integration) - coming) % _PLACES) * LOOK / _PLACES
+
+
 def _turn(now: float) -> int:
     return floor(now * _PLACES / LOOK)
 

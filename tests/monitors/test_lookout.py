@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from monitors.lookout import LOOK, Lookout
+from monitors.lookout import LOOK, Lookout, next_turn
 
 MANY = [f"site-{number}" for number in range(600)]
 
@@ -61,3 +61,15 @@ def test_who_is_taken_away_while_turns_are_dealt_out_has_none() -> None:
         lookout.remove(name)
     assert set(turns) <= {name for name in MANY if name != first}
     assert list(lookout.due(2 * LOOK)) == []
+
+
+def test_the_first_turn_is_known_before_it_comes() -> None:
+    for began in (0.0, 1_000.0, 86_399.97):
+        lookout = Lookout()
+        for name in MANY:
+            lookout.add(name, now=began)
+        turns = {name: next_turn(name, now=began) for name in MANY}
+        for moment in sorted(set(turns.values())):
+            those = {name for name, turn in turns.items() if turn == moment}
+            assert not those & set(lookout.due(moment - 0.001))
+            assert set(lookout.due(moment + 0.001)) == those

@@ -4,7 +4,6 @@ a clock that follows what was recorded.
 
 from collections.abc import Callable, Sequence
 from math import ceil, inf
-from zlib import crc32
 
 from exporters.analytics.backtest.alerts.ledger import FirstFailures, Ledger
 from exporters.analytics.backtest.alerts.proposal import AlertOrder, AlertRules
@@ -14,7 +13,7 @@ from exporters.analytics.backtest.alerts.watch import Watch
 from exporters.analytics.backtest.clock import ReplayClock
 from integrations.signals import CallRecord, IncidentChange, Signal
 from monitors.alerts.facts import Subject
-from monitors.lookout import LOOK
+from monitors.lookout import LOOK, next_turn
 from monitors.monitor import PAUSE_TICK
 
 
@@ -52,7 +51,7 @@ class AlertReplay:
         self._coming: list[Looked] = []
         self._is_up = True
         self._looks = list(reversed(looks))
-        self._look_at = self._next_look(began + self._phase())
+        self._look_at = self._next_look(self._turn())
 
     # What was recorded.
 
@@ -85,7 +84,7 @@ class AlertReplay:
         self.pass_to(at)
         self._is_up = True
         self._watch.start()
-        self._look_at = self._next_look(at + self._phase())
+        self._look_at = self._next_look(self._turn())
         self._repeat_at = inf
         self._coming.clear()
         self._stage.step()
@@ -136,10 +135,10 @@ class AlertReplay:
             looks.pop()
         return looks[-1] if looks and looks[-1] <= at + LOOK / 2 else at
 
-    def _phase(self) -> float:
-        """When within a minute it is looked at (monitors/lookout.py), which is asked once a tick."""
-        turn = crc32(self._order.connection.id.encode()) % 1_000 / 1_000 * LOOK
-        return ceil(turn / PAUSE_TICK) * PAUSE_TICK
+    def _turn(self) -> float:
+        """When its turn to be looked at comes (monitors/lookout.py), which is asked once a tick."""
+        turn = next_turn(self._order.connection.id, now=self._clock.monotonic())
+        return ceil(turn / PAUSE_TICK) * PAUSE_TICK + self._clock.ahead
 
     def _subject(self, name: str) -> Subject | None:
         connection = self._order.connection

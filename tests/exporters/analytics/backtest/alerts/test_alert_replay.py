@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ from tests.fakes.clock import VirtualTimeLoop
 
 T0 = 1_800_000_000.0
 K = FailureKind
+NEVER = Failures(failed=0)
 POLICIES = st.builds(
     CheckPolicy,
     adaptive=st.booleans(),
@@ -32,7 +33,7 @@ POLICIES = st.builds(
     weigh_chance=st.booleans(),
     retry_interval=st.sampled_from([5.0, 15.0]),
     interval=st.sampled_from([30.0, 60.0]),
-    down_after=st.sampled_from([Failures(failed=0), Failures(failed=4, of=10)]),
+    down_after=st.sampled_from([NEVER, Failures(failed=4, of=10)]),
 )
 BREAKERS = st.builds(
     BreakerPolicy, min_calls=st.sampled_from([5, 10, 1_000]), open_seconds=st.sampled_from([5.0, 60.0])
@@ -49,6 +50,14 @@ def lived(rules: AlertRules = RULES, *, seed: int, seconds: float, policy: Polic
 
 @settings(max_examples=6)
 @given(check=POLICIES, breaker=BREAKERS, seed=st.integers(0, 10_000))
+# Here it matters at which seconds of a minute live calls were weighed.
+@example(
+    check=CheckPolicy(
+        adaptive=False, fail_after=1, weigh_chance=False, retry_interval=5.0, interval=30.0, down_after=NEVER
+    ),
+    breaker=BreakerPolicy(min_calls=5, open_seconds=5.0),
+    seed=243,
+)
 def test_todays_rules_give_back_the_recorded_incidents_and_messages(
     check: CheckPolicy, breaker: BreakerPolicy, seed: int
 ) -> None:
