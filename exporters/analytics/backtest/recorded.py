@@ -116,12 +116,13 @@ def _was_dead(one: Attempt, later: Attempt) -> bool:
 
 def _was_cut_short(call: RecordedCall, one: Attempt, policy: Policy) -> bool:
     """Whether a timeout came before the attempt's own time, and before the connection's: then the whole call
-    was out of time.
+    was out of time. At the deadline it is asked as it was live, for both may be due within a moment.
     """
-    if one.kind is not FailureKind.TIMEOUT or one.duration >= policy.timeout - _LATE:
+    if one.kind is not FailureKind.TIMEOUT:
         return False
-    is_at_deadline = abs(call.ended - call.began - policy.deadline) <= _LATE
-    return is_at_deadline or abs(one.duration - policy.connect) > _LATE
+    if abs(call.ended - call.began - policy.deadline) <= _LATE:
+        return policy.deadline - one.start < policy.timeout
+    return one.duration < policy.timeout - _LATE and abs(one.duration - policy.connect) > _LATE
 
 
 class Checks:

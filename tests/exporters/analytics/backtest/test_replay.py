@@ -308,6 +308,9 @@ def test_a_request_that_found_a_dead_connection_is_one_attempt() -> None:
         pytest.param(10.0, 10.0, False, id="its own time"),
         pytest.param(3.0, 3.0, False, id="the connection's"),
         pytest.param(3.0, 30.0, True, id="the deadline's, by chance after as long"),
+        pytest.param(9.95, 30.0, True, id="the deadline's, a moment before its own"),
+        pytest.param(10.02, 30.03, True, id="the deadline's, both of them late"),
+        pytest.param(10.0, 29.95, False, id="its own time, a moment before the deadline"),
         pytest.param(1.0, 1.0, True, id="the caller's"),
     ],
 )
