@@ -2,7 +2,8 @@
 reported.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from math import inf
 
 from exporters.analytics.backtest.alerts.ledger import Ledger
@@ -31,7 +32,8 @@ _PATIENCE = 3_600.0
 
 class HeartbeatReplay:
     """Takes reports in the order of time, lets time pass between them, and notes in `ledger` what came of it.
-    `was_down`: it was down when the replay begins; `breathe` is as a Stage's.
+    `was_down`: it was down when the replay begins. `looks` are moments at which it is known to have been
+    looked at, in order; `breathe` is as a Stage's.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class HeartbeatReplay:
         *,
         began: float,
         was_down: bool = False,
+        looks: Sequence[float] = (),
         breathe: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.ledger = Ledger(since=self._since)
@@ -59,6 +62,7 @@ class HeartbeatReplay:
         self._state = first(settings, at=began)
         self._started_at = 0.0
         self._is_up = True
+        self._looks = looks
         self._look_at: float = self._next()
         if was_down:
             self._take(hear(self._state, Heard(beat=Beat.FAIL, at=began)))
@@ -113,9 +117,15 @@ class HeartbeatReplay:
         self._stage.settle()
 
     def _next(self) -> float:
-        """When it is looked at next, which is once a second: after the moment until which it may wait."""
+        """When it is looked at next, which is once a second: after the moment until which it may wait, as it
+        was where that is known, else as late as can be.
+        """
         due = next_look(self._settings, self._state, started_at=self._started_at)
-        return inf if due is None else max(due, self._clock.now) + TICK
+        if due is None:
+            return inf
+        after = max(due, self._clock.now)
+        place = bisect_right(self._looks, after)
+        return min((after + TICK, *self._looks[place : place + 1]))
 
     def _since(self, at: float) -> float:
         """When the trouble of a moment began: when the job should have been heard of; else that moment."""

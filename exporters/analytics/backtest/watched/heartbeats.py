@@ -79,7 +79,13 @@ def _replayed(
     if settings is None:
         return None
     replay = HeartbeatReplay(
-        settings, alerts, order, began=past.began, was_down=past.was_down, breathe=lambda _: breathe()
+        settings,
+        alerts,
+        order,
+        began=past.began,
+        was_down=past.was_down,
+        looks=_looks(past),
+        breathe=lambda _: breathe(),
     )
     for place, (at, _, step) in enumerate(_events(past)):
         if at >= end:
@@ -89,6 +95,14 @@ def _replayed(
         step(replay)
     replay.pass_to(end)
     return replay
+
+
+def _looks(past: Reported) -> list[float]:
+    """When an incident was opened and nothing had been reported."""
+    reported = {each.at for each in past.reports}
+    return [
+        each.at for each in past.incidents if each.event in {"opened", "reopened"} and each.at not in reported
+    ]
 
 
 def _events(past: Reported) -> Iterator[Event]:
