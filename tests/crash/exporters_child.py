@@ -28,6 +28,7 @@ from exporters.settings import (
     Temporality,
 )
 from exporters.table import MetricTable, Reading
+from exporters.told import Told
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret
@@ -70,11 +71,11 @@ class NotingTable(MetricTable):
             self.counted += 1
             struct.pack_into("<Q", self._notes, 0, self.counted)
 
-    def read(self, *, cut: bool = False) -> Iterator[Reading]:
+    def read(self, *, cut: bool = False, told: Told | None = None) -> Iterator[Reading]:
         if cut:
             struct.pack_into("<QQ", self._notes, 8, self.counted, self._cut)
             self._cut = self.counted
-        return super().read(cut=cut)
+        return super().read(cut=cut, told=told)
 
 
 def exporters(life: Life, table: MetricTable) -> tuple[PushExporters, Executor]:
