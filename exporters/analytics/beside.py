@@ -1,22 +1,19 @@
 """Work beside the loading of rows: on a cursor and a thread of its own, broken off when its caller leaves."""
 
-import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import duckdb
 
-from exporters.analytics.database import Database, break_off
+from exporters.analytics.cursor_run import CursorRun, OnCursor, T
+from exporters.analytics.database import Database
 from exporters.analytics.settings import AnalyticsUnavailable
 from integrations.clock import Clock
 
 _INTERRUPT_AGAIN = 0.05
-
-T = TypeVar("T")
-OnCursor = Callable[[duckdb.DuckDBPyConnection], T]
+_EXPECTED = (duckdb.Error, OSError, AnalyticsUnavailable)
 
 
 class Beside:
@@ -46,7 +43,13 @@ class Beside:
         database = self._database()
         if database is None:
             raise AnalyticsUnavailable("the database was closed meanwhile")
-        run = _Run(database, work, disk_problem=self._disk_problem)
+
+        def checked(cursor: duckdb.DuckDBPyConnection) -> T:
+            if problem := self._disk_problem():
+                raise AnalyticsUnavailable(problem)
+            return work(cursor)
+
+        run = CursorRun(database, checked, expected=_EXPECTED)
         async with anyio.create_task_group() as watched:
             watched.start_soon(self._break_off, run)
             try:
@@ -61,7 +64,7 @@ class Beside:
             raise run.error
         return run.found[0]
 
-    async def _break_off(self, run: "_Run[T]") -> None:
+    async def _break_off(self, run: CursorRun[T]) -> None:
         try:
             await anyio.Event().wait()
         finally:
@@ -69,39 +72,3 @@ class Beside:
                 while not run.done.is_set():
                     run.interrupt()
                     await self._clock.sleep(_INTERRUPT_AGAIN)
-
-
-class _Run(Generic[T]):
-    """One piece of work, on its thread; afterwards `found` holds what it gave, or `error` what it raised."""
-
-    def __init__(self, database: Database, work: OnCursor[T], *, disk_problem: Callable[[], str]) -> None:
-        self.found: list[T] = []
-        self.error: Exception | None = None
-        self.done = threading.Event()
-        self._database = database
-        self._work = work
-        self._disk_problem = disk_problem
-        self._cursor: duckdb.DuckDBPyConnection | None = None
-
-    def work(self) -> None:
-        """Do it, and keep what it gives or its error."""
-        try:
-            self._check_disk()
-            with self._database.reading() as cursor:
-                self._cursor = cursor
-                self.found.append(self._work(cursor))
-        except (duckdb.Error, OSError, AnalyticsUnavailable) as error:
-            self.error = error
-        finally:
-            self._cursor = None
-            self.done.set()
-
-    def interrupt(self) -> None:
-        """Break it off, if it runs."""
-        cursor = self._cursor
-        if cursor is not None:
-            break_off(cursor)
-
-    def _check_disk(self) -> None:
-        if problem := self._disk_problem():
-            raise AnalyticsUnavailable(problem)

@@ -3,13 +3,11 @@
 import contextlib
 import shutil
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -17,7 +15,8 @@ import anyio.to_thread
 import duckdb
 import msgspec
 
-from exporters.analytics.database import Database, break_off, reason
+from exporters.analytics.cursor_run import CursorRun, OnCursor, T
+from exporters.analytics.database import Database, reason
 from exporters.analytics.paging import Page, PageRequest, Place, place_of
 from exporters.analytics.parameters import InvalidParams, Value, read_parameters
 from exporters.analytics.queries import NamedQuery
@@ -40,7 +39,6 @@ CONCURRENCY = 2
 _FETCH = 1_000
 _INTERRUPT_AGAIN = 0.05
 
-T = TypeVar("T")
 Cell = str | int | float | bool | datetime | None
 
 
@@ -125,7 +123,7 @@ class Reader:
             duration = self._report(request.name, caller, started, rows=rows, error=result)
         return msgspec.structs.replace(page, id=running.id, duration=duration)
 
-    async def read(self, name: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    async def read(self, name: str, work: OnCursor[T]) -> T:
         """Do other reading in turn with the queries, within their limits; `name` says in errors what it is.
 
         Raises:
@@ -206,7 +204,7 @@ class Reader:
         with tempfile.TemporaryDirectory(prefix="page-", dir=self._directory) as own:
             yield Path(own)
 
-    async def _in_turn(self, name: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    async def _in_turn(self, name: str, work: OnCursor[T]) -> T:
         if self.waiting >= CONCURRENCY + self._settings.query_queue:
             raise AnalyticsBusy(f"{self.waiting} analytics queries wait already; try again in a moment")
         self.waiting += 1
@@ -216,9 +214,9 @@ class Reader:
         finally:
             self.waiting -= 1
 
-    async def _run(self, name: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    async def _run(self, name: str, work: OnCursor[T]) -> T:
         """Run it on a thread, watched: after its time, or when its caller leaves, it is interrupted."""
-        run = _Run(self._database(), work)
+        run = CursorRun(self._database(), work, expected=_EXPECTED)
         async with anyio.create_task_group() as watched:
             watched.start_soon(self._watch, run)
             try:
@@ -231,7 +229,7 @@ class Reader:
         await anyio.lowlevel.checkpoint_if_cancelled()
         return self._outcome(name, run)
 
-    def _outcome(self, name: str, run: "_Run[T]") -> T:
+    def _outcome(self, name: str, run: CursorRun[T]) -> T:
         if run.error is None:
             return run.found[0]
         if isinstance(run.error, AnswerTooLarge | InvalidParams):
@@ -241,7 +239,7 @@ class Reader:
             raise QueryTimeout(f"{name} took longer than {seconds:g} s; narrow its window") from run.error
         raise AnalyticsUnavailable(f"{name} could not be answered: {reason(run.error)}") from run.error
 
-    async def _watch(self, run: "_Run[T]") -> None:
+    async def _watch(self, run: CursorRun[T]) -> None:
         """Interrupt it until it ends, because an interrupt that comes before it has begun is lost."""
         try:
             await self._clock.sleep(self._settings.query_seconds)
@@ -275,37 +273,6 @@ _RESULTS: Mapping[type[Exception], str] = {
 
 # Reading Arrow that is interrupted raises a RuntimeError of nanoarrow's.
 _EXPECTED = (duckdb.Error, OSError, RuntimeError, AnswerTooLarge, InvalidParams)
-
-
-class _Run(Generic[T]):
-    """One piece of work on its thread; afterwards `found` holds what it gave, or `error` what it raised."""
-
-    def __init__(self, database: Database, work: Callable[[duckdb.DuckDBPyConnection], T]) -> None:
-        self.found: list[T] = []
-        self.error: Exception | None = None
-        self.expired = False
-        self.done = threading.Event()
-        self._database = database
-        self._work = work
-        self._cursor: duckdb.DuckDBPyConnection | None = None
-
-    def work(self) -> None:
-        """Do it, on a cursor of its own."""
-        try:
-            with self._database.reading() as cursor:
-                self._cursor = cursor
-                self.found.append(self._work(cursor))
-        except _EXPECTED as error:
-            self.error = error
-        finally:
-            self._cursor = None
-            self.done.set()
-
-    def interrupt(self) -> None:
-        """Break it off, if it runs."""
-        cursor = self._cursor
-        if cursor is not None:
-            break_off(cursor)
 
 
 def _fetch(
