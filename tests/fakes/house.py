@@ -1,6 +1,10 @@
 """A framework over a scripted vendor, for tests of where answers come from; for virtual time."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
 import anyio
+import anyio.lowlevel
 import httpx
 
 from integrations.connection import Connection
@@ -66,3 +70,21 @@ class House:
     def answers(self) -> dict[str, float]:
         name = "dialtone_answers_total"
         return {one.labels[1]: one.value for one in self.framework.samples() if one.metric == name}
+
+
+Build = Callable[..., Awaitable[House]]
+
+
+@asynccontextmanager
+async def houses() -> AsyncIterator[Build]:
+    """Build houses whose frameworks run."""
+    async with anyio.create_task_group() as group:
+
+        async def build(*script: Script, **fields: object) -> House:
+            made = House(*script, **fields)
+            group.start_soon(made.framework.run)
+            await anyio.lowlevel.checkpoint()
+            return made
+
+        yield build
+        group.cancel_scope.cancel()

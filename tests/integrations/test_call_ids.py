@@ -21,9 +21,8 @@ from integrations.framework import IntegrationFramework
 from integrations.runs import ActionRun, Order
 from integrations.signals import CallRecord
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
-from tests.fakes.execution import Script
 from tests.fakes.framework import CATALOG
-from tests.fakes.house import ONCE, REPO, House
+from tests.fakes.house import ONCE, REPO, Build, House, houses
 
 OK = httpx.Response(200, json={"id": 7})
 DOWN = httpx.Response(503)
@@ -32,7 +31,6 @@ STALE = Policy(stale_seconds=600.0, retry=RetryPolicy(attempts=1))
 TO_MIRROR = Fallback(integration="mirror", actions=("repos.get",))
 TOLD = Policy(trace_context=True, retry=RetryPolicy(attempts=3))
 PAGES = {**REPO, "_pages": 5}
-Build = Callable[..., Awaitable[House]]
 
 
 @pytest.fixture
@@ -42,16 +40,8 @@ def anyio_backend() -> object:
 
 @pytest.fixture
 async def house() -> AsyncIterator[Build]:
-    async with anyio.create_task_group() as group:
-
-        async def build(*script: Script, **fields: object) -> House:
-            made = House(*script, **fields)
-            group.start_soon(made.framework.run)
-            await anyio.lowlevel.checkpoint()
-            return made
-
+    async with houses() as build:
         yield build
-        group.cancel_scope.cancel()
 
 
 def page(number: int) -> httpx.Response:

@@ -11,8 +11,7 @@ from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Source
 from integrations.execution.policy import Policy
 from tests.fakes.clock import VIRTUAL_TIME
-from tests.fakes.execution import Script
-from tests.fakes.house import REPO, House
+from tests.fakes.house import REPO, Build, House, houses
 
 
 @pytest.fixture
@@ -20,21 +19,10 @@ def anyio_backend() -> object:
     return VIRTUAL_TIME
 
 
-Build = Callable[..., Awaitable[House]]
-
-
 @pytest.fixture
 async def house() -> AsyncIterator[Build]:
-    async with anyio.create_task_group() as group:
-
-        async def build(*script: Script, **fields: object) -> House:
-            made = House(*script, **fields)
-            group.start_soon(made.framework.run)
-            await anyio.lowlevel.checkpoint()
-            return made
-
+    async with houses() as build:
         yield build
-        group.cancel_scope.cancel()
 
 
 async def together(*reads: Callable[[], Awaitable[object]]) -> None:

@@ -1,6 +1,6 @@
 """The trace of whole actions: where the answer came from, several requests, and nothing secret."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import anyio
 import httpx
@@ -14,8 +14,7 @@ from integrations.execution.outcome import Outcome
 from integrations.execution.policy import Policy, RetryPolicy
 from integrations.execution.trace import Stage
 from tests.fakes.clock import VIRTUAL_TIME
-from tests.fakes.execution import Script
-from tests.fakes.house import REPO, House
+from tests.fakes.house import REPO, Build, houses
 
 CANARY = "ghp_canary7f3a91c0d2e84b56"
 
@@ -25,21 +24,10 @@ def anyio_backend() -> object:
     return VIRTUAL_TIME
 
 
-Build = Callable[..., Awaitable[House]]
-
-
 @pytest.fixture
 async def house() -> AsyncIterator[Build]:
-    async with anyio.create_task_group() as group:
-
-        async def build(*script: Script, **fields: object) -> House:
-            made = House(*script, **fields)
-            group.start_soon(made.framework.run)
-            await anyio.lowlevel.checkpoint()
-            return made
-
+    async with houses() as build:
         yield build
-        group.cancel_scope.cancel()
 
 
 def told(outcome: Outcome) -> list[str]:
