@@ -200,7 +200,7 @@ class Answering:
     def _told(self, asked: Asked, outcome: Outcome, began: float) -> Outcome:
         """The outcome as this run's own, with its record published."""
         order, now = asked.order, self._clock.monotonic()
-        call_id = order.first.take(order.run_id) or secrets.token_hex(8)
+        call_id = order.call_ids.take(order.run_id) or secrets.token_hex(8)
         outcome = replace(outcome, call_id=call_id, run_id=order.run_id, duration=now - began)
         self._publish(_record(asked, outcome, at=self._clock.time()))
         return outcome

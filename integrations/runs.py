@@ -16,7 +16,7 @@ from integrations.execution.cold import COLD
 from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome
 from integrations.execution.trace import Stage, Trace
-from integrations.execution.tracing import FirstID
+from integrations.execution.tracing import CallIDs
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
 from integrations.manifest.hosts import ForeignHostError
@@ -58,8 +58,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     `priority` says who goes first of those that must wait; None takes the origin's. A `trace` is told all
     that happens, an `examination` what was asked and answered. `certificate` looks at the server's
     certificate, `cold` sends each request over a connection of its own.
-    `judge` makes a verdict of the manifest's own; a check adds its expectations there. `first` has the id of
-    the first call, wherever that is made.
+    `judge` makes a verdict of the manifest's own; a check adds its expectations there. `call_ids`
+    are those of its calls, wherever they are made.
     """
 
     capability: str
@@ -80,7 +80,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace | None = None
     examination: Examination | None = None
     judge: Callable[[Verdict, Reply], Verdict] = lambda verdict, _: verdict
-    first: FirstID = msgspec.field(default_factory=FirstID)
+    call_ids: CallIDs = msgspec.field(default_factory=CallIDs)
 
 
 class _Page(NamedTuple):
@@ -234,7 +234,7 @@ class ActionRun:
     def _unsent(self, failed: Outcome, step: str) -> Outcome:
         """The outcome of a request that could not be made for want of a credential, with its record."""
         integration, order = self._integration, self._order
-        call_id = order.first.take(order.run_id) or secrets.token_hex(8)
+        call_id = order.call_ids.take(order.run_id) or secrets.token_hex(8)
         outcome = msgspec.structs.replace(
             failed, run_id=order.run_id, call_id=call_id, detail=self._advised(failed)
         )
@@ -283,7 +283,7 @@ class ActionRun:
             deadline=order.deadline,
             origin=order.origin,
             run_id=order.run_id,
-            call_id=order.first.take(order.run_id),
+            call_id=order.call_ids.take(order.run_id),
             trace_id=order.trace_id,
         )
         return call if self._is_plain(step) else self._unusual(call, step)

@@ -2,8 +2,8 @@
 system's resolver.
 """
 
+import secrets
 import socket
-import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -122,7 +122,7 @@ class EgressProbe:
             idempotent=True,
             prepare=lambda: httpx.Request("HEAD", target),
             classify=_classify,
-            run_id=uuid.uuid4().hex,
+            run_id=secrets.token_hex(8),
             origin=Origin.CHECK,
             timeout=seconds,
             deadline=self._clock.monotonic() + seconds,

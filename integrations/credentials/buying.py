@@ -4,7 +4,7 @@ A refusal is `unauthorized`: OAuth's error words that say so (RFC 6749, 5.2), 40
 installation 404. Other words are our configuration's fault, and what plain HTTP says of the rest holds.
 """
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -109,7 +109,7 @@ class Purchase:
             idempotent=self._tokens.source.is_repeatable,
             prepare=self._prepare,
             classify=self._classify,
-            run_id=uuid.uuid4().hex,
+            run_id=secrets.token_hex(8),
             origin=Origin.CREDENTIAL,
             bucket=CAPABILITY,
             deadline=self._clock.monotonic() + self._within,

@@ -1,5 +1,6 @@
 """Which calls are traced, and in which trace."""
 
+import hashlib
 import random
 import re
 from enum import StrEnum
@@ -13,7 +14,8 @@ from integrations.execution.call_span import CallSpan
 from integrations.execution.outcome import Origin
 
 _LIMIT = 1 << 64
-_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}([89ab][0-9a-f]{15})").fullmatch
+_RUN = re.compile(r"(?!0{16})[0-9a-f]{16}").fullmatch
+_CALLS = 16
 _DRAWN = 64
 
 
@@ -84,40 +86,40 @@ def _flags(*, is_sampled: bool) -> str:
 
 
 def new_run_id(rng: random.Random) -> str:
-    """A UUID's hex (RFC 9562, version 4) from `rng`: asking the system for each took 3 µs."""
-    bits = rng.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
-    return bits.to_bytes(16).hex()
+    """64 bits of chance in 16 hexadecimal digits, as a span's id is, and never 0."""
+    return (rng.getrandbits(64) or 1).to_bytes(8).hex()
 
 
 def trace_of(run_id: str) -> str:
-    """The trace of a run that no caller's trace is known of: its id (a UUID's hex) with its halves exchanged,
-    because samplers look at the second half, which begins with two bits that all UUIDs share.
+    """The trace of a run that no caller's trace is known of: its id backwards and its id: either half, by
+    which one sampler or another decides, is of chance. A run that somebody else named has a hash of it.
     """
-    return run_id[16:] + run_id[:16]
+    if _RUN(run_id):
+        return run_id[::-1] + run_id
+    return hashlib.sha256(run_id.encode()).hexdigest()[:32]
 
 
-def first_call_of(run_id: str) -> str:
-    """The id that the first call of a run takes from it, so that it need not be stored: the second half, of
-    which all but two bits are of chance, and which is never 0. Empty where the run's id is no UUID of chance.
+def call_of(run_id: str, number: int) -> str:
+    """The id that a run's call takes from it, so that it need not be stored: the first one (0) the run's own,
+    the next the same digits begun one place further on. Empty for the 17th and all further ones, and where
+    somebody else named the run.
     """
-    found = _UUID4(run_id)
-    return found[1] if found else ""
+    return run_id[number:] + run_id[:number] if number < _CALLS and _RUN(run_id) else ""
 
 
-class FirstID:
-    """The id of a run's first call, for who comes first: all that goes on for a run must ask the same one."""
+class CallIDs:
+    """The ids of a run's calls, in turn: all that goes on for a run must ask the same one."""
 
-    __slots__ = ("_is_taken",)
+    __slots__ = ("_taken",)
 
     def __init__(self) -> None:
-        self._is_taken = False
+        self._taken = 0
 
     def take(self, run_id: str) -> str:
-        """The id that the call takes from its run; empty: it draws one."""
-        if self._is_taken:
-            return ""
-        self._is_taken = True
-        return first_call_of(run_id)
+        """The id that the next call takes from its run; empty: it draws one."""
+        number = self._taken
+        self._taken = number + 1
+        return call_of(run_id, number)
 
 
 class Ids:

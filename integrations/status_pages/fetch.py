@@ -4,7 +4,7 @@ Such a line has a breaker of its own and draws on no quota of the vendor's API. 
 since is not sent again (RFC 9110, 13: If-None-Match, If-Modified-Since).
 """
 
-import uuid
+import secrets
 from collections.abc import Collection
 from typing import Literal, Protocol
 
@@ -135,7 +135,7 @@ class StatusPageFetcher:
             idempotent=True,
             prepare=lambda: httpx.Request("GET", url, headers=headers),
             classify=_classify,
-            run_id=uuid.uuid4().hex,
+            run_id=secrets.token_hex(8),
             origin=Origin.STATUS,
             max_attempts=1,
         )

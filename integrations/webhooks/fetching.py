@@ -4,7 +4,7 @@ circuit of their own, because strangers name what is fetched.
 """
 
 import re
-import uuid
+import secrets
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -74,7 +74,7 @@ class VendorFetch:
             idempotent=True,
             prepare=lambda: request,
             classify=_classify,
-            run_id=uuid.uuid4().hex,
+            run_id=secrets.token_hex(8),
             origin=Origin.CREDENTIAL,
             bucket=KEYS_CAPABILITY,
             step=step,

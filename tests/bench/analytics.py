@@ -27,7 +27,7 @@ from tests.exporters.analytics.generated import START, started
 
 SECONDS = 10.0
 QUIET, BUSY, FULL = 5_000, 50_000, 100_000
-WEIGHED = 200_000
+WEIGHED = 1_000_000
 MIB = 1 << 20
 LARGE = AnalyticsSettings(queue_rows=2_000_000)
 

@@ -34,8 +34,9 @@ _DAY = f"""
             floor({CALLERS} * random() ** 2)::INTEGER AS who,
             random() < {FAILING} AS failed, floor(4 * random())::INTEGER AS how,
             round(exp(-2 + 0.8 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())), 9) AS took,
-            format('{{:016x}}{{:016x}}', hash(i, $first), hash($first, i)) AS run,
-            substr(run, CASE WHEN random() < {FURTHER} THEN 5 ELSE 17 END, 16) AS call
+            CASE WHEN random() < {FURTHER} THEN 1 ELSE 0 END AS further,
+            format('{{:016x}}', hash(i - further, $first)) AS run,
+            substr(run || run, 1 + further, 16) AS call
         FROM range($rows) AS rows(i)
     )
     SELECT
@@ -58,7 +59,7 @@ _DAY = f"""
             ELSE [{{'start': 2e-5, 'duration': took, 'kind': NULL, 'status': 200, 'injected': false}}]
         END AS attempts,
         'closed' AS breaker_state, 0 AS request_bytes, floor(exp(7 + random()))::BIGINT AS response_bytes,
-        substr(run, 17) || substr(run, 1, 16) AS trace_id, call AS span_id,
+        reverse(run) || run AS trace_id, call AS span_id,
         '' AS parent_span_id, true AS sampled, '' AS method, '' AS server, false AS injected,
         NULL AS reason, NULL::DOUBLE AS retry_after
     FROM chance

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from integrations.execution.outcome import Attempt, Effect, FailureKind, Origin, Phases
-from integrations.execution.tracing import first_call_of, new_run_id, trace_of
+from integrations.execution.tracing import CallIDs, new_run_id, trace_of
 from integrations.signals import APIRequest, CallRecord, CheckResult, Health
 
 INTEGRATIONS, VENDORS, CALLERS = 60, 20, 25
@@ -29,12 +29,13 @@ class Records:
 
     def __init__(self, seed: int = 8) -> None:
         self._random = random.Random(seed)
-        self._run = ""
+        self._run, self._ids = "", CallIDs()
 
     def calls(self, count: int, *, first: int = 1, at: float, per_second: float) -> Iterator[CallRecord]:
-        """Make records from `at` (UTC seconds) on, at an even pace."""
+        """Make records from `at` (UTC seconds) on, as they come to a service: each whenever it comes."""
         for number in range(first, first + count):
-            yield self.call(number, at=at + (number - first) / per_second)
+            yield self.call(number, at=at)
+            at += self._random.expovariate(per_second)
 
     def call(self, number: int, *, at: float) -> CallRecord:
         """Make one record: one in 25 fails, and each that fails was tried twice; one in ten goes on with the
@@ -42,11 +43,9 @@ class Records:
         """
         chance = self._random
         which = int(INTEGRATIONS * chance.random() ** 2)
-        span = f"{chance.getrandbits(64):016x}"
         if not self._run or chance.random() >= FURTHER:
-            self._run = new_run_id(chance)
-            span = first_call_of(self._run)
-        run = self._run
+            self._run, self._ids = new_run_id(chance), CallIDs()
+        run, span = self._run, self._ids.take(self._run) or f"{chance.getrandbits(64):016x}"
         kind = chance.choice(_KINDS) if chance.random() < FAILING else None
         attempts = self._attempts(kind)
         return CallRecord(
@@ -86,7 +85,8 @@ class Records:
     def checks(self, count: int, *, at: float, per_second: float) -> Iterator[CheckResult]:
         """Make results of checks, from `at` (UTC seconds) on, of all integrations in turn."""
         for number in range(count):
-            yield self.check(number, at=at + number / per_second)
+            yield self.check(number, at=at)
+            at += self._random.expovariate(per_second)
 
     def check(self, number: int, *, at: float) -> CheckResult:
         """Make one result; each tenth of an integration's is of a connection of its own."""
@@ -101,7 +101,7 @@ class Records:
             vendor=f"vendor-{which % VENDORS:02d}",
             capability="read",
             action=ACTIONS[which % len(ACTIONS)],
-            run_id=f"{chance.getrandbits(128):032x}",
+            run_id=new_run_id(chance),
             kind=kind,
             status=200 if kind is None else _STATUSES.get(kind),
             detail="" if kind is None else "it failed",

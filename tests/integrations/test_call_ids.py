@@ -16,7 +16,7 @@ from integrations.execution.call_span import attempt_span_id
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason, Source
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
-from integrations.execution.tracing import Sampler, Tracing, first_call_of, new_run_id, system_random
+from integrations.execution.tracing import Sampler, Tracing, call_of, new_run_id, system_random
 from integrations.framework import IntegrationFramework
 from integrations.runs import ActionRun, Order
 from integrations.signals import CallRecord
@@ -193,7 +193,7 @@ async def test_one_call_of_each_run_has_its_runs_id_and_no_two_have_the_same(
     assert records
     assert all(record.call_id == record.span_id for record in records)
     assert len({record.call_id for record in records}) == len(records)
-    own = Counter(record.run_id for record in records if record.call_id == first_call_of(record.run_id))
+    own = Counter(record.run_id for record in records if record.call_id == record.run_id)
     assert own == dict.fromkeys((record.run_id for record in records), 1)
     assert {outcome.call_id for outcome in one.outcomes.values()} <= {record.call_id for record in records}
 
@@ -241,7 +241,7 @@ class KeptCalls:
         return Answer(outcome=Outcome(), reply=None)
 
 
-async def test_of_requests_that_an_action_sends_at_once_one_has_its_runs_id() -> None:
+async def test_of_requests_that_an_action_sends_at_once_each_has_one_of_its_runs_ids() -> None:
     framework, calls = House(OK).framework, KeptCalls()
     integration, run_id = framework.integration("github"), new_run_id(system_random())
     plan = integration.plan("repos.get")
@@ -250,7 +250,9 @@ async def test_of_requests_that_an_action_sends_at_once_one_has_its_runs_id() ->
 
     await run.code(Three(), plan.check(REPO))
 
-    assert sorted(call.call_id for call in calls.made) == ["", "", first_call_of(run_id)]
+    assert sorted(call.call_id for call in calls.made) == sorted(
+        call_of(run_id, number) for number in range(3)
+    )
 
 
 async def test_a_run_that_is_told_its_id_gives_it_to_its_first_call_too() -> None:
@@ -258,10 +260,10 @@ async def test_a_run_that_is_told_its_id_gives_it_to_its_first_call_too() -> Non
 
     outcome = await House(OK).read(run_id=run_id)
 
-    assert (outcome.run_id, outcome.call_id) == (run_id, first_call_of(run_id))
+    assert outcome.run_id == outcome.call_id == run_id
 
 
-async def test_a_run_whose_id_is_no_uuid_of_chance_has_calls_with_ids_of_their_own() -> None:
+async def test_a_run_that_somebody_else_named_has_calls_with_ids_of_their_own() -> None:
     one = House(OK)
 
     outcomes = [await one.read(run_id="message-7") for _ in range(3)]
@@ -295,7 +297,7 @@ async def test_a_third_party_is_told_of_the_span_that_the_first_call_of_a_run_ha
     outcome = await framework.execute_integration("github", "repos.get", REPO)
 
     (record,) = records.of(CallRecord)
-    own = first_call_of(record.run_id)
+    own = record.run_id
     assert record.span_id == outcome.call_id == own
     assert [request.headers["traceparent"] for request in sent] == [
         f"00-{record.trace_id}-{attempt_span_id(own, number)}-01" for number in (1, 2)

@@ -14,7 +14,8 @@ import duckdb
 import msgspec
 
 from exporters.analytics.archive.files import FOOTER, Footer, SealedFile, finish, new_name, unfinished
-from exporters.analytics.derived import packed, whole
+from exporters.analytics.derived import whole
+from exporters.analytics.seconds import packed
 from exporters.analytics.tables import hot, quoted
 
 PART_ROWS = 250_000

@@ -1,7 +1,7 @@
 """Which calls are sampled, what records tell of them, and what a third party hears of their trace."""
 
+import random
 import re
-import uuid
 
 import httpx
 import pytest
@@ -13,12 +13,12 @@ from integrations.execution.call_span import attempt_span_id
 from integrations.execution.outcome import Origin
 from integrations.execution.policy import Policy
 from integrations.execution.tracing import (
-    FirstID,
+    CallIDs,
     Ids,
     Sampler,
     TracedChecks,
     Tracing,
-    first_call_of,
+    call_of,
     new_run_id,
     system_random,
     trace_of,
@@ -30,7 +30,7 @@ from tests.fakes.execution import Bench, ScriptedVendor, call, check
 OK = httpx.Response(200, json={"ok": True})
 DOWN = httpx.Response(503)
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-RUN = "9f86d081884c4d659a2feaa0c55ad015"
+RUN = "9f86d081884c4d65"
 TOLD = Policy(trace_context=True)
 
 
@@ -66,10 +66,10 @@ def test_ids_of_attempts_differ_from_one_another_and_are_never_zero(number: int,
     assert all(len(each) == 16 and int(each, 16) for each in ids)
 
 
-def test_traces_of_runs_are_sampled_evenly_although_uuids_share_bits() -> None:
-    runs = [f"{number:016x}"[::-1] + "8" + f"{number:015x}" for number in range(4096)]
+def test_traces_of_runs_are_sampled_evenly() -> None:
+    rng = random.Random(7)
 
-    taken = sum(Sampler(ratio=0.25).takes(trace_of(run)) for run in runs)
+    taken = sum(Sampler(ratio=0.25).takes(trace_of(new_run_id(rng))) for _ in range(4096))
 
     assert 900 < taken < 1150
 
@@ -188,45 +188,60 @@ async def test_an_export_is_no_part_of_any_trace(clock: LoopClock) -> None:
     assert (record.method, record.sampled) == ("", False)
 
 
-def test_a_run_is_known_by_a_random_uuid() -> None:
+def test_a_run_is_known_by_64_bits_of_chance() -> None:
     rng = system_random()
     made = {new_run_id(rng) for _ in range(100)}
     assert len(made) == 100
-    assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(4, uuid.RFC_4122)}
-    assert {len(one) for one in made} == {32}
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
 
 
-def test_a_first_call_is_known_by_the_half_of_its_run_that_is_all_chance_but_for_two_bits() -> None:
-    run = new_run_id(system_random())
+def test_no_run_has_an_id_of_zeros() -> None:
+    class Unlucky(random.Random):
+        def getrandbits(self, k: int, /) -> int:
+            return 0 * k
 
-    assert first_call_of(run) == run[16:] == trace_of(run)[:16]
-    assert first_call_of("0" * 12 + "4000" + "8" + "0" * 15) == "8" + "0" * 15
+    assert int(new_run_id(Unlucky()), 16)
+
+
+def test_a_runs_trace_is_a_valid_one_that_tells_the_run() -> None:
+    assert trace_of(RUN) == "56d4c488180d68f9" + RUN
+    assert re.fullmatch("[0-9a-f]{32}", trace_of("message-7"))
+    assert trace_of("message-7") != trace_of("message-8")
+
+
+def test_calls_of_a_run_take_its_digits_each_begun_one_place_further_on() -> None:
+    assert [call_of("0123456789abcdef", number) for number in (0, 1, 15, 16)] == [
+        "0123456789abcdef",
+        "123456789abcdef0",
+        "f0123456789abcde",
+        "",
+    ]
+    assert len({call_of(RUN, number) for number in range(16)}) == 16
 
 
 @pytest.mark.parametrize(
     "run_id",
-    ["", "r7", RUN[:-1], f"{RUN}0", RUN.upper(), str(uuid.UUID(RUN)), f"{RUN[:-1]}g", f"{RUN}\n",
-     RUN[:12] + "1" + RUN[13:], RUN[:16] + "0" * 16, "0" * 32, "\u0661" * 32],
-)  # fmt: skip
-def test_a_run_that_is_no_uuid_of_chance_names_no_call(run_id: str) -> None:
-    assert first_call_of(run_id) == ""
+    ["", "r7", RUN[:-1], f"{RUN}0", RUN.upper(), f"{RUN[:-1]}g", f"{RUN}\n", "0" * 16, "\u0661" * 16],
+)
+def test_a_run_that_somebody_else_named_names_no_call(run_id: str) -> None:
+    assert call_of(run_id, 0) == ""
 
 
-def test_only_who_comes_first_has_the_id_of_the_first_call() -> None:
-    first = FirstID()
+def test_each_that_asks_has_the_next_id_of_the_run() -> None:
+    ids = CallIDs()
 
-    assert [first.take(RUN) for _ in range(3)] == [RUN[16:], "", ""]
+    assert [ids.take(RUN) for _ in range(17)] == [*(call_of(RUN, number) for number in range(16)), ""]
 
 
 @pytest.mark.parametrize("tracing", [Tracing(), Tracing(Sampler())], ids=["untraced", "traced"])
 async def test_a_call_that_comes_with_an_id_keeps_it(clock: LoopClock, tracing: Tracing) -> None:
     bench = Bench(clock, tracing=tracing)
-    await bench.executor.execute(call(call_id=RUN[16:]))
+    await bench.executor.execute(call(call_id=RUN))
     bench.executor.force_open("shop", actor="op", reason="why")
     await bench.executor.execute(call(call_id="f" * 16))
 
     made, refused = bench.signals.of(CallRecord)
-    assert made.call_id == made.span_id == RUN[16:]
+    assert made.call_id == made.span_id == RUN
     assert refused.call_id == refused.span_id == "f" * 16
 
 
