@@ -368,21 +368,28 @@ def test_the_view_that_the_schema_makes_is_the_one_that_is_made_over_sealed_days
     assert made == again
 
 
+@pytest.mark.parametrize("version", [14, 15, 16])
 def test_a_sealed_row_that_an_older_database_holds_in_the_form_of_before_is_no_second_row(
-    tmp_path: Path,
+    tmp_path: Path, version: int
 ) -> None:
+    run, attempt = RUNS[0], Attempt(start=1e-5, duration=1 / 3 - 1e-5)
     one = call(
-        1, at=START - 3 * DAY, run_id=RUNS[0], trace_id=trace_of(RUNS[0]), span_id="c1", duration=1 / 3
-    )
+        1, at=START - 3 * DAY, call_id=call_of(run, 3), run_id=run, trace_id=trace_of(run), span_id="c1",
+        duration=1 / 3, attempts=(attempt,),
+    )  # fmt: skip
     Life.sealed(tmp_path / "now", [one]).close()
-    older = started(tmp_path / "before")
-    whole_rows(older, [one])
+    older = started(tmp_path / "before", steps=bundled_steps()[:version])
+    if version < SINCE:
+        whole_rows(older, [one])
+    else:
+        store_as(version, older)
+        older.load([one])
     older.close()
     shutil.copy(tmp_path / "before" / "hot.duckdb", tmp_path / "now" / "hot.duckdb")
 
-    again = started(tmp_path / "now")
+    again = started(tmp_path / "now", steps=bundled_steps())
 
-    assert again.rows("SELECT duration FROM hot_calls") == [(1 / 3,)]
+    assert again.rows("SELECT call_id FROM hot_calls") == [(call_of(run, 3),)]
     assert again.seqs() == [1]
     again.close()
 
