@@ -187,7 +187,7 @@ def _tokens(document: Document) -> Iterator[Problem]:
 
 
 def _ids(document: Document) -> Iterator[Problem]:
-    first: dict[str, int] = {}
+    first: dict[str, source.Path] = {}
     for index, _ in enumerate(_list(document, ("integrations",))):
         path = ("integrations", index, "id")
         name = _text(document, path)
@@ -197,10 +197,11 @@ def _ids(document: Document) -> Iterator[Problem]:
             expected = "1 to 63 lower-case letters, digits and dashes, a letter or digit first"
             yield document.problem(path, found=_short(name), expected=expected)
         elif name in first:
+            line = document.line(first[name])
             yield document.problem(
-                path, found=f"{name} again", expected=f"each id once (first on line {first[name]})"
+                path, found=f"{name} again", expected=f"each id once (first on line {line})"
             )
-        first.setdefault(name, document.line(path))
+        first.setdefault(name, path)
 
 
 def _network(document: Document, path: source.Path, unusable: Callable[[str], str]) -> Iterator[Problem]:

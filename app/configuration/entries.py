@@ -25,6 +25,24 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return ("integrations", self.index)
 
 
+class _LinesBelow(Mapping[source.Path, int]):
+    """A part of a document's lines, by the paths within it; none is looked up before it is asked for."""
+
+    def __init__(self, lines: Mapping[source.Path, int], place: source.Path) -> None:
+        self._lines = lines
+        self._place = place
+
+    def __getitem__(self, path: source.Path) -> int:
+        return self._lines[*self._place, *path]
+
+    def __iter__(self) -> Iterator[source.Path]:
+        size = len(self._place)
+        return (path[size:] for path in self._lines if path[:size] == self._place)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def read_entries(document: Document, *, has_good_defaults: bool = True) -> Iterator[Entry]:
     """Decode each integration of the file, with `defaults` and `network`, where they are good, below its own
     values; ends after more problems than are told.
@@ -33,11 +51,11 @@ def read_entries(document: Document, *, has_good_defaults: bool = True) -> Itera
     items = root.get("integrations")
     if not isinstance(items, list):
         return
-    lines = _lines_by_entry(document)
     defaults = root if has_good_defaults else {}
     problems = 0
     for index, item in enumerate(items):
-        part = Document(name=document.name, value=_with_defaults(item, defaults), lines=lines.get(index, {}))
+        lines = _LinesBelow(document.lines, ("integrations", index))
+        part = Document(name=document.name, value=_with_defaults(item, defaults), lines=lines)
         entry = _read_entry(part, index)
         yield entry
         problems += len(entry.problems)
@@ -71,14 +89,6 @@ def _read_entry(part: Document, index: int) -> Entry:
         )
         return Entry(index=index, settings=None, problems=problems)
     return Entry(index=index, settings=settings)
-
-
-def _lines_by_entry(document: Document) -> dict[int, dict[source.Path, int]]:
-    lines: dict[int, dict[source.Path, int]] = {}
-    for path, line in document.lines.items():
-        if len(path) > 1 and path[0] == "integrations" and isinstance(path[1], int):
-            lines.setdefault(path[1], {})[path[2:]] = line
-    return lines
 
 
 def _with_defaults(item: object, root: Mapping[str, object]) -> object:

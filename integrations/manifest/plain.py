@@ -2,13 +2,13 @@
 `no` are text), no tags, no merge keys, no duplicate keys; size, depth, keys and alias expansion are bounded.
 """
 
-import math
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import yaml
 
+from integrations.manifest.quick import LOADER, UnusualError, scalar, value_of
 from integrations.manifest.source import (
     MAX_CHARACTERS,
     MAX_DEPTH,
@@ -21,12 +21,6 @@ from integrations.manifest.source import (
     key_of,
 )
 
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_RADIX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-
 
 def read_yaml(text: str, *, name: str) -> Document:
     """Read one YAML document.
@@ -36,10 +30,21 @@ def read_yaml(text: str, *, name: str) -> Document:
     """
     if len(text) > MAX_CHARACTERS:
         raise _error(name, 1, found=f"{len(text)} characters", expected=f"at most {MAX_CHARACTERS}")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return Document(name=name, value=value_of(text), lines=_LaterLines(text))
+    except UnusualError:
+        return read_with_lines(text, name)
+
+
+def read_with_lines(text: str, name: str) -> Document:
+    """Read one YAML document together with its lines; what is wrong is told with the place where it stands.
+
+    Raises:
+        SourceError: as `read_yaml`.
+    """
     reader = _Reader(name)
     try:
-        reader.events = yaml.parse(text, Loader=loader)
+        reader.events = yaml.parse(text, Loader=LOADER)
         value = reader.document()
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + 1
@@ -47,6 +52,31 @@ def read_yaml(text: str, *, name: str) -> Document:
     except yaml.YAMLError as error:
         raise _error(name, 1, found="characters that YAML does not allow", expected="YAML") from error
     return Document(name=name, value=value, lines=reader.lines)
+
+
+class _LaterLines(Mapping[Path, int]):
+    """The lines of a good text, which is read again when the first is asked for: mostly none ever is, and
+    those of ten thousand integrations take 20 MiB.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> Mapping[Path, int]:
+        return read_with_lines(self._text, "").lines
+
+    def __getitem__(self, path: Path) -> int:
+        """The line of a key or item."""
+        return self._lines[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        """The paths of all keys and items."""
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._lines)
 
 
 def _error(name: str, line: int, *, key: str = "", found: str, expected: str) -> SourceError:
@@ -118,7 +148,7 @@ class _Reader:
 
     def _content(self, event: yaml.Event, path: Path, room: int) -> object:
         if isinstance(event, yaml.ScalarEvent):
-            return _scalar(event.value) if event.implicit[0] else event.value
+            return scalar(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path, room)
         return self._sequence(path, room)
@@ -153,19 +183,3 @@ class _Reader:
 
 def _line(event: yaml.Event) -> int:
     return (event.start_mark.line if event.start_mark else 0) + 1
-
-
-def _scalar(text: str) -> object:
-    """A plain scalar by YAML 1.2's core schema, without its infinities."""
-    if text in _NULL:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if len(text) > 300:  # Longer digits are no number anyone means, and slow to convert.
-        return text
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _RADIX.fullmatch(text):
-        return int(text, 0)
-    number = float(text) if _FLOAT.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else text
