@@ -62,7 +62,7 @@ class CallRecorder:
         self._duration = histograms["dialtone_call_duration_seconds"]
         self._queued = histograms["dialtone_call_queue_seconds"]
         self._times = histograms["dialtone_attempt_duration_seconds"]
-        self._lines: dict[Key, _Line] = {}
+        self._lines: dict[tuple[str, str, str, str], _Line] = {}
         self._duration_bounds = CATALOGUE["dialtone_call_duration_seconds"].buckets
 
     def record(self, record: CallRecord) -> None:
@@ -74,13 +74,16 @@ class CallRecorder:
         key = (record.integration, record.vendor, record.action, record.origin)
         line = self._lines.get(key) or self._open(key)
         counter = line.ok_calls if record.kind is None else None
-        (counter or self._call(line, key, record.kind)).value += 1
+        (counter or self._call(line, key, record)).value += 1
         attempts = record.attempts
         if attempts:
             duration = record.duration
             cell = line.duration
             bucket = bisect_left(self._duration_bounds, duration)
-            cell.counts[bucket] += 1
+            try:
+                cell.counts[bucket] += 1
+            except IndexError:
+                cell.reach(bucket)
             cell.total += duration
             if cell.fresh is not None:
                 cell.keep(duration)
@@ -92,8 +95,6 @@ class CallRecorder:
             line.received.value += record.response_bytes
         if attempts or record.queued:
             line.queued.observe(record.queued)
-        if record.reason is not None:
-            self._rejected.cell(*key[:2], record.capability, record.reason.value).value += 1
 
     def remove_integrations(self, integrations: Collection[str]) -> None:
         """Forget the cells of integrations, so that their series can go."""
@@ -101,22 +102,27 @@ class CallRecorder:
 
     def _open(self, key: Key) -> _Line:
         integration, vendor, action, origin = key
+        # Not `str` of the origin, which copies it; and a key that is found by the call's own.
+        labels = (integration, vendor, action, origin.value)
         line = _Line()
         line.ok_calls = line.ok_attempts = line.ok_times = None
         line.is_traced = self._traces_checks or origin is not Origin.CHECK
-        line.duration = self._duration.cell(integration, vendor, action, str(origin))
+        line.duration = self._duration.at(labels)
         alone = (integration,)
         line.queued = self._queued.at(alone)
         line.retries = self._retries.cell(integration, vendor)
         line.sent = self._sent.at(alone)
         line.received = self._received.at(alone)
         if not self._duration.is_overflow(line.duration):
-            self._lines[key] = line
+            self._lines[labels] = line
         return line
 
-    def _call(self, line: _Line, key: Key, kind: FailureKind | None) -> Number:
-        """The counter of calls that ended so."""
-        cell = self._calls.cell(*key[:3], str(key[3]), _outcome(kind))
+    def _call(self, line: _Line, key: Key, record: CallRecord) -> Number:
+        """The counter of calls that ended so; why one was rejected is counted, too."""
+        kind = record.kind
+        if record.reason is not None:
+            self._rejected.cell(*key[:2], record.capability, record.reason.value).value += 1
+        cell = self._calls.cell(*key[:3], key[3].value, _outcome(kind))
         if kind is None and not self._calls.is_overflow(cell):
             line.ok_calls = cell
         return cell

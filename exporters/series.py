@@ -45,9 +45,13 @@ NO_EXEMPLARS: dict[int, TraceExemplar] = {}
 """Those of a histogram that has none, which are most: an empty dict of its own takes 64 bytes each."""
 
 
+_NO_COUNTS: list[int] = []
+"""Those of a histogram without a value; never changed, but replaced."""
+
+
 class Distribution(msgspec.Struct, gc=False, eq=False):
-    """The value of one histogram: `counts` for each bound and one for what is above the last. `observing`
-    makes one.
+    """The value of one histogram: `counts` for each bound and one for what is above the last, as far as the
+    highest that is not 0. `observing` makes one.
 
     Where native buckets are wanted, `fresh` holds values that are not in them yet: sorting them in is left to
     who reads, so that who counts does not pay for it.
@@ -63,10 +67,28 @@ class Distribution(msgspec.Struct, gc=False, eq=False):
     def observe(self, value: float) -> None:
         """Count one value, of 0 or above; a bound belongs to the bucket below it."""
         # Of times in line nearly all are 0.
-        self.counts[bisect_left(self.bounds, value) if value else 0] += 1
+        bucket = bisect_left(self.bounds, value) if value else 0
+        try:
+            self.counts[bucket] += 1
+        except IndexError:
+            self.reach(bucket)
         self.total += value
         if self.fresh is not None:
             self.keep(value)
+
+    def reach(self, bucket: int) -> None:
+        """Count the first value that fell into so high a bucket."""
+        # Made anew in its size, for a list that grows takes room for more than it is asked for.
+        counts = [0] * (bucket + 1)
+        counts[: len(self.counts)] = self.counts
+        counts[bucket] = 1
+        self.counts = counts
+
+    @property
+    def all_counts(self) -> tuple[int, ...]:
+        """The counts of all buckets."""
+        counts = self.counts
+        return (*counts, *[0] * (len(self.bounds) + 1 - len(counts)))
 
     def keep(self, value: float) -> None:
         """Put a value that is counted already aside for the native buckets."""
@@ -94,7 +116,7 @@ def observing(bounds: tuple[float, ...], *, native: bool = False) -> Distributio
     """A histogram that has no value yet."""
     return Distribution(
         bounds,
-        [0] * (len(bounds) + 1),
+        _NO_COUNTS,
         0.0,
         NO_EXEMPLARS,
         [] if native else None,

@@ -15,6 +15,7 @@ from exporters.catalogue import CATALOGUE, Family
 from exporters.gone import Gone, Removable
 from exporters.native import Native
 from exporters.series import (
+    NO_EXEMPLARS,
     Distribution,
     Number,
     Series,
@@ -282,7 +283,8 @@ class MetricTable:
         outcome = _outcome(result.kind) if result.ran else "skipped"
         self._count("dialtone_checks_total", *names, outcome)
         skipped = self._numbers["dialtone_check_slots_skipped_total"].cell(result.integration)
-        skipped.value += result.skipped
+        if result.skipped:
+            skipped.value += result.skipped
         if result.ran:
             self._histograms["dialtone_check_start_lag_seconds"].cell().observe(result.lag)
             duration = self._histograms["dialtone_check_duration_seconds"]
@@ -355,7 +357,8 @@ def _reading(family: Family, labels: tuple[str, ...], cell: Number | Distributio
 
 
 def _buckets(cell: Distribution, *, cut: bool) -> Buckets:
-    return Buckets(tuple(cell.counts), cell.total, dict(cell.exemplars), cell.native(cut=cut))
+    exemplars = dict(cell.exemplars) if cell.exemplars else NO_EXEMPLARS
+    return Buckets(cell.all_counts, cell.total, exemplars, cell.native(cut=cut))
 
 
 def _distribution(family: Family, *, native: bool) -> Callable[[], Distribution]:

@@ -6,6 +6,7 @@ a cancelled call too, says nothing. A limit starts at its maximum, so it changes
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from math import inf
 from typing import Protocol
 
@@ -198,3 +199,9 @@ _RULES: dict[Adaptive, Callable[[int], ConcurrencyLimit]] = {
 def new_limit(rule: Adaptive, maximum: int) -> ConcurrencyLimit:
     """Return a limit between 1 and `maximum` that moves by the rule."""
     return _RULES[rule](maximum)
+
+
+@cache
+def first_limit(rule: Adaptive, maximum: int) -> int:
+    """Where a limit of this rule stands before any call."""
+    return new_limit(rule, maximum).limit

@@ -20,14 +20,14 @@ class Bulkhead:
     `is_learning`: whether `succeeded` wants to hear of calls now; `overloaded` always may.
     """
 
-    __slots__ = ("_bound", "_made", "_rule", "is_learning", "limit", "running")
+    __slots__ = ("_bound", "_made", "is_learning", "limit", "rule", "running")
 
     def __init__(self, limit: int | ConcurrencyLimit, *, queue: int) -> None:
         self.running = 0
         self._bound = queue
         # Made for the first who waits; of most integrations nobody ever does.
         self._made: FairLine | None = None
-        self._rule: ConcurrencyLimit = _fixed(limit) if isinstance(limit, int) else limit
+        self.rule: ConcurrencyLimit = _fixed(limit) if isinstance(limit, int) else limit
         self._heed()
 
     @property
@@ -73,7 +73,7 @@ class Bulkhead:
 
     def adopt(self, rule: ConcurrencyLimit, *, queue: int) -> None:
         """Take a rule for the limit, and a bound for the line; who waits already stays."""
-        self._rule = rule
+        self.rule = rule
         self._bound = queue
         if self._made is not None:
             self._made.bound = queue
@@ -81,12 +81,12 @@ class Bulkhead:
 
     def succeeded(self, sent: float, ended: float) -> None:
         """A call that holds a slot has succeeded; times are the clock's `monotonic`."""
-        self._rule.succeeded(sent, ended, running=self.running)
+        self.rule.succeeded(sent, ended, running=self.running)
         self._heed()
 
     def overloaded(self, sent: float, ended: float) -> None:
         """A call that holds a slot failed as it does where there are too many."""
-        self._rule.overloaded(sent, ended)
+        self.rule.overloaded(sent, ended)
         self._heed()
 
     @property
@@ -96,8 +96,8 @@ class Bulkhead:
         return self._made
 
     def _heed(self) -> None:
-        self.limit = self._rule.limit
-        self.is_learning = self._rule.is_learning
+        self.limit = self.rule.limit
+        self.is_learning = self.rule.is_learning
         self.admit()
 
     async def _wait(self, turn: Turn) -> None:

@@ -136,13 +136,14 @@ class Executor:
             LookupError: when the integration or its capability is not known.
         """
         line = self._lines.get(call.integration) or self._line(call.integration)
-        route = line.routes.get((call.capability, call.action, call.bucket)) or line.new_route(call)
-        if route.breaker.is_guarded and call.origin is not _CHECK:
-            now = line.now()
-            if route.breaker.refuses(now):
-                record, answer = turn_away(call, route, now=now, utc=self._utc(), ids=self._ids)
-                self._publish(record)
-                return answer
+        key, first = (call.capability, call.action, call.bucket, call.effect), line.route
+        is_first = first is not None and first.key == key
+        route = (first if is_first else line.routes.get(key)) or line.new_route(key)
+        breaker = route.breaker
+        if breaker.is_guarded and call.origin is not _CHECK and breaker.refuses(now := line.now()):
+            record, answer = turn_away(call, route, now=now, utc=self._utc(), ids=self._ids)
+            self._publish(record)
+            return answer
         if self._tracing.is_sampling or line.policy.trace_context:
             call = self._tracing.begin(call, tells=line.policy.trace_context)
         run = Run(call, line, route) if call.trace is None else TracedRun(call, line, route)

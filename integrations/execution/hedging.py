@@ -102,5 +102,6 @@ class _Race:
     def _is_due(self) -> bool:
         """The first one is on the wire, and a slot is free that nobody waits for."""
         line = self._first.line
-        has_room = not line.waiting and line.slots.running < line.slots.limit
+        slots = line.slots or line.new_slots()
+        has_room = not line.waiting and slots.running < slots.limit
         return self._first.sent and has_room and not line.is_closing

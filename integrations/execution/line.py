@@ -10,15 +10,15 @@ import anyio
 
 from integrations.clock import Clock
 from integrations.deadlines import Cancellable
-from integrations.execution.adaptive import ConcurrencyLimit, new_limit
+from integrations.execution.adaptive import ConcurrencyLimit, first_limit, new_limit
 from integrations.execution.breaker import CircuitBreaker, Transition
-from integrations.execution.call import Call, LineSpec, QuotaReading
+from integrations.execution.call import LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.gauges import breaker_samples, quota_samples
 from integrations.execution.injection import Injection, Injector, fault_samples
 from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
-from integrations.execution.route import Route, first_record
+from integrations.execution.route import Route, RouteKey, first_record
 from integrations.execution.status import LineStatus, SavedLine
 from integrations.execution.telling import Teller, quota_told, transition_told
 from integrations.execution.transport import HTTPTransport
@@ -39,7 +39,8 @@ class Line:
     """The breakers, quotas, slots, retry tokens and pool of one integration.
 
     It puts itself into `astir` when it has changed, or holds something that has an end. `injector` is what
-    strikes calls, `was_injected` whether anything ever did: attributes, because each call looks at both.
+    strikes calls, `was_injected` whether anything ever did: attributes, because each call looks at both. Of
+    most, `route` is the only one; `routes` are those after it. `slots` are for calls that are no checks.
     """
 
     __slots__ = (
@@ -47,7 +48,6 @@ class Line:
         "_allowances",
         "_astir",
         "_breakers",
-        "_limit",
         "_queues",
         "_quotas",
         "_sampled",
@@ -66,6 +66,7 @@ class Line:
         "policy",
         "publish",
         "rng",
+        "route",
         "routes",
         "scopes",
         "slots",
@@ -94,8 +95,7 @@ class Line:
         self.rng = rng
         self.publish = publish
         self.budget = RetryBudget(spec.policy.retry.budget)
-        self._limit = new_limit(spec.policy.adaptive, _concurrency(spec))
-        self.slots = Bulkhead(self._limit, queue=spec.policy.queue)
+        self.slots: Bulkhead | None = None
         self.check_slots = Bulkhead(_CHECK_SLOTS, queue=_CHECK_QUEUE)
         self.active = 0
         self.errors = 0
@@ -109,44 +109,54 @@ class Line:
         self._quotas: Mapping[str, VendorQuota] = nothing()
         self._queues: tuple[QuotaLine, ...] = ()
         self._allowances: tuple[tuple[Limit, Allowance], ...] = ()
-        self.routes: dict[tuple[str, str, str], Route] = {}
+        self.route: Route | None = None
+        self.routes: Mapping[RouteKey, Route] = nothing()
         self._sampled: dict[str, float] | None = None
         self._fit()
 
     def adopt(self, spec: LineSpec) -> None:
         """Go on under another spec: state is kept, limits are the new ones."""
-        self._limit = self._limit_under(spec)
+        if self.slots is not None:
+            self.slots.adopt(self._limit_under(spec, self.slots.rule), queue=spec.policy.queue)
         self.spec, self.policy = spec, spec.policy
         self.budget.adopt(spec.policy.retry.budget)
-        self.slots.adopt(self._limit, queue=spec.policy.queue)
         for breaker in self._breakers.values():
             breaker.adopt(spec.policy.breaker)
         for queue in self._queues:
             queue.adopt(spec.policy.queue)
         self._fit()
 
-    def new_route(self, call: Call) -> Route:
-        """Return what this call passes, and keep it in `routes` by capability, action and bucket.
+    def new_route(self, key: RouteKey) -> Route:
+        """Return what calls with this key pass, and keep it.
 
         Raises:
             LookupError: when the integration has no such capability.
         """
-        quota = self._quota(call.bucket)
+        capability, action, bucket, _ = key = alike(key)
         declared = {
             limit.id: allowance
             for limit, allowance in self._allowances
-            if not limit.actions or call.action in limit.actions
+            if not limit.actions or action in limit.actions
         }
-        queue = self._queue(call.bucket, tuple(declared))
         route = Route(
-            self.breaker(call.capability),
-            quota,
-            queue,
+            key,
+            self.breaker(capability),
+            self._quota(bucket),
+            self._queue(bucket, tuple(declared)),
             declared=declared.values(),
-            template=first_record(self.spec, call),
+            template=first_record(key, self.spec.vendor),
         )
-        self.routes[alike((call.capability, call.action, call.bucket))] = route
+        if self.route is None:
+            self.route = route
+        else:
+            self.routes = {**self.routes, key: route}
         return route
+
+    def new_slots(self) -> Bulkhead:
+        """Make `slots`, for the first call that is no check; of most there never is one."""
+        limit = new_limit(self.policy.adaptive, _concurrency(self.spec))
+        self.slots = Bulkhead(limit, queue=self.policy.queue)
+        return self.slots
 
     def breaker(self, capability: str) -> CircuitBreaker:
         """Return the breaker of one capability.
@@ -261,13 +271,20 @@ class Line:
     @property
     def in_flight(self) -> int:
         """Calls that hold a slot."""
-        return self.slots.running + self.check_slots.running
+        return self.check_slots.running + (0 if self.slots is None else self.slots.running)
 
     @property
     def waiting(self) -> int:
         """Calls that wait for quota or a slot."""
         queued = sum(queue.waiting for queue in self._queues)
-        return queued + self.slots.waiting + self.check_slots.waiting
+        return queued + self.check_slots.waiting + (0 if self.slots is None else self.slots.waiting)
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls that are no checks may hold a slot."""
+        if self.slots is None:
+            return first_limit(self.policy.adaptive, _concurrency(self.spec))
+        return self.slots.limit
 
     def status(self) -> LineStatus:
         """Return all limits as they are now."""
@@ -275,7 +292,7 @@ class Line:
             integration=self.spec.integration,
             in_flight=self.in_flight,
             waiting=self.waiting,
-            concurrency=self.slots.limit,
+            concurrency=self.concurrency,
             concurrency_maximum=_concurrency(self.spec),
             retry_tokens=self.budget.tokens,
             retry_budget=int(self.budget.capacity),
@@ -311,7 +328,7 @@ class Line:
         only = (name,)
         yield Sample("dialtone_calls_in_flight", only, self.in_flight)
         yield Sample("dialtone_calls_waiting", only, self.waiting)
-        yield Sample("dialtone_concurrency_limit", only, self.slots.limit)
+        yield Sample("dialtone_concurrency_limit", only, self.concurrency)
         yield Sample("dialtone_retry_budget_tokens", only, self.budget.tokens)
         yield Sample("dialtone_pool_orphans", only, self.transport.orphans)
         yield Sample("dialtone_executor_errors_total", only, self.errors)
@@ -323,7 +340,7 @@ class Line:
 
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""
-        self.routes.clear()
+        self.route, self.routes = None, nothing()
         known = self._breakers
         self._breakers = compact(
             {name: known.get(name) or self._new_breaker(name) for name in self.spec.capabilities}
@@ -361,11 +378,11 @@ class Line:
     def _queues_of(self, bucket: str) -> Iterator[QuotaLine]:
         return (queue for queue in self._queues if queue.bucket == bucket)
 
-    def _limit_under(self, spec: LineSpec) -> ConcurrencyLimit:
+    def _limit_under(self, spec: LineSpec, limit: ConcurrencyLimit) -> ConcurrencyLimit:
         if spec.policy.adaptive is not self.policy.adaptive:
             return new_limit(spec.policy.adaptive, _concurrency(spec))
-        self._limit.adopt(_concurrency(spec))
-        return self._limit
+        limit.adopt(_concurrency(spec))
+        return limit
 
     def _tell(self, quota: VendorQuota) -> None:
         """Publish a bucket's level, at most every ten seconds: the gauge is sampled anyway."""

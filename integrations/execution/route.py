@@ -1,23 +1,27 @@
 """What calls of one action pass, and what the records of all of them have in common."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from integrations.execution.breaker import CircuitBreaker
-from integrations.execution.call import Call, LineSpec
-from integrations.execution.outcome import FailureKind, RejectReason
+from integrations.execution.outcome import Effect, FailureKind, Origin, RejectReason
 from integrations.execution.quota import Part, QuotaLine, VendorQuota
 from integrations.signals import CallRecord
+
+RouteKey = tuple[str, str, str, Effect]
+"""Capability, action, bucket and effect: calls of an integration with the same pass the same."""
 
 
 class Route:
     """What a call of one action passes, and what its records begin with: looked up once, then kept."""
 
-    __slots__ = ("_refusal", "breaker", "parts", "queue", "quota", "template")
+    __slots__ = ("_refusal", "breaker", "key", "parts", "queue", "quota", "template")
 
     def __init__(
         self,
+        key: RouteKey,
         breaker: CircuitBreaker,
         quota: VendorQuota,
         queue: QuotaLine,
@@ -25,6 +29,7 @@ class Route:
         declared: Iterable[Part],
         template: CallRecord,
     ) -> None:
+        self.key = key
         self.breaker = breaker
         self.quota = quota
         self.queue = queue
@@ -36,22 +41,27 @@ class Route:
     def refusal(self) -> CallRecord:
         """What the record of a call begins with that an open circuit refuses."""
         if self._refusal is None:
-            self._refusal = replace(
-                self.template, kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT
-            )
+            self._refusal = _refused(self.key, self.template.vendor)
         return self._refusal
 
 
-def first_record(spec: LineSpec, call: Call) -> CallRecord:
-    """What the records of calls like this one begin with."""
+@lru_cache(maxsize=4096)
+def first_record(key: RouteKey, vendor: str) -> CallRecord:
+    """What the records of a vendor's calls begin with that have this key; their integrations share it."""
+    capability, action, _, effect = key
     return CallRecord(
         at=0.0,
         call_id="",
         run_id="",
-        integration=spec.integration,
-        vendor=spec.vendor,
-        action=call.action,
-        capability=call.capability,
-        effect=call.effect,
-        origin=call.origin,
+        integration="",
+        vendor=vendor,
+        action=action,
+        capability=capability,
+        effect=effect,
+        origin=Origin.TRAFFIC,
     )
+
+
+@lru_cache(maxsize=4096)
+def _refused(key: RouteKey, vendor: str) -> CallRecord:
+    return replace(first_record(key, vendor), kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)

@@ -150,7 +150,7 @@ class Run:
         if not route.queue.try_take(route.parts, self.call.cost, now):
             return False
         self._holds_quota = True
-        slots = line.check_slots if self.is_check else line.slots
+        slots = line.check_slots if self.is_check else line.slots or line.new_slots()
         if not slots.try_enter():
             return False
         self._slots = slots
@@ -190,7 +190,7 @@ class Run:
         return self._refuse(RejectReason.QUOTA, detail, retry_after=wait)
 
     async def _wait_for_slot(self) -> bool:
-        slots = self.line.check_slots if self.is_check else self.line.slots
+        slots = self.line.check_slots if self.is_check else self.line.slots or self.line.new_slots()
         reason = await slots.enter(self.remaining(), caller=self.call.caller, priority=self.call.urgency)
         if reason is None:
             self._slots = slots

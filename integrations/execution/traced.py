@@ -203,7 +203,7 @@ class TracedRun(Run):
         return ", ".join(parts)
 
     def _told_slots(self) -> str:
-        slots: Bulkhead = self.line.check_slots if self.is_check else self.line.slots
+        slots: Bulkhead = self.line.check_slots if self.is_check else self.line.slots or self.line.new_slots()
         urgency = self.call.urgency.name.lower()
         return f"{slots.running} of {slots.limit} in flight, {slots.waiting} in line, priority {urgency}"
 
