@@ -18,7 +18,7 @@ from integrations.execution.gauges import breaker_samples, quota_samples
 from integrations.execution.injection import Injection, Injector, fault_samples
 from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
 from integrations.execution.retry import RetryBudget
-from integrations.execution.route import Route, RouteKey, first_record
+from integrations.execution.route import Route, RouteKey
 from integrations.execution.status import LineStatus, SavedLine
 from integrations.execution.telling import Teller, quota_told, transition_told
 from integrations.execution.transport import HTTPTransport
@@ -141,10 +141,10 @@ class Line:
         route = Route(
             key,
             self.breaker(capability),
-            self._quota(bucket),
-            self._queue(bucket, tuple(declared)),
+            quota=self._quota(bucket),
+            queue=self._queue(bucket, tuple(declared)),
             declared=declared.values(),
-            template=first_record(key, self.spec.vendor),
+            vendor=self.spec.vendor,
         )
         if self.route is None:
             self.route = route

@@ -23,18 +23,18 @@ class Route:
         self,
         key: RouteKey,
         breaker: CircuitBreaker,
+        *,
         quota: VendorQuota,
         queue: QuotaLine,
-        *,
         declared: Iterable[Part],
-        template: CallRecord,
+        vendor: str,
     ) -> None:
         self.key = key
         self.breaker = breaker
         self.quota = quota
         self.queue = queue
         self.parts: tuple[Part, ...] = (quota, *declared)
-        self.template = template
+        self.template = _first_record(key, vendor)
         self._refusal: CallRecord | None = None
 
     @property
@@ -46,7 +46,7 @@ class Route:
 
 
 @lru_cache(maxsize=4096)
-def first_record(key: RouteKey, vendor: str) -> CallRecord:
+def _first_record(key: RouteKey, vendor: str) -> CallRecord:
     """What the records of a vendor's calls begin with that have this key; their integrations share it."""
     capability, action, _, effect = key
     return CallRecord(
@@ -64,4 +64,4 @@ def first_record(key: RouteKey, vendor: str) -> CallRecord:
 
 @lru_cache(maxsize=4096)
 def _refused(key: RouteKey, vendor: str) -> CallRecord:
-    return replace(first_record(key, vendor), kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)
+    return replace(_first_record(key, vendor), kind=FailureKind.REJECTED, reason=RejectReason.OPEN_CIRCUIT)

@@ -22,8 +22,8 @@ async def test_integrations_of_a_vendor_share_what_their_records_begin_with() ->
     await other.executor.execute(check())
 
     assert one.executor._lines["other-shop"].route is not None
-    assert other.line.route is not None
-    assert one.executor._lines["other-shop"].route.template is other.line.route.template
+    assert other.executor._lines["shop"].route is not None
+    assert one.executor._lines["other-shop"].route.template is other.executor._lines["shop"].route.template
     assert [
         record.integration for record in (*one.signals.of(CallRecord), *other.signals.of(CallRecord))
     ] == ["other-shop", "shop"]
@@ -42,7 +42,7 @@ async def test_each_action_and_effect_has_a_route_of_its_own_and_keeps_it(turn: 
 
     told = [(record.action, record.effect) for record in vendor.signals.of(CallRecord)]
     assert told == [(each.action, each.effect) for each in (*calls, *calls)]
-    assert len(vendor.line.routes) == len(calls) - 1
+    assert len(vendor.executor._lines["shop"].routes) == len(calls) - 1
 
 
 async def test_an_integration_that_is_only_checked_has_no_slots_for_calls() -> None:
@@ -50,8 +50,8 @@ async def test_an_integration_that_is_only_checked_has_no_slots_for_calls() -> N
 
     await vendor.executor.execute(check())
 
-    assert vendor.line.slots is None
-    assert (vendor.line.in_flight, vendor.line.waiting) == (0, 0)
+    assert vendor.executor._lines["shop"].slots is None
+    assert (vendor.executor._lines["shop"].in_flight, vendor.executor._lines["shop"].waiting) == (0, 0)
 
 
 @pytest.mark.parametrize("adaptive", Adaptive)
