@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from litestar import Response, Router, get
 from litestar.di import Dependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidationMarker
@@ -83,9 +84,10 @@ async def integration_page(
 @get("/docs", media_type=HTML, include_in_schema=False)
 async def docs_page(request: AnyRequest, drawing: GivenDrawing) -> Response[bytes]:
     """The API's operations with a form to try each, drawn from the OpenAPI description."""
-    schema = described(request.app)
+    description = described(request.app)
 
     def draw() -> str:
+        schema = msgspec.json.decode(description)
         return drawing.draw("docs.html", sections=sections_of(schema), about=schema["info"]["description"])
 
     return await drawn(request, draw)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app.api.description import described
 from exporters.analytics.settings import AnalyticsUnavailable
 from exporters.prometheus.scrape import ScrapeTimeoutError
 
@@ -115,6 +116,15 @@ def test_the_description_is_openapi_31_and_names_every_operation_once(client):
     assert len(ids) == len(set(ids)) > 19
     assert all(re.fullmatch(r"[a-z_]+", one) for one in ids)
     assert all(one["summary"] and one["description"] for one in operations)
+
+
+def test_what_the_description_was_made_from_is_let_go_of(client):
+    first = client.get("/schema/openapi.json")
+    left = client.app.openapi_schema
+    assert (left.paths, left.components.schemas) == ({}, {})
+    assert client.get("/schema/openapi.json").content == first.content == described(client.app)
+    assert first.headers["content-type"] == "application/vnd.oai.openapi+json"
+    assert client.get("/docs").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v2/webhooks/{integration_id}", "/v2/webhooks/{integration_id}/{key}"])
