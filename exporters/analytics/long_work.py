@@ -13,6 +13,7 @@ import anyio.to_thread
 import duckdb
 import msgspec
 
+from exporters.analytics.catching_up import CatchUp, nothing_newer
 from exporters.analytics.database import Database, break_off, reason
 from exporters.analytics.running import QueryCancelled, RunningQueries, RunningQuery
 from exporters.analytics.settings import AnalyticsBusy, AnalyticsUnavailable, QueryTimeout
@@ -47,7 +48,8 @@ class Work(Protocol[Made_co]):
 
 class LongWork:
     """Carries out work of one kind, which `name` says, on what `database` holds (it raises
-    AnalyticsUnavailable where there is none), and publishes a QueryRun of that name for each.
+    AnalyticsUnavailable where there is none), and publishes a QueryRun of that name for each. `catch_up` is
+    waited for before each.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class LongWork:
         clock: Clock,
         publish: Callable[[Signal], None],
         seconds: float = SECONDS,
+        catch_up: CatchUp = nothing_newer,
     ) -> None:
         self.queries = RunningQueries()
         self.limiter = anyio.CapacityLimiter(1)
@@ -66,6 +69,7 @@ class LongWork:
         self._clock = clock
         self._publish = publish
         self._seconds = seconds
+        self._catch_up = catch_up
         self._waiting = 0
         self._at_work: tuple[str, Work[object]] | None = None
 
@@ -111,6 +115,7 @@ class LongWork:
         try:
             async with self.limiter:
                 self._at_work = query_id, work
+                await self._catch_up()
                 return await self._on_thread(_OnThread(self._database(), work))
         finally:
             self._waiting -= 1

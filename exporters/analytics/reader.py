@@ -15,6 +15,7 @@ import anyio.to_thread
 import duckdb
 import msgspec
 
+from exporters.analytics.catching_up import CatchUp, nothing_newer
 from exporters.analytics.cursor_run import CursorRun, OnCursor, T
 from exporters.analytics.database import Database, reason
 from exporters.analytics.paging import Page, PageRequest, Place, place_of
@@ -55,7 +56,7 @@ class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
 class Reader:
     """Runs named queries off the event loop, and publishes a QueryRun for each. `database` returns the open
     database, or raises AnalyticsUnavailable with the reason why there is none. In `directory` files are made
-    on the way to an answer.
+    on the way to an answer; `catch_up` is waited for before each.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Reader:
         clock: Clock,
         settings: AnalyticsSettings,
         publish: Callable[[Signal], None],
+        catch_up: CatchUp = nothing_newer,
     ) -> None:
         self.queries = {query.name: query for query in queries}
         self.results: Counter[tuple[str, str]] = Counter()
@@ -77,6 +79,7 @@ class Reader:
         self._clock = clock
         self._settings = settings
         self._publish = publish
+        self._catch_up = catch_up
         self._limiter = anyio.CapacityLimiter(CONCURRENCY)
 
     async def query(self, name: str, params: Mapping[str, str], *, caller: str) -> QueryResult:
@@ -210,6 +213,7 @@ class Reader:
         self.waiting += 1
         try:
             async with self._limiter:
+                await self._catch_up()
                 return await self._run(name, work)
         finally:
             self.waiting -= 1

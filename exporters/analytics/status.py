@@ -10,7 +10,7 @@ from integrations.samples import Sample
 
 
 class AnalyticsStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How analytics is. `freshness` is the age in seconds of the oldest row that no query sees yet.
+    """How analytics is. `freshness` is the age in seconds of the oldest row that is not loaded yet.
 
     `rows` counts rows committed since the start by table, `dropped` rows that were lost on the way,
     `set_aside` names damaged files that were renamed; `checkpointed_at` is UTC seconds. `archive` is what is

@@ -14,6 +14,7 @@ import structlog
 
 from exporters.analytics.archive.keeper import ArchiveKeeper
 from exporters.analytics.backtest.desk import Backtests
+from exporters.analytics.catching_up import CatchingUp
 from exporters.analytics.copier import Copier, StoredSignals
 from exporters.analytics.database import SHUTS_DOWN, Database
 from exporters.analytics.days.service import DayService
@@ -69,9 +70,13 @@ class AnalyticsStore:
         self._spool = Spool(directory / "spool", clock=clock, settings=settings, skip=self._skip)
         self._writer = Writer(directory, self._spool, clock=clock, settings=settings)
         self.declare = self._writer.rollups.declare
+        self._spool_thread, self._writer_thread = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
+        self.catch_up = CatchingUp(self._writer.catch_up, thread=self._writer_thread, clock=clock).wait
         self._reader = self._named_queries(directory, publish)
-        self.backtests = Backtests(database=self._database, clock=clock, publish=publish)
-        self.reports = Reports(database=self._database, clock=clock, publish=publish)
+        self.backtests = Backtests(
+            database=self._database, clock=clock, publish=publish, catch_up=self.catch_up
+        )
+        self.reports = Reports(database=self._database, clock=clock, publish=publish, catch_up=self.catch_up)
         self._buffer: list[Signal] = []
         self._handed: deque[list[Signal]] = deque()
         self._stirred: anyio.Event | None = None
@@ -81,7 +86,6 @@ class AnalyticsStore:
         self._room = settings.queue_rows if settings.enabled else 0
         self._state = "" if settings.enabled else "analytics is turned off in the configuration"
         self._is_recovered = self._is_drained = False
-        self._spool_thread, self._writer_thread = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
         self.sql = self._free_sql(directory, publish)
         self._archive = self._archive_keeper()
         self._copier = Copier(stored, self._writer, thread=self._writer_thread) if stored else None
@@ -244,6 +248,7 @@ class AnalyticsStore:
             clock=self._clock,
             settings=self._settings,
             publish=publish,
+            catch_up=self.catch_up,
         )
 
     def _archive_keeper(self) -> ArchiveKeeper:

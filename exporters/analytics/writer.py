@@ -164,12 +164,24 @@ class Writer:
         if self.database:
             self.database.shed(kept_bytes=_KEPT_BYTES, memory_bytes=self._settings.memory_bytes)
 
-    def flush(self) -> Path:
-        """Load what is sealed and write all of it into the file itself; return the file.
+    def catch_up(self) -> None:
+        """Load what is in segments, sealed or not, as far as one transaction goes; no more than that.
 
         Raises:
             AnalyticsUnavailable: as step.
         """
+        if loader := self._loader:
+            self._spool.seal(everything=True)
+            with self._failing():
+                self._load_next(loader)
+
+    def flush(self) -> Path:
+        """Load what is in segments and write all of it into the file itself; return the file.
+
+        Raises:
+            AnalyticsUnavailable: as step.
+        """
+        self._spool.seal(everything=True)
         self.step()
         with self._failing():
             self.checkpoint()
@@ -237,16 +249,23 @@ class Writer:
         return database
 
     def _load(self, loader: Loader) -> None:
-        while segments := self._next():
-            self._check_disk()
-            started = self._clock.monotonic()
-            loader.load(segments)
-            for _ in segments:
-                self._spool.sealed.popleft()
-            self.load_seconds = self._clock.monotonic() - started
-            self._count(loader)
+        while self._load_next(loader):
             # Within a backlog too, or its segments would fill the spool.
             self._checkpoint_when_long()
+
+    def _load_next(self, loader: Loader) -> bool:
+        """Load what one transaction takes; False when there is nothing."""
+        segments = self._next()
+        if not segments:
+            return False
+        self._check_disk()
+        started = self._clock.monotonic()
+        loader.load(segments)
+        for _ in segments:
+            self._spool.sealed.popleft()
+        self.load_seconds = self._clock.monotonic() - started
+        self._count(loader)
+        return True
 
     def _next(self) -> Sequence[Segment]:
         """Return the segments that one transaction takes."""

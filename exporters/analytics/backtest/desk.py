@@ -18,6 +18,7 @@ from exporters.analytics.backtest.run import WARM_UP, Instead, run_backtest
 from exporters.analytics.backtest.watched.order import WatchOrder
 from exporters.analytics.backtest.watched.outcome import WatchedBacktest
 from exporters.analytics.backtest.watched.reading import backtest_watched
+from exporters.analytics.catching_up import CatchUp, nothing_newer
 from exporters.analytics.database import Database
 from exporters.analytics.long_work import SECONDS, LongWork
 from exporters.analytics.running import RunningQuery
@@ -44,10 +45,13 @@ class Backtests:
         publish: Callable[[Signal], None],
         seconds: float = SECONDS,
         most_calls: int = MOST_CALLS,
+        catch_up: CatchUp = nothing_newer,
     ) -> None:
         self._clock = clock
         self._most_calls = most_calls
-        self._work = LongWork(NAME, database=database, clock=clock, publish=publish, seconds=seconds)
+        self._work = LongWork(
+            NAME, database=database, clock=clock, publish=publish, seconds=seconds, catch_up=catch_up
+        )
 
     def running(self) -> tuple[RunningQuery, ...]:
         """Those that run or wait, the oldest first; of the one that runs, how far it is."""

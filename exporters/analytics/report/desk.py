@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import duckdb
 
+from exporters.analytics.catching_up import CatchUp, nothing_newer
 from exporters.analytics.database import Database
 from exporters.analytics.long_work import SECONDS, LongWork
 from exporters.analytics.report.compiling import compile_report
@@ -28,9 +29,12 @@ class Reports:
         clock: Clock,
         publish: Callable[[Signal], None],
         seconds: float = SECONDS,
+        catch_up: CatchUp = nothing_newer,
     ) -> None:
         self._clock = clock
-        self._work = LongWork(NAME, database=database, clock=clock, publish=publish, seconds=seconds)
+        self._work = LongWork(
+            NAME, database=database, clock=clock, publish=publish, seconds=seconds, catch_up=catch_up
+        )
 
     def running(self) -> tuple[RunningQuery, ...]:
         """Those that are made or wait, the oldest first."""

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from exporters.analytics.settings import AnalyticsSettings, AnalyticsUnavailable
+from exporters.analytics.spool import SOON_ROWS
 from exporters.analytics.store import AnalyticsStore
 from exporters.analytics.tables import TABLES
 from exporters.catalogue import CATALOGUE
@@ -34,10 +35,12 @@ async def running(store: AnalyticsStore) -> AsyncIterator[AnalyticsStore]:
     await store.aclose()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what threads do; nothing tells of it."""
+async def until(condition: Callable[[], bool], *, store: AnalyticsStore | None = None) -> None:
+    """Wait for what threads do; nothing tells of it. Meanwhile somebody reads from a `store`."""
     with anyio.fail_after(8):
-        while not condition():  # noqa: ASYNC110 - threads set no anyio event
+        while not condition():
+            if store is not None:
+                await store.catch_up()
             await anyio.sleep(0.01)
 
 
@@ -70,11 +73,21 @@ async def test_a_published_signal_is_in_an_answer_soon_after(tmp_path: Path) -> 
 
     async with running(store):
         bus.publish(call(1, at=CLOCK.time(), integration="github"))
-        await until(lambda: store.status().rows["calls"] == 1)
+        await until(lambda: store.status().spool_bytes > 0)
         result = await store.query("performance", {"integration": "github"}, caller="ann")
-        await until(lambda: store.status().rows["query_runs"] == 1)
 
     assert [row[1:3] for row in result.rows] == [("github", 1)]
+    assert store.status().rows["query_runs"] == 1
+
+
+async def test_what_nobody_asks_for_is_loaded_too(tmp_path: Path) -> None:
+    store = AnalyticsStore(tmp_path, clock=CLOCK, settings=SETTINGS)
+
+    async with running(store):
+        for number in range(SOON_ROWS):
+            store.on_signal(call(number))
+
+        await until(lambda: store.status().rows["calls"] == SOON_ROWS)
 
 
 async def test_closing_brings_everything_taken_into_the_file(tmp_path: Path) -> None:
@@ -179,7 +192,9 @@ async def test_a_log_that_fails_is_tried_again_and_holds_up_no_other_row(tmp_pat
 
     async with running(store):
         store.on_signal(call(1))
-        await until(lambda: store.status().rows["operator_actions"] == store.status().rows["calls"] == 1)
+        await until(
+            lambda: store.status().rows["operator_actions"] == store.status().rows["calls"] == 1, store=store
+        )
 
     assert value_of(store, "dialtone_task_restarts_total", "analytics-copier") == 1
 
@@ -196,7 +211,7 @@ async def test_a_directory_in_use_turns_analytics_off_until_it_is_free(tmp_path:
         with pytest.raises(AnalyticsUnavailable):
             await second.query("performance", {}, caller="ann")
         await first.aclose()
-        await until(lambda: second.status().ok and second.status().rows["calls"] == 1)
+        await until(lambda: second.status().ok and second.status().rows["calls"] == 1, store=second)
 
 
 async def test_a_file_that_another_program_holds_keeps_rows_waiting_in_segments(tmp_path: Path) -> None:
@@ -216,7 +231,7 @@ async def test_a_file_that_another_program_holds_keeps_rows_waiting_in_segments(
             await until(lambda: store.status().spool_bytes > 0)
             assert "Could not set lock" in store.status().reason
             process.kill()
-            await until(lambda: store.status().ok and store.status().rows["calls"] == 1)
+            await until(lambda: store.status().ok and store.status().rows["calls"] == 1, store=store)
             group.cancel_scope.cancel()
     await store.aclose()
 

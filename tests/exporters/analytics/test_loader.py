@@ -31,6 +31,37 @@ def test_a_segment_seen_twice_is_loaded_once(tmp_path: Path) -> None:
     pair.close()
 
 
+def test_who_catches_up_has_also_what_is_not_sealed_yet(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+    pair.spool.write([call(1)])
+
+    pair.writer.catch_up()
+
+    assert pair.seqs() == [1]
+    pair.close()
+
+
+def test_who_catches_up_does_not_wait_for_a_backlog(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+    for number in range(70):
+        pair.write([call(number)])
+
+    pair.writer.catch_up()
+
+    assert 0 < pair.writer.rows["calls"] < 70
+    pair.close()
+
+
+def test_a_copy_of_the_file_has_what_is_not_sealed_yet(tmp_path: Path) -> None:
+    pair = started(tmp_path)
+    pair.spool.write([call(1)])
+
+    pair.writer.flush()
+
+    assert pair.seqs() == [1]
+    pair.close()
+
+
 def test_a_segment_that_stayed_after_its_load_is_not_loaded_by_the_next_process(tmp_path: Path) -> None:
     pair = started(tmp_path)
     pair.load([call(1), call(2)])

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from exporters.analytics.settings import AnalyticsSettings, Durability
-from exporters.analytics.spool import SEAL_BYTES, SEAL_ROWS, SEAL_SECONDS, Spool
+from exporters.analytics.spool import SEAL_BYTES, SEAL_ROWS, SEAL_SECONDS, SOON_ROWS, SOON_SECONDS, Spool
 from integrations.signals import Health, HealthChange
 from tests.exporters.analytics.generated import SETTINGS, call, health_change, request
 from tests.fakes.clock import FakeClock
@@ -51,18 +51,40 @@ def test_each_table_has_a_segment_of_its_own(tmp_path: Path) -> None:
     assert [(segment.table, segment.rows) for segment in spool.sealed] == [("calls", 2), ("api_requests", 1)]
 
 
-def test_a_segment_is_sealed_when_it_is_a_second_old(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "age"),
+    [
+        pytest.param(1, SEAL_SECONDS, id="few"),
+        pytest.param(SOON_ROWS - 1, SEAL_SECONDS, id="not many"),
+        pytest.param(SOON_ROWS, SOON_SECONDS, id="many"),
+    ],
+)
+def test_a_segment_is_sealed_the_sooner_the_more_it_has(tmp_path: Path, rows: int, age: float) -> None:
     spool, clock = open_spool(tmp_path)
-    spool.write([call(1)])
-    clock.advance(SEAL_SECONDS - 0.01)
+    spool.write([call(1)] * rows)
+    clock.advance(age - 0.01)
+    spool.seal()
     assert not spool.is_due()
+    assert not spool.sealed
 
     clock.advance(0.01)
     assert spool.is_due()
     spool.seal()
 
-    assert [segment.rows for segment in spool.sealed] == [1]
+    assert [segment.rows for segment in spool.sealed] == [rows]
     assert files(tmp_path, ".open") == []
+
+
+def test_segments_are_sealed_together_so_that_they_are_loaded_together(tmp_path: Path) -> None:
+    spool, clock = open_spool(tmp_path)
+    spool.write([call(1)])
+    clock.advance(SEAL_SECONDS / 2)
+    spool.write([request(2)])
+    clock.advance(SEAL_SECONDS / 2)
+
+    spool.seal()
+
+    assert [segment.table for segment in spool.sealed] == ["calls", "api_requests"]
 
 
 def test_a_wall_clock_that_jumps_back_keeps_no_segment_open(tmp_path: Path) -> None:

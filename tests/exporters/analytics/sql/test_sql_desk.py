@@ -199,7 +199,7 @@ async def test_the_store_answers_while_it_writes_and_its_rows_tell_who_asked(tmp
         group.start_soon(store.run)
         store.on_signal(call(1))
         with anyio.fail_after(10):
-            while not store.status().rows["calls"]:  # noqa: ASYNC110 - a thread loads it
+            while not store.status().spool_bytes:  # noqa: ASYNC110 - a thread writes it
                 await anyio.sleep(0.05)
         answer = await store.sql.ask(SQLRequest(sql="SELECT count(*) FROM calls"), caller="ann")
         group.cancel_scope.cancel()
