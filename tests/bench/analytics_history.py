@@ -34,7 +34,7 @@ _DAY = f"""
             floor({CALLERS} * random() ** 2)::INTEGER AS who,
             random() < {FAILING} AS failed, floor(4 * random())::INTEGER AS how,
             round(exp(-2 + 0.8 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())), 9) AS took,
-            CASE WHEN random() < {FURTHER} THEN 1 ELSE 0 END AS further,
+            CASE WHEN hash(i) % 1000 < 1000 * {FURTHER} THEN 1 ELSE 0 END AS further,
             format('{{:016x}}', hash(i - further, $first)) AS run,
             substr(run || run, 1 + further, 16) AS call
         FROM range($rows) AS rows(i)
