@@ -26,7 +26,10 @@ BENCHMARKS = (
 
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
-    for name in sys.argv[1:] or BENCHMARKS:
+    names = sys.argv[1:] or BENCHMARKS
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in names:
         print(f"\n== {name} ==", flush=True)
         importlib.import_module(f"tests.bench.{name}").main()
 
