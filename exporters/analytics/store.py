@@ -89,14 +89,7 @@ class AnalyticsStore:
         self.sql = self._free_sql(directory, publish)
         self._archive = self._archive_keeper()
         self._copier = Copier(stored, self._writer, thread=self._writer_thread) if stored else None
-        self._days = DayService(
-            directory,
-            reader=self._reader,
-            snapshots=self.sql.snapshots,
-            settings=settings,
-            clock=clock,
-            publish=publish,
-        )
+        self._days = self._day_service(directory, publish)
         self.days = self._days.desk
 
     def on_signal(self, signal: Signal) -> None:
@@ -249,6 +242,16 @@ class AnalyticsStore:
             settings=self._settings,
             publish=publish,
             catch_up=self.catch_up,
+        )
+
+    def _day_service(self, directory: Path, publish: Callable[[Signal], None]) -> DayService:
+        return DayService(
+            directory,
+            reader=self._reader,
+            snapshots=self.sql.snapshots,
+            settings=self._settings,
+            clock=self._clock,
+            publish=publish,
         )
 
     def _archive_keeper(self) -> ArchiveKeeper:
