@@ -1,8 +1,6 @@
 """Opening a connection: the name, the addresses one after the other, TLS."""
 
 import asyncio
-import errno
-import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -67,7 +65,7 @@ class Dialer:
             stopwatch.begin()
         try:
             wire = await (self._to_socket() if self._path else self._over_tcp(place, stopwatch))
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             # Its frames hold it: with them it would stay until the collector comes by.
             failure = unconnected(error.with_traceback(None))
         else:
@@ -87,19 +85,11 @@ class Dialer:
         )
         if stopwatch is not None:
             stopwatch.connected = self._now()
-        transport, wire = await asyncio.get_running_loop().create_connection(Wire, sock=connected)
+        _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=connected)
         if place.is_secure:
-            await self._secure(transport, wire, place.host)
+            # A name is asked for without the dot at its end.
+            await wire.secure(self._context, place.host.rstrip("."))
         return wire
-
-    async def _secure(self, transport: asyncio.Transport, wire: Wire, host: str) -> None:
-        """Have the connection speak TLS from now on; a name is asked for without the dot at its end."""
-        secured = await asyncio.get_running_loop().start_tls(
-            transport, wire, self._context, server_hostname=host.rstrip(".")
-        )
-        if secured is None:
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-        wire.secure(secured)
 
     async def _resolve(self, place: Place, stopwatch: Stopwatch | None) -> Sequence[AddrInfoType]:
         if literal := _literal(place):

@@ -156,8 +156,8 @@ def unconnected(error: Exception) -> TransportFailure:
         fault, reason = _BAD_CERTIFICATE, error.verify_message
     elif isinstance(error, ssl.SSLError):
         fault, reason = _BAD_TLS, _system_words(error)
-    elif isinstance(error, socket.gaierror | UnicodeError):
-        # A name that cannot be written as punycode is one that nobody knows.
+    elif isinstance(error, socket.gaierror | ValueError):
+        # A name that cannot be written as punycode, or that TLS cannot ask for, is one that nobody knows.
         fault, reason = _NO_NAME, (error.strerror or "") if isinstance(error, OSError) else ""
     else:
         fault, reason = _REFUSED, _reason(error)

@@ -1,7 +1,6 @@
 """TLS over loopback: a private authority, an expired certificate, one that nobody signed, no TLS at all."""
 
 import asyncio
-import datetime as dt
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,10 +11,6 @@ import anyio
 import httpx
 import pytest
 from aiohappyeyeballs import AddrInfoType
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
@@ -27,37 +22,12 @@ from integrations.execution.outcome import FailureKind as K
 from integrations.execution.outcome import Outcome
 from integrations.execution.pool import Pools
 from integrations.execution.transport import HTTPTransport, Reply
+from tests.fakes.certificates import certificate
 from tests.fakes.execution import call, line_spec
 from tests.fakes.signals import RecordingSubscriber
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 Serve = Callable[[Path | None], Awaitable[int]]
-
-
-def certificate(folder: Path, days: float) -> Path:
-    """A self-signed certificate for localhost that expires in so many days, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=90))
-        .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = folder / "cert.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + pem)
-    return path
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -25,15 +25,20 @@ class OddCertificate(ssl.SSLObject):
 
 
 class Line(asyncio.Transport):
-    """Speaks TLS, of a kind."""
+    """A connection, of a kind."""
 
     is_aborted = False
 
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        return OddCertificate() if name == "ssl_object" else default
-
     def abort(self) -> None:
         self.is_aborted = True
+
+
+class OddWire(Wire):
+    """Speaks TLS, of a kind."""
+
+    @property
+    def security(self) -> ssl.SSLObject:
+        return OddCertificate()
 
 
 class Dialed(Dialer):
@@ -46,7 +51,7 @@ class Dialed(Dialer):
 
     async def dial(self, place: Place, *, stopwatch: Stopwatch | None = None) -> Wire:
         self.places.append(place)
-        wire = Wire()
+        wire = OddWire()
         wire.connection_made(self.line)
         return wire
 
