@@ -247,14 +247,12 @@ class MetricTable:
             return None
         if self._gone and line.family is not _INFO and self._gone.has(line.family, labels):
             return None
-        hashed, hashes = hash(labels), line.hashes
-        if hashed in hashes or (line.counted.cells and labels in line.counted.cells):
-            self._refuse("duplicate", metric, repr(labels))
-            return None
-        if len(hashes) >= self._limit.value:
+        if line.count >= self._limit.value:
             self._left_out[metric] = self._left_out.get(metric, 0) + 1
             return None
-        hashes[hashed] = None
+        if (line.counted.cells and labels in line.counted.cells) or not line.tell(labels):
+            self._refuse("duplicate", metric, repr(labels))
+            return None
         if line.family is _INFO and labels[0] not in self._present:
             self.welcome("integration", labels[:1])
         return Reading(line.family, labels, float(value))

@@ -12,30 +12,76 @@ _FREED = 5_000
 """Series that are let go of at a stroke, which takes half a millisecond."""
 
 
-class Line:
-    """A metric that samples are read of; `counted` is what the table itself counts of it.
+MOST_FLAGS = 64
+"""Sets of flags of a metric; nearly all metrics have fewer than ten."""
 
-    `hashes` are those of the labels that were told of, 64 bits each: the labels themselves are a hundred
-    megabytes with ten thousand integrations. The garbage collector does not walk a dict that holds numbers;
-    a set it does, which took 10 ms.
+_FIRST_FLAGS = 1_024
+
+
+class Line:
+    """A metric that samples are read of; `counted` is what the table itself counts of it, `count` how many
+    series of it were told of.
+
+    Those are remembered by flags, a byte each: labels that differ in the first one only, which nearly always
+    is the integration, have theirs in one row, at the `places` of that first label. Labels were measured to
+    take a hundred megabytes with ten thousand integrations, their hashes 25, and flags take less than one.
+    Where labels beyond the first differ much, their hashes are kept, of 64 bits. The garbage collector walks
+    neither these nor a dict that holds numbers; a set it does, which took 10 ms.
     """
 
-    __slots__ = ("counted", "family", "hashes", "width")
+    __slots__ = ("_flags", "_places", "count", "counted", "family", "hashes", "width")
 
-    def __init__(self, counted: Series[Number]) -> None:
+    def __init__(self, counted: Series[Number], places: dict[str, int]) -> None:
         self.counted = counted
         self.family = counted.family
         self.width = len(counted.family.labels)
+        self.count = 0
         self.hashes: dict[int, None] = {}
+        self._flags: dict[tuple[str, ...], bytearray] = {}
+        self._places = places
+
+    def tell(self, labels: tuple[str, ...]) -> bool:
+        """Tell of a series, and whether it is told of for the first time."""
+        flags = self._flags.get(labels[1:])
+        if flags is None:
+            flags = self._begin(labels)
+            if flags is None:
+                return self._tell_hash(hash(labels))
+        place = self._places.get(labels[0]) if labels else 0
+        if place is None:
+            place = self._places[labels[0]] = len(self._places)
+        try:
+            is_new = not flags[place]
+        except IndexError:
+            flags.extend(bytes(len(flags) + place))
+            is_new = True
+        flags[place] = 1
+        self.count += is_new
+        return is_new
+
+    def _begin(self, labels: tuple[str, ...]) -> bytearray | None:
+        """A row of flags, while there may be more."""
+        if len(self._flags) >= MOST_FLAGS:
+            return None
+        flags = self._flags[labels[1:]] = bytearray(_FIRST_FLAGS)
+        return flags
+
+    def _tell_hash(self, hashed: int) -> bool:
+        if hashed in self.hashes:
+            return False
+        self.hashes[hashed] = None
+        self.count += 1
+        return True
 
 
 class Told:
-    """The lines of one reading, by metric. As a context it lets go of them in steps, however it ends: at a
-    stroke it takes 15 ms with ten thousand integrations, and the event loop waits.
+    """The lines of one reading, by metric. As a context it lets go of them in steps, however it ends: of
+    hashes it takes 15 ms at a stroke where there are a third of a million, and the event loop waits.
     """
 
     def __init__(self) -> None:
         self.lines: dict[str, Line] = {}
+        self._places: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,7 +96,7 @@ class Told:
         counted = numbers.get(metric)
         if counted is None:
             return None
-        line = self.lines[metric] = Line(counted)
+        line = self.lines[metric] = Line(counted, self._places)
         return line
 
     def let_go(self) -> Iterator[None]:
