@@ -376,7 +376,7 @@ class IntegrationMonitor:
         for check in checks:
             skipped, begun.skipped = begun.skipped, 0
             subject.pace.note(check, now=self._clock.monotonic())
-            looked = subject.looks.begin(check, subject.watched)
+            looked = subject.begin_look(check)
             cold = subject.cold.take(check.capability)
             seen = await self._runner.run(
                 check,
@@ -389,4 +389,4 @@ class IntegrationMonitor:
             )
             if seen:
                 subject.take(check, seen, now=self._clock.monotonic())
-            subject.looks.end(looked, subject.watched, subject.connection.check)
+            subject.end_look(looked)

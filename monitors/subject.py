@@ -20,7 +20,7 @@ from integrations.signals import (
 from integrations.sparing import nothing, put
 from monitors.breakers import observe_breaker
 from monitors.cold import ColdTurns
-from monitors.debugging import Looks
+from monitors.debugging import Looked, Looks
 from monitors.health import Observation
 from monitors.pace import Pace, PacedCheck, Stretch
 from monitors.traffic import Traffic
@@ -55,7 +55,6 @@ class Subject:
     cold: ColdTurns
     traffic: Traffic = field(default_factory=Traffic)
     pace: Pace = field(default_factory=Pace)
-    looks: Looks = field(default_factory=Looks)
     is_asked: bool = False
     skipped: int = 0
     resume_at: float | None = None
@@ -64,6 +63,23 @@ class Subject:
     _slot_at: float = -inf
     _watched_since: float = inf
     _heard: Mapping[str, float] = field(default_factory=nothing)
+    _looks: Looks | None = None
+
+    @property
+    def looks(self) -> Looks:
+        """Who looks into its checks; made for the first who does."""
+        if self._looks is None:
+            self._looks = Looks()
+        return self._looks
+
+    def begin_look(self, check: PacedCheck) -> Looked | None:
+        """A check begins; None when nobody looks."""
+        return None if self._looks is None else self._looks.begin(check, self.watched)
+
+    def end_look(self, looked: Looked | None) -> None:
+        """It has run, and its result is counted."""
+        if self._looks is not None:
+            self._looks.end(looked, self.watched, self.connection.check)
 
     def hear(self, signal: Telling, clock: Clock) -> None:
         """Take what a signal says of this integration."""

@@ -22,6 +22,7 @@ BEAT = 0.1
 BEAT_RATIO = 0.05
 """Of an interval, what a beat takes at most."""
 
+_NONE = -1
 AT_ONCE = 16
 """Due times that are looked at before the event loop gets its turn."""
 
@@ -57,7 +58,9 @@ class _Vendor:
 
 
 class _Entry:
-    """One integration's grid, and where it stands on it. `slot` is the next slot that has not come yet."""
+    """One integration's grid, and where it stands on it. `slot` is the next slot that has not come yet,
+    `number` that of its due time on the heap; older ones there count no more.
+    """
 
     __slots__ = (
         "asked",
@@ -68,13 +71,13 @@ class _Entry:
         "is_running",
         "is_waiting",
         "key",
+        "number",
         "retry_interval",
         "seed",
         "skipped",
         "slot",
         "started",
         "vendor",
-        "version",
     )
 
     def __init__(self, key: str, vendor: _Vendor) -> None:
@@ -83,7 +86,8 @@ class _Entry:
         self.seed = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
         self.interval = self.retry_interval = 1.0
         self.base = self.due = self.asked = self.started = 0.0
-        self.slot = self.skipped = self.version = 0
+        self.slot = self.skipped = 0
+        self.number = _NONE
         self.is_on = self.is_running = self.is_waiting = False
 
     @property
@@ -137,8 +141,8 @@ class Timetable:
         self._spread = spread
         self._entries: dict[str, _Entry] = {}
         self._vendors: dict[str, _Vendor] = {}
-        self._heap: list[tuple[float, int, int, _Entry]] = []
-        self._order = count()
+        self._heap: list[tuple[float, int, _Entry]] = []
+        self._numbers = count()
         self._freed: dict[_Vendor, None] = {}
         self.in_flight = 0
         self.waiting = 0
@@ -169,8 +173,7 @@ class Timetable:
     def switch_off(self, key: str) -> None:
         """Let no slot of an integration come due; a round that runs goes on."""
         entry = self._entries[key]
-        entry.is_on, entry.due = False, inf
-        entry.version += 1
+        entry.is_on, entry.due, entry.number = False, inf, _NONE
         if entry.is_waiting:
             self._stop_waiting(entry)
             entry.vendor.leave(entry)
@@ -197,8 +200,8 @@ class Timetable:
         for _ in range(limit):
             if not self._heap or self._heap[0][0] > now:
                 break
-            due, _order, version, entry = heapq.heappop(self._heap)
-            if version == entry.version and (begun := self._fall_due(entry, due=due, now=now)):
+            due, number, entry = heapq.heappop(self._heap)
+            if number == entry.number and (begun := self._fall_due(entry, due=due, now=now)):
                 rounds.append(begun)
         return rounds
 
@@ -233,8 +236,8 @@ class Timetable:
 
     def _push(self, entry: _Entry, due: float) -> None:
         entry.due = due
-        entry.version += 1
-        heapq.heappush(self._heap, (due, next(self._order), entry.version, entry))
+        entry.number = next(self._numbers)
+        heapq.heappush(self._heap, (due, entry.number, entry))
 
     def _fall_due(self, entry: _Entry, *, due: float, now: float) -> Round | None:
         passed = self._pass_slots(entry, now)

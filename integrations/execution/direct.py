@@ -6,6 +6,7 @@ goes through a proxy takes the way over aiohttp (pool.py).
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from sys import intern
 from types import MappingProxyType
 
 import anyio
@@ -60,8 +61,8 @@ class DirectPool:
         self._idle = idle
         self._deadlines = Deadlines() if deadlines is None else deadlines
         self._now = clock.monotonic
-        # A list for all places: nearly all pools have one place, and one connection.
-        self._kept: list[Wire] = []
+        # For all places: nearly all pools have one place, and one connection. A list takes half more.
+        self._kept: tuple[Wire, ...] = ()
 
     async def exchange(
         self,
@@ -118,7 +119,7 @@ class DirectPool:
     async def aclose(self) -> None:
         """Close what is idle; what is lent is closed when it comes back."""
         self.is_closed = True
-        for wire in list(self._kept):
+        for wire in self._kept:
             wire.close()
 
     async def _exchange_anew(self, errand: _Errand, incoming: Incoming) -> Reply:
@@ -187,7 +188,8 @@ class DirectPool:
         except TimeoutError:
             detail = "no connection in time"
             raise TransportFailure(FailureKind.TIMEOUT, sent=False, detail=detail) from None
-        wire.place = errand.place
+        # Kept as long as the connection, by the text that the integration has of its host anyway.
+        wire.place = errand.place._replace(host=intern(errand.place.host))
         try:
             self._note_certificate(wire, errand.place.host)
         except BaseException:
@@ -206,7 +208,8 @@ class DirectPool:
         for number in range(len(self._kept) - 1, -1, -1):
             if self._kept[number].place != place:
                 continue
-            wire = self._kept.pop(number)
+            wire = self._kept[number]
+            self._kept = (*self._kept[:number], *self._kept[number + 1 :])
             is_fit = self._idle.is_fit(wire, method)
             self._idle.take(wire)
             if is_fit:
@@ -220,14 +223,14 @@ class DirectPool:
         if not incoming.is_reusable or wire.should_close or self.is_closed:
             wire.close()
             return
-        self._kept.append(wire)
+        self._kept = (*self._kept, wire)
         wire.keeper = self
         self._idle.keep(wire)
 
     def forget(self, wire: Wire) -> None:
         """An idle connection has ended."""
         self._idle.take(wire)
-        self._kept = [kept for kept in self._kept if kept is not wire]
+        self._kept = tuple([kept for kept in self._kept if kept is not wire])
 
 
 async def _in_time(patience: Patience | None, exchange: Coroutine[None, None, Reply]) -> Reply:
