@@ -98,7 +98,7 @@ def test_no_duration_falls_beyond_the_last_bucket() -> None:
 
 
 @pytest.mark.parametrize(
-    ("latencies", "most"), [(LAST_BUCKET + 20, 60 * 310 * 8 * 1.2), (1, 1_200)], ids=["every latency", "one"]
+    ("latencies", "most"), [(LAST_BUCKET + 20, 60 * 310 * 8 * 1.2), (1, 400)], ids=["every latency", "one"]
 )
 def test_memory_is_bounded(latencies: int, most: float) -> None:
     traffic = Traffic()
@@ -108,3 +108,40 @@ def test_memory_is_bounded(latencies: int, most: float) -> None:
     assert traffic._over is not None
     assert sys.getsizeof(traffic._over) <= most
     assert traffic.metrics("wiki", now=START + 3 * MINUTES * 60 - 1).calls == MINUTES * latencies
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 90),
+            st.lists(st.sampled_from([None, FailureKind.TIMEOUT, FailureKind.REJECTED]), max_size=3),
+        ),
+        max_size=150,
+    )
+)
+def test_whatever_happens_in_an_hour_is_told_minute_by_minute(
+    steps: list[tuple[int, list[FailureKind | None]]],
+) -> None:
+    traffic, minute = Traffic(), 10
+    wanted: dict[int, tuple[int, int, int]] = {}
+    for number, (gap, kinds) in enumerate(steps):
+        # Mostly one minute after the other, as checks are.
+        minute += gap if gap < 10 and number % 7 == 0 else 1
+        for kind in kinds:
+            traffic.record(call(at=minute * 60.0, duration=0.001 * (1 + number % 9), kind=kind))
+        if kinds:
+            wanted[minute] = (len(kinds), kinds.count(FailureKind.TIMEOUT), kinds.count(FailureKind.REJECTED))
+
+    told = traffic.metrics("shop", now=minute * 60.0).minutes
+
+    assert {int(one.start // 60): (one.calls, one.failures, one.rejected) for one in told if one.calls} == {
+        number: counts for number, counts in wanted.items() if number > minute - 60
+    }
+
+
+def test_an_hour_of_one_check_a_minute_takes_little() -> None:
+    traffic = Traffic()
+    for minute in range(200):
+        traffic.record(call(at=minute * 60.0, duration=0.003))
+    assert len(traffic._over or b"") <= 60 * 2 + 20
+    assert traffic.metrics("shop", now=199 * 60.0).calls == 60
