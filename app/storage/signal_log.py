@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from app.storage import tables
 from app.storage.tables import signal_log
 from app.storage.units import Units
 from integrations.signals import (
@@ -31,7 +32,7 @@ def append(connection: sa.Connection, signals: Sequence[StoredSignal]) -> None:
     if not signals:
         return
     keep_order(connection)
-    connection.execute(sa.insert(signal_log), [_row(signal) for signal in signals])
+    tables.insert(connection, signal_log, [_row(signal) for signal in signals])
 
 
 def keep_order(connection: sa.Connection) -> None:

@@ -16,7 +16,7 @@ from monitors.alerts.consequences import NOTHING, Consequences
 from monitors.alerts.decisions import Flush
 from monitors.incident import Incident
 from monitors.report import SavedHealth
-from monitors.saving import MOST_CHANGES, HealthSaver
+from monitors.saving import CROWD, GATHERING, MOST_CHANGES, HealthSaver
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.signals import RecordingSubscriber
 from tests.monitors.doubles import FakeStore
@@ -274,6 +274,22 @@ async def test_many_integrations_are_stored_together() -> None:
         await desk.clock.sleep(1)
     assert len(store.states) == len(desk.published.signals) == 500
     assert store.saves <= 2
+
+
+@pytest.mark.parametrize(("integrations", "saves"), [(CROWD, 2), (CROWD - 1, 5)])
+async def test_after_many_at_once_more_may_gather(integrations: int, saves: int) -> None:
+    store = FakeStore()
+    desk = Desk(store)
+    async with desk.open():
+        for number in range(integrations):
+            desk.note(integration=f"wiki-{number}")
+        await desk.clock.sleep(GATHERING / 8)
+        for number in range(4):
+            desk.note(integration=f"late-{number}")
+            await desk.clock.sleep(GATHERING / 8)
+        await desk.clock.sleep(GATHERING)
+    assert store.saves == saves
+    assert len(desk.published.signals) == integrations + 4
 
 
 def test_its_samples_name_its_queue() -> None:

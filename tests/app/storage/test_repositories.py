@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from app.storage.storage import Storage, open_storage
+from app.storage.tables import ROWS_AT_ONCE
 from exporters.catalogue import CATALOGUE
 from integrations.clock import SystemClock
 from integrations.credentials.secret import Secret
@@ -95,6 +96,19 @@ async def test_health_and_its_changes_are_stored_together(storage: Storage) -> N
 
     assert list(await store.load_health()) == [state("github-prod")]
     assert [at.at for at in await storage.signals.recent_changes("github-prod", 10)] == [2.0, 1.0]
+
+
+async def test_many_are_stored_in_their_order_and_the_newest_of_each_remains(storage: Storage) -> None:
+    count = 2 * ROWS_AT_ONCE + 3
+    names = [f"site-{number}" for number in range(count)]
+    changes = [change(name, float(number)) for number, name in enumerate(names)]
+
+    await storage.health.save_health([state(name, Health.UP) for name in names], changes, NOTHING)
+    await storage.health.save_health([*map(state, names), state(names[0], Health.UP)], [], NOTHING)
+
+    assert [signal for _, signal in await storage.signals.signals_after(0, count + 1)] == changes
+    stored = {each.integration: each.state for each in await storage.health.load_health()}
+    assert stored == {**dict.fromkeys(names, Health.DOWN), names[0]: Health.UP}
 
 
 async def test_health_without_its_change_is_not_stored(storage: Storage) -> None:
