@@ -70,8 +70,7 @@ class Integration:
         self.publish = publish
         self.certificate: Certificate | None = None
         _check_secrets(connection, manifest, self.auth)
-        self.origins = self._origins()
-        self._check_addresses()
+        self.origins = self._reach()
         self.access = Access(
             connection,
             manifest,
@@ -213,30 +212,34 @@ class Integration:
         """When the server's certificate that was seen last ends, as UTC seconds; None before one was seen."""
         return self.certificate.not_after if self.certificate is not None else None
 
-    def _origins(self) -> Origins:
+    def _reach(self) -> Origins:
+        """Where its calls may go, all its addresses among them."""
         values = Values(self.config, clock=self.clock, secrets=self._secrets())
         entries = [template(host).fill(values) for host in self.manifest.hosts]
         try:
-            return Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
+            origins = Origins([entry for entry in entries if entry], suffixes=self.manifest.host_suffixes)
         except httpx.InvalidURL:
             # Its text quotes the address, which may be a secret.
             raise ConfigurationError(
                 self.id, key="config or secrets", found="an address that is none", expected="https://host/…"
             ) from None
+        self._check_addresses(origins, values, entries)
+        return origins
 
-    def _check_addresses(self) -> None:
+    def _check_addresses(self, origins: Origins, values: Values, entries: Collection[str]) -> None:
         """Refuse an address that leads elsewhere; what is said never holds it, for it may be a secret.
 
         One that is not configured is missed by its actions alone, when they are called.
         """
-        values = Values(self.config, clock=self.clock, secrets=self._secrets())
         manifest = self.manifest
         actions = filter(self._fits, manifest.actions.values())
         addresses = {action.base_url or manifest.base_url for action in actions}
         for address in map(template, sorted(addresses)):
+            filled = address.fill(values)
+            if not filled or (filled in entries and _is_plain(filled)):
+                continue
             try:
-                if filled := address.fill(values):
-                    self.origins.check(parsed_url(filled))
+                origins.check(parsed_url(filled))
             except (httpx.InvalidURL, ForeignHostError):
                 allowed = (*manifest.hosts, *manifest.host_suffixes)
                 raise ConfigurationError(
@@ -285,12 +288,7 @@ def _fitting(connection: Connection, manifest: Manifest) -> str:
         known = {name for kind in kinds.values() for name in kind.secrets}
         _check_names(connection, manifest, known)
         given = connection.secrets.keys() & known
-    fitting = [
-        name
-        for name, kind in kinds.items()
-        if given <= kind.secrets.keys()
-        and all(each in given for each, field in kind.secrets.items() if field.required)
-    ]
+    fitting = [name for name, kind in kinds.items() if _fits(kind.secrets, given)]
     if len(fitting) == 1:
         return fitting[0]
     offered = "; or ".join(f"{name}: {', '.join(kinds[name].secrets) or 'nothing'}" for name in sorted(kinds))
@@ -302,6 +300,19 @@ def _fitting(connection: Connection, manifest: Manifest) -> str:
         if fitting
         else f"those of one kind ({offered})",
     )
+
+
+def _is_plain(address: str) -> bool:
+    """Whether it is a whole address, with no user in it."""
+    return "://" in address and "@" not in address
+
+
+def _fits(secrets: Mapping[str, SecretField], given: set[str]) -> bool:
+    """Whether these are all that a kind requires, and no other."""
+    for name, field in secrets.items():
+        if field.required and name not in given:
+            return False
+    return not given or given <= secrets.keys()
 
 
 def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:

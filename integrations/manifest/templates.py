@@ -46,6 +46,12 @@ def segments(text: str) -> str:
     return "/".join(_segment(part) for part in text.split("/"))
 
 
+@lru_cache(maxsize=256)
+def _host(text: str) -> str:
+    """The host of an address. An integration that is opened asks for its own twice, one after the other."""
+    return urlsplit(text).hostname or ""
+
+
 FUNCTIONS: dict[str, Callable[[str], str]] = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "hex": lambda text: text.encode().hex(),
@@ -54,7 +60,7 @@ FUNCTIONS: dict[str, Callable[[str], str]] = {
     "upper": str.upper,
     "trim": str.strip,
     "trim_slash": lambda text: text.rstrip("/"),
-    "host": lambda text: urlsplit(text).hostname or "",
+    "host": _host,
     "segments": segments,
     "jobs": lambda text: "/job/".join(_segment(part) for part in text.split("/")),
     "odata": lambda text: "'" + quote(text.replace("'", "''"), safe="") + "'",
@@ -99,6 +105,7 @@ class Template:
             else:
                 self._parts.append(_field(match[1]))
         self._parts.append(text[end:])
+        self._parts = [part for part in self._parts if part]
         self.names = tuple(part[0] for part in self._parts if isinstance(part, tuple))
         is_constant = not self.names and position is not Position.PATH
         self._constant = "".join(map(str, self._parts)) if is_constant else None
@@ -112,7 +119,7 @@ class Template:
         if self._constant is not None:
             return self._constant
         filled = "".join(
-            part if isinstance(part, str) else self._value(*part, lookup) for part in self._parts
+            [part if isinstance(part, str) else self._value(*part, lookup) for part in self._parts]
         )
         if self._position is Position.PATH and any(part in (".", "..") for part in filled.split("/")):
             raise UnfitValueError("a path segment cannot be . or ..")
