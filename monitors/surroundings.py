@@ -84,6 +84,8 @@ class Surroundings:
 
     def support_of(self, state: Health, *, is_failing_live: bool) -> int:
         """How much else speaks for a check that looks like `state`, live calls that fail among it."""
+        if state is Health.UP:
+            return 0
         live = is_failing_live and state is Health.DOWN
         return live + sum(1 for _ in self.support(state))
 
