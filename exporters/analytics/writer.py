@@ -41,7 +41,7 @@ _ROWS = 300_000
 _PROBE_SECONDS = 10.0
 _HELD_UP_SECONDS = 1.0
 """After which a checkpoint is tried again that did not come about."""
-_KEPT_BYTES = 16 << 20
+_KEPT_BYTES = 1 << 20
 """What DuckDB may remember of its file from one checkpoint to the next. Without a bound it grew until
 `memory_bytes`; queries of a day and of a month take the same CPU whether it remembers anything or not.
 """
