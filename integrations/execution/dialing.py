@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
+from integrations.execution.carrier import Carrier
 from integrations.execution.cold import Stopwatch
 from integrations.execution.failure import unconnected
 from integrations.execution.guard import Guard
@@ -85,7 +86,12 @@ class Dialer:
         )
         if stopwatch is not None:
             stopwatch.connected = self._now()
-        _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=connected)
+        wire = Wire()
+        try:
+            wire.carry(Carrier(connected, wire, loop=asyncio.get_running_loop()))
+        except BaseException:
+            connected.close()
+            raise
         if place.is_secure:
             # A name is asked for without the dot at its end.
             await wire.secure(self._context, place.host.rstrip("."))

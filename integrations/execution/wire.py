@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from integrations.execution.carrier import Carrier
 from integrations.execution.ciphering import Ciphering
 from integrations.execution.incoming import Incoming
 
@@ -34,7 +35,7 @@ class Wire(asyncio.Protocol):
         self.keeper: Keeper | None = None
         self.place: tuple[bool, str, int] | None = None
         self._incoming: Incoming | None = None
-        self._transport: asyncio.Transport | None = None
+        self._transport: Carrier | asyncio.Transport | None = None
         self._ciphering: Ciphering | None = None
         self._greeted: asyncio.Future[None] | None = None
 
@@ -94,8 +95,12 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It stands."""
         if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-            self.should_close = False
+            self.carry(transport)
+
+    def carry(self, carrier: Carrier | asyncio.Transport) -> None:
+        """It stands, and goes over this."""
+        self._transport = carrier
+        self.should_close = False
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came."""
