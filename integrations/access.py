@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
@@ -27,12 +26,12 @@ from integrations.manifest.schema import Manifest
 from integrations.manifest.templates import UnfitValueError
 from integrations.manifest.values import Values
 from integrations.signals import CredentialNotice, Signal
+from integrations.sparing import nothing
 
 _SHORTEST_SECRET = 16
 _HARMLESS = frozenset({"", "Bearer", "Basic", "redacted.invalid"})
 _PROBE = httpx.URL("https://redacted.invalid")
 _DOCS = "docs/credentials.md"
-_NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
 
 
 class Access:
@@ -81,7 +80,7 @@ class Access:
         self.auth: Auth = manifest.auth[kind]
         given = connection.secrets
         wanted = {name: given[name] for name in self.auth.secrets if name in given}
-        self.secrets: Mapping[str, Secret] = wanted or _NO_SECRETS
+        self.secrets: Mapping[str, Secret] = wanted or nothing()
         self._implied = manifest.implied_scopes
         self._scopes: GrantedScopes | None = None
         self._ends: CredentialEnds | None = None
@@ -112,6 +111,16 @@ class Access:
         if self._scopes is None:
             self._scopes = GrantedScopes(self._implied)
         return self._scopes
+
+    @property
+    def known_ends(self) -> Mapping[str, float]:
+        """The ends that are known, as UTC seconds by the names of what ends."""
+        return nothing() if self._ends is None else self._ends.known
+
+    @property
+    def granted(self) -> tuple[str, ...] | None:
+        """The scopes it has; None while the vendor has not told."""
+        return None if self._scopes is None else self._scopes.granted
 
     # In use.
 

@@ -96,11 +96,11 @@ def states_of(integration: Integration, now: float) -> Iterator[CredentialState]
             expires_at=token.expires_at if token is not None else None,
             refreshed_at=tokens.renewed_at,
             detail=failure.detail if failure is not None else "",
-            granted=access.scopes.granted,
+            granted=access.granted,
             missing=missing,
         )
-    for name in dict.fromkeys((*access.secrets, *access.ends.known)):
-        end = access.ends.known.get(name)
+    for name in dict.fromkeys((*access.secrets, *access.known_ends)):
+        end = access.known_ends.get(name)
         is_rejected = tokens is None and access.is_rejected
         yield CredentialState(
             integration=integration.id,
@@ -110,7 +110,7 @@ def states_of(integration: Integration, now: float) -> Iterator[CredentialState]
             credential=name,
             state="rejected" if is_rejected else _end_state(end, now),
             expires_at=end,
-            granted=access.scopes.granted if tokens is None else None,
+            granted=access.granted if tokens is None else None,
             missing=missing if tokens is None else {},
         )
 

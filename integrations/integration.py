@@ -251,7 +251,8 @@ class Integration:
 
     def missing_scopes(self, action: Action) -> tuple[str, ...]:
         """The scopes that the credential lacks for an action, of those that its kind can do."""
-        return self.access.scopes.missing(action.scopes) if self._fits(action) else ()
+        is_known = self.access.granted is not None
+        return self.access.scopes.missing(action.scopes) if is_known and self._fits(action) else ()
 
     def _fits(self, action: Action) -> bool:
         return not action.auth or self.auth_name in action.auth

@@ -163,7 +163,7 @@ class CredentialKeeper:
     def samples(self) -> Iterable[Sample]:
         """When credentials end, how tokens are renewed, and whether they can be kept."""
         for name, integration in tuple(self._integrations.items()):
-            for credential, end in tuple(integration.access.ends.known.items()):
+            for credential, end in tuple(integration.access.known_ends.items()):
                 yield Sample("dialtone_credential_expiry_timestamp_seconds", (name, credential), end)
             tokens = integration.access.tokens
             if tokens is not None and tokens.renewed_at is not None:

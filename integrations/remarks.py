@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from integrations.clock import Clock
-from integrations.drift import DriftWatch
-from integrations.endings import Endings, declares_endings
+from integrations.drift import DriftStatus, DriftWatch
+from integrations.endings import Ending, Endings, declares_endings
 from integrations.execution.transport import Reply
 from integrations.manifest.contract import Lock
 from integrations.manifest.schema import Manifest
@@ -52,6 +52,16 @@ class Remarks:
                 tell=self._publish,
             )
         return self._drift
+
+    @property
+    def known_endings(self) -> tuple[Ending, ...]:
+        """What is known to end, the soonest first."""
+        return () if self._endings is None else self._endings.all()
+
+    @property
+    def known_drift(self) -> tuple[DriftStatus, ...]:
+        """Where answers were seen to drift, the newest first."""
+        return () if self._drift is None else self._drift.standing()
 
     def begin(self, shapes: Mapping[str, Shape], before: "Remarks | None") -> None:
         """Watch for answers of other shapes than these, go on from what was told `before` of the same vendor,

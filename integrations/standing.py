@@ -105,15 +105,15 @@ def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> Integ
             kind=str(integration.auth.__struct_config__.tag),
             title=integration.auth.title,
             scopes=integration.auth.scopes,
-            granted=integration.access.scopes.granted,
+            granted=integration.access.granted,
         ),
         capabilities=integration.capabilities,
         actions=tuple(_action(integration, name, action) for name, action in manifest.actions.items()),
         line=line,
         evidence=evidence(manifest, lock),
         certificate=integration.certificate,
-        endings=integration.remarks.endings.all(),
-        drift=integration.remarks.drift.standing(),
+        endings=integration.remarks.known_endings,
+        drift=integration.remarks.known_drift,
     )
 
 
