@@ -22,6 +22,7 @@ MAX_CHARACTERS = 16 * 1024 * 1024
 
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<inner>[^{}]*)\}|(?P<open>\{))")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_INTEGRATIONS = ("integrations",)
 _RECEIVERS = ("alerts", "receivers")
 _OF_RECEIVERS = secret_fields()
 _OF_EXPORTERS = {("otlp", "headers"), ("datadog", "api_key"), ("newrelic", "license_key")}
@@ -57,6 +58,8 @@ class References:
     def resolve(self, value: object, path: source.Path = ()) -> object:
         """Return the value with all references replaced; texts where a secret belongs become Secrets."""
         if isinstance(value, dict):
+            if path[:1] == _INTEGRATIONS and len(path) == 2 and _is_settled(value):
+                return value
             return {key: self.resolve(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.resolve(item, (*path, index)) for index, item in enumerate(value)]
@@ -147,6 +150,21 @@ class References:
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise _UnresolvedError(f"${{file:{name}}}", f"a file that can be read ({reason})") from error
+
+
+def _is_settled(entry: dict[str, object]) -> bool:
+    """Whether an integration stays as it is written, which is seen without the place of each text."""
+    return "secrets" not in entry and _is_literal(entry)
+
+
+def _is_literal(value: object) -> bool:
+    if isinstance(value, str):
+        return "$" not in value
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return all(map(_is_literal, value))
 
 
 def _is_secret(path: source.Path) -> bool:
