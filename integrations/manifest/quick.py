@@ -56,10 +56,12 @@ class _Values:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 value = self._value(self._take(), MAX_KEY, 0)
-        # Nothing was copied: what is too much was only counted.
-        if documents != 1 or self._values > MAX_VALUES or self._characters > MAX_CHARACTERS:
+        if documents != 1 or self._is_too_much():
             raise UnusualError
         return value
+
+    def _is_too_much(self) -> bool:
+        return self._values > MAX_VALUES or self._characters > MAX_CHARACTERS
 
     def _value(self, event: yaml.Event | None, room: int, depth: int) -> object:
         """The value that begins with this event; `room` is how long a key in it may be."""
@@ -78,7 +80,7 @@ class _Values:
         else:
             return self._alias(event)
         self._values += 1
-        if event.tag:
+        if event.tag or self._values > MAX_VALUES:
             raise UnusualError
         if event.anchor is not None:
             self._anchors[event.anchor] = value, self._values - before[0], self._characters - before[1]
@@ -90,6 +92,9 @@ class _Values:
         value, values, characters = self._anchors[event.anchor]
         self._values += values
         self._characters += characters
+        # Nothing is copied, but with each alias of an alias the counts alone grow by a bit, and all are kept.
+        if self._is_too_much():
+            raise UnusualError
         return value
 
     def _sequence(self, room: int, depth: int) -> list[object]:

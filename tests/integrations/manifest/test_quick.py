@@ -118,3 +118,17 @@ def test_lines_are_read_when_the_first_is_asked_for() -> None:
     assert dict(document.lines) == read_with_lines(text, "a.yaml").lines
     assert document.line(("a", "b", 1, "c")) == 4
     assert len(document.lines) == 6
+
+
+@pytest.mark.parametrize(
+    "much",
+    [
+        "k0: &a0 [1]\n" + "".join(f"k{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 99)),
+        "- 1\n" * (MAX_VALUES + 1),
+    ],
+    ids=["bomb", "many"],
+)
+def test_what_is_too_much_is_given_up_before_its_end(much: str) -> None:
+    with pytest.raises(UnusualError) as caught:
+        value_of(much + "]")
+    assert caught.value.__cause__ is None, "it was read to the end, which is no YAML"
