@@ -31,7 +31,8 @@ SOON_SECONDS, SOON_ROWS = 1.0, 1_000
 SEAL_ROWS = 20_000
 SEAL_BYTES = 8 << 20
 """A segment is sealed after 5 s, after one when it has a thousand rows, at once when it has many: to load
-any takes 8 ms of CPU, and 5 us for a check more. Who reads has all of them sealed (catching_up.py).
+any takes 8 ms of CPU, and 5 us for a check more. Who reads has all of them sealed (catching_up.py). What is
+to survive a power cut a second later is sealed then, because that syncs it.
 """
 
 # Encoding holds the interpreter's lock, so it is cut into slices of about half a millisecond.
@@ -66,6 +67,7 @@ class Spool:
         self._directory = directory
         self._clock = clock
         self._settings = settings
+        self._soon_rows = 1 if settings.durability is Durability.FSYNC_1S else SOON_ROWS
         self._skip = skip
         self._write = write
         self._flush = flush
@@ -126,7 +128,7 @@ class Spool:
     def is_due(self) -> bool:
         """Whether a segment is old, long or large enough."""
         now = self._clock.monotonic()
-        return any(_is_complete(segment, now) for segment in self._open.copy().values())
+        return any(self._is_complete(segment, now) for segment in self._open.copy().values())
 
     def seal(self, *, everything: bool = False) -> None:
         """Seal all segments once one is old, long or large enough, so that they are loaded together."""
@@ -211,8 +213,7 @@ class Spool:
         if sealed:
             self.sealed.append(sealed)
 
-
-def _is_complete(segment: OpenSegment, now: float) -> bool:
-    age = now - segment.since
-    is_long = segment.rows >= SEAL_ROWS or segment.size >= SEAL_BYTES
-    return is_long or age >= SEAL_SECONDS or (age >= SOON_SECONDS and segment.rows >= SOON_ROWS)
+    def _is_complete(self, segment: OpenSegment, now: float) -> bool:
+        age = now - segment.since
+        is_long = segment.rows >= SEAL_ROWS or segment.size >= SEAL_BYTES
+        return is_long or age >= SEAL_SECONDS or (age >= SOON_SECONDS and segment.rows >= self._soon_rows)

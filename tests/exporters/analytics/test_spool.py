@@ -75,6 +75,19 @@ def test_a_segment_is_sealed_the_sooner_the_more_it_has(tmp_path: Path, rows: in
     assert files(tmp_path, ".open") == []
 
 
+def test_what_is_to_survive_a_power_cut_is_synced_a_second_later(tmp_path: Path) -> None:
+    synced: list[int] = []
+    settings = AnalyticsSettings(disk_floor=0, durability=Durability.FSYNC_1S)
+    spool, clock = open_spool(tmp_path, settings=settings, flush=synced.append)
+    spool.write([call(1)])
+
+    clock.advance(SOON_SECONDS)
+    assert spool.is_due()
+    spool.seal()
+
+    assert len(synced) == 1
+
+
 def test_segments_are_sealed_together_so_that_they_are_loaded_together(tmp_path: Path) -> None:
     spool, clock = open_spool(tmp_path)
     spool.write([call(1)])
