@@ -43,6 +43,10 @@ _PLAIN = (Policy, CheckPolicy, Labels, NetworkPolicy)
 """Sections whose equality says all: ten thousand of them are compared at a reload."""
 
 
+_CONFIG = "config"
+"""An integration's own values, all as YAML has them: most are written as they were, which is seen at once."""
+
+
 class ChangedIntegration(msgspec.Struct, frozen=True, kw_only=True):
     """An integration that goes on under other settings; `keys` are those that differ (`policy.timeout`)."""
 
@@ -136,7 +140,9 @@ def changed_keys(before: Connection, after: Connection) -> tuple[str, ...]:
 
 
 def _differing(before: object, after: object, key: str) -> Iterator[str]:
-    if isinstance(before, _PLAIN) and before == after:
+    if before is after or (isinstance(before, _PLAIN) and before == after):
+        return
+    if key == _CONFIG and _is_written_alike(before, after):
         return
     parts, others = _parts(before), _parts(after)
     if parts is None or others is None:
@@ -162,6 +168,14 @@ def _is_same(before: object, after: object) -> bool:
     if isinstance(before, list) and isinstance(after, list):
         return msgspec.json.encode(before, order="sorted") == msgspec.json.encode(after, order="sorted")
     return type(before) is type(after) and before == after
+
+
+def _is_written_alike(before: object, after: object) -> bool:
+    try:
+        return msgspec.json.encode(before) == msgspec.json.encode(after)
+    except UnicodeEncodeError:
+        # An environment variable may hold bytes that are no text; each value is looked at then.
+        return False
 
 
 def _is_fixed(key: str) -> bool:

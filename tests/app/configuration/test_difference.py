@@ -124,7 +124,26 @@ def test_an_unchanged_integration_keeps_the_secret_it_has_read(tmp_path: Path) -
     assert effective.integrations[0] is after.integrations[0]
 
 
-def test_one_is_not_true(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["true", "1.0", "'1'", "[1]", "null"])
+def test_one_is_nothing_that_is_equal_or_written_like_it(tmp_path: Path, other: str) -> None:
     before = settings(tmp_path, BEFORE.replace("expect: {all: [{status: [200]}]}", "one: 1"))
-    after = settings(tmp_path, BEFORE.replace("expect: {all: [{status: [200]}]}", "one: true"))
+    after = settings(tmp_path, BEFORE.replace("expect: {all: [{status: [200]}]}", f"one: {other}"))
     assert compare(before, after).changed == (ChangedIntegration(id="web", keys=("config.one",)),)
+
+
+def test_the_order_of_keys_is_no_difference(tmp_path: Path) -> None:
+    before = settings(tmp_path, BEFORE.replace("expect: {all: [{status: [200]}]}", "a: 1, b: {c: 2, d: 3}"))
+    after = settings(tmp_path, BEFORE.replace("expect: {all: [{status: [200]}]}", "b: {d: 3, c: 2}, a: 1"))
+    assert compare(before, after).is_empty
+
+
+def test_what_is_no_text_in_a_variable_is_compared_too(tmp_path: Path) -> None:
+    (tmp_path / "dialtone.yaml").write_text(BEFORE.replace("https://a.example/", "${NAME}"))
+
+    def read(name: str) -> Settings:
+        return load_settings(tmp_path / "dialtone.yaml", environment={**ENVIRONMENT, "NAME": name})
+
+    assert compare(read("a\udcff"), read("a\udcff")).changed == ()
+    assert compare(read("a\udcff"), read("b\udcff")).changed == (
+        ChangedIntegration(id="web", keys=("config.url",)),
+    )
