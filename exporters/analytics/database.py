@@ -89,6 +89,13 @@ class Database:
                 _limit_memory(self.connection, min(kept_bytes, memory_bytes))
             _limit_memory(self.connection, memory_bytes)
 
+    def trim(self, *, memory_bytes: int) -> None:
+        """Give back what DuckDB's allocator keeps for later, which it does when its limit is set, here to
+        the `memory_bytes` that it is. What DuckDB remembers stays, and readers go on.
+        """
+        with contextlib.suppress(duckdb.OutOfMemoryException):
+            _limit_memory(self.connection, memory_bytes)
+
     def close(self, why: str = REOPENS) -> None:
         """Stop the readers, who are told why, and let go of the file; a live connection at exit could abort
         the interpreter.

@@ -249,9 +249,13 @@ class Writer:
         return database
 
     def _load(self, loader: Loader) -> None:
+        has_loaded = False
         while self._load_next(loader):
+            has_loaded = True
             # Within a backlog too, or its segments would fill the spool.
             self._checkpoint_when_long()
+        if has_loaded and self.database:
+            self.database.trim(memory_bytes=self._settings.memory_bytes)
 
     def _load_next(self, loader: Loader) -> bool:
         """Load what one transaction takes; False when there is nothing."""

@@ -44,6 +44,12 @@ def limit(database: Database) -> str:
     return found
 
 
+def anonymous() -> int:
+    """Kilobytes that the process has for itself."""
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(told.partition("RssAnon:")[2].split()[0])
+
+
 def test_what_is_remembered_beyond_the_bound_is_let_go(database: Database) -> None:
     before, limited = remembered(database), limit(database)
     assert before > 3 * MIB
@@ -86,27 +92,64 @@ def test_a_bound_that_duckdb_cannot_come_down_to_leaves_its_limit(database: Data
     assert first < sorting.fetchone()
 
 
-def test_each_checkpoint_lets_go_and_leaves_the_configured_limit(tmp_path: Path) -> None:
-    shed: list[tuple[int, int]] = []
+class Watched(Database):
+    """Tells what it was asked to let go of: the bytes to keep, -1 for what the allocator has."""
 
-    class Watched(Database):
-        def shed(self, *, kept_bytes: int, memory_bytes: int) -> None:
-            super().shed(kept_bytes=kept_bytes, memory_bytes=memory_bytes)
-            shed.append((kept_bytes, memory_bytes))
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        super().__init__(connection, path)
+        self.told: list[tuple[int, int]] = []
 
+    def shed(self, *, kept_bytes: int, memory_bytes: int) -> None:
+        super().shed(kept_bytes=kept_bytes, memory_bytes=memory_bytes)
+        self.told.append((kept_bytes, memory_bytes))
+
+    def trim(self, *, memory_bytes: int) -> None:
+        super().trim(memory_bytes=memory_bytes)
+        self.told.append((-1, memory_bytes))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Pair]:
     def opener(path: Path, *, memory_bytes: int, stamp: str) -> tuple[Database, tuple[str, ...]]:
         database, aside = open_database(path, memory_bytes=memory_bytes, stamp=stamp)
         return Watched(database.connection, path), aside
 
-    settings = AnalyticsSettings(disk_floor=0, memory_bytes=64 * MIB)
-    pair = started(tmp_path, settings=settings, opener=opener)
-    pair.load([call(1)])
-
-    pair.writer.checkpoint()
-
-    (told,) = shed
-    assert told[0] < told[1] == settings.memory_bytes
+    pair = started(tmp_path, settings=AnalyticsSettings(disk_floor=0, memory_bytes=64 * MIB), opener=opener)
+    assert isinstance(pair.writer.database, Watched)
+    pair.writer.database.told.clear()
+    yield pair
     pair.close()
+
+
+def told(pair: Pair) -> list[tuple[int, int]]:
+    assert isinstance(pair.writer.database, Watched)
+    return pair.writer.database.told
+
+
+def test_each_checkpoint_lets_go_and_leaves_the_configured_limit(watched: Pair) -> None:
+    watched.writer.checkpoint()
+
+    ((kept, limited),) = told(watched)
+    assert 0 < kept < limited == 64 * MIB
+
+
+def test_what_a_load_freed_is_given_back_once(watched: Pair) -> None:
+    watched.load([call(1)])
+    watched.writer.step()
+
+    assert told(watched) == [(-1, 64 * MIB)]
+
+
+def test_what_the_allocator_keeps_is_given_back_and_what_is_remembered_stays(database: Database) -> None:
+    database.connection.execute("SELECT list(i) FROM range(2_000_000) r(i)").fetchone()
+    before, limited, resident = remembered(database), limit(database), anonymous()
+
+    with database.reading() as cursor:
+        database.trim(memory_bytes=LIMIT)
+        assert cursor.execute("SELECT count(*) FROM numbers").fetchone() == (500_000,)
+
+    assert (remembered(database), limit(database)) == (before, limited)
+    assert anonymous() < resident - 10_000
 
 
 def test_rows_are_joined_in_groups_of_the_houses_own_size(pair: Pair) -> None:
