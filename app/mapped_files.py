@@ -7,7 +7,8 @@ it is used again, without a read from the disk: half of them within a second, wi
 minute.
 
 Only what has no page of its own is given back: one that was written to is the process's alone, and would be
-lost. That is each mapping of a file that is private, cannot be written, and of which the kernel says so.
+lost, also while it is swapped out. That is each mapping of a file that is private, cannot be written, and of
+which the kernel says so.
 """
 
 import ctypes
@@ -32,7 +33,8 @@ _DONTNEED = 4
 """MADV_DONTNEED of Linux, see madvise(2)."""
 _MAPPING = re.compile(
     r"^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* +/.*\n"  # Of a file, private, not to be written.
-    r"(?:[A-Z].*\n)*?Anonymous: +0 kB\n",
+    r"(?:[A-Z].*\n)*?Anonymous: +0 kB\n"  # In memory,
+    r"(?:[A-Z].*\n)*?Swap: +0 kB\n",  # nor where the kernel keeps what it took from memory.
     re.MULTILINE,
 )
 

@@ -113,14 +113,22 @@ def test_a_mapping_that_was_not_there_before_stays(library: Mapped) -> None:
     ],
 )
 def test_only_files_that_cannot_be_written_count(kind: str, *, is_taken: bool) -> None:
-    told = f"1000-3000 {kind}\nSize:    8 kB\nRss:     8 kB\nAnonymous:          0 kB\nVmFlags: rd ex\n"
+    told = f"1000-3000 {kind}\nSize:    8 kB\nRss: 8 kB\nAnonymous:     0 kB\nSwap:    0 kB\nVmFlags: rd ex\n"
 
     assert list(without_own_pages(told)) == ([Pages(0x1000, 0x3000)] if is_taken else [])
 
 
 def test_a_mapping_is_judged_by_its_own_pages_and_not_by_the_next_ones() -> None:
-    own = "1000-2000 r--p 0 fe:00 77 /lib/x.so\nRss: 4 kB\nAnonymous: 4 kB\nVmFlags: rd\n"
-    none = "2000-3000 r-xp 0 fe:00 77 /lib/x.so\nRss: 4 kB\nAnonymous: 0 kB\nVmFlags: rd\n"
+    own = "1000-2000 r--p 0 fe:00 77 /lib/x.so\nRss: 4 kB\nAnonymous: 4 kB\nSwap: 0 kB\nVmFlags: rd\n"
+    none = "2000-3000 r-xp 0 fe:00 77 /lib/x.so\nRss: 4 kB\nAnonymous: 0 kB\nSwap: 0 kB\nVmFlags: rd\n"
+
+    assert list(without_own_pages(own + none)) == [Pages(0x2000, 0x3000)]
+
+
+def test_what_was_written_to_stays_also_while_it_is_swapped_out() -> None:
+    """Such as a library's table of addresses: of that it is the kernel's `Swap` that tells."""
+    own = "1000-2000 r--p 0 fe:00 77 /lib/x.so\nRss: 0 kB\nAnonymous: 0 kB\nSwap: 4 kB\nVmFlags: rd\n"
+    none = "2000-3000 r-xp 0 fe:00 77 /lib/x.so\nRss: 4 kB\nAnonymous: 0 kB\nSwap: 0 kB\nVmFlags: rd\n"
 
     assert list(without_own_pages(own + none)) == [Pages(0x2000, 0x3000)]
 
