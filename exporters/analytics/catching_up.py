@@ -39,7 +39,7 @@ class CatchingUp:
         """Wait until what is a second old is loaded, if that can be had soon; else who reads has to do
         without.
         """
-        with anyio.move_on_after(PATIENCE):
+        with anyio.move_on_after(PATIENCE) as patience:
             async with self._lock:
                 now = self._clock.monotonic()
                 if now - self._began < RECENT:
@@ -48,3 +48,6 @@ class CatchingUp:
                 # What is wrong with the disk or the file is told by those who write.
                 with contextlib.suppress(AnalyticsUnavailable, OSError):
                     await anyio.to_thread.run_sync(self._load, limiter=self._thread)
+        if patience.cancelled_caught:
+            # Who asks next would wait as long for the same, and few are answered at a time.
+            self._began = self._clock.monotonic()

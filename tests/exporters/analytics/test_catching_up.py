@@ -62,3 +62,21 @@ async def test_nobody_waits_for_long_for_a_writer_that_is_busy() -> None:
     assert clock.monotonic() - began == pytest.approx(PATIENCE)
     assert world.loads == 0
     world.thread.release_on_behalf_of(busy)
+
+
+async def test_who_asks_after_one_has_waited_in_vain_does_not_wait_for_the_same() -> None:
+    """Twenty questions of a board, of which four are answered at once, would take a second each four."""
+    world = World()
+    busy, clock = object(), LoopClock()
+    world.catching_up = CatchingUp(world.load, thread=world.thread, clock=clock)
+    await world.thread.acquire_on_behalf_of(busy)
+    waited = []
+
+    for pause in (0.0, RECENT / 2, RECENT):
+        await anyio.sleep(pause)
+        began = clock.monotonic()
+        await world.catching_up.wait()
+        waited.append(clock.monotonic() - began)
+
+    assert waited == pytest.approx([PATIENCE, 0, PATIENCE])
+    world.thread.release_on_behalf_of(busy)
