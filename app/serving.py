@@ -7,7 +7,6 @@ import anyio
 import structlog
 
 from app.logs import Logs
-from app.mapped_files import MappedFiles
 from app.server import HTTPServer, bind
 from app.settings import Settings
 from app.wiring import VERSION, Dialtone
@@ -43,9 +42,7 @@ async def serve(
             dialtone.garbage.start()
             server = HTTPServer(dialtone.app, sockets, on_stop=dialtone.live.close)
             heed = _signals(server, dialtone.reloader.reload_on_signal if reloads else None)
-            await _serve_http(
-                dialtone, server, ready=ready, companions=(*companions, heed, _collect, _give_back)
-            )
+            await _serve_http(dialtone, server, ready=ready, companions=(*companions, heed, _collect))
     finally:
         dialtone.garbage.stop()
         log.info("stopped")
@@ -74,10 +71,6 @@ async def _serve_http(
 
 async def _collect(dialtone: Dialtone) -> None:
     await dialtone.garbage.run()
-
-
-async def _give_back(dialtone: Dialtone) -> None:
-    await MappedFiles(dialtone.clock).run()
 
 
 def _signals(server: HTTPServer, reload: Callable[[], Coroutine[object, object, None]] | None) -> Companion:
