@@ -29,7 +29,7 @@ class Carrier:
     asyncio.Transport, with its meaning.
     """
 
-    __slots__ = ("_carried", "_is_closed", "_loop", "_socket", "_unsent")
+    __slots__ = ("_broken", "_carried", "_is_closed", "_loop", "_socket", "_unsent")
 
     def __init__(
         self, connected: socket.socket, carried: Carried, *, loop: asyncio.AbstractEventLoop
@@ -38,6 +38,7 @@ class Carrier:
         self._socket = connected
         self._carried = carried
         self._is_closed = False
+        self._broken: OSError | None = None
         self._unsent: bytearray | None = None
         # What is written goes out at once: it is whole.
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -45,7 +46,7 @@ class Carrier:
 
     def write(self, data: bytes, /) -> None:
         """Send as much as there is room for, and the rest when there is."""
-        if self._is_closed:
+        if self._is_closed or self._broken is not None:
             return
         if self._unsent:
             self._unsent += data
@@ -53,7 +54,8 @@ class Carrier:
         sent = self._send(data)
         if sent < len(data) and not self._is_closed:
             self._unsent = bytearray(memoryview(data)[sent:])
-            self._loop.add_writer(self._socket.fileno(), self._write)
+            if self._broken is None:
+                self._loop.add_writer(self._socket.fileno(), self._write)
 
     def get_write_buffer_size(self) -> int:
         """Bytes that there was no room for yet."""
@@ -77,7 +79,7 @@ class Carrier:
             self._hand_on(data)
         else:
             self._carried.eof_received()
-            self._close(None)
+            self._close(self._broken)
 
     def _hand_on(self, data: bytes) -> None:
         try:
@@ -99,6 +101,12 @@ class Carrier:
         try:
             return self._socket.send(data)
         except (BlockingIOError, InterruptedError):
+            return 0
+        except (BrokenPipeError, ConnectionResetError) as error:
+            # The server hears no more, and what it said before may not be read yet.
+            self._broken = error
+            if self._unsent is not None:
+                self._loop.remove_writer(self._socket.fileno())
             return 0
         except OSError as error:
             self._close(error)

@@ -176,12 +176,33 @@ def test_why_it_broke_while_writing_is_told(bench: Bench, *, is_late: bool) -> N
     if is_late:
         bench.socket.room = 0
         bench.carrier.write(b"dial")
-    bench.socket.broken = BrokenPipeError("pipe")
+    bench.socket.broken = OSError("the host is gone")
     bench.carrier.write(b"tone")
     bench.make_room(100)
     bench.carrier.write(b"!")
     bench.loop.turn()
     assert bench.talker.heard == [("lost", bench.socket.broken)]
+    assert (bench.socket.sent, bench.carrier.get_write_buffer_size(), bench.is_watched) == (b"", 0, False)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("error", [BrokenPipeError("pipe"), ConnectionResetError("reset")])
+def test_what_a_server_said_before_it_heard_no_more_is_handed_on(
+    bench: Bench, error: OSError, *, is_late: bool
+) -> None:
+    if is_late:
+        bench.socket.room = 0
+        bench.carrier.write(b"dial")
+    bench.socket.broken = error
+    bench.carrier.write(b"tone")
+    bench.make_room(100)
+    bench.carrier.write(b"!")
+    assert bench.loop.written is None
+    # Nobody takes it for a connection over which all went well.
+    assert bench.carrier.get_write_buffer_size()
+    bench.hear(b"too large", b"")
+    bench.loop.turn()
+    assert bench.talker.heard == [b"too large", "eof", ("lost", error)]
     assert (bench.socket.sent, bench.carrier.get_write_buffer_size(), bench.is_watched) == (b"", 0, False)
 
 
