@@ -14,6 +14,8 @@ from hashlib import blake2b
 from itertools import count
 from math import ceil, floor, inf
 
+from integrations.sparing import same
+
 JITTER_RATIO = 0.02
 JITTER_MAX = 1.0
 BEAT = 0.1
@@ -257,7 +259,7 @@ class Timetable:
         """Move on to the next slot to come, and say how many were passed; a retry passes none."""
         following = max(entry.slot, entry.latest_slot(now) + 1)
         passed = following - entry.slot
-        entry.slot = following
+        entry.slot = same(following)
         return passed
 
     def _skip(self, entry: _Entry, slots: int) -> None:
