@@ -72,12 +72,6 @@ def alike(names: T) -> T:
     return cast("T", _kept(names))
 
 
-@lru_cache(maxsize=256)
-def same(number: int) -> int:
-    """The one object that all share who have this number now, such as that of a minute: 32 bytes each."""
-    return number
-
-
 @lru_cache(maxsize=4096)
 def _kept(names: object) -> object:
     return names

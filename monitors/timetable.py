@@ -14,8 +14,6 @@ from hashlib import blake2b
 from itertools import count
 from math import ceil, floor, inf
 
-from integrations.sparing import same
-
 JITTER_RATIO = 0.02
 JITTER_MAX = 1.0
 BEAT = 0.1
@@ -259,7 +257,7 @@ class Timetable:
         """Move on to the next slot to come, and say how many were passed; a retry passes none."""
         following = max(entry.slot, entry.latest_slot(now) + 1)
         passed = following - entry.slot
-        entry.slot = same(following)
+        entry.slot = following
         return passed
 
     def _skip(self, entry: _Entry, slots: int) -> None:

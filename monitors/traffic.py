@@ -14,7 +14,7 @@ import msgspec
 
 from integrations.execution.outcome import FailureKind
 from integrations.signals import CallRecord
-from integrations.sparing import nothing, put, same
+from integrations.sparing import nothing, put
 from monitors.report import IntegrationMetrics, MinuteStats
 
 MINUTES = 60
@@ -127,7 +127,7 @@ class Traffic:
             over += self._newest.packed(follows=self._follows and bool(over))
             _forget(over, number - MINUTES)
         self._follows = number == before + 1
-        self._newest = _Minute(same(number))
+        self._newest = _Minute(number)
         return self._newest
 
     def _unpacked(self) -> Iterator[_Minute]:

@@ -8,8 +8,6 @@ from sys import intern
 
 import httpx
 
-from integrations.sparing import same
-
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -25,15 +23,7 @@ def parsed_url(text: str) -> httpx.URL:
     Raises:
         httpx.InvalidURL: when it is none.
     """
-    url = httpx.URL(text)
-    parts = url._uri_reference  # noqa: SLF001 - its parts are kept for long, and most stand in others
-    url._uri_reference = parts._replace(  # noqa: SLF001 - as above
-        scheme=intern(parts.scheme),
-        host=intern(parts.host),
-        port=None if parts.port is None else same(parts.port),
-        path=intern(parts.path),
-    )
-    return url
+    return httpx.URL(text)
 
 
 class Origins:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.sparing import Sole, alike, compact, nothing, put, same
+from integrations.sparing import Sole, alike, compact, nothing, put
 
 ENTRIES = st.lists(st.tuples(st.sampled_from("abc"), st.integers()), max_size=6)
 
@@ -57,10 +57,3 @@ def test_equal_names_are_one_object() -> None:
 
     assert first is not second
     assert alike(first) is alike(second) == first
-
-
-def test_equal_numbers_are_one_object() -> None:
-    first, second = int("29923928"), int("29923928")
-
-    assert first is not second
-    assert same(first) is same(second) == first

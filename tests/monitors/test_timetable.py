@@ -263,14 +263,3 @@ def test_of_many_that_are_due_at_once_a_few_start_at_a_time() -> None:
         line.add(f"wiki-{number}", vendor=f"vendor-{number}")
     assert len(line.table.take(20.0)) == AT_ONCE
     assert len(line.table.take(20.0)) == 1
-
-
-def test_integrations_share_the_number_of_a_slot() -> None:
-    line = Timeline()
-    for number in range(20):
-        line.add(f"wiki-{number}", vendor=f"vendor-{number}")
-    line.play(300.0)
-    slots = [entry.slot for entry in line.table._entries.values()]
-
-    assert slots[0] > 256
-    assert len({id(slot) for slot in slots}) == len(set(slots)) < len(slots)

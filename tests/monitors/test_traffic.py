@@ -145,11 +145,3 @@ def test_an_hour_of_one_check_a_minute_takes_little() -> None:
         traffic.record(call(at=minute * 60.0, duration=0.003))
     assert len(traffic._over or b"") <= 60 * 2 + 20
     assert traffic.metrics("shop", now=199 * 60.0).calls == 60
-
-
-def test_integrations_share_the_number_of_a_minute() -> None:
-    one, other = Traffic(), Traffic()
-    one.record(call(at=START + 1))
-    other.record(call(at=START + 2))
-
-    assert one._newest.number is other._newest.number

@@ -8,7 +8,7 @@ from integrations.credentials.secret import Secret
 from integrations.errors import InvalidParams
 from integrations.execution.transport import Reply
 from integrations.manifest.answers import AnswerReader
-from integrations.manifest.hosts import Origins, parsed_url
+from integrations.manifest.hosts import Origins
 from integrations.manifest.paging import Next, next_page
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Action, Manifest, Paginate, Vendor
@@ -208,34 +208,3 @@ def test_pages_that_go_on_after_their_last_item(items: list[object], found: Next
     paginate = Paginate(kind="last_item", cursor="after", next="/id", size="limit", size_default=2)
 
     assert next_page(paginate, Reply(status=200, headers={}, body=b"[]"), {}, items=items) == found
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://127.0.0.1:8080/health",
-        "https://shop.example",
-        "https://user:word@Shop.Example:8443/a%20b/?q=1#part",
-        "https://bücher.example/ü",
-        "http://[::1]:8080/",
-        "/relative",
-        "",
-    ],
-)
-def test_a_parsed_address_is_as_httpx_reads_it(text: str) -> None:
-    parsed, plain = parsed_url(text), httpx.URL(text)
-
-    assert (parsed, str(parsed), hash(parsed)) == (plain, str(plain), hash(plain))
-    assert (parsed.raw_scheme, parsed.raw_host, parsed.port) == (plain.raw_scheme, plain.raw_host, plain.port)
-    assert parsed.join("/further") == plain.join("/further")
-
-
-def test_parsed_addresses_share_their_parts() -> None:
-    one, other = (
-        parsed_url(f"http://shop.example:8080/health{query}")._uri_reference for query in ("", "?full")
-    )
-
-    assert one.scheme is other.scheme
-    assert one.host is other.host
-    assert one.port is other.port
-    assert one.path is other.path
