@@ -1,6 +1,6 @@
 """AnalyticsStore, the face of this package: takes signals, keeps them, answers questions.
 
-on_signal -> list -> (in 10 ms) spool thread -> segment -> (sealed within 1 s) writer thread -> hot.duckdb.
+on_signal -> list -> (in 10 ms) spool thread -> segment -> (sealed within 5 s) writer thread -> hot.duckdb.
 """
 
 from collections import Counter, deque

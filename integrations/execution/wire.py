@@ -113,7 +113,7 @@ class Wire(asyncio.Protocol):
             self._break(error)
 
     def eof_received(self) -> None:
-        """The server says no more, and asyncio closes the connection: a request would be thrown away."""
+        """The server says no more, and what carries this closes: a request would be thrown away."""
         self.should_close = True
 
     def connection_lost(self, exc: Exception | None) -> None:
