@@ -172,15 +172,19 @@ def _failure(fault: Fault, error: Exception) -> TransportFailure:
 
 
 def _reason(error: Exception) -> str:
-    """The operating system's own words, which name no URL, or the exception's class."""
+    """The words of the operating system, of TLS or of zlib, which name no URL; or the exception's class."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return getattr(error.certificate_error, "verify_message", "") or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError):
-        return _system_words(error.os_error)
+        error = error.os_error
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"status {error.status}"
     if isinstance(error, OSError):
         return _system_words(error)
+    if isinstance(error, EOFError | aiohttp.ServerDisconnectedError):
+        return "the server closed it"
+    if isinstance(error, zlib.error):
+        return str(error)
     return type(error).__name__
 
 

@@ -92,7 +92,8 @@ class Incoming:
             self.is_reusable = False
         except httptools.HttpParserError as error:
             self.is_reusable = False
-            self._fail(_no_http(type(error).__name__))
+            # What it gives for its reason is one of a few sentences, with nothing of the answer in them.
+            self._fail(_no_http(str(error)))
         if self._frames > FRAMES:
             self._fail(_no_http(f"more than {FRAMES} bytes of it are no body"))
 

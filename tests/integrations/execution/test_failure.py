@@ -4,6 +4,7 @@ import errno
 import inspect
 import socket
 import ssl
+import zlib
 
 import aiohttp
 import httpx
@@ -131,9 +132,12 @@ def test_a_failure_stays_itself() -> None:
             OSError(errno.ENETUNREACH, "Connect call failed"), "Network is unreachable", id="unreachable"
         ),
         pytest.param(_ssl_error("WRONG_VERSION_NUMBER"), "wrong version number", id="no TLS there"),
+        pytest.param(EOFError(), "the server closed it", id="ended"),
+        pytest.param(aiohttp.ServerDisconnectedError(), "the server closed it", id="ended behind a proxy"),
+        pytest.param(zlib.error("incorrect header check"), "incorrect header check", id="no gzip"),
     ],
 )
-def test_the_systems_errors_are_told_in_words_for_a_person(error: OSError, told: str) -> None:
+def test_the_systems_errors_are_told_in_words_for_a_person(error: Exception, told: str) -> None:
     assert translate(error).detail.endswith(f": {told}")
 
 

@@ -178,20 +178,24 @@ async def test_a_switch_to_another_protocol_is_an_answer_that_ends_its_connectio
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "told"),
     [
-        b"SSH-2.0-OpenSSH\r\n\r\n",
-        b"\x15\x03\x01\x00\x02\x02\x28",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 1e3\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
-        CHUNKED + b"zz\r\n{}\r\n",
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "Expected HTTP/"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", "Expected HTTP/"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1e3\r\n\r\n", "Invalid character in Content-Length"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}", "Duplicate Content-Length"),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
+            "Transfer-Encoding can't be present with Content-Length",
+        ),
+        (CHUNKED + b"zz\r\n{}\r\n", "Invalid character in chunk size"),
     ],
     ids=["SSH", "TLS", "no number", "two lengths", "a length and chunks", "a chunk without size"],
 )
-async def test_what_is_no_http_is_malformed(answer: bytes) -> None:
+async def test_what_is_no_http_is_malformed_and_why_is_told(answer: bytes, told: str) -> None:
     incoming = new()
     incoming.take(answer)
     failure = failed(incoming)
     assert (failure.kind, failure.sent) == (K.MALFORMED, True)
+    assert failure.detail.startswith(f"the answer is not valid HTTP: {told}")
     assert "SSH" not in failure.detail
