@@ -5,7 +5,7 @@ goes through a proxy takes the way over aiohttp (pool.py).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from sys import intern
 from types import MappingProxyType
 
@@ -19,12 +19,12 @@ from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import COLD, Stopwatch
 from integrations.execution.connectors import OPENING
 from integrations.execution.dialing import Dialer, Place
-from integrations.execution.failure import OutOfTime, TransportFailure
+from integrations.execution.failure import TransportFailure
 from integrations.execution.idle import IdleConnections
 from integrations.execution.incoming import Incoming
 from integrations.execution.outcome import FailureKind
 from integrations.execution.outgoing import body_of, written
-from integrations.execution.patience import PATIENCE, Patience
+from integrations.execution.patience import PATIENCE, Patience, in_time
 from integrations.execution.transport import Reply
 from integrations.execution.wire import Wire
 
@@ -101,10 +101,10 @@ class DirectPool:
         self.taken += 1
         try:
             if COLD in extensions:
-                return await _in_time(patience, self._exchange_cold(errand, incoming))
+                return await in_time(patience, self._exchange_cold(errand, incoming))
             wire = self._take(errand.place, errand.method)
             if wire is None:
-                return await _in_time(patience, self._exchange_anew(errand, incoming))
+                return await in_time(patience, self._exchange_anew(errand, incoming))
             return await self._exchange(wire, errand, incoming, is_new=False)
         finally:
             self.taken -= 1
@@ -231,24 +231,6 @@ class DirectPool:
         """An idle connection has ended."""
         self._idle.take(wire)
         self._kept = tuple([kept for kept in self._kept if kept is not wire])
-
-
-async def _in_time(patience: Patience | None, exchange: Coroutine[None, None, Reply]) -> Reply:
-    """The reply, if it comes within the patience."""
-    if patience is None:
-        return await exchange
-    scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + patience.seconds)
-    patience.under_way.append(scope)
-    try:
-        with scope:
-            return await exchange
-    except TransportFailure:
-        # A cancellation that was turned into an error on its way is still a cancellation.
-        if not scope.cancel_called:
-            raise
-    finally:
-        patience.under_way.remove(scope)
-    raise OutOfTime
 
 
 async def _ask(wire: Wire, errand: _Errand, incoming: Incoming) -> None:

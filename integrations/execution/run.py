@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from math import inf
 
-import anyio
 import httpx
 from msgspec.structs import replace
 
@@ -21,7 +20,7 @@ from integrations.execution.effect import is_failure, is_overload, record
 from integrations.execution.failure import OutOfTime, TransportFailure
 from integrations.execution.line import Line
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
-from integrations.execution.patience import PATIENCE, Patience
+from integrations.execution.patience import PATIENCE, Patience, in_time
 from integrations.execution.retry import is_retryable
 from integrations.execution.route import Route
 from integrations.execution.trace import Stage
@@ -39,8 +38,10 @@ class Run:
     """
 
     __slots__ = (
+        "_began",
         "_has_left",
         "_holds_quota",
+        "_is_short",
         "_permit",
         "_slots",
         "_was_cut_short",
@@ -126,12 +127,25 @@ class Run:
     async def attempt(self) -> None:
         """Make one attempt, or note why there is none. Never raises for the vendor; lets go of everything."""
         try:
-            if self._enter() or await self._wait_in():
-                await self._exchange()
-                if self.stale and self.call.idempotent:
-                    # The server's keep-alive had ended: no failure of the vendor's, so the next try is free.
-                    await self._exchange()
-                self._settle()
+            if not (self._enter() or await self._wait_in()):
+                return
+            for may_repeat in (self.call.idempotent, False):
+                sending = self._begin()
+                try:
+                    self._judge(await sending)
+                except OutOfTime:
+                    self._end_early()
+                except TransportFailure as failure:
+                    self._fail(failure)
+                except asyncio.CancelledError:
+                    self.kind = _K.CANCELLED
+                    raise
+                finally:
+                    self._end()
+                if not (self.stale and may_repeat):
+                    break
+                # The server's keep-alive had ended: no failure of the vendor's, so the next try is free.
+            self._settle()
         finally:
             self._let_go()
 
@@ -236,44 +250,31 @@ class Run:
 
     # The wire.
 
-    async def _exchange(self) -> None:
+    def _begin(self) -> Coroutine[None, None, Reply]:
+        """The sending that is to be awaited. It ends as OutOfTime when the attempt's time is up."""
         line, call = self.line, self.call
-        policy, now = line.policy, line.now
         request = call.prepare()
         if self.attempts:
             self._forget()
         self.request_bytes += body_bytes(request)
-        began = now()
-        patience = policy.timeout if call.timeout is None else call.timeout
+        self._began = began = line.now()
+        patience = line.policy.timeout if call.timeout is None else call.timeout
         left = self.deadline - began
-        is_short = left < patience
-        within = left if is_short else patience
+        self._is_short = is_short = left < patience
         self.sent = self._has_left = True
-        try:
-            reply = await (self._send(request) if within == inf else self._send_within(request, within))
-            if reply is None:
-                self._end_early(cut_short=is_short)
-            else:
-                self._judge(reply)
-        except TransportFailure as failure:
-            self._fail(failure)
-        except asyncio.CancelledError:
-            self.kind = _K.CANCELLED
-            raise
-        finally:
-            self.ended = ended = now()
-            attempt = Attempt(
-                start=began - self.started, duration=ended - began, kind=self.kind, status=self.status
-            )
-            self.attempts += (replace(attempt, injected=True) if self.is_struck else attempt,)
+        return self._send(request, left if is_short else patience)
 
     def _send(
-        self, request: httpx.Request, *, heard: Callable[[int], None] | None = None
-    ) -> Coroutine[None, None, Reply | None]:
+        self, request: httpx.Request, within: float, *, heard: Callable[[int], None] | None = None
+    ) -> Coroutine[None, None, Reply]:
         """The sending itself; no timer on single reads, for they lie within the attempt's deadline."""
         line, policy = self.line, self.line.policy
-        send = line.transport.send if line.injector is None else line.injector.sender(self, line.transport)
-        return send(
+        transport, injector = line.transport, line.injector
+        is_timed = within != inf
+        if is_timed and injector is None and transport.keeps_time:
+            request.extensions[PATIENCE] = Patience(seconds=within, under_way=line.scopes)
+            is_timed = False
+        sending = (transport.send if injector is None else injector.sender(self, transport))(
             request,
             connect=policy.connect,
             timeout=inf,
@@ -281,28 +282,16 @@ class Run:
             certificate=self.call.certificate,
             heard=heard,
         )
+        return in_time(Patience(seconds=within, under_way=line.scopes), sending) if is_timed else sending
 
-    async def _send_within(self, request: httpx.Request, seconds: float) -> Reply | None:
-        """The answer, or None when the time is up. The deadline is the loop's, whatever the clock."""
-        scopes = self.line.scopes
-        if self.line.transport.keeps_time and self.line.injector is None:
-            request.extensions[PATIENCE] = Patience(seconds=seconds, under_way=scopes)
-            try:
-                return await self._send(request)
-            except OutOfTime:
-                return None
-        scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + seconds)
-        scopes.append(scope)
-        try:
-            with scope:
-                return await self._send(request)
-        except TransportFailure:
-            # A cancellation that the transport has turned into an error of its own is still a cancellation.
-            if not scope.cancel_called:
-                raise
-        finally:
-            scopes.remove(scope)
-        return None
+    def _end(self) -> None:
+        """Note the attempt that has ended."""
+        self.ended = ended = self.line.now()
+        began = self._began
+        attempt = Attempt(
+            start=began - self.started, duration=ended - began, kind=self.kind, status=self.status
+        )
+        self.attempts += (replace(attempt, injected=True) if self.is_struck else attempt,)
 
     # The verdict.
 
@@ -318,11 +307,11 @@ class Run:
         if not failure.known:
             self.line.errors += 1
 
-    def _end_early(self, *, cut_short: bool) -> None:
+    def _end_early(self) -> None:
         if self.line.is_cut:
             self.kind, self.detail = _K.CANCELLED, "Dialtone was stopped before the answer came"
             return
-        self.kind, self.detail, self._was_cut_short = _K.TIMEOUT, "no answer in time", cut_short
+        self.kind, self.detail, self._was_cut_short = _K.TIMEOUT, "no answer in time", self._is_short
 
     def _judge(self, reply: Reply) -> None:
         self.reply, self.status = reply, reply.status

@@ -111,21 +111,19 @@ class TracedRun(Run):
     # The wire.
 
     async def _send(
-        self, request: httpx.Request, *, heard: Callable[[int], None] | None = None
-    ) -> Reply | None:
+        self, request: httpx.Request, within: float, *, heard: Callable[[int], None] | None = None
+    ) -> Reply:
         self.note(Stage.ATTEMPT, f"attempt {len(self.attempts) + 1} sent", self._told_request(request))
         self._is_new = False
         token = OPENING.set(self._opening)
         try:
-            return await super()._send(request, heard=heard or self._heard)
+            return await super()._send(request, within, heard=heard or self._heard)
         finally:
             OPENING.reset(token)
 
-    async def _exchange(self) -> None:
-        try:
-            await super()._exchange()
-        finally:
-            self._note_attempt()
+    def _end(self) -> None:
+        super()._end()
+        self._note_attempt()
 
     def _opening(self) -> None:
         self._is_new = True
@@ -136,8 +134,6 @@ class TracedRun(Run):
         self.note(Stage.ATTEMPT, "first byte", f"status {status}{told}")
 
     def _note_attempt(self) -> None:
-        if not self.attempts:
-            return
         last, number = self.attempts[-1], len(self.attempts)
         ended = f"attempt {number} " + ("succeeded" if last.kind is None else f"failed: {last.kind.value}")
         facts = [f"{last.duration * 1000:.1f} ms"]
