@@ -8,9 +8,12 @@ import msgspec
 
 from app.api.priority import CHOICES, HEADER
 from app.commands import exits
+from app.commands.lines import plain
 from app.commands.server import CALL_PATIENCE, Reply, segment
 from app.commands.session import F, Session, json_option, pairs, problem_text
-from integrations.execution.outcome import Outcome
+from integrations.execution.outcome import Outcome, Source
+
+_STRUCK = "fault injected"
 
 
 class Given(TypedDict):
@@ -69,8 +72,18 @@ def call(session: Session, *, integration: str, action: str, as_json: bool, **gi
     refuse_failure(reply, as_json=as_json)
     outcome = session.read(reply, Outcome, as_json=as_json)
     if outcome is not None:
-        session.errors.print(f"ok in {outcome.duration * 1000:.0f} ms, {len(outcome.attempts)} attempt(s)")
+        session.errors.print(_summary(outcome), markup=False, soft_wrap=True)
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.data), indent=2).decode())
+
+
+def _summary(outcome: Outcome) -> str:
+    """How it went; whoever reads the data is told when it is not what the vendor says now."""
+    facts = [f"ok in {outcome.duration * 1000:.0f} ms", f"{len(outcome.attempts)} attempt(s)"]
+    if any(attempt.injected for attempt in outcome.attempts):
+        facts.append(_STRUCK)
+    if outcome.source is not Source.LIVE:
+        facts.append(f"{outcome.source.value} answer" + (f": {outcome.detail}" if outcome.detail else ""))
+    return plain(", ".join(facts))
 
 
 def _object(text: str | None) -> dict[str, object]:
@@ -87,7 +100,12 @@ def refuse_failure(reply: Reply, *, as_json: bool) -> None:
     outcome = reply.body.get("outcome") if isinstance(reply.body, dict) else None
     if as_json or reply.ok or not isinstance(outcome, dict):
         return
-    facts = [str(outcome.get("kind")), str(outcome.get("code") or ""), _wait(outcome.get("retry_after"))]
+    facts = [
+        str(outcome.get("kind")),
+        str(outcome.get("code") or ""),
+        _wait(outcome.get("retry_after")),
+        _STRUCK if any(attempt.get("injected") for attempt in outcome.get("attempts") or ()) else "",
+    ]
     known = ", ".join(fact for fact in facts if fact)
     raise exits.CommandError(f"{problem_text(reply.body)} ({known})")
 

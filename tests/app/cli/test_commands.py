@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 
 from app.asgi import create_app
 from app.cli import main
-from integrations.execution.outcome import FailureKind
+from integrations.execution.outcome import Attempt, FailureKind, Outcome, Source
 from tests.fakes.parts import FakeDialtone, Token, refused
 
 TOKENS = tuple(
@@ -101,6 +101,21 @@ def test_a_failed_call_ends_with_1_and_says_when_to_come_back(dialtone):
     assert result.exit_code == 1
     assert "throttled, try again in 30 s" in result.stderr
     assert not result.stdout
+
+
+def test_a_call_whose_answer_is_not_the_vendors_of_now_says_so(dialtone):
+    struck = Attempt(start=0.0, duration=0.1, kind=FailureKind.SERVER_ERROR, status=503, injected=True)
+    detail = "an answer of 9 s ago, because of server_error: the vendor answered 503"
+    dialtone.outcome = Outcome(data={"n": 1}, attempts=(struck,), source=Source.STALE, age=9.0, detail=detail)
+    result = run(dialtone, "call", "slack-prod", "issues.list")
+    assert json.loads(result.stdout) == {"n": 1}
+    assert f"1 attempt(s), fault injected, stale answer: {detail}" in result.stderr
+
+
+def test_a_call_that_fails_by_an_injected_fault_says_so(dialtone):
+    struck = Attempt(start=0.0, duration=0.1, kind=FailureKind.SERVER_ERROR, status=503, injected=True)
+    dialtone.outcome = Outcome(kind=FailureKind.SERVER_ERROR, status=503, attempts=(struck,), detail="503")
+    assert "(server_error, fault injected)" in run(dialtone, "call", "slack-prod", "issues.list").stderr
 
 
 def test_a_failed_call_with_json_prints_the_problem_and_ends_with_1(dialtone):
