@@ -141,7 +141,11 @@ class Reloader:
         running = self.settings
 
         def read() -> tuple[Settings, Difference]:
-            new = load_settings(Path(running.source), validate=self._rules(running))
+            new = load_settings(
+                Path(running.source),
+                validate=self._rules(running),
+                may_be_bare=not running.integrations,
+            )
             return new, compare(running, new)
 
         return await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._threads)

@@ -75,11 +75,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_settings(
-    path: Path, *, environment: Mapping[str, str] | None = None, validate: Validate | None = None
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    validate: Validate | None = None,
+    may_be_bare: bool = True,
 ) -> Settings:
     """Read and check the file, and all that it refers to. Relative paths in it start at its folder.
 
-    `validate` returns (or raises) what is wrong with a connection by its vendor's rules.
+    `validate` returns (or raises) what is wrong with a connection by its vendor's rules. Without
+    `may_be_bare` it must name its integrations, if only as an empty list: a file that is being written is
+    empty at first.
 
     Raises:
         SettingsError: with every problem there is, up to a hundred.
@@ -87,6 +93,8 @@ def load_settings(
     content = _read(path)
     with uncollected():
         reading = _Reading(_document(content, path), path, os.environ if environment is None else environment)
+        if not may_be_bare:
+            reading.refuse_bare()
         settings = reading.settings(hashlib.sha256(content).hexdigest(), validate)
     if settings is None:
         raise SettingsError(reading.problems())
@@ -108,6 +116,14 @@ class _Reading:
             if found.exporters is not None:
                 value["exporters"] = found.exporters
             self._problems += found.problems
+
+    def refuse_bare(self) -> None:
+        """Have it be a problem when there is nothing under `integrations`, not even an empty list."""
+        if isinstance(self._document.value, dict) and "integrations" not in self._document.value:
+            expected = "integrations, or `integrations: []` where all are to go"
+            self._problems.append(
+                self._document.problem(("integrations",), found="none in the file", expected=expected)
+            )
 
     def settings(self, sha256: str, validate: Validate | None) -> Settings | None:
         """The settings, or None when there are problems."""

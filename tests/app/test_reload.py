@@ -357,6 +357,24 @@ async def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
         assert (await run.call("web")).ok
 
 
+@pytest.mark.parametrize("written", ["", "# Dialtone\n", "faults: {allowed: true}\n", "integrations:\n"])
+async def test_a_file_that_is_being_written_removes_no_integration(tmp_path: Path, written: str) -> None:
+    async with running(tmp_path, WEB) as run:
+        run.path.write_text(written)
+        with pytest.raises(SettingsError, match=r"integrations: found none in the file") as caught:
+            await run.dialtone.reloader.reload()
+        assert len(caught.value.problems) == 1
+        assert (await run.call("web")).ok
+
+
+async def test_all_integrations_go_when_the_file_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, WEB) as run:
+        await run.reload()
+        assert run.dialtone.settings.integrations == ()
+        run.path.write_text("")
+        await run.dialtone.reloader.reload()
+
+
 async def test_a_thousand_changes_leave_the_event_loop_its_turns(tmp_path: Path) -> None:
     def entries(timeout: int) -> list[str]:
         return [
