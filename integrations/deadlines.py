@@ -33,6 +33,10 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._ends)
 
+    def __contains__(self, one: Cancellable) -> bool:
+        """Whether its deadline is still to come."""
+        return one in self._ends
+
     def set(self, one: Cancellable, seconds: float) -> None:
         """Cancel it when so many seconds of the loop's time have passed."""
         loop = asyncio.get_running_loop()

@@ -44,9 +44,11 @@ def grounds(
 def _observed(judged: Judged, policy: CheckPolicy, *, at: float) -> Iterator[Ground]:
     """The newest observation of each kind."""
     for seen in judged.latest:
+        sentence, told = seen.sentence, judged.basis.reason
         yield Ground(
             source=seen.evidence,
-            text=seen.reason,
+            # One object where they are equal: a verdict is kept with what it rests on.
+            text=told if sentence == told else sentence,
             age=max(0.0, at - seen.at),
             weight=_weight(judged.basis, seen, wanted=judged.wanted(policy, support=0)),
             says=seen.state,

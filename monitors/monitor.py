@@ -1,7 +1,6 @@
 """IntegrationMonitor, the face of this package: watches integrations and knows how they are."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from sys import intern
 
@@ -15,12 +14,11 @@ from integrations.execution.outcome import Outcome
 from integrations.samples import Sample
 from integrations.signals import Signal
 from monitors.checks import Breakers, CheckRunner, Framework
-from monitors.cold import ColdTurns
 from monitors.debugging import IntegrationDebug
 from monitors.explain import Explanation, explain
 from monitors.faults import Faults
 from monitors.lookout import Lookout
-from monitors.pace import UNSTRETCHED, PacedCheck, Stretch
+from monitors.pace import foretell
 from monitors.report import (
     HealthStore,
     IntegrationHealth,
@@ -29,15 +27,14 @@ from monitors.report import (
     SavedHealth,
 )
 from monitors.reported import observe_report
+from monitors.rounds import Rounds
 from monitors.saving import HealthSaver
 from monitors.scheduler import Scheduler
 from monitors.subject import TELLING, Subject
 from monitors.surroundings import NO_BUCKETS
-from monitors.timetable import Round, Timetable
+from monitors.timetable import Timetable
+from monitors.turns import PacedCheck
 from monitors.watched import WatchedIntegration
-
-CHECKS_AT_ONCE = 2
-"""Checks of one integration that run together: the executor keeps as many slots for them."""
 
 PAUSE_TICK = 1.0
 """Seconds between two looks at which pauses are over."""
@@ -90,8 +87,9 @@ class IntegrationMonitor:
             vendor_rounds=settings.vendor_rounds,
             spread=settings.spread,
         )
-        self._scheduler = Scheduler(clock=clock, timetable=self._timetable, work=self._run_round)
         self._subjects: dict[str, Subject] = {}
+        self._rounds = Rounds(self._subjects, runner=self._runner, clock=clock)
+        self._scheduler = Scheduler(clock=clock, timetable=self._timetable, work=self._rounds.run)
         self._lookout = Lookout()
         self._ending: set[str] = set()
         self._stored: dict[str, SavedHealth] = {}
@@ -135,7 +133,7 @@ class IntegrationMonitor:
         if subject is None:
             subject = self._subjects[connection.id] = self._subject(connection, vendor)
             self._lookout.add(connection.id, now=self._clock.monotonic())
-        subject.connection, subject.checks = connection, tuple(checks)
+        subject.adopt(connection, checks)
         capabilities = [*(check.capability for check in checks), *also]
         subject.watched.configure(connection.check, capabilities, at=self._clock.time())
         buckets = {check.capability: check.bucket for check in checks if check.bucket}
@@ -252,7 +250,7 @@ class IntegrationMonitor:
         """Health of all integrations, and how the monitor itself is."""
         for subject in tuple(self._subjects.values()):
             yield from subject.watched.samples()
-            yield Sample("dialtone_checks_stretched_total", (subject.connection.id,), subject.pace.stretched)
+            yield Sample("dialtone_checks_stretched_total", (subject.connection.id,), subject.stretched)
         yield Sample("dialtone_queue_depth", ("checks",), self._timetable.waiting)
         yield Sample("dialtone_checks_in_flight", (), self._timetable.in_flight)
         yield Sample("dialtone_check_errors_total", (), self._runner.errors + self._scheduler.errors)
@@ -267,7 +265,7 @@ class IntegrationMonitor:
             at=self._clock.time(),
             faults=self._faults,
         )
-        return Subject(connection=connection, checks=(), watched=watched, cold=ColdTurns(connection.id))
+        return Subject(connection=connection, watched=watched)
 
     def _subject_of(self, integration_id: str) -> Subject:
         try:
@@ -289,7 +287,7 @@ class IntegrationMonitor:
         if pause and pause.expires_at is not None:
             subject.resume_at = self._clock.monotonic() + pause.expires_at - self._clock.time()
             self._ending.add(subject.connection.id)
-        if pause or not (subject.connection.check.enabled and subject.checks):
+        if pause or not (subject.connection.check.enabled and subject.turns):
             self._scheduler.switch_off(subject.connection.id)
             subject.expect(now=self._clock.monotonic(), is_on=False)
         else:
@@ -312,81 +310,17 @@ class IntegrationMonitor:
 
     def _look(self) -> None:
         for name in self._lookout.due(self._clock.monotonic()):
-            subject = self._subjects[name]
-            subject.look(self._clock, partial(self._stretch, subject))
-
-    def _stretch(self, subject: Subject, check: PacedCheck) -> Stretch:
-        if not subject.pace.has_reason(check):
-            return UNSTRETCHED
-        policy, now = subject.connection.check, self._clock.monotonic()
-        return subject.pace.stretch(
-            check,
-            interval=policy.interval,
-            is_steady=policy.adaptive and subject.watched.is_steady(check.capability),
-            now=now,
-            ahead=self._clock.time() - now,
-        )
+            self._subjects[name].look(self._clock)
 
     def _coming(self, subject: Subject, *, slot: float) -> dict[str, tuple[float, str]]:
         """When each is checked next (UTC seconds), and why so late; the next round is due at `slot`."""
         interval = subject.connection.check.interval
         ahead = self._clock.time() - self._clock.monotonic()
         coming: dict[str, tuple[float, str]] = {}
-        for check in subject.checks:
-            stretched = self._stretch(subject, check)
-            due = subject.pace.foretell(check, stretched, interval=interval, slot=slot)
+        for turn in subject.turns:
+            stretched = subject.stretch(turn, self._clock)
+            due = foretell(turn, stretched, interval=interval, slot=slot)
             told = due + ahead, stretched.reason if due > slot else ""
-            coming[check.capability] = min(told, coming.get(check.capability, told))
+            capability = turn.check.capability
+            coming[capability] = min(told, coming.get(capability, told))
         return coming
-
-    def _due(self, subject: Subject) -> list[PacedCheck]:
-        """The checks that run in the round that begins: all of them, unless one may wait."""
-        if subject.is_asked:
-            subject.is_asked = False
-            return list(subject.checks)
-        now, interval = self._clock.monotonic(), subject.connection.check.interval
-        return [
-            check
-            for check in subject.checks
-            if subject.pace.is_due(check, self._stretch(subject, check), interval=interval, now=now)
-        ]
-
-    async def _run_round(self, begun: Round) -> bool:
-        """Run the checks of one integration that are due, two at a time; return whether a result needs
-        confirmation.
-        """
-        subject = self._subjects.get(begun.key)
-        if subject is None:
-            return False
-        subject.begin_round(now=self._clock.monotonic())
-        due = self._due(subject)
-        begun.skipped, subject.skipped = begun.skipped + subject.skipped, 0
-        checks = iter(due)
-        if len(due) == 1:
-            await self._run_lane(subject, checks, begun)
-        else:
-            async with anyio.create_task_group() as group:
-                for _ in range(min(CHECKS_AT_ONCE, len(due))):
-                    group.start_soon(self._run_lane, subject, checks, begun)
-        subject.skipped = begun.skipped
-        return subject.watched.is_unconfirmed
-
-    async def _run_lane(self, subject: Subject, checks: Iterator[PacedCheck], begun: Round) -> None:
-        """Run checks until none is left. The skipped slots are told by the first result of a round only."""
-        for check in checks:
-            skipped, begun.skipped = begun.skipped, 0
-            subject.pace.note(check, now=self._clock.monotonic())
-            looked = subject.begin_look(check)
-            cold = subject.cold.take(check.capability)
-            seen = await self._runner.run(
-                check,
-                vendor=subject.connection.vendor,
-                limit=subject.connection.check.timeout,
-                lag=begun.lag,
-                skipped=skipped,
-                cold=cold or looked is not None,
-                examination=looked.examination if looked else None,
-            )
-            if seen:
-                subject.take(check, seen, now=self._clock.monotonic())
-            subject.end_look(looked)

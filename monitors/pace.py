@@ -18,15 +18,15 @@ each slot, so a check that waits for traffic's sake runs at the next slot once c
 from collections import deque
 from collections.abc import Mapping
 from math import ceil, inf
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
 from integrations.execution.outcome import FailureKind
 from integrations.signals import QuotaSample
-from integrations.sparing import alike, nothing, put
-from monitors.checks import Check
+from integrations.sparing import nothing
 from monitors.health import BROKEN, EVIDENCE_OF
+from monitors.turns import PacedCheck, Turn
 
 LONGEST = 5
 """Intervals that a check may wait at most, but for the limit's sake."""
@@ -38,30 +38,6 @@ QUOTA_SHARE = 0.01
 _ROUNDING = 1e-9
 _TOLERANCE = 0.5
 """Slots have a jitter, and are late at times: a check is due half an interval before its time."""
-
-
-class PacedCheck(Check, Protocol):
-    """A check that says what it draws on the vendor's quota."""
-
-    @property
-    def cost(self) -> float:
-        """How much."""
-        ...
-
-    @property
-    def bucket(self) -> str:
-        """From which bucket."""
-        ...
-
-    @property
-    def drawn(self) -> float:
-        """How much all checks of the integration take from it together, if each runs once."""
-        ...
-
-    @property
-    def least_interval(self) -> float:
-        """Seconds that documented limits ask to lie between two runs."""
-        ...
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,14 +147,13 @@ class Pace:
     `stretched` counts checks that a round left out.
     """
 
-    __slots__ = ("_proofs", "_quotas", "_ran", "_windows", "stretched")
+    __slots__ = ("_proofs", "_quotas", "_windows", "stretched")
 
     def __init__(self) -> None:
         # These are replaced as a whole, so that the many that are only checked share what is empty.
         self._proofs: Mapping[str, LiveProof] = nothing()
         self._quotas: Mapping[str, QuotaSample] = nothing()
         self._windows: Mapping[str, float] = nothing()
-        self._ran: Mapping[tuple[str, str], float] = nothing()
         self.stretched = 0
 
     def take_call(self, capability: str, kind: FailureKind | None, *, now: float) -> None:
@@ -197,20 +172,12 @@ class Pace:
             seen = self._windows.get(sample.bucket, 0.0)
             self._windows = {**self._windows, sample.bucket: max(seen, sample.reset_at - sample.at)}
 
-    def note(self, check: PacedCheck, *, now: float) -> None:
-        """A check runs now."""
-        self._ran = put(self._ran, alike((check.capability, check.action)), now)
-
-    def stretch(
-        self, check: PacedCheck, *, interval: float, is_steady: bool, now: float, ahead: float
-    ) -> Stretch:
+    def stretch(self, turn: Turn, *, interval: float, is_steady: bool, now: float, ahead: float) -> Stretch:
         """How far a check is stretched; not at all before it first ran."""
-        ran = self._ran.get((check.capability, check.action))
-        if ran is None or not is_steady:
+        check, ran = turn.check, turn.ran
+        if ran is None or not is_steady or not self.has_reason(check):
             return UNSTRETCHED
-        proof, quota = self._proofs.get(check.capability), self._quotas.get(check.bucket)
-        if proof is None and quota is None and not check.least_interval:
-            return UNSTRETCHED
+        proof = self._proofs.get(check.capability)
         return stretch(
             Situation(
                 now=now + ahead,
@@ -219,7 +186,7 @@ class Pace:
                 cost=check.cost,
                 is_steady=is_steady,
                 is_proved=proof is not None and proof.holds(now=now, within=interval),
-                quota=quota,
+                quota=self._quotas.get(check.bucket),
                 window=self._windows.get(check.bucket, 0.0),
                 drawn=check.drawn,
                 least_interval=check.least_interval,
@@ -230,18 +197,18 @@ class Pace:
         """Whether there is anything that could make a check wait; for most there never is."""
         return bool(check.least_interval) or check.capability in self._proofs or check.bucket in self._quotas
 
-    def is_due(self, check: PacedCheck, stretched: Stretch, *, interval: float, now: float) -> bool:
+    def is_due(self, turn: Turn, stretched: Stretch, *, interval: float, now: float) -> bool:
         """Whether a check runs in the round that begins now."""
-        if stretched.intervals == 1:
+        if stretched.intervals == 1 or turn.ran is None:
             return True
-        ran = self._ran[check.capability, check.action]
-        is_due = now - ran >= (stretched.intervals - _TOLERANCE) * interval
+        is_due = now - turn.ran >= (stretched.intervals - _TOLERANCE) * interval
         self.stretched += not is_due
         return is_due
 
-    def foretell(self, check: PacedCheck, stretched: Stretch, *, interval: float, slot: float) -> float:
-        """When a check runs next if all stays as it is; `slot` is when the next round is due."""
-        if stretched.intervals == 1:
-            return slot
-        waits = self._ran[check.capability, check.action] + stretched.intervals * interval - slot
-        return slot + max(0, ceil(waits / interval - _TOLERANCE)) * interval
+
+def foretell(turn: Turn, stretched: Stretch, *, interval: float, slot: float) -> float:
+    """When a check runs next if all stays as it is; `slot` is when the next round is due."""
+    if stretched.intervals == 1 or turn.ran is None:
+        return slot
+    waits = turn.ran + stretched.intervals * interval - slot
+    return slot + max(0, ceil(waits / interval - _TOLERANCE)) * interval

@@ -14,6 +14,7 @@ from anyio import TaskHandle
 from anyio.abc import TaskGroup
 
 from integrations.clock import Clock
+from integrations.deadlines import Cancellable
 from monitors.timetable import Round, Timetable
 
 SHORTEST_WAIT = 0.001
@@ -52,11 +53,11 @@ class _Hand:
         if self.handle is not None:
             self.handle.cancel()
 
-    async def wait(self) -> None:
-        """Wait until its round has ended."""
+    def end(self) -> asyncio.Future[None]:
+        """What is done when its round has ended."""
         ended = asyncio.get_running_loop().create_future()
         self.waiting.append(ended)
-        await ended
+        return ended
 
     def tell(self) -> None:
         """The round has ended."""
@@ -67,14 +68,16 @@ class _Hand:
 
 
 class Scheduler:
-    """Runs `work` for each round that the timetable lets start; it returns whether a result is unconfirmed.
+    """Runs `work` for each round that the timetable lets start, with what cancels the round; it returns
+    whether a result is unconfirmed.
 
-    A `work` that raises is counted and harms no other. `run` owns all rounds: when it is cancelled, they are.
+    A `work` that raises is counted and harms no other; one that was cancelled may still end as any other, but
+    wait for nothing more. `run` owns all rounds: when it is cancelled, they are.
     Times are the clock's monotonic ones, which must be the event loop's.
     """
 
     def __init__(
-        self, *, clock: Clock, timetable: Timetable, work: Callable[[Round], Awaitable[bool]]
+        self, *, clock: Clock, timetable: Timetable, work: Callable[[Round, Cancellable], Awaitable[bool]]
     ) -> None:
         self._clock = clock
         self._timetable = timetable
@@ -136,7 +139,7 @@ class Scheduler:
                 await self._run_alone(begun)
                 return
             running = self._launch(begun, self._group)
-        await running.wait()
+        await running.end()
 
     def _launch(self, begun: Round, group: TaskGroup) -> _Hand:
         hand = self._idle.pop() if self._idle else None
@@ -148,33 +151,35 @@ class Scheduler:
 
     async def _run_alone(self, begun: Round) -> None:
         self._running[begun.key] = hand = _Hand(begun)
+        hand.is_over = True
         async with anyio.create_task_group() as group:
-            hand.handle = group.create_task(self._run_round(hand))
+            hand.handle = group.create_task(self._work_on(hand))
 
     async def _work_on(self, hand: _Hand) -> None:
         """Carry out one round after the other, until there are enough others who wait for one."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._run_round(hand)
+            is_unconfirmed = False
+            try:
+                is_unconfirmed = await self._work(hand.begun, hand)
+            except Exception:
+                self.errors += 1
+                log.exception("round of checks failed", integration=hand.begun.key)
+            finally:
+                self._end_round(hand, is_unconfirmed=is_unconfirmed)
             if hand.is_over or len(self._idle) >= MOST_IDLE:
                 return
             hand.given = loop.create_future()
             self._idle.append(hand)
             await hand.given
 
-    async def _run_round(self, hand: _Hand) -> None:
-        begun, is_unconfirmed = hand.begun, False
-        try:
-            is_unconfirmed = await self._work(begun)
-        except Exception:
-            self.errors += 1
-            log.exception("round of checks failed", integration=begun.key)
-        finally:
-            if self._running.get(begun.key) is hand:
-                del self._running[begun.key]
-            hand.tell()
-            self._timetable.finish(begun, now=self._clock.monotonic(), is_unconfirmed=is_unconfirmed)
-            self._nudge()
+    def _end_round(self, hand: _Hand, *, is_unconfirmed: bool) -> None:
+        begun = hand.begun
+        if self._running.get(begun.key) is hand:
+            del self._running[begun.key]
+        hand.tell()
+        self._timetable.finish(begun, now=self._clock.monotonic(), is_unconfirmed=is_unconfirmed)
+        self._nudge()
 
     def _nudge(self) -> None:
         if self._timetable.next_due() < self._alarm:

@@ -51,9 +51,8 @@ class Subject:
                 evidence=Evidence.CHECK,
                 reason="It failed." if sign == "x" else "It answered.",
                 duration=seconds,
-                is_scheduled=step >= 60,
             )
-            self.watched.observe("read", seen)
+            self.watched.observe("read", seen, is_scheduled=step >= 60)
         return self
 
     def look(self, *, overdue: float = 0.0) -> Health:

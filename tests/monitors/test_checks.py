@@ -1,5 +1,6 @@
 """One check: what is published, and what its outcome says of health."""
 
+import anyio
 import pytest
 import structlog
 
@@ -31,7 +32,11 @@ class Bench:
 
     async def run(self, *, lag: float = 0.0, skipped: int = 0) -> Observation | None:
         check = FakeCheck(integration="wiki")
-        return await self.runner.run(check, vendor="wikis", limit=10.0, lag=lag, skipped=skipped)
+        with anyio.CancelScope() as scope:
+            return await self.runner.run(
+                check, vendor="wikis", limit=10.0, task=scope, lag=lag, skipped=skipped
+            )
+        return None
 
     @property
     def result(self) -> CheckResult:

@@ -46,9 +46,11 @@ class HealthMachine(RuleBasedStateMachine):
         self.rows: dict[str, list[Health]] = {name: [] for name in CAPABILITIES}
         self.standing: dict[str, set[Health]] = {name: set() for name in CAPABILITIES}
 
-    def observe(self, capability: str, seen: Observation) -> list[HealthChange]:
-        self.subject.observe(capability, seen)
-        self.twin.observe(capability, seen)
+    def observe(
+        self, capability: str, seen: Observation, *, is_scheduled: bool = False
+    ) -> list[HealthChange]:
+        self.subject.observe(capability, seen, is_scheduled=is_scheduled)
+        self.twin.observe(capability, seen, is_scheduled=is_scheduled)
         return self.follow()
 
     def follow(self) -> list[HealthChange]:
@@ -68,10 +70,9 @@ class HealthMachine(RuleBasedStateMachine):
             evidence=Evidence.CHECK,
             reason=f"It looked {state}.",
             duration=0.1,
-            is_scheduled=is_scheduled,
         )
         before = self.basis(capability).state
-        changes = self.observe(capability, seen)
+        changes = self.observe(capability, seen, is_scheduled=is_scheduled)
         if self.subject.pause:
             assert changes == []
             return

@@ -39,9 +39,8 @@ class Checked:
                 state=state,
                 evidence=Evidence.CHECK,
                 reason=f"It looked {state}.",
-                is_scheduled=at == self.slot,
             )
-            self.watched.observe("read", seen)
+            self.watched.observe("read", seen, is_scheduled=at == self.slot)
         return self
 
     def times(self, until: float) -> Iterator[float]:

@@ -236,7 +236,7 @@ async def test_slots_that_pass_while_every_check_waits_are_told_by_the_next_resu
         timetable, now = watch.monitor._timetable, watch.clock.monotonic()
         begun = timetable.begin("wiki", now=now)
         begun.skipped = 3
-        await watch.monitor._run_round(begun)
+        await watch.monitor._rounds.run(begun, anyio.CancelScope())
         timetable.finish(begun, now=now, is_unconfirmed=False)
         assert len(watch.framework.ran) == ran, "it may wait"
         await watch.monitor.check_integration_health("wiki")

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 import anyio
 import pytest
 
+from integrations.deadlines import Cancellable
 from monitors.scheduler import MOST_IDLE, Scheduler
 from monitors.timetable import AT_ONCE, Round, Timetable
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
@@ -34,7 +35,7 @@ class Stage:
         self.most_running: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
 
-    async def round(self, begun: Round) -> bool:
+    async def round(self, begun: Round, _: Cancellable) -> bool:
         self.starts.append((begun.key, self.clock.monotonic() - self.began))
         self.lags.append(begun.lag)
         self.running[begun.key] += 1

@@ -17,9 +17,7 @@ from integrations.signals import (
     Signal,
     VendorNotice,
 )
-from monitors.cold import ColdTurns
 from monitors.health import Observation
-from monitors.pace import PacedCheck, Stretch
 from monitors.report import Pause, SavedHealth, VendorWord
 from monitors.subject import TELLING, Subject
 from monitors.watched import WHOLE, WatchedIntegration
@@ -42,7 +40,6 @@ class Watch:
     ) -> None:
         self._order = order
         self._connection = msgspec.structs.replace(order.connection, check=policy)
-        self._checks = {(each.capability, each.action): each for each in order.checks}
         self._clock = clock
         self._note = note
         self._round = -1.0
@@ -61,7 +58,7 @@ class Watch:
 
     def look(self) -> None:
         """Weigh what only time shows."""
-        self._subject.look(self._clock, self._stretch)
+        self._subject.look(self._clock)
 
     def take(self, signal: Signal) -> None:
         """Take what a signal says, a check's result excepted."""
@@ -78,16 +75,16 @@ class Watch:
         seen = _observed(result, took=looked.took)
         if seen is None or subject.watched.pause is not None:
             return
-        check = self._checks.get((result.capability, result.action))
-        if check is None:
+        turn = subject.turn(result.capability, result.action)
+        if turn is None:
             # A canary: it has no slots, so it cannot flap.
             subject.watched.observe(result.capability, seen)
             return
         if looked.began != self._round:
             self._round = looked.began
             subject.begin_round(now=looked.began - self._clock.ahead)
-        subject.pace.note(check, now=looked.began - self._clock.ahead)
-        subject.take(check, seen, now=self._clock.monotonic())
+        turn.ran = looked.began - self._clock.ahead
+        subject.take(turn, seen, now=self._clock.monotonic())
 
     def _repeat(self, change: HealthChange) -> None:
         """What people did and told, done again."""
@@ -117,10 +114,9 @@ class Watch:
         )
         subject = Subject(
             connection=_quiet(connection),
-            checks=order.checks,
             watched=watched,
-            cold=ColdTurns(connection.id),
         )
+        subject.adopt(subject.connection, order.checks)
         watched.configure(connection.check, [check.capability for check in order.checks], at=self._clock.now)
         watched.around.buckets = {check.capability: check.bucket for check in order.checks if check.bucket}
         watched.around.every = connection.webhooks.expect.every
@@ -130,16 +126,6 @@ class Watch:
     def _noted(self, _: SavedHealth, changes: Sequence[HealthChange]) -> None:
         if changes:
             self._note(changes)
-
-    def _stretch(self, check: PacedCheck) -> Stretch:
-        subject, policy, now = self._subject, self._connection.check, self._clock.monotonic()
-        return subject.pace.stretch(
-            check,
-            interval=policy.interval,
-            is_steady=policy.adaptive and subject.watched.is_steady(check.capability),
-            now=now,
-            ahead=self._clock.ahead,
-        )
 
 
 def _quiet(connection: Connection) -> Connection:
