@@ -23,9 +23,14 @@ class CredentialRows:
 
     async def save_credential(self, saved: SavedCredential) -> None:
         """Replace what is stored for the integration."""
-        body = self._vault.seal(msgspec.json.encode(saved), purpose=_purpose(saved.integration))
-        row = {"integration": saved.integration, "body": body}
-        await self._units.run(lambda connection: tables.replace(connection, tables.credential, [row]))
+        plain, purpose = msgspec.json.encode(saved), _purpose(saved.integration)
+
+        def store(connection: sa.Connection) -> None:
+            # Sealed on the storage's thread: the first loads the cipher, which would hold up the loop.
+            row = {"integration": saved.integration, "body": self._vault.seal(plain, purpose=purpose)}
+            tables.replace(connection, tables.credential, [row])
+
+        await self._units.run(store)
 
     async def load_credentials(self) -> Sequence[SavedCredential]:
         """Return all that this key opens; of the rest it is told once how many there are."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from app.storage.errors import UnknownSchemaError
-from app.storage.tables import metadata
+from app.storage.tables import metadata, word_for_postgresql
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = sa.Table(
@@ -64,6 +64,8 @@ def _revision(connection: sa.Connection) -> str | None:
 
 
 def _create(connection: sa.Connection, revision: str) -> None:
+    if connection.dialect.name == "postgresql":
+        word_for_postgresql()
     with connection.begin():
         metadata.create_all(connection)
         _VERSION.create(connection, checkfirst=True)

@@ -1,4 +1,4 @@
-"""The key that encrypts what is secret in the database: AES-256-GCM (NIST SP 800-38D), a new nonce each time.
+"""The key that encrypts what is secret in the database; cipher.py does that.
 
 The key is a file in the state directory, made at the first start; or what `storage.key` gives. What was
 encrypted under another key cannot be opened: it is told, and whatever it was is fetched anew.
@@ -9,14 +9,11 @@ import binascii
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from app.storage.errors import VaultKeyError
 from integrations.credentials.secret import Secret
 
 KEY_NAME = "key"
-_KEY_BYTES, _NONCE_BYTES = 32, 12
+_KEY_BYTES = 32
 _HOW = "expected 32 random bytes in base64, as `openssl rand -base64 32` writes them"
 
 
@@ -30,7 +27,7 @@ class Vault:
     def __init__(self, state_dir: Path, *, key: Secret | None = None) -> None:
         self._path = state_dir / KEY_NAME
         self._given = key
-        self._cipher: AESGCM | None = None
+        self._key: bytes | None = None
 
     def start(self) -> None:
         """Read the key; where there is none, make one.
@@ -39,18 +36,19 @@ class Vault:
             VaultKeyError: when it cannot be read or made, others may read it, or it is none.
         """
         if self._given is not None:
-            self._cipher = AESGCM(_decoded(self._given.reveal(), "storage.key"))
+            self._key = _decoded(self._given.reveal(), "storage.key")
             return
         try:
             text = self._read() if self._path.exists() else self._make()
         except OSError as error:
             raise VaultKeyError(f"cannot use the key file {self._path}: {error.strerror}") from error
-        self._cipher = AESGCM(_decoded(text, str(self._path)))
+        self._key = _decoded(text, str(self._path))
 
     def seal(self, plain: bytes, *, purpose: bytes) -> bytes:
         """Encrypt; `purpose` must be the same again when it is opened."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._started.encrypt(nonce, plain, purpose)
+        from app.storage.cipher import seal
+
+        return seal(plain, key=self._started, purpose=purpose)
 
     def open(self, sealed: bytes, *, purpose: bytes) -> bytes:
         """Decrypt.
@@ -58,16 +56,15 @@ class Vault:
         Raises:
             SealedError: when it was sealed under another key or for another purpose, or was changed.
         """
-        try:
-            return self._started.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
-        except (InvalidTag, ValueError) as error:
-            raise SealedError("sealed under another key, or changed since") from error
+        from app.storage.cipher import unseal
+
+        return unseal(sealed, key=self._started, purpose=purpose)
 
     @property
-    def _started(self) -> AESGCM:
-        if self._cipher is None:
+    def _started(self) -> bytes:
+        if self._key is None:
             raise VaultKeyError("the key was not read yet: start comes first")
-        return self._cipher
+        return self._key
 
     def _read(self) -> str:
         if self._path.stat().st_mode & 0o077:

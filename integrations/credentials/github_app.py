@@ -6,7 +6,6 @@ from urllib.parse import quote
 import httpx
 
 from integrations.credentials.secret import Secret
-from integrations.credentials.signing import sign
 from integrations.credentials.times import read_time
 from integrations.credentials.token import Token, TokenAnswerError, text_at
 from integrations.manifest.authentication import AppAuth
@@ -39,6 +38,8 @@ class GitHubAppSource:
         Raises:
             SigningError: when the private key cannot sign.
         """
+        from integrations.credentials.signing import sign
+
         signed = sign(
             {"iss": self._fill(self._auth.app_id)},
             key=self._fill(self._auth.private_key),

@@ -1,6 +1,5 @@
 """A client certificate and its key: read, held against each other, and put into a TLS context."""
 
-import datetime as dt
 import hashlib
 import os
 import ssl
@@ -10,9 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from integrations.credentials.credential import reread
 from integrations.credentials.secret import Secret
@@ -35,9 +31,11 @@ class ClientIdentity:
     __slots__ = ("_certificate", "_digest", "_key", "_password", "ends_at")
 
     def __init__(self, certificate: str, key: str, *, password: str = "") -> None:
+        from integrations.credentials.pairing import end_of_pair
+
         self._certificate, self._key = Secret(_pem(certificate)), Secret(_pem(key))
         self._password = Secret(password)
-        self.ends_at = _check(self._certificate.reveal(), self._key.reveal(), password)
+        self.ends_at = end_of_pair(self._certificate.reveal(), self._key.reveal(), password)
         text = f"{self._certificate.reveal()}\0{self._key.reveal()}\0{password}"
         self._digest = hashlib.sha256(text.encode()).digest()
 
@@ -84,34 +82,6 @@ class ClientCertificate:
 def _pem(text: str) -> str:
     # A PEM that came through an environment variable often has its line breaks written out.
     return text.replace("\\n", "\n").strip() + "\n"
-
-
-def _check(certificate: str, key: str, password: str) -> float:
-    """When the certificate ends, as UTC seconds."""
-    try:
-        first = x509.load_pem_x509_certificates(certificate.encode())[0]
-    except (ValueError, IndexError) as error:
-        raise IdentityError("the certificate is no PEM that can be read") from error
-    public = _private_key(key, password).public_key()
-    if _bytes(public) != _bytes(first.public_key()):
-        raise IdentityError("the key is not the certificate's: their public keys differ")
-    return first.not_valid_after_utc.replace(tzinfo=dt.UTC).timestamp()
-
-
-def _private_key(key: str, password: str) -> PrivateKeyTypes:
-    try:
-        return load_pem_private_key(key.encode(), password=password.encode() or None)
-    except TypeError as error:
-        expected = "give its password too" if not password else "take the password away"
-        raise IdentityError(f"the key is {'not ' if password else ''}encrypted; {expected}") from error
-    except Exception as error:
-        found = "cannot be opened with its password" if password else "is no PEM that can be read"
-        raise IdentityError(f"the key {found}") from error
-
-
-def _bytes(public: object) -> bytes:
-    encode = getattr(public, "public_bytes")  # noqa: B009 - the library's union of key types has it in each
-    return bytes(encode(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import httpx
 from msgspec.structs import replace
 
 from integrations.credentials.secret import Secret
-from integrations.credentials.signing import sign
 from integrations.credentials.token import Token, TokenAnswerError, split_scopes, text_at
 from integrations.manifest import pointers
 from integrations.manifest.authentication import OAuth2Auth
@@ -118,6 +117,8 @@ class OAuth2Source:
                 return {"client_id": client}
 
     def _signed(self, issuer: str, subject: str) -> str:
+        from integrations.credentials.signing import sign
+
         auth = self._auth
         audience = self._fill(auth.audience) or str(self.url)
         further = {name: self._fill(text) for name, text in auth.claims.items()}

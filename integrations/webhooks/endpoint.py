@@ -25,7 +25,7 @@ from integrations.webhooks.reading import lag_of, mark, sequence_of, word
 from integrations.webhooks.refusals import BadSignatureError, KeysUnavailableError, StaleError
 from integrations.webhooks.replies import Shaken, body_of, shake
 from integrations.webhooks.schemes import chosen_scheme
-from integrations.webhooks.verify import Proof, verify
+from integrations.webhooks.verify import Proof, prepare, verify
 
 
 class Verdict(NamedTuple):
@@ -68,6 +68,7 @@ class Endpoint:
         self.webhooks = webhooks
         values = Values(integration.config, clock=clock)
         self.scheme_name, self.scheme = chosen_scheme(integration.connection, webhooks, values)
+        prepare(self.scheme)
         self._url_keys = url_keys
         self._fetch = fetch(self.scheme)
         self._trusted = TrustedKeys(self.scheme, fetch=self._fetch, clock=clock)

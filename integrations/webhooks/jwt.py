@@ -5,35 +5,20 @@ as an HMAC secret are refused. `exp` and the audience must be there. Keys are JW
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from integrations.manifest.evaluate import UNREADABLE
 from integrations.manifest.inbound import Verification
 from integrations.webhooks.carried import equal
 from integrations.webhooks.refusals import BadSignatureError, StaleError
 
-MIN_RSA_BITS = 2048
 MAX_TOKEN = 16_384
 _SEPARATORS = 2
 
 T = TypeVar("T", bound=msgspec.Struct)
-
-_HASHES: Mapping[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
-    "256": hashes.SHA256,
-    "384": hashes.SHA384,
-    "512": hashes.SHA512,
-}
-_CURVES: dict[str, tuple[str, Callable[[], ec.EllipticCurve]]] = {
-    "ES256": ("P-256", ec.SECP256R1),
-    "ES384": ("P-384", ec.SECP384R1),
-}
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,12 +73,14 @@ def prove_token(scheme: Verification, headers: Mapping[str, str], *, keys: KeySe
         BadSignatureError: when it is not.
         StaleError: when only its time is wrong.
     """
+    from integrations.webhooks.public_keys import fits_key
+
     token = _token(headers)
     header = _header(token)
     if header.alg not in scheme.algorithms or header.crit:
         raise BadSignatureError("the token's algorithm is not one of those allowed")
     signed, _, signature = token.rpartition(".")
-    if not _fits(_key(keys, header), header.alg, signed=signed.encode(), signature=_decode(signature)):
+    if not fits_key(_key(keys, header), header.alg, signed=signed.encode(), signature=decode(signature)):
         raise BadSignatureError("the token's signature does not fit")
     _check(scheme, _claims(signed), now)
 
@@ -128,13 +115,17 @@ def _claims(signed: str) -> _Claims:
 
 def _read(text: str, shape: type[T]) -> T:
     try:
-        return msgspec.json.decode(_decode(text), type=shape)
+        return msgspec.json.decode(decode(text), type=shape)
     except UNREADABLE as error:
         raise BadSignatureError("the token cannot be read") from error
 
 
-def _decode(text: str) -> bytes:
-    """Base64url without padding, in its canonical form only."""
+def decode(text: str) -> bytes:
+    """Base64url without padding, in its canonical form only.
+
+    Raises:
+        BadSignatureError: when it is not.
+    """
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as error:
@@ -153,45 +144,3 @@ def _key(keys: KeySet | None, header: _Header) -> Key:
     if len(usable) != 1:
         raise BadSignatureError("the token names no key of the vendor's set")
     return usable[0]
-
-
-def _fits(key: Key, algorithm: str, *, signed: bytes, signature: bytes) -> bool:
-    try:
-        match algorithm[:2], key.kty:
-            case (("RS" | "PS"), "RSA"):
-                _rsa(key, algorithm, signed=signed, signature=signature)
-            case "ES", "EC":
-                _elliptic(key, algorithm, signed=signed, signature=signature)
-            case "Ed", "OKP":
-                public = ed25519.Ed25519PublicKey.from_public_bytes(_decode(key.x))
-                public.verify(signature, signed)
-            case _:
-                return False
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def _rsa(key: Key, algorithm: str, *, signed: bytes, signature: bytes) -> None:
-    public = rsa.RSAPublicNumbers(_number(key.e), _number(key.n)).public_key()
-    if public.key_size < MIN_RSA_BITS:
-        raise ValueError("the key is too short")
-    digest = _HASHES[algorithm[2:]]()
-    if algorithm.startswith("PS"):
-        public.verify(signature, signed, padding.PSS(padding.MGF1(digest), digest.digest_size), digest)
-    else:
-        public.verify(signature, signed, padding.PKCS1v15(), digest)
-
-
-def _elliptic(key: Key, algorithm: str, *, signed: bytes, signature: bytes) -> None:
-    name, curve = _CURVES[algorithm]
-    half = (curve().key_size + 7) // 8
-    if key.crv != name or len(signature) != 2 * half:
-        raise ValueError("another curve")
-    numbers = ec.EllipticCurvePublicNumbers(_number(key.x), _number(key.y), curve())
-    pair = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
-    numbers.public_key().verify(encode_dss_signature(*pair), signed, ec.ECDSA(_HASHES[algorithm[2:]]()))
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(_decode(text))

@@ -10,16 +10,11 @@ API of SNS answers what it is asked. A field that holds a line break could stand
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from integrations.webhooks.refusals import BadSignatureError
-from integrations.webhooks.signed import canonical
 
 _CONFIRMS = frozenset({"SubscriptionConfirmation", "UnsubscribeConfirmation"})
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -29,7 +24,7 @@ _CERTIFICATE = re.compile(
     r"https://sns\.[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(\.cn)?"
     r"/SimpleNotificationService-[0-9a-f]{1,64}\.pem"
 )
-_HASHES: Mapping[str, type[hashes.SHA1 | hashes.SHA256]] = {"1": hashes.SHA1, "2": hashes.SHA256}
+_HASHES: Mapping[str, Literal["sha1", "sha256"]] = {"1": "sha1", "2": "sha256"}
 
 
 class Notification(NamedTuple):
@@ -57,18 +52,16 @@ def prove_notification(notification: Notification) -> tuple[bytes, float]:
     Raises:
         BadSignatureError: when the signature does not fit the certificate's key, or a field is absent.
     """
+    from integrations.webhooks.public_keys import fits_certificate
+
     fields = notification.fields
     message = _canonical(fields)
     digest = _HASHES.get(_text(fields, "SignatureVersion"))
     if digest is None:
         raise BadSignatureError("SignatureVersion is neither 1 nor 2")
-    try:
-        public = x509.load_pem_x509_certificate(notification.certificate).public_key()
-        if not isinstance(public, rsa.RSAPublicKey):
-            raise BadSignatureError("the certificate's key is not RSA")
-        public.verify(canonical(_text(fields, "Signature")), message, padding.PKCS1v15(), digest())
-    except (InvalidSignature, ValueError) as error:
-        raise BadSignatureError("no signature fits") from error
+    signature = _text(fields, "Signature")
+    if not fits_certificate(notification.certificate, digest, signed=message, signature=signature):
+        raise BadSignatureError("no signature fits")
     return message, _moment(_text(fields, "Timestamp"))
 
 

@@ -6,6 +6,7 @@ timestamp counts only where it is signed.
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ from integrations.webhooks.refusals import BadSignatureError, StaleError
 from integrations.webhooks.signed import header_of, prove_signed, signed_text, standard
 from integrations.webhooks.sns import Notification, prove_notification
 
+_PUBLIC = frozenset({"jwt", "sns", "ed25519"})
 _DIGITS = re.compile(r"[0-9]{1,15}")
 
 
@@ -39,6 +41,12 @@ class Trusted(NamedTuple):
 
     keys: KeySet | None = None
     notification: Notification | None = None
+
+
+def prepare(scheme: Verification) -> None:
+    """Load what proves by public keys where the scheme has some; the first delivery would wait for it."""
+    if scheme.kind in _PUBLIC:
+        import_module("integrations.webhooks.public_keys")
 
 
 def verify(

@@ -9,9 +9,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from integrations.credentials.secret import Secret
 
@@ -35,15 +34,15 @@ class Signer:
     def __init__(self, signing_secrets: Sequence[Secret]) -> None:
         if len(signing_secrets) > MAX_SECRETS:
             raise ValueError(_EXPECTED)
-        self._keys = [_key(secret.reveal()) for secret in signing_secrets]
+        self._signs = [_signing(secret.reveal()) for secret in signing_secrets]
 
     def headers(self, message_id: str, at: float, body: bytes) -> dict[str, str]:
         """The three headers of a message sent at a moment (UTC seconds); without secrets there are two."""
         timestamp = str(int(at))
         headers = {"webhook-id": message_id, "webhook-timestamp": timestamp}
-        if self._keys:
+        if self._signs:
             signed = f"{message_id}.{timestamp}.".encode() + body
-            headers["webhook-signature"] = " ".join(_signature(key, signed) for key in self._keys)
+            headers["webhook-signature"] = " ".join(sign(signed) for sign in self._signs)
         return headers
 
 
@@ -56,16 +55,17 @@ def check_signing_secrets(signing_secrets: Iterable[Secret]) -> None:
     Signer([secret for secret in signing_secrets if secret.reveal()])
 
 
-def _key(text: str) -> bytes | Ed25519PrivateKey:
+def _signing(text: str) -> Callable[[bytes], str]:
+    """What signs with this secret."""
     if text.startswith(_ASYMMETRIC):
         raw = _decoded(text.removeprefix(_ASYMMETRIC))
         if len(raw) not in {_SEED, 2 * _SEED}:
             raise ValueError(_EXPECTED)
-        return Ed25519PrivateKey.from_private_bytes(raw[:_SEED])
+        return _ed25519(raw[:_SEED])
     raw = _decoded(text.removeprefix(_SYMMETRIC))
     if not text.startswith(_SYMMETRIC) or not 24 <= len(raw) <= 64:
         raise ValueError(_EXPECTED)
-    return raw
+    return partial(_hmac, raw)
 
 
 def _decoded(text: str) -> bytes:
@@ -76,7 +76,12 @@ def _decoded(text: str) -> bytes:
         raise ValueError(_EXPECTED) from None
 
 
-def _signature(key: bytes | Ed25519PrivateKey, signed: bytes) -> str:
-    if isinstance(key, bytes):
-        return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
-    return "v1a," + base64.b64encode(key.sign(signed)).decode()
+def _hmac(key: bytes, signed: bytes) -> str:
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+
+
+def _ed25519(seed: bytes) -> Callable[[bytes], str]:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    return lambda signed: "v1a," + base64.b64encode(key.sign(signed)).decode()
