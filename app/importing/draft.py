@@ -18,6 +18,7 @@ from app.importing.references import filled, has_reference, is_reference, unesca
 from app.importing.report import Report
 from app.importing.values import shown, tidy
 from integrations.manifest.conditions import Condition
+from integrations.manifest.hosts import may_be_host
 
 Rule = dict[str, object]
 
@@ -311,4 +312,4 @@ def _is_address(url: str) -> bool:
         port = urlsplit(url).port
     except (ValueError, httpx.InvalidURL):
         return False
-    return parsed.scheme in {"http", "https"} and bool(parsed.host) and port != 0
+    return parsed.scheme in {"http", "https"} and may_be_host(parsed) and port != 0

@@ -10,7 +10,7 @@ import msgspec
 from integrations.manifest import inputs
 from integrations.manifest.conditions import Condition, why_no_condition
 from integrations.manifest.given_webhooks import read_webhooks
-from integrations.manifest.hosts import parsed_url
+from integrations.manifest.hosts import may_be_host, parsed_url
 from integrations.manifest.inbound import Webhooks
 from integrations.manifest.schema import ConfigField
 from integrations.manifest.templates import fits_header
@@ -126,6 +126,10 @@ def _check_url(value: str, field: ConfigField) -> None:
         raise ValueError(_expected(field)) from error
     if url.scheme not in ("http", "https") or not host or url.userinfo:
         raise ValueError(_expected(field) + " with http or https, a host, and no user in it")
+    if not may_be_host(url):
+        raise ValueError(_expected(field) + " whose host is a name or an address")
+    if not 0 < (1 if url.port is None else url.port) < 65_536:
+        raise ValueError(_expected(field) + " with a port from 1 to 65535")
 
 
 def _expected(field: ConfigField) -> str:

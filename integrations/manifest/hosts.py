@@ -2,6 +2,7 @@
 time.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from sys import intern
@@ -9,6 +10,8 @@ from sys import intern
 import httpx
 
 _PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(rb"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]+")
+"""Names as name servers take them (RFC 1035, 2.3.4), with the underscore that many have; and IPv6."""
 
 
 class ForeignHostError(ValueError):
@@ -24,6 +27,11 @@ def parsed_url(text: str) -> httpx.URL:
         httpx.InvalidURL: when it is none.
     """
     return httpx.URL(text)
+
+
+def may_be_host(url: httpx.URL) -> bool:
+    """Whether the address's host is a name that a server can have, or an address. httpx also takes others."""
+    return _HOST.fullmatch(url.raw_host) is not None
 
 
 class Origins:

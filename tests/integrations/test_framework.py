@@ -389,6 +389,22 @@ async def test_an_unregistered_integration_is_gone() -> None:
         (Connection(id="x", vendor="http"), r"config\.url: found nothing, expected a URL such as https://shop"),
         (Connection(id="x", vendor="http", config={"url": "ftp://a"}), r"config\.url: found another value"),
         (
+            Connection(id="x", vendor="http", config={"url": "https://two words/"}),
+            r"config\.url: found another value, .* whose host is a name or an address",
+        ),
+        (
+            Connection(id="x", vendor="http", config={"url": "https://a..example/"}),
+            r"config\.url: found another value, .* whose host is a name or an address",
+        ),
+        (
+            Connection(id="x", vendor="http", config={"url": "https://[fe80::1%25eth0]/"}),
+            r"config\.url: found another value, .* whose host is a name or an address",
+        ),
+        (
+            Connection(id="x", vendor="http", config={"url": "https://a:65536/"}),
+            r"config\.url: found another value, .* with a port from 1 to 65535",
+        ),
+        (
             Connection(id="x", vendor="http", config={"url": "https://xn--a/"}),
             r"config\.url: found another value, expected a URL such as https://shop",
         ),
@@ -414,6 +430,21 @@ def test_a_connection_that_does_not_fit_is_refused_with_the_reason(connection: C
 
     assert "ghp_1" not in str(error.value)
     assert framework.integrations() == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]:8080/",
+        "http://[::ffff:192.0.2.1]/",
+        "http://a_b.example./",
+        "https://bücher.example:65535/",
+    ],
+)
+def test_hosts_of_all_kinds_that_there_are_may_be_asked(url: str) -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    framework.register_integration(Connection(id="x", vendor="http", config={"url": url}))
+    assert framework.integration("x").config["url"] == url
 
 
 @pytest.mark.parametrize(

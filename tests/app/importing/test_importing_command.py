@@ -103,6 +103,14 @@ def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
         assert "found no file that can be read" in result.stderr
 
 
+def test_a_target_whose_host_can_be_none_is_left_out_and_told(tmp_path: Path) -> None:
+    (tmp_path / "blackbox.yml").write_text("modules: {http_2xx: {prober: http}}")
+    (tmp_path / "targets").write_text("[{targets: ['a b', 'a..b:80', a.example]}]")
+    result = run("blackbox", tmp_path / "blackbox.yml", "--targets", tmp_path / "targets")
+    assert "1 integration imported." in result.stderr
+    assert result.stderr.count("url: not a valid address") == 2
+
+
 def test_targets_of_no_known_form_are_told(tmp_path: Path) -> None:
     (tmp_path / "targets").write_text("a: b")
     result = run("blackbox", CORPUS / "blackbox.yml", "--targets", tmp_path / "targets")
