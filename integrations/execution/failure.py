@@ -18,6 +18,7 @@ is one. tests/integrations/execution/test_failure.py fails when either library g
 
 import errno
 import os
+import re
 import socket
 import ssl
 import zlib
@@ -35,6 +36,8 @@ _CONNECTION, _TIMEOUT, _TLS, _DNS = (
     FailureKind.DNS,
 )
 _MALFORMED, _CLIENT_ERROR = FailureKind.MALFORMED, FailureKind.CLIENT_ERROR
+
+_SAID_BY_TLS = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 
 Fault = tuple[FailureKind, bool, str]
 """Kind, whether bytes of the request may have left, and what to say."""
@@ -191,7 +194,14 @@ def _reason(error: Exception) -> str:
 def _system_words(error: OSError) -> str:
     """What a person reads for an error of the operating system or of TLS: `Connection refused`."""
     if isinstance(error, ssl.SSLError):
-        return (getattr(error, "reason", None) or type(error).__name__).replace("_", " ").lower()
+        reason = getattr(error, "reason", None) or ""
+        return reason.replace("_", " ").lower() or _unnamed(error) or type(error).__name__
     if error.errno is not None and error.errno in errno.errorcode:
         return os.strerror(error.errno)
     return error.strerror or type(error).__name__
+
+
+def _unnamed(error: ssl.SSLError) -> str:
+    """What OpenSSL says where Python has no name for it: `[SSL] words of OpenSSL (_ssl.c:1006)`."""
+    said = _SAID_BY_TLS.fullmatch(error.strerror or "")
+    return said[1] if said is not None else ""

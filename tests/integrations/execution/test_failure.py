@@ -132,6 +132,12 @@ def test_a_failure_stays_itself() -> None:
             OSError(errno.ENETUNREACH, "Connect call failed"), "Network is unreachable", id="unreachable"
         ),
         pytest.param(_ssl_error("WRONG_VERSION_NUMBER"), "wrong version number", id="no TLS there"),
+        pytest.param(
+            ssl.SSLError(1, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)"),
+            "tlsv1 alert no application protocol",
+            id="TLS without a name",
+        ),
+        pytest.param(ssl.SSLError(1, "[X509] of a kind"), "SSLError", id="TLS without words"),
         pytest.param(EOFError(), "the server closed it", id="ended"),
         pytest.param(aiohttp.ServerDisconnectedError(), "the server closed it", id="ended behind a proxy"),
         pytest.param(zlib.error("incorrect header check"), "incorrect header check", id="no gzip"),
