@@ -198,7 +198,8 @@ def _system_words(error: OSError) -> str:
         return reason.replace("_", " ").lower() or _unnamed(error) or type(error).__name__
     if error.errno is not None and error.errno in errno.errorcode:
         return os.strerror(error.errno)
-    return error.strerror or type(error).__name__
+    # That a time was over, the fault says already.
+    return error.strerror or ("" if isinstance(error, TimeoutError) else type(error).__name__)
 
 
 def _unnamed(error: ssl.SSLError) -> str:

@@ -109,6 +109,19 @@ def test_errors_of_other_transports_are_known_too(error: Exception, kind: K, sen
     assert (failure.kind, failure.sent, failure.known) == (kind, sent, True)
 
 
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (aiohttp.ConnectionTimeoutError("to https://shop.example/"), "no connection in time"),
+        (TimeoutError(errno.ETIMEDOUT, "x"), "no answer in time: Connection timed out"),
+    ],
+    ids=["an answer", "a connection", "the system's"],
+)
+def test_what_took_too_long_is_told_without_the_name_of_a_class(error: Exception, detail: str) -> None:
+    assert translate(error).detail == detail
+
+
 def test_what_no_table_names_is_malformed_and_marked() -> None:
     failure = translate(RuntimeError("https://shop.example/?token=secret"))
     assert (failure.kind, failure.sent, failure.known) == (K.MALFORMED, True, False)
