@@ -7,7 +7,6 @@ is no limit here that one pool could use up for another: how many run at once is
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Protocol
@@ -19,11 +18,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from integrations.execution.certificate import Certificate, read_certificate
-from integrations.execution.cold import Stopwatch
 from integrations.execution.idle import KEEPALIVE, IdleConnections
-
-OPENING: ContextVar[Callable[[], None] | None] = ContextVar("dialtone_opening", default=None)
-"""Who hears, in the task of a request, that a connection is being opened for it."""
+from integrations.execution.listening import ListeningStopwatch
+from integrations.execution.opening import OPENING
 
 
 class Borrower(Protocol):
@@ -56,7 +53,7 @@ class Opened:
     `fresh` holds the requests that got a new one. A `stopwatch` times the one connection of a cold exchange.
     """
 
-    def __init__(self, stopwatch: Stopwatch | None = None) -> None:
+    def __init__(self, stopwatch: ListeningStopwatch | None = None) -> None:
         self.fresh: WeakSet[client_reqrep.ClientRequest] = WeakSet()
         self.stopwatch = stopwatch
 

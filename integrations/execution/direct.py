@@ -17,11 +17,11 @@ from integrations.clock import Clock
 from integrations.deadlines import Deadlines
 from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import COLD, Stopwatch
-from integrations.execution.connectors import OPENING
 from integrations.execution.dialing import Dialer, Place
 from integrations.execution.failure import TransportFailure
 from integrations.execution.idle import IdleConnections
 from integrations.execution.incoming import Incoming
+from integrations.execution.opening import OPENING
 from integrations.execution.outcome import FailureKind
 from integrations.execution.outgoing import body_of, written
 from integrations.execution.patience import PATIENCE, Patience, in_time

@@ -22,10 +22,9 @@ import re
 import socket
 import ssl
 import zlib
+from collections.abc import Mapping
 
-import aiohttp
 import httpx
-from aiohttp import client_exceptions as _client
 
 from integrations.execution.outcome import FailureKind
 
@@ -42,72 +41,41 @@ _SAID_BY_TLS = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 Fault = tuple[FailureKind, bool, str]
 """Kind, whether bytes of the request may have left, and what to say."""
 
-_CUT: Fault = (_CONNECTION, True, "the connection was cut")
-_REFUSED: Fault = (_CONNECTION, False, "could not connect")
-_NO_REQUEST: Fault = (_CLIENT_ERROR, False, "no request can be made for this address")
-_NO_HTTP: Fault = (_MALFORMED, True, "the answer is not valid HTTP")
-_BAD_TLS: Fault = (_TLS, False, "no TLS connection")
-_LATE: Fault = (_TIMEOUT, True, "no answer in time")
-_NO_CONNECTION: Fault = (_TIMEOUT, False, "no connection in time")
-_NO_NAME: Fault = (_DNS, False, "the name does not resolve")
-_BAD_CERTIFICATE: Fault = (_TLS, False, "the certificate is not valid")
-_BAD_PROXY: Fault = (_CONNECTION, False, "the proxy did not connect")
+CUT: Fault = (_CONNECTION, True, "the connection was cut")
+REFUSED: Fault = (_CONNECTION, False, "could not connect")
+NO_REQUEST: Fault = (_CLIENT_ERROR, False, "no request can be made for this address")
+NO_HTTP: Fault = (_MALFORMED, True, "the answer is not valid HTTP")
+BAD_TLS: Fault = (_TLS, False, "no TLS connection")
+LATE: Fault = (_TIMEOUT, True, "no answer in time")
+NO_CONNECTION: Fault = (_TIMEOUT, False, "no connection in time")
+NO_NAME: Fault = (_DNS, False, "the name does not resolve")
+BAD_CERTIFICATE: Fault = (_TLS, False, "the certificate is not valid")
+BAD_PROXY: Fault = (_CONNECTION, False, "the proxy did not connect")
 
 FAULTS: dict[type[BaseException], Fault] = {
-    aiohttp.ClientError: _CUT,
-    aiohttp.ClientConnectionError: _CUT,
-    aiohttp.ClientConnectionResetError: _CUT,
-    aiohttp.ClientOSError: _CUT,
-    aiohttp.ServerConnectionError: _CUT,
-    aiohttp.ServerDisconnectedError: _CUT,
-    aiohttp.ClientPayloadError: _CUT,
-    _client.UploadAbortedError: _CUT,
-    aiohttp.ClientConnectorError: _REFUSED,
-    _client.UnixClientConnectorError: _REFUSED,
-    aiohttp.ClientProxyConnectionError: _BAD_PROXY,
-    aiohttp.ClientHttpProxyError: _BAD_PROXY,
-    aiohttp.ClientConnectorDNSError: _NO_NAME,
-    aiohttp.ClientSSLError: _BAD_TLS,
-    aiohttp.ClientConnectorSSLError: _BAD_TLS,
-    aiohttp.ServerFingerprintMismatch: _BAD_TLS,
-    aiohttp.ClientConnectorCertificateError: _BAD_CERTIFICATE,
-    aiohttp.ServerTimeoutError: _LATE,
-    aiohttp.SocketTimeoutError: _LATE,
-    aiohttp.ConnectionTimeoutError: _NO_CONNECTION,
-    aiohttp.ClientResponseError: _NO_HTTP,
-    aiohttp.ContentTypeError: _NO_HTTP,
-    aiohttp.WSServerHandshakeError: _NO_HTTP,
-    _client.WSMessageTypeError: _NO_HTTP,
-    aiohttp.TooManyRedirects: _NO_HTTP,
-    aiohttp.InvalidURL: _NO_REQUEST,
-    aiohttp.InvalidUrlClientError: _NO_REQUEST,
-    aiohttp.NonHttpUrlClientError: _NO_REQUEST,
-    aiohttp.RedirectClientError: _NO_REQUEST,
-    aiohttp.InvalidUrlRedirectClientError: _NO_REQUEST,
-    aiohttp.NonHttpUrlRedirectClientError: _NO_REQUEST,
-    httpx.TransportError: _CUT,
-    httpx.NetworkError: _CUT,
-    httpx.ReadError: _CUT,
-    httpx.WriteError: _CUT,
-    httpx.CloseError: _CUT,
-    httpx.ConnectError: _REFUSED,
-    httpx.ProxyError: _BAD_PROXY,
-    httpx.TimeoutException: _LATE,
-    httpx.ReadTimeout: _LATE,
-    httpx.WriteTimeout: _LATE,
-    httpx.ConnectTimeout: _NO_CONNECTION,
-    httpx.PoolTimeout: _NO_CONNECTION,
-    httpx.ProtocolError: _NO_HTTP,
-    httpx.RemoteProtocolError: _CUT,
-    httpx.LocalProtocolError: _NO_REQUEST,
-    httpx.UnsupportedProtocol: _NO_REQUEST,
-    httpx.InvalidURL: _NO_REQUEST,
+    httpx.TransportError: CUT,
+    httpx.NetworkError: CUT,
+    httpx.ReadError: CUT,
+    httpx.WriteError: CUT,
+    httpx.CloseError: CUT,
+    httpx.ConnectError: REFUSED,
+    httpx.ProxyError: BAD_PROXY,
+    httpx.TimeoutException: LATE,
+    httpx.ReadTimeout: LATE,
+    httpx.WriteTimeout: LATE,
+    httpx.ConnectTimeout: NO_CONNECTION,
+    httpx.PoolTimeout: NO_CONNECTION,
+    httpx.ProtocolError: NO_HTTP,
+    httpx.RemoteProtocolError: CUT,
+    httpx.LocalProtocolError: NO_REQUEST,
+    httpx.UnsupportedProtocol: NO_REQUEST,
+    httpx.InvalidURL: NO_REQUEST,
     httpx.DecodingError: (_MALFORMED, True, "the body does not decode"),
     zlib.error: (_MALFORMED, True, "the body does not decode"),
     ssl.SSLError: (_TLS, True, "the TLS connection broke"),
-    TimeoutError: _LATE,
-    OSError: _CUT,
-    EOFError: _CUT,
+    TimeoutError: LATE,
+    OSError: CUT,
+    EOFError: CUT,
 }
 _UNKNOWN: Fault = (_MALFORMED, True, "the answer could not be read")
 
@@ -141,54 +109,54 @@ def translate(error: Exception) -> TransportFailure:
     """Return what an exception of the wire means; any exception is accepted."""
     if isinstance(error, TransportFailure):
         return error
-    behind = error.__cause__
-    if isinstance(behind, aiohttp.ClientError) and isinstance(error, httpx.HTTPError):
-        error = behind
-    for kind_of_error in type(error).__mro__:
-        fault = FAULTS.get(kind_of_error)
-        if fault is not None:
-            return _failure(fault, error)
-    failure = _failure(_UNKNOWN, error)
-    failure.known = False
-    return failure
+    behind = error.__cause__ if isinstance(error, httpx.HTTPError) else error
+    if isinstance(behind, Exception) and _is_aiohttps(behind):
+        # Only what goes through a proxy raises these, and only that loads aiohttp.
+        from integrations.execution.aiohttp_failure import FAULTS_OF_ALL, reason_of
+
+        return _failure(behind, FAULTS_OF_ALL, reason=reason_of(behind))
+    return _failure(error, FAULTS, reason=reason(error))
 
 
 def unconnected(error: Exception) -> TransportFailure:
     """Return what an error means that a connection of our own making met before it was ready."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        fault, reason = _BAD_CERTIFICATE, error.verify_message
-    elif isinstance(error, ssl.SSLError):
-        fault, reason = _BAD_TLS, _system_words(error)
-    elif isinstance(error, socket.gaierror | ValueError):
+        return _told(BAD_CERTIFICATE, error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        return _told(BAD_TLS, _system_words(error))
+    if isinstance(error, socket.gaierror | ValueError):
         # A name that cannot be written as punycode, or that TLS cannot ask for, is one that nobody knows.
-        fault, reason = _NO_NAME, (error.strerror or "") if isinstance(error, OSError) else ""
-    else:
-        fault, reason = _REFUSED, _reason(error)
-    kind, sent, what = fault
-    return TransportFailure(kind, sent=sent, detail=f"{what}: {reason}" if reason else what)
+        return _told(NO_NAME, (error.strerror or "") if isinstance(error, OSError) else "")
+    return _told(REFUSED, reason(error))
 
 
-def _failure(fault: Fault, error: Exception) -> TransportFailure:
-    kind, sent, what = fault
-    reason = _reason(error)
-    return TransportFailure(kind, sent=sent, detail=f"{what}: {reason}" if reason else what)
-
-
-def _reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """The words of the operating system, of TLS or of zlib, which name no URL; or the exception's class."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return getattr(error.certificate_error, "verify_message", "") or type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"status {error.status}"
     if isinstance(error, OSError):
         return _system_words(error)
-    if isinstance(error, EOFError | aiohttp.ServerDisconnectedError):
+    if isinstance(error, EOFError):
         return "the server closed it"
     if isinstance(error, zlib.error):
         return str(error)
     return type(error).__name__
+
+
+def _is_aiohttps(error: Exception) -> bool:
+    return any(each.__module__.startswith("aiohttp.") for each in type(error).__mro__)
+
+
+def _failure(
+    error: Exception, faults: Mapping[type[BaseException], Fault], *, reason: str
+) -> TransportFailure:
+    fault = next((faults[each] for each in type(error).__mro__ if each in faults), None)
+    failure = _told(fault or _UNKNOWN, reason)
+    failure.known = fault is not None
+    return failure
+
+
+def _told(fault: Fault, reason: str) -> TransportFailure:
+    kind, sent, what = fault
+    return TransportFailure(kind, sent=sent, detail=f"{what}: {reason}" if reason else what)
 
 
 def _system_words(error: OSError) -> str:

@@ -2,9 +2,7 @@
 
 import resource
 from collections import OrderedDict, deque
-from typing import Protocol
-
-from aiohttp.client_proto import ResponseHandler
+from typing import Protocol, TypeVar
 
 from integrations.clock import Clock
 
@@ -33,6 +31,9 @@ class Kept(Protocol):
     def close(self) -> None:
         """Close it."""
         ...
+
+
+K = TypeVar("K", bound=Kept)
 
 
 class IdleConnections:
@@ -73,7 +74,7 @@ class IdleConnections:
         since = self._since.get(connection)
         return not connection.should_close and since is not None and since >= self._now() - longest
 
-    def drop_unfit(self, kept: deque[tuple[ResponseHandler, float]], method: str) -> None:
+    def drop_unfit(self, kept: deque[tuple[K, float]], method: str) -> None:
         """Close those of a pool's idle connections, the oldest first, that are not fit for a request."""
         while kept and not self.is_fit(kept[0][0], method):
             protocol, _ = kept.popleft()

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from integrations.execution.breaker import REFUSED, CircuitBreaker
 from integrations.execution.call import Call
 from integrations.execution.concurrency import Bulkhead
-from integrations.execution.connectors import OPENING
 from integrations.execution.line import Line
+from integrations.execution.opening import OPENING
 from integrations.execution.outcome import Outcome, RejectReason
 from integrations.execution.quota import Allowance
 from integrations.execution.retry import why_not_retryable

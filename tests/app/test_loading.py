@@ -26,6 +26,7 @@ integrations:
   - {{id: site, vendor: http, config: {{url: "http://127.0.0.1:9/"}}}}
 """
 UNNEEDED = {
+    "aiohttp": "proxies",
     "alembic": "migrations of an older database",
     "cryptography": "stored tokens, client certificates, signatures by public keys",
     "jwt": "tokens that are bought with a signed request",

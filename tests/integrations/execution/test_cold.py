@@ -10,8 +10,9 @@ import pytest
 
 from integrations.clock import SystemClock
 from integrations.connection import NetworkPolicy
-from integrations.execution.cold import COLD, Stopwatch
+from integrations.execution.cold import COLD
 from integrations.execution.failure import TransportFailure
+from integrations.execution.listening import ListeningStopwatch
 from integrations.execution.outcome import FailureKind, Phases
 from integrations.execution.pool import Pools
 from integrations.execution.transport import HTTPTransport, Reply
@@ -130,7 +131,7 @@ async def test_a_body_that_stops_coming_is_a_timeout_after_sending(opened: Opene
 
 def test_a_stopwatch_takes_the_way_through_a_proxy_for_connect_and_the_rest_for_the_vendors() -> None:
     clock = FakeClock()
-    stopwatch = Stopwatch(clock.monotonic)
+    stopwatch = ListeningStopwatch(clock.monotonic)
     loop = asyncio.new_event_loop()
     steps = (
         (stopwatch.begin, 0.1),

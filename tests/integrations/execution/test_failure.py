@@ -14,6 +14,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from httpx_aiohttp.transport import map_aiohttp_exceptions
 from yarl import URL
 
+from integrations.execution.aiohttp_failure import FAULTS_OF_ALL
 from integrations.execution.failure import FAULTS, TransportFailure, translate, unconnected
 from integrations.execution.outcome import FailureKind as K
 
@@ -29,7 +30,7 @@ def classes(module: object) -> list[type]:
 
 
 def test_every_exception_that_aiohttps_client_has_is_in_the_table() -> None:
-    assert [each for each in classes(client_exceptions) if each not in FAULTS] == []
+    assert [each for each in classes(client_exceptions) if each not in FAULTS_OF_ALL] == []
 
 
 def test_every_transport_error_that_httpx_has_is_in_the_table() -> None:
