@@ -6,11 +6,12 @@ A dict takes 184 to 232 bytes for one entry, a Sole 48; what is equal and never 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 K = TypeVar("K")
 V = TypeVar("V")
-T = TypeVar("T", bound=tuple[str, ...])
+D = TypeVar("D")
+T = TypeVar("T", bound=tuple[object, ...])
 
 _NOTHING: Mapping[object, object] = MappingProxyType({})
 
@@ -18,25 +19,35 @@ _NOTHING: Mapping[object, object] = MappingProxyType({})
 class Sole(Mapping[K, V]):
     """A mapping of exactly one entry. `put` makes one, and changes it."""
 
-    __slots__ = ("_key", "value")
+    __slots__ = ("key", "value")
 
     def __init__(self, key: K, value: V) -> None:
-        self._key = key
+        self.key = key
         self.value = value
 
     def __getitem__(self, key: K) -> V:
         """The value, for the one key there is."""
-        if key == self._key:
+        if key == self.key:
             return self.value
         raise KeyError(key)
 
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+
+    @overload
+    def get(self, key: K, /, default: V | D) -> V | D: ...
+
+    def get(self, key: K, /, default: object = None) -> object:
+        """The value, or what stands in for it, without an exception on the way as in that of Mapping."""
+        return self.value if key == self.key else default
+
     def __contains__(self, key: object) -> bool:
         """Whether this is the key."""
-        return key == self._key
+        return key == self.key
 
     def __iter__(self) -> Iterator[K]:
         """The one key."""
-        yield self._key
+        yield self.key
 
     def __len__(self) -> int:
         """One."""
@@ -50,11 +61,13 @@ def nothing() -> Mapping[K, V]:
 
 def put(known: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
     """The mapping with this entry, to take the place of `known`: itself where it can be changed."""
+    if isinstance(known, Sole):
+        if key != known.key:
+            return {known.key: known.value, key: value}
+        known.value = value
+        return known
     if isinstance(known, dict):
         known[key] = value
-        return known
-    if isinstance(known, Sole) and key in known:
-        known.value = value
         return known
     return {**known, key: value} if known else Sole(key, value)
 
@@ -68,7 +81,7 @@ def compact(entries: Mapping[K, V]) -> Mapping[K, V]:
 
 
 def alike(names: T) -> T:
-    """The one tuple of these names that all share."""
+    """The one tuple of these names and marks that all share."""
     return cast("T", _kept(names))
 
 

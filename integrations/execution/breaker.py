@@ -105,12 +105,11 @@ class CircuitBreaker:
         self.refusal = ""
         self._admitted = self._running = self._trials = self._bad = self._slow = 0
 
-    # Reading.
+    def began(self, since: float, entered: float) -> None:
+        """It counts as closed for longer than it was needed: since a UTC second, and a monotonic one."""
+        self._since, self._entered = since, entered
 
-    @property
-    def min_calls(self) -> int:
-        """From how many calls on in its window it may open."""
-        return self._policy.min_calls
+    # Reading.
 
     @property
     def is_timed(self) -> bool:

@@ -60,6 +60,13 @@ class LineSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     identity: ClientIdentity | None = None
     guard: Guard | None = None
 
+    @property
+    def concurrency(self) -> int:
+        """How many calls may run at once, by the operator's word and the vendor's."""
+        return min(
+            [self.policy.concurrency, *(limit.concurrency for limit in self.limits if limit.concurrency)]
+        )
+
     def __post_init__(self) -> None:
         """Refuse a line that could not work.
 

@@ -155,11 +155,11 @@ class DirectPool:
         """
         wire.ask(errand.data, incoming)
         self._deadlines.set(incoming, patience.seconds)
-        patience.under_way.append(incoming)
+        patience.under_way[incoming] = patience.owner
         try:
             await incoming.over
         finally:
-            patience.under_way.remove(incoming)
+            del patience.under_way[incoming]
             self._deadlines.drop(incoming)
         if incoming.failure is not None:
             raise incoming.failure

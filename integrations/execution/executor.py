@@ -14,13 +14,13 @@ import httpx
 
 from integrations.clock import Clock
 from integrations.execution.call import Answer, Call, LineSpec
+from integrations.execution.gauges import line_samples, line_status
 from integrations.execution.hedging import attempt_hedged
 from integrations.execution.injection import Faults
-from integrations.execution.line import Line
+from integrations.execution.line import House, Line
 from integrations.execution.outcome import Origin
 from integrations.execution.pool import Pools
 from integrations.execution.pursuit import pursue
-from integrations.execution.quota import Allowance
 from integrations.execution.record import tell, turn_away
 from integrations.execution.run import Run
 from integrations.execution.status import ExecutionStore, LineStatus, SavedLine
@@ -72,7 +72,9 @@ class Executor:
         self._astir: set[Line] = set()
         self.faults = Faults(self._lines, clock=clock)
         self._saved: dict[str, SavedLine] = {}
-        self._shared: dict[tuple[str, str], Allowance] = {}
+        self._house = House(
+            clock=clock, rng=self._random, publish=publish, shared={}, under_way={}, astir=self._astir
+        )
         self._retired: list[HTTPTransport] = []
         self._replaced: list[Line] = []
         self._save_errors = 0
@@ -136,12 +138,15 @@ class Executor:
             LookupError: when the integration or its capability is not known.
         """
         line = self._lines.get(call.integration) or self._line(call.integration)
-        key, first = (call.capability, call.action, call.bucket, call.effect), line.route
+        is_check = call.origin is _CHECK
+        key, first = (call.capability, call.action, call.bucket, call.effect, is_check), line.route
         is_first = first is not None and first.key == key
         route = (first if is_first else line.routes.get(key)) or line.new_route(key)
         breaker = route.breaker
-        if breaker.is_guarded and call.origin is not _CHECK and breaker.refuses(now := line.now()):
-            record, answer = turn_away(call, route, now=now, utc=self._utc(), ids=self._ids)
+        if breaker is not None and breaker.is_guarded and breaker.refuses(now := line.now()):
+            record, answer = turn_away(
+                call, line=line, route=route, breaker=breaker, now=now, utc=self._utc(), ids=self._ids
+            )
             self._publish(record)
             return answer
         if self._tracing.is_sampling or line.policy.trace_context:
@@ -151,9 +156,8 @@ class Executor:
         try:
             await (run.attempt() if line.policy.hedge_after is None else attempt_hedged(run))
             if run.kind is None:
-                budget = line.budget
-                if budget.tokens < budget.capacity:
-                    budget.earn()
+                if line.spent is not None:
+                    line.spent.earn()
             elif not run.is_barred:
                 await pursue(run, rng=self._random)
         except asyncio.CancelledError:
@@ -242,14 +246,17 @@ class Executor:
         Raises:
             LookupError: when the integration or capability is not known.
         """
-        self._line(integration).breaker(capability).check_succeeded(self._clock.monotonic())
+        breaker = (self._lines.get(integration) or self._line(integration)).made_breaker(capability)
+        if breaker is not None:
+            breaker.check_succeeded(self._clock.monotonic())
 
     # Telling.
 
     def is_forced_open(self, integration: str, capability: str) -> bool:
         """Whether an operator holds the circuit open; False when there is none."""
         line = self._lines.get(integration)
-        return line is not None and line.breaker(capability).state is BreakerState.FORCED_OPEN
+        breaker = None if line is None else line.made_breaker(capability)
+        return breaker is not None and breaker.state is BreakerState.FORCED_OPEN
 
     def status(self, integration: str) -> LineStatus:
         """Return all limits of an integration as they are now.
@@ -257,12 +264,12 @@ class Executor:
         Raises:
             LookupError: when it is not open.
         """
-        return self._line(integration).status()
+        return line_status(self._line(integration))
 
     def samples(self) -> Iterable[Sample]:
         """Gauges of all lines."""
         for line in tuple(self._lines.values()):
-            yield from line.samples()
+            yield from line_samples(line)
         yield Sample("dialtone_execution_save_errors_total", (), self._save_errors)
 
     # Keeping.
@@ -331,15 +338,7 @@ class Executor:
             await idle.aclose()
 
     def _new_line(self, spec: LineSpec) -> Line:
-        line = Line(
-            spec,
-            self._transport(spec),
-            clock=self._clock,
-            rng=self._random,
-            publish=self._publish,
-            shared=self._shared,
-            astir=self._astir,
-        )
+        line = Line(spec, self._transport(spec), self._house)
         line.is_closing = self._is_closing
         if spec.integration in self._saved:
             line.restore(self._saved[spec.integration])

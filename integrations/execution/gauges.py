@@ -1,12 +1,49 @@
-"""What a line's breakers and quotas say as metrics."""
+"""What a line, its breakers and its quotas say of themselves: as they are now, and as metrics."""
 
 from collections.abc import Iterable, Mapping
 
-from integrations.execution.status import BreakerStatus, QuotaStatus
+from integrations.execution.injection import fault_samples
+from integrations.execution.line import Line
+from integrations.execution.status import BreakerStatus, LineStatus, QuotaStatus
 from integrations.samples import Sample
 from integrations.signals import BreakerState
 
 _STATES = tuple((state, state.value) for state in BreakerState)
+
+
+def line_status(line: Line) -> LineStatus:
+    """All limits of one integration as they are now."""
+    return LineStatus(
+        integration=line.spec.integration,
+        in_flight=line.in_flight,
+        waiting=line.waiting,
+        concurrency=line.concurrency,
+        concurrency_maximum=line.spec.concurrency,
+        retry_tokens=line.retry_tokens,
+        retry_budget=line.policy.retry.budget,
+        breakers=tuple([line.breaker_status(name) for name in line.spec.capabilities]),
+        quotas=() if line.buckets is None else line.buckets.statuses(),
+        fault=line.fault,
+    )
+
+
+def line_samples(line: Line) -> Iterable[Sample]:
+    """All metrics of one integration."""
+    name = line.spec.integration
+    only = (name,)
+    yield Sample("dialtone_calls_in_flight", only, line.in_flight)
+    yield Sample("dialtone_calls_waiting", only, line.waiting)
+    yield Sample("dialtone_concurrency_limit", only, line.concurrency)
+    yield Sample("dialtone_retry_budget_tokens", only, line.retry_tokens)
+    yield Sample("dialtone_pool_orphans", only, line.transport.orphans)
+    yield Sample("dialtone_executor_errors_total", only, line.errors)
+    for capability in line.spec.capabilities:
+        yield from breaker_samples(name, line.breaker_status(capability), line.state_seconds(capability))
+    for quota in tuple(line.quotas.values()):
+        yield from quota_samples(name, quota.status(0))
+    yield from fault_samples(
+        name, is_on=line.fault is not None, strikes=line.strikes if line.was_injected else {}
+    )
 
 
 def breaker_samples(

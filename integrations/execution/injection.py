@@ -234,7 +234,10 @@ def _instead(fault: Error | Throttle | Cut) -> Reply:
 class Faultable(Protocol):
     """A line that faults are injected into."""
 
-    rng: random.Random
+    @property
+    def rng(self) -> random.Random:
+        """What is drawn from, whether a fault strikes."""
+        ...
 
     @property
     def injector(self) -> Injector | None:

@@ -1,62 +1,72 @@
 """A line: everything the executor holds for one integration."""
 
-import asyncio
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 
 import anyio
+import msgspec
 
 from integrations.clock import Clock
-from integrations.deadlines import Cancellable
 from integrations.execution.adaptive import ConcurrencyLimit, first_limit, new_limit
 from integrations.execution.breaker import CircuitBreaker, Transition
+from integrations.execution.buckets import Buckets
 from integrations.execution.call import LineSpec, QuotaReading
 from integrations.execution.concurrency import Bulkhead
-from integrations.execution.gauges import breaker_samples, quota_samples
-from integrations.execution.injection import Injection, Injector, fault_samples
-from integrations.execution.quota import Allowance, QuotaLine, VendorQuota
+from integrations.execution.injection import Injection, Injector
+from integrations.execution.patience import UnderWay, cuttable
+from integrations.execution.quota import Allowance, VendorQuota
 from integrations.execution.retry import RetryBudget
-from integrations.execution.route import Route, RouteKey
-from integrations.execution.status import LineStatus, SavedLine
+from integrations.execution.route import Route, RouteKey, free_route
+from integrations.execution.status import BreakerStatus, SavedLine, unused_breaker
 from integrations.execution.telling import Teller, quota_told, transition_told
 from integrations.execution.transport import HTTPTransport
 from integrations.manifest.schema import Limit
-from integrations.samples import Sample
-from integrations.signals import Signal
-from integrations.sparing import alike, compact, nothing, put
+from integrations.signals import BreakerState, Signal
+from integrations.sparing import alike, nothing, put
 
 _CHECK_SLOTS = 2
 _CHECK_QUEUE = 64
-_SAMPLE_EVERY = 10.0
 
 SharedLimits = MutableMapping[tuple[str, str], Allowance]
 """Declared limits that all integrations of a vendor share, by vendor and limit."""
 
 
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What all lines of an executor share: `under_way` holds all that can be cancelled, and whose it is;
+    `astir` the lines that must be saved or looked after.
+    """
+
+    clock: Clock
+    rng: random.Random
+    publish: Callable[[Signal], None]
+    shared: SharedLimits
+    under_way: UnderWay
+    astir: set["Line"]
+
+
 class Line:
     """The breakers, quotas, slots, retry tokens and pool of one integration.
 
-    It puts itself into `astir` when it has changed, or holds something that has an end. `injector` is what
-    strikes calls, `was_injected` whether anything ever did: attributes, because each call looks at both. Of
-    most, `route` is the only one; `routes` are those after it. `slots` are for calls that are no checks.
+    There may be ten thousand, and of most nothing is ever called but their check. So what only other calls
+    need, or a limit that the vendor tells of, is made with the first of these: until then `slots`, `spent`
+    (the retry budget) and `buckets` are None, breakers are closed, and checks share their route with those of
+    other integrations. `injector` is what strikes calls, `was_injected` whether anything has: attributes, for
+    each call looks at both. Of most, `route` is the only one; `routes` are those after it.
     """
 
     __slots__ = (
         "__weakref__",
         "_allowances",
-        "_astir",
         "_breakers",
-        "_queues",
-        "_quotas",
-        "_sampled",
-        "_shared",
+        "_entered",
+        "_house",
+        "_since",
         "_strikes",
         "active",
-        "budget",
+        "buckets",
         "check_slots",
-        "clock",
         "errors",
         "injector",
         "is_changed",
@@ -64,54 +74,37 @@ class Line:
         "is_cut",
         "now",
         "policy",
-        "publish",
-        "rng",
         "route",
         "routes",
-        "scopes",
         "slots",
         "spec",
+        "spent",
         "transport",
+        "under_way",
         "was_injected",
     )
 
-    def __init__(
-        self,
-        spec: LineSpec,
-        transport: HTTPTransport,
-        *,
-        clock: Clock,
-        rng: random.Random,
-        publish: Callable[[Signal], None],
-        shared: SharedLimits,
-        astir: set["Line"],
-    ) -> None:
-        self._astir = astir
+    def __init__(self, spec: LineSpec, transport: HTTPTransport, house: House) -> None:
+        self._house = house
         self.spec = spec
         self.policy = spec.policy
         self.transport = transport
-        self.clock = clock
-        self.now = clock.monotonic
-        self.rng = rng
-        self.publish = publish
-        self.budget = RetryBudget(spec.policy.retry.budget)
+        self.now = house.clock.monotonic
+        self.under_way = house.under_way
+        self._since, self._entered = house.clock.time(), house.clock.monotonic()
+        self.spent: RetryBudget | None = None
         self.slots: Bulkhead | None = None
         self.check_slots = Bulkhead(_CHECK_SLOTS, queue=_CHECK_QUEUE)
         self.active = 0
         self.errors = 0
         self.is_closing = self.is_cut = self.is_changed = self.was_injected = False
-        # A list, because an empty set takes four times as much, and a few wait at once.
-        self.scopes: list[Cancellable] = []
         self.injector: Injector | None = None
         self._strikes: dict[str, int] | None = None
-        self._shared = shared
         self._breakers: Mapping[str, CircuitBreaker] = nothing()
-        self._quotas: Mapping[str, VendorQuota] = nothing()
-        self._queues: tuple[QuotaLine, ...] = ()
+        self.buckets: Buckets | None = None
         self._allowances: tuple[tuple[Limit, Allowance], ...] = ()
         self.route: Route | None = None
         self.routes: Mapping[RouteKey, Route] = nothing()
-        self._sampled: dict[str, float] | None = None
         self._fit()
 
     def adopt(self, spec: LineSpec) -> None:
@@ -119,12 +112,15 @@ class Line:
         if self.slots is not None:
             self.slots.adopt(self._limit_under(spec, self.slots.rule), queue=spec.policy.queue)
         self.spec, self.policy = spec, spec.policy
-        self.budget.adopt(spec.policy.retry.budget)
+        if self.spent is not None:
+            self.spent.adopt(spec.policy.retry.budget)
         for breaker in self._breakers.values():
             breaker.adopt(spec.policy.breaker)
-        for queue in self._queues:
-            queue.adopt(spec.policy.queue)
+        if self.buckets is not None:
+            self.buckets.adopt(spec.policy.queue)
         self._fit()
+
+    # What calls pass.
 
     def new_route(self, key: RouteKey) -> Route:
         """Return what calls with this key pass, and keep it.
@@ -132,42 +128,75 @@ class Line:
         Raises:
             LookupError: when the integration has no such capability.
         """
-        capability, action, bucket, _ = key = alike(key)
+        capability, action, bucket, _, is_check = key = alike(key)
         declared = {
             limit.id: allowance
             for limit, allowance in self._allowances
             if not limit.actions or action in limit.actions
         }
-        route = Route(
-            key,
-            self.breaker(capability),
-            quota=self._quota(bucket),
-            queue=self._queue(bucket, tuple(declared)),
-            declared=declared.values(),
-            vendor=self.spec.vendor,
-        )
+        breaker = self.made_breaker(capability) if is_check else self.breaker(capability)
+        quota = self.quotas.get(bucket) if is_check else self._quota(bucket)
+        if breaker is None and quota is None and not declared:
+            route = free_route(key, self.spec.vendor)
+        else:
+            route = Route(
+                key,
+                vendor=self.spec.vendor,
+                breaker=breaker,
+                quota=quota,
+                declared=declared.values(),
+                queue=self._kept_buckets().queue(bucket, tuple(declared)) if quota or declared else None,
+            )
         if self.route is None:
             self.route = route
         else:
             self.routes = {**self.routes, key: route}
         return route
 
+    def route_now(self, route: Route) -> Route:
+        """What a call passes that goes on: what was made since, such as a quota, holds for it too."""
+        known = self.route if self.route is not None and self.route.key == route.key else None
+        if known is None and route.key[0] in self.spec.capabilities:
+            known = self.routes.get(route.key) or self.new_route(route.key)
+        return known or route
+
+    @property
+    def budget(self) -> RetryBudget:
+        """What retries are paid from."""
+        if self.spent is None:
+            self.spent = RetryBudget(self.policy.retry.budget)
+        return self.spent
+
+    @property
+    def quotas(self) -> Mapping[str, VendorQuota]:
+        """What is known of the vendor's buckets."""
+        return nothing() if self.buckets is None else self.buckets.quotas
+
     def new_slots(self) -> Bulkhead:
         """Make `slots`, for the first call that is no check; of most there never is one."""
-        limit = new_limit(self.policy.adaptive, _concurrency(self.spec))
+        limit = new_limit(self.policy.adaptive, self.spec.concurrency)
         self.slots = Bulkhead(limit, queue=self.policy.queue)
         return self.slots
 
-    def breaker(self, capability: str) -> CircuitBreaker:
-        """Return the breaker of one capability.
+    def made_breaker(self, capability: str) -> CircuitBreaker | None:
+        """Return the breaker of one capability, if it was ever needed: else it is closed.
 
         Raises:
             LookupError: when the integration has no such capability.
         """
-        if capability not in self._breakers:
-            known = ", ".join(self._breakers)
+        breaker = self._breakers.get(capability)
+        if breaker is None and capability not in self.spec.capabilities:
+            known = ", ".join(self.spec.capabilities)
             raise LookupError(f"{self.spec.integration} has no capability {capability!r}, only {known}")
-        return self._breakers[capability]
+        return breaker
+
+    def breaker(self, capability: str) -> CircuitBreaker:
+        """Return the breaker of one capability, made when it is not there yet.
+
+        Raises:
+            LookupError: when the integration has no such capability.
+        """
+        return self.made_breaker(capability) or self._new_breaker(capability)
 
     def breakers(self, capability: str | None) -> Iterable[CircuitBreaker]:
         """Return one breaker, or all for None.
@@ -175,44 +204,50 @@ class Line:
         Raises:
             LookupError: when the integration has no such capability.
         """
-        return tuple(self._breakers.values()) if capability is None else (self.breaker(capability),)
+        names = self.spec.capabilities if capability is None else (capability,)
+        return tuple([self.breaker(name) for name in names])
+
+    def breaker_status(self, capability: str) -> BreakerStatus:
+        """The breaker of one capability now."""
+        breaker = self._breakers.get(capability)
+        if breaker is None:
+            return unused_breaker(capability, self.policy.breaker, since=self._since)
+        return breaker.status(capability)
 
     def learn(self, readings: Sequence[QuotaReading]) -> None:
         """Take what an answer said of the vendor's buckets."""
         for reading in readings:
             quota = self._quota(reading.bucket)
             quota.learn(reading)
-            self.stir()
-            self.wake(reading.bucket)
-            self._tell(quota)
+            self._learned(quota)
 
     def throttle(self, route: Route, seconds: float | None) -> float:
         """Keep quiet in one bucket as the vendor asks; return for how long."""
         retry = self.policy.retry
-        route.quota.throttle(seconds, base=retry.throttle_base, cap=retry.cap)
-        pause = route.quota.wait(self.now(), 1.0)
-        self.stir()
-        self.wake(route.quota.bucket)
-        if self._sampled is not None:
-            self._sampled.pop(route.quota.bucket, None)
-        self._tell(route.quota)
+        quota = self._quota(route.key[2])
+        quota.throttle(seconds, base=retry.throttle_base, cap=retry.cap)
+        pause = quota.wait(self.now(), 1.0)
+        self._learned(quota, tell_at_once=True)
         return pause
 
     def give_back(self, route: Route, cost: float) -> None:
         """Undo what a call took of its quota: its request was never made."""
         for part in route.parts:
             part.give_back(cost)
-        self.wake(route.quota.bucket)
+        if self.buckets is not None:
+            self.buckets.wake(route.key[2])
 
-    def wake(self, bucket: str) -> None:
-        """Let those look again who wait for a bucket."""
-        for queue in self._queues_of(bucket):
-            queue.wake()
+    def _learned(self, quota: VendorQuota, *, tell_at_once: bool = False) -> None:
+        buckets = self._kept_buckets()
+        self.stir()
+        buckets.wake(quota.bucket)
+        if buckets.must_tell(quota.bucket, at_once=tell_at_once):
+            self._house.publish(quota_told(self.spec, quota.saved(), at=self._house.clock.time()))
 
     def stir(self) -> None:
         """It has changed: it must be saved, and looked after as long as it holds something with an end."""
         self.is_changed = True
-        self._astir.add(self)
+        self._house.astir.add(self)
 
     @property
     def is_astir(self) -> bool:
@@ -231,30 +266,29 @@ class Line:
     async def sleep(self, seconds: float) -> None:
         """Wait between attempts; ends early when the line is cut."""
         with self.cuttable(math.inf):
-            await self.clock.sleep(seconds)
+            await self._house.clock.sleep(seconds)
 
-    @contextmanager
-    def cuttable(self, within: float) -> Iterator[anyio.CancelScope]:
+    def cuttable(self, within: float) -> AbstractContextManager[anyio.CancelScope]:
         """A wait that ends after `within` seconds, or when the line is cut."""
-        scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + within)
-        self.scopes.append(scope)
-        try:
-            with scope:
-                yield scope
-        finally:
-            self.scopes.remove(scope)
+        return cuttable(self.under_way, self, within)
 
     def cut(self) -> None:
         """Cancel what is still on its way or waits."""
         self.is_cut = True
-        for scope in tuple(self.scopes):
-            scope.cancel()
+        if self.active:
+            for one in [one for one, line in self.under_way.items() if line is self]:
+                one.cancel()
 
     def inject(self, injector: Injector | None) -> None:
         """Let it strike calls from now on; None: nothing does any longer."""
         self.injector = injector
         self.was_injected = self.was_injected or injector is not None
-        self._astir.add(self)
+        self._house.astir.add(self)
+
+    @property
+    def rng(self) -> random.Random:
+        """What faults are drawn from."""
+        return self._house.rng
 
     @property
     def strikes(self) -> dict[str, int]:
@@ -276,33 +310,15 @@ class Line:
     @property
     def waiting(self) -> int:
         """Calls that wait for quota or a slot."""
-        queued = sum(queue.waiting for queue in self._queues)
+        queued = 0 if self.buckets is None else self.buckets.waiting
         return queued + self.check_slots.waiting + (0 if self.slots is None else self.slots.waiting)
 
     @property
     def concurrency(self) -> int:
         """How many calls that are no checks may hold a slot."""
         if self.slots is None:
-            return first_limit(self.policy.adaptive, _concurrency(self.spec))
+            return first_limit(self.policy.adaptive, self.spec.concurrency)
         return self.slots.limit
-
-    def status(self) -> LineStatus:
-        """Return all limits as they are now."""
-        return LineStatus(
-            integration=self.spec.integration,
-            in_flight=self.in_flight,
-            waiting=self.waiting,
-            concurrency=self.concurrency,
-            concurrency_maximum=_concurrency(self.spec),
-            retry_tokens=self.budget.tokens,
-            retry_budget=int(self.budget.capacity),
-            breakers=tuple(breaker.status(name) for name, breaker in self._breakers.items()),
-            quotas=tuple(
-                quota.status(sum(queue.waiting for queue in self._queues_of(bucket)))
-                for bucket, quota in self._quotas.items()
-            ),
-            fault=self.fault,
-        )
 
     def saved(self) -> SavedLine:
         """Return what must survive a restart."""
@@ -310,91 +326,72 @@ class Line:
         return SavedLine(
             integration=self.spec.integration,
             breakers=tuple(saved for saved in breakers if saved is not None),
-            quotas=tuple(quota.saved() for quota in self._quotas.values()),
+            quotas=tuple(quota.saved() for quota in self.quotas.values()),
         )
 
     def restore(self, saved: SavedLine) -> None:
         """Take up what survived."""
         for breaker in saved.breakers:
-            if breaker.capability in self._breakers:
-                self._breakers[breaker.capability].restore(breaker)
+            if breaker.capability in self.spec.capabilities:
+                self.breaker(breaker.capability).restore(breaker)
         for quota in saved.quotas:
             self._quota(quota.bucket).restore(quota)
-        self._astir.add(self)
-
-    def samples(self) -> Iterable[Sample]:
-        """Gauges of this integration."""
-        name = self.spec.integration
-        only = (name,)
-        yield Sample("dialtone_calls_in_flight", only, self.in_flight)
-        yield Sample("dialtone_calls_waiting", only, self.waiting)
-        yield Sample("dialtone_concurrency_limit", only, self.concurrency)
-        yield Sample("dialtone_retry_budget_tokens", only, self.budget.tokens)
-        yield Sample("dialtone_pool_orphans", only, self.transport.orphans)
-        yield Sample("dialtone_executor_errors_total", only, self.errors)
-        for capability, breaker in tuple(self._breakers.items()):
-            yield from breaker_samples(name, breaker.status(capability), breaker.state_seconds())
-        for quota in tuple(self._quotas.values()):
-            yield from quota_samples(name, quota.status(0))
-        yield from fault_samples(name, is_on=self.fault is not None, strikes=self._strikes or {})
+        self._house.astir.add(self)
 
     def _fit(self) -> None:
         """Make what the spec names and is not there yet."""
-        self.route, self.routes = None, nothing()
-        known = self._breakers
-        self._breakers = compact(
-            {name: known.get(name) or self._new_breaker(name) for name in self.spec.capabilities}
-        )
+        self._forget_routes()
+        kept = [one for one in self._breakers.items() if one[0] in self.spec.capabilities]
+        self._breakers = dict(kept) if kept else nothing()
         self._allowances = tuple((limit, self._allowance(limit)) for limit in self.spec.limits if limit.rate)
 
     def _allowance(self, limit: Limit) -> Allowance:
+        clock = self._house.clock
         if limit.scope == "vendor":
-            return self._shared.setdefault((self.spec.vendor, limit.id), Allowance(limit, self.clock))
-        return next((known for old, known in self._allowances if old == limit), Allowance(limit, self.clock))
+            return self._house.shared.setdefault((self.spec.vendor, limit.id), Allowance(limit, clock))
+        return next((known for old, known in self._allowances if old == limit), Allowance(limit, clock))
 
     def _new_breaker(self, capability: str) -> CircuitBreaker:
-        tell = Teller(self, capability)
-        return CircuitBreaker(self.policy.breaker, clock=self.clock, rng=self.rng, on_transition=tell)
+        house, tell = self._house, Teller(self, capability)
+        breaker = CircuitBreaker(self.policy.breaker, clock=house.clock, rng=house.rng, on_transition=tell)
+        breaker.began(self._since, self._entered)
+        self._breakers = put(self._breakers, capability, breaker)
+        self._forget_routes()
+        return breaker
 
     def tell_transition(self, capability: str, transition: Transition) -> None:
         """Publish what became of the breaker of one capability."""
         self.stir()
-        self.publish(transition_told(self.spec, capability, transition, at=self.clock.time()))
+        self._house.publish(transition_told(self.spec, capability, transition, at=self._house.clock.time()))
 
     def _quota(self, bucket: str) -> VendorQuota:
-        if bucket not in self._quotas:
-            self._quotas = put(self._quotas, bucket, VendorQuota(bucket, self.clock))
-        return self._quotas[bucket]
+        if bucket not in self.quotas:
+            self._forget_routes()
+        return self._kept_buckets().quota(bucket)
 
-    def _queue(self, bucket: str, declared: tuple[str, ...]) -> QuotaLine:
-        """One line for calls under the same limits: none waits behind one that a limit of its own holds."""
-        for queue in self._queues_of(bucket):
-            if queue.declared == declared:
-                return queue
-        made = QuotaLine(self.clock, bound=self.policy.queue, bucket=bucket, declared=declared)
-        self._queues = (*self._queues, made)
-        return made
+    def _kept_buckets(self) -> Buckets:
+        if self.buckets is None:
+            self.buckets = Buckets(self._house.clock, bound=self.policy.queue)
+        return self.buckets
 
-    def _queues_of(self, bucket: str) -> Iterator[QuotaLine]:
-        return (queue for queue in self._queues if queue.bucket == bucket)
+    def _forget_routes(self) -> None:
+        """Those that are made anew lead past what has been made since."""
+        self.route, self.routes = None, nothing()
+
+    def state_seconds(self, capability: str) -> Mapping[BreakerState, float]:
+        """How long the breaker of one capability was in each state that it was in."""
+        breaker = self._breakers.get(capability)
+        return (
+            {BreakerState.CLOSED: self.now() - self._entered} if breaker is None else breaker.state_seconds()
+        )
+
+    @property
+    def retry_tokens(self) -> float:
+        """What is left of the retry budget."""
+        return self.policy.retry.budget if self.spent is None else self.spent.tokens
 
     def _limit_under(self, spec: LineSpec, limit: ConcurrencyLimit) -> ConcurrencyLimit:
         if spec.policy.adaptive is not self.policy.adaptive:
-            return new_limit(spec.policy.adaptive, _concurrency(spec))
-        limit.adopt(_concurrency(spec))
+            return new_limit(spec.policy.adaptive, spec.concurrency)
+        limit.adopt(spec.concurrency)
         return limit
-
-    def _tell(self, quota: VendorQuota) -> None:
-        """Publish a bucket's level, at most every ten seconds: the gauge is sampled anyway."""
-        now = self.now()
-        if self._sampled is None:
-            self._sampled = {}
-        if now - self._sampled.get(quota.bucket, -_SAMPLE_EVERY) < _SAMPLE_EVERY:
-            return
-        self._sampled[quota.bucket] = now
-        self.publish(quota_told(self.spec, quota.saved(), at=self.clock.time()))
-
-
-def _concurrency(spec: LineSpec) -> int:
-    declared = [limit.concurrency for limit in spec.limits if limit.concurrency]
-    return min([spec.policy.concurrency, *declared])

@@ -6,8 +6,10 @@ all calls of a route share, and a second step for what most calls do not have.
 
 from msgspec.structs import replace
 
+from integrations.execution.breaker import CircuitBreaker
 from integrations.execution.call import Answer, Call
 from integrations.execution.call_span import CallSpan
+from integrations.execution.line import Line
 from integrations.execution.outcome import FailureKind, Outcome, RejectReason
 from integrations.execution.route import Route
 from integrations.execution.run import Run
@@ -68,12 +70,14 @@ def _failed(outcome: Outcome, run: Run) -> Outcome:
     )
 
 
-def turn_away(call: Call, route: Route, *, now: float, utc: float, ids: Ids) -> tuple[CallRecord, Answer]:
+def turn_away(
+    call: Call, *, line: Line, route: Route, breaker: CircuitBreaker, now: float, utc: float, ids: Ids
+) -> tuple[CallRecord, Answer]:
     """Tell of a call that an open circuit refused before anything else was done for it."""
-    breaker, state = route.breaker, route.breaker.state
+    state = breaker.state
     breaker.rejected += 1
     if call.trace is not None:
-        note_turned_away(call.trace, call=call, route=route, now=now)
+        note_turned_away(call.trace, call=call, line=line, breaker=breaker, now=now)
     span_id, detail, retry_after = call.call_id or ids.span(), breaker.refusal, breaker.retry_after(now)
     record = replace(
         route.refusal,

@@ -13,7 +13,7 @@ from math import inf
 import httpx
 from msgspec.structs import replace
 
-from integrations.execution.breaker import REFUSED
+from integrations.execution.breaker import REFUSED, CircuitBreaker
 from integrations.execution.call import Call, Verdict, body_bytes
 from integrations.execution.concurrency import Bulkhead
 from integrations.execution.effect import is_failure, is_overload, record
@@ -21,6 +21,7 @@ from integrations.execution.failure import OutOfTime, TransportFailure
 from integrations.execution.line import Line
 from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
 from integrations.execution.patience import PATIENCE, Patience, in_time
+from integrations.execution.quota import QuotaLine
 from integrations.execution.retry import is_retryable
 from integrations.execution.route import Route
 from integrations.execution.trace import Stage
@@ -78,7 +79,7 @@ class Run:
         self.started = started = line.now()
         self.deadline = started + line.policy.deadline if call.deadline is None else call.deadline
         self.is_check = call.origin is _CHECK
-        self.state = route.breaker.state
+        self.state = route.state
         self.kind: FailureKind | None = None
         self.status: int | None = None
         self.detail = self.code = ""
@@ -107,7 +108,8 @@ class Run:
             return False
         if not is_retryable(self, idempotent=self.call.idempotent):
             return False
-        return self.is_check or not self.route.breaker.refuses(self.line.now())
+        breaker = self.route.breaker
+        return breaker is None or not breaker.refuses(self.line.now())
 
     async def attempt_with_fresh_credential(self) -> None:
         """After a 401: ask once for another credential, and if there is one, make an attempt with it."""
@@ -153,48 +155,48 @@ class Run:
 
     def _enter(self) -> bool:
         """Take quota, slot and permit, if they are to be had at once; False: refused, or has to wait."""
-        line, route = self.line, self.route
-        breaker, now = route.breaker, self.started
+        line, now = self.line, self.started
         if self.attempts:
-            now, self.state = line.now(), breaker.state
+            now, self.route = line.now(), line.route_now(self.route)
+            self.state = self.route.state
+        breaker, queue = self.route.breaker, self.route.queue
         if line.is_closing or now >= self.deadline:
             return self._refuse_late(now)
-        if breaker.is_guarded and not self.is_check and breaker.refuses(now):
-            return self._refuse_open(now)
-        if not route.queue.try_take(route.parts, self.call.cost, now):
-            return False
-        self._holds_quota = True
+        if breaker is not None and breaker.is_guarded and breaker.refuses(now):
+            return self._refuse_open(breaker, now)
+        if queue is not None:
+            if not queue.try_take(self.route.parts, self.call.cost, now):
+                return False
+            self._holds_quota = True
         slots = line.check_slots if self.is_check else line.slots or line.new_slots()
         if not slots.try_enter():
             return False
         self._slots = slots
-        if breaker.is_guarded and not self.is_check:
-            return self._take_permit(now)
-        self._permit = REFUSED if self.is_check else breaker.generation
-        return True
+        return breaker is None or self._take_permit(breaker, now)
 
     async def _wait_in(self) -> bool:
         if self.is_barred:
             return False
-        began = self.line.now()
+        began, queue = self.line.now(), self.route.queue
         entered = False
         with self.line.cuttable(inf) as scope:
-            entered = (self._holds_quota or await self._wait_for_quota()) and await self._wait_for_slot()
+            through = queue is None or self._holds_quota or await self._wait_for_quota(queue)
+            entered = through and await self._wait_for_slot()
         now = self.line.now()
         self.queued += now - began
         if scope.cancelled_caught or self.line.is_cut:
             return self._refuse(RejectReason.SHUTDOWN, "Dialtone was stopped while the call waited in line")
         if entered and now >= self.deadline:
             return self._refuse(RejectReason.DEADLINE, "the deadline passed while the call waited in line")
-        return entered and (self.is_check or self._take_permit(now))
+        breaker = self.route.breaker
+        return entered and (breaker is None or self._take_permit(breaker, now))
 
-    async def _wait_for_quota(self) -> bool:
-        route, cost = self.route, self.call.cost
-        if self.is_check:
-            now, priority = self.line.now(), self.call.urgency
-            return self._skip_check(route.queue.expected(route.parts, cost, now, priority=priority))
+    async def _wait_for_quota(self, queue: QuotaLine) -> bool:
+        parts, cost = self.route.parts, self.call.cost
         caller, priority = self.call.caller, self.call.urgency
-        wait = await route.queue.take(route.parts, cost, self.remaining(), caller=caller, priority=priority)
+        if self.is_check:
+            return self._skip_check(queue.expected(parts, cost, self.line.now(), priority=priority))
+        wait = await queue.take(parts, cost, self.remaining(), caller=caller, priority=priority)
         self._holds_quota = wait <= 0.0
         if self._holds_quota:
             return True
@@ -214,11 +216,10 @@ class Run:
             detail = "the deadline passed while other calls held all slots"
         return self._refuse(reason, detail)
 
-    def _take_permit(self, now: float) -> bool:
-        breaker = self.route.breaker
+    def _take_permit(self, breaker: CircuitBreaker, now: float) -> bool:
         self._permit = breaker.acquire(now) if breaker.is_guarded else breaker.generation
         if self._permit == REFUSED:
-            return self._refuse_open(now)
+            return self._refuse_open(breaker, now)
         self.state = breaker.state
         return True
 
@@ -228,8 +229,7 @@ class Run:
         late = now - self.deadline
         return self._refuse(RejectReason.DEADLINE, f"the deadline had passed {late:.1f} s before the request")
 
-    def _refuse_open(self, now: float) -> bool:
-        breaker = self.route.breaker
+    def _refuse_open(self, breaker: CircuitBreaker, now: float) -> bool:
         breaker.rejected += 1
         return self._refuse(RejectReason.OPEN_CIRCUIT, breaker.refusal, retry_after=breaker.retry_after(now))
 
@@ -272,7 +272,7 @@ class Run:
         transport, injector = line.transport, line.injector
         is_timed = within != inf
         if is_timed and injector is None and transport.keeps_time:
-            request.extensions[PATIENCE] = Patience(seconds=within, under_way=line.scopes)
+            request.extensions[PATIENCE] = Patience(seconds=within, under_way=line.under_way, owner=line)
             is_timed = False
         sending = (transport.send if injector is None else injector.sender(self, transport))(
             request,
@@ -282,7 +282,11 @@ class Run:
             certificate=self.call.certificate,
             heard=heard,
         )
-        return in_time(Patience(seconds=within, under_way=line.scopes), sending) if is_timed else sending
+        return (
+            in_time(Patience(seconds=within, under_way=line.under_way, owner=line), sending)
+            if is_timed
+            else sending
+        )
 
     def _end(self) -> None:
         """Note the attempt that has ended."""
@@ -337,49 +341,52 @@ class Run:
         if self.kind is not None:
             self._settle_failure(self.kind, now - seconds)
             return
-        route, slots, permit = self.route, self._slots, self._permit
-        if route.quota.streak:
-            route.quota.streak = 0
+        breaker, quota = self.route.breaker, self.route.quota
+        slots, permit = self._slots, self._permit
+        if quota is not None:
+            quota.streak = 0
         if slots is not None and slots.is_learning:
             slots.succeeded(now - seconds, now)
-        if permit != REFUSED:
+        if breaker is not None and permit != REFUSED:
             self._permit = REFUSED
-            route.breaker.record_success(permit, now, seconds)
+            breaker.record_success(permit, now, seconds)
 
     def _settle_failure(self, kind: FailureKind, began: float) -> None:
         status, was_cut_short, now = self.status, self._was_cut_short, self.ended
+        breaker, quota = self.route.breaker, self.route.quota
         if kind is _K.THROTTLED:
             self._settle_quota()
             self.retry_after = self.line.throttle(self.route, self.retry_after)
-        else:
-            self.route.quota.streak = 0
+        elif quota is not None:
+            quota.streak = 0
         if self._slots is not None and is_overload(kind, status=status, was_cut_short=was_cut_short):
             self._slots.overloaded(began, now)
-        if self._permit != REFUSED:
+        if breaker is not None and self._permit != REFUSED:
             permit, self._permit = self._permit, REFUSED
             failed = is_failure(kind, status=status, sent=self.sent, was_cut_short=was_cut_short)
-            record(self.route.breaker, permit, now, seconds=now - began, failed=failed)
+            record(breaker, permit, now, seconds=now - began, failed=failed)
 
     def _settle_quota(self) -> None:
         if self._holds_quota:
             self._holds_quota = False
-            self.route.quota.settle(self.call.cost)
+            if self.route.quota is not None:
+                self.route.quota.settle(self.call.cost)
 
     def _let_go(self) -> None:
         """Give back whatever is still held."""
         if self._holds_quota:
-            self._holds_quota = False
-            if self._has_left:
-                self.route.quota.settle(self.call.cost)
-            else:
+            if not self._has_left:
+                self._holds_quota = False
                 self.line.give_back(self.route, self.call.cost)
+            self._settle_quota()
         slots = self._slots
         if slots is not None:
             self._slots = None
             slots.leave()
-        if self._permit != REFUSED:
+        breaker = self.route.breaker
+        if breaker is not None and self._permit != REFUSED:
             permit, self._permit = self._permit, REFUSED
-            self.route.breaker.release(permit)
+            breaker.release(permit)
         self._has_left = False
 
     # The end.

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from integrations.execution.injection import Injection
+from integrations.execution.policy import BreakerPolicy
 from integrations.signals import BreakerState
 
 
@@ -32,6 +33,19 @@ class BreakerStatus(msgspec.Struct, frozen=True, kw_only=True):
     slow_seconds: float = 2.0
     trip_distance: float | None = None
     rejected: int = 0
+
+
+def unused_breaker(capability: str, policy: BreakerPolicy, *, since: float) -> BreakerStatus:
+    """What a breaker would say of itself that no call has come to, since a UTC second."""
+    return BreakerStatus(
+        capability=capability,
+        state=BreakerState.CLOSED,
+        since=since,
+        failure_threshold=policy.failure_ratio,
+        slow_threshold=policy.slow_ratio,
+        slow_seconds=policy.slow_floor,
+        trip_distance=1.0,
+    )
 
 
 class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):

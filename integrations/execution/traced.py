@@ -15,12 +15,12 @@ from integrations.execution.concurrency import Bulkhead
 from integrations.execution.line import Line
 from integrations.execution.opening import OPENING
 from integrations.execution.outcome import Outcome, RejectReason
-from integrations.execution.quota import Allowance
+from integrations.execution.quota import Allowance, QuotaLine
 from integrations.execution.retry import why_not_retryable
 from integrations.execution.route import Route
 from integrations.execution.run import Run
 from integrations.execution.shown import shown_url
-from integrations.execution.status import BreakerStatus
+from integrations.execution.status import BreakerStatus, QuotaStatus
 from integrations.execution.trace import Stage, Trace
 from integrations.execution.transport import Reply
 
@@ -64,22 +64,22 @@ class TracedRun(Run):
     def _enter(self) -> bool:
         if self.has_refreshed and self.attempts:
             self.note(Stage.CREDENTIAL, "another attempt", "with the credential as it is now")
-        self.note(Stage.BREAKER, self.state.value, told_breaker(self.route.breaker, self.call.capability))
+        self.note(Stage.BREAKER, self.state.value, told_breaker(self.line, self.call.capability))
         entered = super()._enter()
         if entered:
             self._note_quota(0.0)
             self._note_slot(0.0)
             self._note_permit()
-        elif not self.is_barred and self._holds_quota:
+        elif not self.is_barred and (self._holds_quota or self.route.queue is None):
             self._note_quota(0.0)
             self.note(Stage.SLOT, "waits", self._told_slots())
         elif not self.is_barred:
             self.note(Stage.QUOTA, "waits", self._told_quota())
         return entered
 
-    async def _wait_for_quota(self) -> bool:
+    async def _wait_for_quota(self, queue: QuotaLine) -> bool:
         began = self.line.now()
-        taken = await super()._wait_for_quota()
+        taken = await super()._wait_for_quota(queue)
         if taken:
             self._note_quota(self.line.now() - began)
         return taken
@@ -93,8 +93,8 @@ class TracedRun(Run):
                 self._note_permit()
         return taken
 
-    def _take_permit(self, now: float) -> bool:
-        taken = super()._take_permit(now)
+    def _take_permit(self, breaker: CircuitBreaker, now: float) -> bool:
+        taken = super()._take_permit(breaker, now)
         if taken and self._slots is not None and self.queued:
             self._note_permit()
         return taken
@@ -156,9 +156,8 @@ class TracedRun(Run):
     def _settle(self) -> None:
         counted = self._permit != REFUSED
         super()._settle()
-        breaker = self.route.breaker
-        detail = told_breaker(breaker, self.call.capability)
-        self.note(Stage.BREAKER, "counted" if counted else "not counted", f"{breaker.state.value}; {detail}")
+        detail = f"{self.route.state.value}; {told_breaker(self.line, self.call.capability)}"
+        self.note(Stage.BREAKER, "counted" if counted else "not counted", detail)
         if self.kind is not None and self.retry_after is not None:
             self.note(Stage.QUOTA, "quiet asked for", f"for {self.retry_after:.1f} s")
 
@@ -174,7 +173,7 @@ class TracedRun(Run):
         if self._permit == REFUSED:
             self.note(Stage.PERMIT, "not needed", "checks pass every circuit and are not counted by it")
             return
-        self.note(Stage.PERMIT, "granted", f"the circuit is {self.route.breaker.state.value}")
+        self.note(Stage.PERMIT, "granted", f"the circuit is {self.route.state.value}")
 
     def _told_request(self, request: httpx.Request) -> str:
         policy, left = self.line.policy, self.remaining()
@@ -184,7 +183,9 @@ class TracedRun(Run):
 
     def _told_quota(self) -> str:
         route = self.route
-        quota = route.quota.status(route.queue.waiting)
+        waiting = 0 if route.queue is None else route.queue.waiting
+        known = route.quota
+        quota = QuotaStatus(bucket=self.call.bucket) if known is None else known.status(waiting)
         parts = [f"bucket {quota.bucket or 'of all'}"]
         if quota.remaining is not None:
             parts.append(f"{quota.remaining:g} of {_number(quota.limit)} left")
@@ -195,7 +196,7 @@ class TracedRun(Run):
             for part in route.parts
             if isinstance(part, Allowance)
         ]
-        parts.append(f"{quota.waiting} in line")
+        parts.append(f"{waiting} in line")
         return ", ".join(parts)
 
     def _told_slots(self) -> str:
@@ -209,7 +210,7 @@ class TracedRun(Run):
         if self.line.is_closing:
             return "Dialtone is closing this line"
         reason = why_not_retryable(self, idempotent=self.call.idempotent)
-        return reason or f"the circuit is {self.route.breaker.state.value}"
+        return reason or f"the circuit is {self.route.state.value}"
 
 
 def ended(trace: Trace, outcome: Outcome) -> Outcome:
@@ -235,21 +236,20 @@ def note_retry(run: Run, why_not: str, pause: float) -> None:
     run.note(Stage.RETRY, "tries again", detail, waited=pause)
 
 
-def note_turned_away(trace: Trace, *, call: Call, route: Route, now: float) -> None:
+def note_turned_away(trace: Trace, *, call: Call, line: Line, breaker: CircuitBreaker, now: float) -> None:
     """Tell of a call that an open circuit refused before anything else was done for it."""
-    breaker = route.breaker
-    trace.note(Stage.BREAKER, breaker.state.value, told_breaker(breaker, call.capability), step=call.step)
+    trace.note(Stage.BREAKER, breaker.state.value, told_breaker(line, call.capability), step=call.step)
     detail = _again(breaker.refusal, breaker.retry_after(now))
     trace.note(Stage.BREAKER, f"refused: {RejectReason.OPEN_CIRCUIT.value}", detail, step=call.step)
 
 
-def told_breaker(breaker: CircuitBreaker, capability: str) -> str:
-    """A breaker's window in words, with the thresholds that it is held against."""
-    status = breaker.status(capability)
+def told_breaker(line: Line, capability: str) -> str:
+    """The window of a capability's breaker in words, with the thresholds that it is held against."""
+    status = line.breaker_status(capability)
     held = f", by {status.actor}: {status.reason}" if status.actor else ""
     slow = f"{status.slow} took over {status.slow_seconds:g} s"
     counts = f"{status.failures} of {status.calls} calls failed, {slow}"
-    return f"{counts}; {_thresholds(status, breaker.min_calls)}{held}"
+    return f"{counts}; {_thresholds(status, line.policy.breaker.min_calls)}{held}"
 
 
 def _thresholds(status: BreakerStatus, min_calls: int) -> str:

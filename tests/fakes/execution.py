@@ -147,10 +147,10 @@ class Bench:
     def holds_nothing(self) -> bool:
         """Whether no slot, permit, token, place in line or scope is held by anyone."""
         line = self.executor._lines["shop"]
-        held = [quota._in_flight for quota in line._quotas.values()]
+        held = [quota._in_flight for quota in line.quotas.values()]
         trials = [breaker._running for breaker in line._breakers.values()]
         return (
-            line.active == line.in_flight == line.waiting == len(line.scopes) == 0
+            line.active == line.in_flight == line.waiting == len(line.under_way) == 0
             and line.transport.in_flight == 0
             and not any(held)
             and not any(trials)

@@ -66,7 +66,7 @@ class PooledLines:
 
     def __init__(self) -> None:
         self.dialed, self.deadlines = Dialed(), Deadlines()
-        self.under_way: list[Cancellable] = []
+        self.under_way: dict[Cancellable, object] = {}
         clock = LoopClock()
         pool = DirectPool(self.dialed, idle=IdleConnections(clock), clock=clock, deadlines=self.deadlines)
         self.clock = clock
@@ -75,7 +75,7 @@ class PooledLines:
 
     async def ask(self, *, cold: bool = False) -> Reply:
         request = httpx.Request("GET", "http://shop.example/")
-        request.extensions[PATIENCE] = Patience(seconds=2.0, under_way=self.under_way)
+        request.extensions[PATIENCE] = Patience(seconds=2.0, under_way=self.under_way, owner=self)
         if cold:
             request.extensions[COLD] = True
         return await self.transport.send(request, connect=1, timeout=float("inf"), max_body=99)
@@ -88,5 +88,5 @@ class PooledLines:
         return anyio.current_time() - began
 
     def assert_nothing_is_left(self) -> None:
-        assert self.under_way == []
+        assert self.under_way == {}
         assert len(self.deadlines) == self.pool.taken == self.transport.in_flight == 0

@@ -90,8 +90,8 @@ async def test_no_slot_permit_token_or_task_is_lost(url: str) -> None:
     assert kinds.count(K.CANCELLED) > CALLS // 50
     assert kinds.count(K.TIMEOUT) > CALLS // 50
     assert line.transport.inner.taken == line.transport.in_flight == line.transport.orphans == 0
-    assert line.active == line.in_flight == line.waiting == len(line.scopes) == 0
-    assert all(quota._in_flight == 0 for quota in line._quotas.values())
+    assert line.active == line.in_flight == line.waiting == len(line.under_way) == 0
+    assert all(quota._in_flight == 0 for quota in line.quotas.values())
     probes = [await executor.execute(call(prepare=lambda: httpx.Request("GET", url))) for _ in range(20)]
     assert sum(answer.outcome.ok for answer in probes) > 15
     await executor.aclose()

@@ -130,10 +130,10 @@ class Crowd:
                 f"{name} active": line.active,
                 f"{name} slots": line.in_flight,
                 f"{name} waiting": line.waiting,
-                f"{name} scopes": len(line.scopes),
+                f"{name} scopes": len(line.under_way),
                 f"{name} sent": line.transport.in_flight,
                 f"{name} connections": line.transport.inner.taken,
-                f"{name} quota": sum(quota._in_flight for quota in line._quotas.values()),
+                f"{name} quota": sum(quota._in_flight for quota in line.quotas.values()),
                 f"{name} trials": sum(breaker._running for breaker in line._breakers.values()),
             }
         return {name: value for name, value in held.items() if value}

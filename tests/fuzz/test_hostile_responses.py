@@ -110,7 +110,12 @@ class House:
 
     def holds_nothing(self) -> bool:
         return all(
-            line.active == line.in_flight == line.waiting == len(line.scopes) == line.transport.in_flight == 0
+            line.active
+            == line.in_flight
+            == line.waiting
+            == len(line.under_way)
+            == line.transport.in_flight
+            == 0
             and line.transport.orphans == line.transport.inner.taken == 0
             for line in self.executor._lines.values()
         )

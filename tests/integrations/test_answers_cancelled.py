@@ -119,13 +119,16 @@ async def test_no_run_task_slot_or_record_is_lost() -> None:
         sharing = crowd.framework._answering._sharing
         assert sharing.under_way == 0
         assert all(
-            line.active == line.in_flight == line.waiting == len(line.scopes) == line.transport.in_flight == 0
+            line.active
+            == line.in_flight
+            == line.waiting
+            == len(line.under_way)
+            == line.transport.in_flight
+            == 0
             for line in crowd.executor._lines.values()
         )
         assert all(
-            quota._in_flight == 0
-            for line in crowd.executor._lines.values()
-            for quota in line._quotas.values()
+            quota._in_flight == 0 for line in crowd.executor._lines.values() for quota in line.quotas.values()
         )
         assert all(runs.active == 0 for runs in crowd.framework._runs.values())
         owner.cancel_scope.cancel()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.execution.adaptive import Adaptive, AIMDLimit, ConcurrencyLimit, Gradient2Limit, new_limit
+from integrations.execution.gauges import line_samples
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock
 from tests.fakes.execution import Bench, ScriptedVendor, call, check, line_spec
@@ -192,7 +193,7 @@ async def test_a_vendor_that_bears_four_calls_gets_about_four() -> None:
     assert 2 <= status.concurrency <= 6
     assert status.concurrency_maximum == 16
     assert adaptive.refused < fixed.refused / 4
-    gauges = {sample.metric: sample.value for sample in bench.line.samples()}
+    gauges = {sample.metric: sample.value for sample in line_samples(bench.line)}
     assert gauges["dialtone_concurrency_limit"] == status.concurrency
     assert bench.holds_nothing()
 

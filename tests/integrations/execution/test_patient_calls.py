@@ -43,7 +43,7 @@ class Bench(PooledLines):
 
     def assert_all_is_given_back(self) -> None:
         line = self.executor._lines["shop"]
-        assert line.scopes == []
+        assert line.under_way == {}
         assert line.active == line.in_flight == line.transport.in_flight == self.pool.taken == 0
         assert len(self.deadlines) == 0
 

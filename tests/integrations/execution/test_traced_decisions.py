@@ -12,6 +12,7 @@ import pytest
 from integrations.execution.adaptive import Adaptive
 from integrations.execution.call import Call
 from integrations.execution.fairness import Priority
+from integrations.execution.gauges import line_status
 from integrations.execution.injection import Cut, Error, Fault, Injection, Latency, Throttle
 from integrations.execution.outcome import Effect, FailureKind, RejectReason
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
@@ -119,7 +120,7 @@ class Scenario:
                 group.start_soon(self._make, number, rng.choice([0.2, 60.0, 60.0, 60.0]))
                 await anyio.sleep(rng.choice([0.0, 0.0, 0.05, 0.5]))
         line = self.bench.line
-        self.left = line.saved(), line.status(), line.budget.tokens, dict(line.strikes)
+        self.left = line.saved(), line_status(line), line.budget.tokens, dict(line.strikes)
 
     def result(self) -> Sequence[object]:
         """All that may not differ."""
