@@ -35,7 +35,8 @@ _DOCS = "docs/credentials.md"
 
 
 class Access:
-    """One integration's credential. `values` are its config values, `origins` where its calls may go.
+    """One integration's credential. `config` are its config values, `origins` where its calls may go.
+    `is_rejected`: the vendor refused it last. `learns`: good answers tell something of it.
 
     Raises:
         ConfigurationError: when a secret cannot be used, or tokens would be bought at a foreign host.
@@ -49,8 +50,6 @@ class Access:
         "_granted_header",
         "_has_failed",
         "_implied",
-        "_is_rejected",
-        "_learns",
         "_origins",
         "_publish",
         "_scopes",
@@ -59,7 +58,9 @@ class Access:
         "credential",
         "id",
         "identity",
+        "is_rejected",
         "kind",
+        "learns",
         "secrets",
         "tokens",
     )
@@ -90,9 +91,9 @@ class Access:
         self._origins = origins
         self._clock = clock
         self._publish = publish
-        self._is_rejected = self._has_failed = False
+        self.is_rejected = self._has_failed = False
         self._granted_header = manifest.granted_scopes.lower()
-        self._learns = bool(self._granted_header or self.auth.expiry)
+        self.learns = bool(self._granted_header or self.auth.expiry)
         self.identity: ClientIdentity | None = None
         self.credential = self._open()
         self.tokens = self.credential if isinstance(self.credential, TokenCredential) else None
@@ -126,10 +127,9 @@ class Access:
 
     def learn(self, reply: Reply, action: str) -> None:
         """Take what a good answer tells of the credential."""
-        if self._learns:
-            self.ends.read_answer(reply, action)
-            if self._granted_header:
-                self.scopes.read_header(reply.headers.get(self._granted_header, ""))
+        self.ends.read_answer(reply, action)
+        if self._granted_header:
+            self.scopes.read_header(reply.headers.get(self._granted_header, ""))
 
     def lacks(self, header: str, needed: Iterable[str]) -> tuple[str, ...]:
         """The needed scopes that the credential does not have, by this answer's header or what is known."""
@@ -171,27 +171,18 @@ class Access:
             self.notice("reread_failed", "what its file holds now cannot be sent")
             return False
         if changed:
-            self._is_rejected = False
+            self.is_rejected = False
             self._read_secrets()
             self.notice("reread", "the file gave a new value")
         elif after_refusal:
             self.refused()
         return changed
 
-    def accepted(self) -> None:
-        """The vendor took the credential: its next refusal is news again."""
-        self._is_rejected = False
-
     def refused(self, detail: str = "") -> None:
         """The vendor refuses it; told once, until it is taken again."""
-        if not self._is_rejected:
-            self._is_rejected = True
+        if not self.is_rejected:
+            self.is_rejected = True
             self.notice("rejected", detail or f"the vendor refuses the credential of kind {self.kind}")
-
-    @property
-    def is_rejected(self) -> bool:
-        """Whether the vendor refused it last."""
-        return self._is_rejected
 
     @property
     def remedy(self) -> str:
@@ -230,7 +221,7 @@ class Access:
         if token is not None:
             is_comparable = isinstance(self.auth, OAuth2Auth)
             self.scopes.take(token.scopes, is_comparable=is_comparable)
-            self._is_rejected = self._has_failed = False
+            self.is_rejected = self._has_failed = False
             detail = "a new access token" + (", with a new refresh token" if token.refresh else "")
             self.notice("refreshed", detail, credential="access_token", expires_at=token.expires_at)
 
@@ -266,7 +257,7 @@ class Access:
         if before._ends is not None:  # noqa: SLF001 - of its own class
             self.ends.known = {**before.ends.known, **self.ends.known}
             self.ends.told = before.ends.told
-        self._is_rejected, self._has_failed = before._is_rejected, before._has_failed  # noqa: SLF001 - of its own class
+        self.is_rejected, self._has_failed = before.is_rejected, before._has_failed  # noqa: SLF001 - of its own class
         if before._scopes is not None:  # noqa: SLF001 - of its own class
             self.scopes.take(before.scopes.granted, is_comparable=before.scopes.is_comparable)
         if before.tokens is not None:

@@ -19,8 +19,8 @@ from integrations.execution.outcome import Effect, FailureKind, Origin, Outcome,
 from integrations.execution.trace import Stage
 from integrations.fallback import KEPT, REPLACEABLE
 from integrations.integration import Integration
-from integrations.manifest.requests import RequestPlan
-from integrations.runs import Order
+from integrations.manifest.plans import ActionPlan
+from integrations.orders import Order
 from integrations.samples import Sample
 from integrations.sharing import ReadKey, Sharing, read_key
 from integrations.signals import CallRecord, Signal
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
     """
 
     integration: Integration
-    plan: RequestPlan
+    plan: ActionPlan
     params: Mapping[str, object]
     order: Order
     given: Mapping[str, object] = {}

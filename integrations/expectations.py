@@ -14,57 +14,39 @@ from integrations.manifest.evidence import HealthCheck
 _KEPT = frozenset({FailureKind.THROTTLED, FailureKind.UNAUTHORIZED})
 
 
-class Expectation:
-    """A check's condition: the manifest's own, or the one in the connection's config that alone decides.
+def expected(
+    check: HealthCheck,
+    verdict: Verdict,
+    reply: Reply,
+    *,
+    config: Mapping[str, object],
+    redact: Callable[[str], str],
+    findings: Findings | None = None,
+) -> Verdict:
+    """What a check makes of the manifest's verdict by its condition: the manifest's own, which is asked only
+    of a good answer, or the one in the connection's config, which decides whatever the status; only
+    throttling and a refused credential keep their kind.
 
     `redact` takes secrets out of what was seen, because an endpoint may quote what it was sent. `findings`
     hear of every part of the condition as it is judged.
     """
-
-    def __init__(
-        self,
-        check: HealthCheck,
-        *,
-        config: Mapping[str, object],
-        redact: Callable[[str], str],
-        findings: Findings | None = None,
-    ) -> None:
-        configured = config.get(check.expect_config)
-        self._decides = isinstance(configured, Condition)
-        self._check = check
-        self._condition = configured if isinstance(configured, Condition) else check.expect
-        self._redact = redact
-        self._findings = findings
-
-    def judge(self, verdict: Verdict, reply: Reply) -> Verdict:
-        """What the check makes of the manifest's verdict.
-
-        A configured condition decides whatever the status; only throttling and a refused credential keep
-        their kind. The manifest's own is asked only of a good answer.
-        """
-        if verdict.kind is not None and not self._decides:
-            return verdict
-        said = self._failure(reply)
-        if not said:
-            return Verdict(readings=verdict.readings)
-        if verdict.kind in _KEPT:
-            return msgspec.structs.replace(verdict, detail=said)
-        return Verdict(
-            kind=FailureKind.EXPECTATION,
-            detail=said,
-            code=verdict.code,
-            rule=self._rule(),
-            readings=verdict.readings,
-        )
-
-    def _rule(self) -> str:
-        check = self._check
-        return f"config.{check.expect_config}" if self._decides else f"health of {check.capability}: expect"
-
-    def _failure(self, reply: Reply) -> str:
-        if self._condition is None or not failure(self._condition, reply, self._findings):
-            return ""
-        return failure(self._condition, _redacted(reply, self._redact)) or "what was expected was not met"
+    configured = config.get(check.expect_config)
+    decides = isinstance(configured, Condition)
+    condition = configured if isinstance(configured, Condition) else check.expect
+    if verdict.kind is not None and not decides:
+        return verdict
+    if condition is None or not failure(condition, reply, findings):
+        return verdict if verdict.kind is None and not verdict.rule else Verdict(readings=verdict.readings)
+    said = failure(condition, _redacted(reply, redact)) or "what was expected was not met"
+    if verdict.kind in _KEPT:
+        return msgspec.structs.replace(verdict, detail=said)
+    return Verdict(
+        kind=FailureKind.EXPECTATION,
+        detail=said,
+        code=verdict.code,
+        rule=f"config.{check.expect_config}" if decides else f"health of {check.capability}: expect",
+        readings=verdict.readings,
+    )
 
 
 def _redacted(reply: Reply, redact: Callable[[str], str]) -> Reply:

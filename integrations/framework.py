@@ -1,7 +1,7 @@
 """The face of this package: registers integrations, runs their actions and checks, takes their webhooks."""
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import anyio
 
@@ -12,7 +12,8 @@ from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.cost import check_cost
 from integrations.credentials.store import CredentialStore
-from integrations.errors import ConfigurationError, InvalidParams, UnknownIntegration
+from integrations.endings import declares_endings
+from integrations.errors import ConfigurationError, UnknownIntegration
 from integrations.examination import Examination, concealing
 from integrations.execution.executor import Executor
 from integrations.execution.fairness import Priority
@@ -20,16 +21,17 @@ from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectR
 from integrations.execution.trace import Trace
 from integrations.execution.traced import ended
 from integrations.execution.tracing import new_run_id, system_random, trace_of
-from integrations.expectations import Expectation
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
 from integrations.keeping import CredentialKeeper
 from integrations.manifest.loading import Catalog
-from integrations.manifest.schema import Paginate
+from integrations.manifest.paging import PAGES, pages_in
+from integrations.manifest.plans import ActionPlan, Plans
 from integrations.manifest.shape import Shape
+from integrations.orders import Order
 from integrations.probes import Check, Probe, checks_of, declaration, params_of
 from integrations.remarks import shapes_of
-from integrations.runs import MAX_PAGES, ActionRun, Order
+from integrations.runs import ActionRun
 from integrations.samples import Sample
 from integrations.signals import Signal
 from integrations.standing import IntegrationStatus, standing
@@ -41,12 +43,12 @@ GRACE = 1.0
 """Seconds a run may take beyond its deadline before its line is closed."""
 
 DRAIN_STEP = 0.02
-PAGES = "_pages"
-"""The param that says how many pages a paged action may take, 1 to 100; without it one page is taken."""
 
 
 class _Runs:
-    """The runs of one integration that go on: how many, and until when the last one may (monotonic)."""
+    """The runs of one integration that go on: how many, and until when the last one may (monotonic). There is
+    one only while there are runs.
+    """
 
     __slots__ = ("active", "until")
 
@@ -77,13 +79,14 @@ class IntegrationFramework:
         self._integrations: dict[str, Integration] = {}
         self._runs: dict[str, _Runs] = {}
         self._leaving: dict[str, Integration] = {}
-        self._actions: dict[str, Mapping[str, type[CodeAction]]] = {}
+        self._actions: dict[tuple[str, str], CodeAction] = {}
+        self._plans: dict[str, Plans] = {}
         self._shapes: dict[str, Mapping[str, Shape]] = {}
         self.inbound = Inbound(
             webhooks or in_memory(), calls=executor, clock=clock, publish=publish, find=self._integrations.get
         )
         self._answering = Answering(
-            live=self._run, find=self.integration, circuits=executor, clock=clock, publish=publish
+            live=self._live, find=self.integration, circuits=executor, clock=clock, publish=publish
         )
 
     async def run(self) -> None:
@@ -110,7 +113,6 @@ class IntegrationFramework:
         self._keep_what_was_seen(integration)
         self._answering.forget(connection.id)
         self._leaving.pop(connection.id, None)
-        self._runs.setdefault(connection.id, _Runs())
         self._integrations[connection.id] = integration
         self.inbound.adopt(integration, endpoint)
 
@@ -139,7 +141,8 @@ class IntegrationFramework:
         if manifest.vendor.lifecycle == "retired":
             found = f"{manifest.vendor.name}, which ended on {manifest.vendor.sunset}"
             raise ConfigurationError(connection.id, key="vendor", found=found, expected="a vendor in service")
-        integration = Integration(connection, manifest, clock=self._clock, publish=self._publish)
+        plans = self._plans.setdefault(manifest.id, Plans(manifest))
+        integration = Integration(connection, manifest, clock=self._clock, publish=self._publish, plans=plans)
         check_fallback(connection, manifest)
         check_cost(connection, manifest)
         check_canary(connection, manifest, auth=integration.auth_name)
@@ -172,12 +175,10 @@ class IntegrationFramework:
 
         One that was registered again meanwhile keeps its line.
         """
-        runs = self._runs[integration.id]
-        while runs.active and self._clock.monotonic() < runs.until + GRACE:
+        while (runs := self._runs.get(integration.id)) and self._clock.monotonic() < runs.until + GRACE:
             await self._clock.sleep(DRAIN_STEP)
         if self._leaving.get(integration.id) is integration:
             del self._leaving[integration.id]
-            del self._runs[integration.id]
             self._answering.close(integration.id)
             self.credentials.forget(integration.id)
             await self._executor.close_line(integration.id)
@@ -223,12 +224,6 @@ class IntegrationFramework:
         declared = declaration(integration, check)
         if examination is not None:
             examination.hide(concealing(integration))
-        expectation = Expectation(
-            declared,
-            config=integration.config,
-            redact=integration.redact,
-            findings=None if examination is None else examination.findings,
-        )
         run_id = new_run_id(self._random)
         order = Order(
             capability=check.capability,
@@ -239,12 +234,12 @@ class IntegrationFramework:
             certificate=True,
             cold=cold,
             cost=declared.cost,
-            judge=expectation.judge,
+            check=declared,
             examination=examination,
         )
         plan = integration.plan(check.action)
         params = plan.check(params_of(integration, declared))
-        outcome = await self._run(Asked(integration, plan, params, order))
+        outcome = await self._run(integration, plan=plan, params=params, order=order)
         if examination is not None:
             examination.ended(outcome)
         return outcome
@@ -293,7 +288,7 @@ class IntegrationFramework:
             parent_span_id=parent_span_id,
             sampled=sampled,
             trace_state=trace_state,
-            pages=_pages(action, params, paginate),
+            pages=pages_in(params, paginate, action),
             priority=priority,
             trace=Trace(self._clock.monotonic) if traced else None,
         )
@@ -338,16 +333,25 @@ class IntegrationFramework:
             yield Sample("dialtone_integration_info", names, 1.0)
             if (ends_at := integration.certificate_ends_at) is not None:
                 yield Sample("dialtone_certificate_expiry_timestamp_seconds", (integration.id,), ends_at)
-            yield from integration.remarks.samples()
+            if integration.has_remarks:
+                yield from integration.remarks.samples()
         yield from self._answering.samples()
         yield from self.credentials.samples()
 
-    async def _run(self, asked: Asked) -> Outcome:
+    def _live(self, asked: Asked) -> Awaitable[Outcome]:
         integration, plan, params, order = asked[:4]
-        run = ActionRun(integration, plan, calls=self._executor, credentials=self.credentials, order=order)
-        runs = self._runs.get(integration.id)
-        if runs is None:
+        return self._run(integration, plan=plan, params=params, order=order)
+
+    async def _run(
+        self, integration: Integration, *, plan: ActionPlan, params: Mapping[str, object], order: Order
+    ) -> Outcome:
+        name = integration.id
+        if name not in self._integrations and name not in self._leaving:
             return _overtaken(order)
+        run = ActionRun(integration, plan, calls=self._executor, credentials=self.credentials, order=order)
+        runs = self._runs.get(name)
+        if runs is None:
+            runs = self._runs[name] = _Runs()
         runs.active += 1
         runs.until = max(runs.until, order.deadline)
         try:
@@ -355,11 +359,13 @@ class IntegrationFramework:
                 return await run.code(self._code(integration.vendor, plan.name), params)
             return await run.data(params)
         except LookupError:
-            if self._integrations.get(integration.id) is integration:
+            if self._integrations.get(name) is integration:
                 raise
             return _overtaken(order)
         finally:
             runs.active -= 1
+            if not runs.active:
+                del self._runs[name]
 
     def _keep_what_was_seen(self, integration: Integration) -> None:
         """What was seen of the server's certificate holds as long as the server is the same, and what was
@@ -368,16 +374,18 @@ class IntegrationFramework:
         before, vendor = self._integrations.get(integration.id), integration.vendor
         if vendor not in self._shapes:
             self._shapes[vendor] = shapes_of(integration.manifest, self._catalog.lock(vendor))
-        told = before.remarks if before is not None and before.vendor == vendor else None
-        integration.remarks.begin(self._shapes[vendor], told)
+        has_told = before is not None and before.vendor == vendor and before.has_remarks
+        if has_told or self._shapes[vendor] or declares_endings(integration.manifest):
+            integration.remarks.begin(self._shapes[vendor], before.remarks if before and has_told else None)
         if before is not None and (before.vendor, before.config) == (integration.vendor, integration.config):
             integration.certificate = before.certificate
 
     def _code(self, vendor: str, action: str) -> CodeAction:
-        if vendor not in self._actions:
+        code = self._actions.get((vendor, action))
+        if code is None:
             module = importlib.import_module(f"integrations.catalog.{vendor}.actions")
-            self._actions[vendor] = module.ACTIONS
-        return self._actions[vendor][action]()
+            code = self._actions[vendor, action] = module.ACTIONS[action]()
+        return code
 
 
 def _overtaken(order: Order) -> Outcome:
@@ -388,12 +396,3 @@ def _overtaken(order: Order) -> Outcome:
         detail="the configuration took the integration away while the action ran",
         run_id=order.run_id,
     )
-
-
-def _pages(action: str, params: Mapping[str, object], paginate: Paginate | None) -> int:
-    pages = params.get(PAGES, 1)
-    if paginate is None:
-        return 1
-    if isinstance(pages, bool) or not isinstance(pages, int) or not 1 <= pages <= MAX_PAGES:
-        raise InvalidParams(action, {PAGES: f"must be a whole number from 1 to {MAX_PAGES}"})
-    return pages

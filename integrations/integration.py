@@ -7,6 +7,7 @@ import httpx
 import msgspec
 
 from integrations.access import Access
+from integrations.chosen_auth import check_secrets, chosen_auth
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.credentials.buying import CAPABILITY
@@ -14,18 +15,20 @@ from integrations.credentials.secret import Secret
 from integrations.errors import ConfigurationError, UnfitAction, UnknownAction
 from integrations.execution.call import LineSpec
 from integrations.execution.certificate import Certificate
+from integrations.execution.outcome import FailureKind
+from integrations.execution.transport import Reply
 from integrations.manifest.answers import AnswerReader
-from integrations.manifest.authentication import Auth, SecretField
 from integrations.manifest.evidence import HealthCheck
 from integrations.manifest.fields import read_fields
 from integrations.manifest.given_webhooks import webhooks_in
 from integrations.manifest.hosts import ForeignHostError, Origins, parsed_url
 from integrations.manifest.inbound import KEYS_CAPABILITY, Webhooks
+from integrations.manifest.plans import ActionPlan, Plans
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Action, Manifest
 from integrations.manifest.templates import template
 from integrations.manifest.values import Values
-from integrations.remarks import Remarks
+from integrations.remarks import Remarks, tells_of_ends
 from integrations.signals import Signal
 from integrations.sparing import alike, nothing, put
 from integrations.status_pages.dependents import covers
@@ -33,7 +36,8 @@ from integrations.webhooks.schemes import secret_names
 
 
 class Integration:
-    """What the framework knows of one integration. Read it; only the framework makes one.
+    """What the framework knows of one integration. Read it; only the framework makes one. `plans` are those
+    of its vendor, where others share them.
 
     Raises:
         ConfigurationError: when the connection does not fit its manifest.
@@ -45,6 +49,8 @@ class Integration:
         "_called",
         "_kept",
         "_plans",
+        "_remarks",
+        "_requests",
         "_status_url",
         "access",
         "auth",
@@ -56,20 +62,26 @@ class Integration:
         "manifest",
         "origins",
         "publish",
-        "remarks",
     )
 
     def __init__(
-        self, connection: Connection, manifest: Manifest, *, clock: Clock, publish: Callable[[Signal], None]
+        self,
+        connection: Connection,
+        manifest: Manifest,
+        *,
+        clock: Clock,
+        publish: Callable[[Signal], None],
+        plans: Plans | None = None,
     ) -> None:
+        self._plans = Plans(manifest) if plans is None else plans
         self.connection = connection
         self.config = _config(connection, manifest)
         self.manifest = manifest = _with_webhooks(connection, manifest, webhooks_in(self.config))
-        self.auth_name, self.auth = _auth(connection, manifest)
+        self.auth_name, self.auth = chosen_auth(connection, manifest)
         self.clock = clock
         self.publish = publish
         self.certificate: Certificate | None = None
-        _check_secrets(connection, manifest, self.auth)
+        check_secrets(connection, manifest, self.auth)
         self.origins = self._reach()
         self.access = Access(
             connection,
@@ -80,9 +92,9 @@ class Integration:
             clock=clock,
             publish=publish,
         )
-        self.remarks = Remarks(connection.id, manifest, clock=clock, publish=publish)
+        self._remarks: Remarks | None = None
         self._kept: dict[str, object] | None = None
-        self._plans: Mapping[str, RequestPlan] = nothing()
+        self._requests: Mapping[str, RequestPlan] = nothing()
         self._base: httpx.URL | None = None
         self._called: str | None = None
         self._status_url: str | None = None
@@ -167,19 +179,24 @@ class Integration:
         """The first capability that an action belongs to."""
         return next(name for name, actions in self.manifest.capabilities.items() if action in actions)
 
-    def plan(self, action: str) -> RequestPlan:
-        """How an action's requests are made, prepared at its first use.
+    def plan(self, action: str) -> ActionPlan:
+        """What there is to know of an action before it runs.
 
         Raises:
             UnknownAction: naming the nearest, or the authentication kinds that the action works with.
         """
         if action not in self.manifest.actions:
             raise UnknownAction(self.vendor, action, known=self.manifest.actions)
-        plan = self._plans.get(action)
+        plan = self._plans[action]
+        wanted = plan.action.auth
+        if wanted and self.auth_name not in wanted:
+            raise UnfitAction(self.id, action, auth=self.auth_name, wanted=wanted)
+        return plan
+
+    def requests(self, action: str) -> RequestPlan:
+        """How an action's requests are made, prepared at its first use."""
+        plan = self._requests.get(action)
         if plan is None:
-            wanted = self.manifest.actions[action].auth
-            if wanted and self.auth_name not in wanted:
-                raise UnfitAction(self.id, action, auth=self.auth_name, wanted=wanted)
             plan = RequestPlan(
                 self.manifest,
                 action,
@@ -188,8 +205,32 @@ class Integration:
                 clock=self.clock,
                 secrets=self._secrets(),
             )
-            self._plans = put(self._plans, action, plan)
+            self._requests = put(self._requests, action, plan)
         return plan
+
+    @property
+    def remarks(self) -> Remarks:
+        """What its vendor's answers say beside their data; made when there is something to watch or keep."""
+        if self._remarks is None:
+            self._remarks = Remarks(self.id, self.manifest, clock=self.clock, publish=self.publish)
+        return self._remarks
+
+    @property
+    def has_remarks(self) -> bool:
+        """Whether there are any."""
+        return self._remarks is not None
+
+    def learn(self, reply: Reply, action: str, *, kind: FailureKind | None) -> None:
+        """Take what an answer tells of the credential, of what is to end, and of the server's certificate."""
+        access = self.access
+        if kind is None:
+            access.is_rejected = False
+        if access.learns and (kind is None or kind is FailureKind.FORBIDDEN):
+            access.learn(reply, action)
+        if self._remarks is not None or tells_of_ends(self.manifest, reply):
+            self.remarks.see(action, reply, is_good=kind is None)
+        if reply.certificate is not None:
+            self.certificate = reply.certificate
 
     def deadline(self, timeout: float | None) -> float:
         """When a run that begins now has to be over (monotonic), given its seconds; None: the policy's."""
@@ -263,57 +304,9 @@ class Integration:
         return {name: given[name] for name in self.auth.secrets if name in given} or nothing()
 
 
-def _auth(connection: Connection, manifest: Manifest) -> tuple[str, Auth]:
-    """The kind that the connection names; else the only one, or the one its secrets fit."""
-    kinds = manifest.auth
-    name = connection.auth or _fitting(connection, manifest)
-    if name in kinds:
-        return name, kinds[name]
-    raise ConfigurationError(
-        connection.id,
-        key="auth",
-        found=repr(name),
-        expected=f"one of {', '.join(sorted(kinds))}",
-        valid=kinds,
-        word=name,
-    )
-
-
-def _fitting(connection: Connection, manifest: Manifest) -> str:
-    """The only kind there is, or the only one of which all required secrets are given and no other."""
-    kinds = manifest.auth
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    given: set[str] = set()
-    if connection.secrets:
-        known = {name for kind in kinds.values() for name in kind.secrets}
-        _check_names(connection, manifest, known)
-        given = connection.secrets.keys() & known
-    fitting = [name for name, kind in kinds.items() if _fits(kind.secrets, given)]
-    if len(fitting) == 1:
-        return fitting[0]
-    offered = "; or ".join(f"{name}: {', '.join(kinds[name].secrets) or 'nothing'}" for name in sorted(kinds))
-    raise ConfigurationError(
-        connection.id,
-        key="auth" if fitting else "secrets",
-        found=", ".join(sorted(given)) or "nothing",
-        expected=f"auth, one of {', '.join(sorted(fitting))}"
-        if fitting
-        else f"those of one kind ({offered})",
-    )
-
-
 def _is_plain(address: str) -> bool:
     """Whether it is a whole address, with no user in it."""
     return "://" in address and "@" not in address
-
-
-def _fits(secrets: Mapping[str, SecretField], given: set[str]) -> bool:
-    """Whether these are all that a kind requires, and no other."""
-    for name, field in secrets.items():
-        if field.required and name not in given:
-            return False
-    return not given or given <= secrets.keys()
 
 
 def _config(connection: Connection, manifest: Manifest) -> dict[str, object]:
@@ -344,34 +337,3 @@ def _with_webhooks(connection: Connection, manifest: Manifest, given: Webhooks |
             expected="a name of its own for the secret of webhooks, such as webhook_secret",
         )  # fmt: skip
     return msgspec.structs.replace(manifest, webhooks=given)
-
-
-def _check_secrets(connection: Connection, manifest: Manifest, auth: Auth) -> None:
-    _check_names(connection, manifest, auth.secrets)
-    for name, field in auth.secrets.items():
-        _check_secret(connection, name, field)
-
-
-def _check_names(connection: Connection, manifest: Manifest, secrets: Collection[str]) -> None:
-    if not connection.secrets:
-        return
-    hooks = secret_names(manifest.webhooks) if manifest.webhooks is not None else []
-    known = sorted({*secrets, *hooks})
-    for name in connection.secrets:
-        if name not in known:
-            raise ConfigurationError(
-                connection.id, key=f"secrets.{name}", found="an unknown secret",
-                expected=f"one of {', '.join(known) or 'none'}", valid=known, word=name,
-            )  # fmt: skip
-
-
-def _check_secret(connection: Connection, name: str, field: SecretField) -> None:
-    secret = connection.secrets.get(name)
-    key = f"secrets.{name}"
-    if secret is None or not secret.reveal():
-        if field.required:
-            raise ConfigurationError(connection.id, key=key, found="nothing", expected=field.title)
-        return
-    if field.prefix and not secret.reveal().startswith(field.prefix):
-        expected = f"{field.title}, which starts with {' or '.join(field.prefix)}"
-        raise ConfigurationError(connection.id, key=key, found="something else", expected=expected)

@@ -76,7 +76,7 @@ def _drawn(chosen: Iterable[HealthCheck], check: HealthCheck, buckets: Mapping[s
 
 def params_of(integration: Integration, check: HealthCheck) -> dict[str, object]:
     """The params of a check; None for what the operator is to give and did not."""
-    return {name: _given(integration, value) for name, value in check.params.items()}
+    return {name: _given(integration, value) for name, value in check.params.items()} if check.params else {}
 
 
 def _given(integration: Integration, value: object) -> object:

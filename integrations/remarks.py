@@ -76,15 +76,20 @@ class Remarks:
 
     def see(self, action: str, reply: Reply, *, is_good: bool) -> None:
         """Look at an answer, beside the call: whatever it holds, nothing is raised."""
-        headers = reply.headers
-        if "deprecation" in headers or "sunset" in headers or self._manifest.deprecation_headers:
-            self.endings.see(action, headers)
+        if tells_of_ends(self._manifest, reply):
+            self.endings.see(action, reply.headers)
         if is_good and self._drift is not None:
             self._drift.see(action, reply)
 
     def samples(self) -> Iterable[Sample]:
         """When each action ends of which a day is known."""
         return () if self._endings is None else self._endings.samples()
+
+
+def tells_of_ends(manifest: Manifest, reply: Reply) -> bool:
+    """Whether an answer may say that something is to end."""
+    headers = reply.headers
+    return "deprecation" in headers or "sunset" in headers or bool(manifest.deprecation_headers)
 
 
 def shapes_of(manifest: Manifest, lock: Lock) -> Mapping[str, Shape]:

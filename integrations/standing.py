@@ -112,8 +112,8 @@ def standing(integration: Integration, line: LineStatus, *, lock: Lock) -> Integ
         line=line,
         evidence=evidence(manifest, lock),
         certificate=integration.certificate,
-        endings=integration.remarks.known_endings,
-        drift=integration.remarks.known_drift,
+        endings=integration.remarks.known_endings if integration.has_remarks else (),
+        drift=integration.remarks.known_drift if integration.has_remarks else (),
     )
 
 

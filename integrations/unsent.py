@@ -7,7 +7,7 @@ from typing import Protocol
 
 from integrations.execution.outcome import Origin, Outcome
 from integrations.integration import Integration
-from integrations.manifest.requests import RequestPlan
+from integrations.manifest.plans import ActionPlan
 from integrations.signals import CallRecord
 
 
@@ -36,7 +36,7 @@ class Ordered(Protocol):
 
 
 def unsent_record(
-    integration: Integration, plan: RequestPlan, order: Ordered, *, outcome: Outcome, at: float, step: str
+    integration: Integration, plan: ActionPlan, order: Ordered, *, outcome: Outcome, at: float, step: str
 ) -> CallRecord:
     """Return the record, with a span of its own."""
     return CallRecord(

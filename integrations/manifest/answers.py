@@ -27,10 +27,14 @@ _KINDS = {
 }  # fmt: skip
 _NEVER_RETRIED = frozenset({501, 505})
 _ACCESS = (FailureKind.FORBIDDEN, FailureKind.UNAUTHORIZED)
+_DECODED = ("json", "ndjson")
 _MAX_WORD = 120
 _LONGEST = 31 * 86_400.0
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+GOOD = Verdict()
+"""On an answer of which there is nothing to say."""
 
 
 def plain_kind(status: int) -> FailureKind | None:
@@ -40,6 +44,11 @@ def plain_kind(status: int) -> FailureKind | None:
     if status >= 500:
         return FailureKind.SERVER_ERROR
     return _KINDS.get(status, FailureKind.CLIENT_ERROR)
+
+
+def is_judged_by_status(manifest: Manifest, action: Action) -> bool:
+    """Whether an answer with a good status is `GOOD`, whatever else it holds."""
+    return not manifest.errors.rules and not manifest.quota and action.answer not in _DECODED
 
 
 class AnswerReader:
@@ -112,7 +121,7 @@ class AnswerReader:
     def _good(
         self, reply: Reply, action: Action, *, rule: str, readings: tuple[QuotaReading, ...]
     ) -> Verdict:
-        detail = _misread(reply, action) if action.answer in ("json", "ndjson") else ""
+        detail = _misread(reply, action) if action.answer in _DECODED else ""
         kind = FailureKind.MALFORMED if detail else None
         return Verdict(kind=kind, detail=detail, rule=rule, readings=readings)
 

@@ -40,11 +40,14 @@ class Origins:
     `suffixes` allow https hosts that end in one of them, at a dot.
     """
 
-    __slots__ = ("_origins", "_suffixes")
+    __slots__ = ("_origins", "_own", "_suffixes")
 
     def __init__(self, entries: Iterable[str], *, suffixes: Iterable[str] = ()) -> None:
+        urls = [parsed_url(entry if "://" in entry else f"https://{entry}") for entry in entries]
         # No set, which takes 216 bytes and more, for what is one or few.
-        self._origins = tuple(_origin(parsed_url(e if "://" in e else f"https://{e}")) for e in entries)
+        self._origins = tuple([_origin(url) for url in urls])
+        # What is configured whole is asked again and again as it is, and looking at its parts takes 1 µs.
+        self._own = urls[0] if urls and not urls[0].userinfo else None
         self._suffixes = tuple("." + suffix.lstrip(".").lower() for suffix in suffixes)
 
     @property
@@ -58,6 +61,8 @@ class Origins:
         Raises:
             ForeignHostError: when it may not; the message names the host only.
         """
+        if url is self._own:
+            return url
         try:
             scheme, host, port = _origin(url)
         except UnicodeError as error:
@@ -75,8 +80,10 @@ def origin_of(text: str) -> tuple[str, str, int]:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
     # Most hosts stand in several places, and all in memory for long.
+    host = url.host
+    lower = host.lower()
     return (
         intern(url.scheme),
-        intern(url.host.lower()),
+        intern(host if host == lower else lower),
         _PORTS.get(url.scheme, 0) if url.port is None else url.port,
     )

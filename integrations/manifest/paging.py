@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from integrations.errors import InvalidParams
 from integrations.execution.transport import Reply
 from integrations.manifest import pointers
 from integrations.manifest.schema import Paginate
@@ -13,11 +14,31 @@ _NEXT = re.compile(r'\brel\s*=\s*"?(?:[^"]*\s)?next\b', re.IGNORECASE)
 _EMPTY = re.compile(r'\bresults\s*=\s*"?false\b', re.IGNORECASE)
 
 
+PAGES = "_pages"
+"""The param that says how many pages a paged action may take; without it one page is taken."""
+
+MAX_PAGES = 100
+
+
 class Next(NamedTuple):
     """Where the next page is: a URL, or params to ask with."""
 
     url: str = ""
     params: Mapping[str, object] = {}
+
+
+def pages_in(params: Mapping[str, object], paginate: Paginate | None, action: str) -> int:
+    """How many pages are asked for; one where there are none.
+
+    Raises:
+        InvalidParams: when it is no number from 1 to 100.
+    """
+    if paginate is None:
+        return 1
+    pages = params.get(PAGES, 1)
+    if isinstance(pages, bool) or not isinstance(pages, int) or not 1 <= pages <= MAX_PAGES:
+        raise InvalidParams(action, {PAGES: f"must be a whole number from 1 to {MAX_PAGES}"})
+    return pages
 
 
 def sized(paginate: Paginate, params: Mapping[str, object]) -> dict[str, object]:

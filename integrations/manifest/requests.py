@@ -1,8 +1,8 @@
 """Builds the request of an action from typed inputs.
 
-A plan is made once for an action and a connection. It checks params, and puts each where the manifest says:
-path, query, header, JSON body, form, multipart or GraphQL variable. An input can change neither host nor
-path, and no request leaves the allowed origins. Credentials are put in later, by their kind.
+A plan is made once for an action and a connection. It puts each checked param where the manifest says: path,
+query, header, JSON body, form, multipart or GraphQL variable. An input can change neither host nor path, and
+no request leaves the allowed origins. Credentials are put in later, by their kind.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from integrations.clock import Clock
 from integrations.credentials.secret import Secret
 from integrations.errors import InvalidParams
 from integrations.execution.bodiless import bodiless
-from integrations.execution.outcome import Effect
 from integrations.manifest import inputs, pointers
 from integrations.manifest.constants import prepared
 from integrations.manifest.hosts import ForeignHostError, Origins, parsed_url
+from integrations.manifest.plans import ActionPlan
 from integrations.manifest.queries import with_query
-from integrations.manifest.schema import Action, Input, Manifest
+from integrations.manifest.schema import Input, Manifest
 from integrations.manifest.templates import (
     Lookup,
     Position,
@@ -34,8 +34,6 @@ from integrations.manifest.templates import (
 from integrations.manifest.values import Values
 
 USER_AGENT = "Dialtone"
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-"""The methods whose repeat does no harm (RFC 9110, 9.2.2)."""
 
 _OF_ONE_REQUEST = frozenset({"host", "content-length", "content-type", "transfer-encoding"})
 
@@ -63,12 +61,10 @@ class _Prepared(NamedTuple):
     constant: Callable[[Lookup], object]
 
 
-class RequestPlan:
-    """How one action's requests are made for one connection. What it takes is made with the first: an action
-    in code may make its own.
-    """
+class RequestPlan(ActionPlan):
+    """How one action's requests are made for one connection. What it takes is made with the first."""
 
-    __slots__ = ("_clock", "_config", "_manifest", "_origins", "_ready", "_secrets", "action", "name")
+    __slots__ = ("_clock", "_config", "_manifest", "_origins", "_ready", "_secrets")
 
     def __init__(
         self,
@@ -80,8 +76,7 @@ class RequestPlan:
         clock: Clock,
         secrets: Mapping[str, Secret] | None = None,
     ) -> None:
-        self.name = name
-        self.action: Action = manifest.actions[name]
+        super().__init__(manifest, name)
         self._manifest = manifest
         self._config = config
         self._origins = origins
@@ -111,38 +106,6 @@ class RequestPlan:
             query={key: template(text) for key, text in action.query.items()},
             constant=prepared(constant if isinstance(constant, (dict, list)) else {}),
         )
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether a repeat does no harm: as the manifest says, else by method (RFC 9110, 9.2.2)."""
-        if self.action.idempotent is not None:
-            return self.action.idempotent
-        if self.action.graphql:
-            return self.action.effect == Effect.READ
-        return self.action.method in IDEMPOTENT_METHODS
-
-    def check(self, params: Mapping[str, object]) -> dict[str, object]:
-        """The params with defaults, each of its type.
-
-        Raises:
-            InvalidParams: with all that is wrong; it never shows a value.
-        """
-        problems: dict[str, str] = {}
-        values: dict[str, object] = {}
-        known = self.action.input
-        for name in params.keys() - known.keys():
-            problems[name] = inputs.unknown(name, known)
-        for name, declared in known.items():
-            try:
-                value = inputs.read(params.get(name, msgspec.UNSET), declared)
-            except ValueError as error:
-                problems[name] = str(error)
-            else:
-                if value is not msgspec.UNSET:
-                    values[name] = value
-        if problems:
-            raise InvalidParams(self.name, problems)
-        return values
 
     def build(self, params: Mapping[str, object], *, key: str | None = None) -> httpx.Request:
         """The request for checked params; `key` is the idempotency key, put where the action wants one.

@@ -93,8 +93,7 @@ def _use(vendor: str, manifest: Manifest, rng: random.Random, tried: Tried) -> N
     for name, action in manifest.actions.items():
         params = {key: rng.choice((*HOSTILE, "a", 5)) for key in action.input}
         try:
-            plan = integration.plan(name)
-            plan.build(plan.check(params))
+            integration.requests(name).build(integration.plan(name).check(params))
             tried.built += 1
         except (InvalidParams, UnknownAction):
             tried.unbuilt += 1

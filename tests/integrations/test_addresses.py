@@ -94,13 +94,13 @@ def test_a_configured_address_of_one_action_that_leads_elsewhere_is_not_register
 def test_a_configured_address_at_a_host_is_registered() -> None:
     framework = registered(manifest(base_url="{config.url}"), files="https://api.chat.example/files")
 
-    assert framework.integration("chat").plan("files").build({}).url == "https://api.chat.example/files/a"
+    assert framework.integration("chat").requests("files").build({}).url == "https://api.chat.example/files/a"
 
 
 def test_an_action_whose_address_is_not_configured_says_so_and_the_others_work() -> None:
     integration = registered(manifest()).integration("chat")
 
     with pytest.raises(InvalidParams, match=r"config\.files"):
-        integration.plan("files").build({})
+        integration.requests("files").build({})
 
-    assert integration.plan("read").build({}).url == "https://api.chat.example/v1/a"
+    assert integration.requests("read").build({}).url == "https://api.chat.example/v1/a"

@@ -18,7 +18,8 @@ from integrations.execution.outcome import FailureKind, Outcome, RejectReason, S
 from integrations.execution.policy import BreakerPolicy, Policy, RetryPolicy
 from integrations.execution.tracing import Sampler, Tracing, call_of, new_run_id, system_random
 from integrations.framework import IntegrationFramework
-from integrations.runs import ActionRun, Order
+from integrations.orders import Order
+from integrations.runs import ActionRun
 from integrations.signals import CallRecord
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.framework import CATALOG

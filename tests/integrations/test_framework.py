@@ -17,7 +17,8 @@ from integrations.execution.tracing import trace_of
 from integrations.framework import Check, IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.manifest.schema import Idempotency
-from integrations.runs import ActionRun, Order
+from integrations.orders import Order
+from integrations.runs import ActionRun
 from integrations.signals import CallRecord, CredentialNotice, QuotaSample
 from tests.fakes.clock import FakeClock
 from tests.fakes.framework import CATALOG, RecordingVendor, framework_for

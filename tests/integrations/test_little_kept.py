@@ -21,5 +21,5 @@ async def test_samples_and_standings_make_nothing_that_stays() -> None:
 
     assert (status.endings, status.drift, status.auth.granted) == ((), (), None)
     assert len(states) <= 1
-    access, remarks = integration.access, integration.remarks
-    assert [access._ends, access._scopes, remarks._endings, remarks._drift] == [None] * 4
+    access = integration.access
+    assert [access._ends, access._scopes, integration._remarks] == [None] * 3

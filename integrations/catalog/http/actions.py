@@ -10,7 +10,10 @@ from integrations.execution.bodiless import bodiless
 from integrations.execution.outcome import Outcome
 from integrations.manifest import inputs
 from integrations.manifest.hosts import parsed_url
-from integrations.manifest.requests import IDEMPOTENT_METHODS, USER_AGENT
+from integrations.manifest.plans import IDEMPOTENT_METHODS
+from integrations.manifest.requests import USER_AGENT
+
+_USUAL = {"user-agent": USER_AGENT}
 
 
 class Fetch:
@@ -24,12 +27,12 @@ class Fetch:
 
 
 def _request(config: Mapping[str, object]) -> httpx.Request:
-    headers = {"user-agent": USER_AGENT, **_headers(config.get("headers"))}
-    body = config.get("body", "")
-    content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     method, url = str(config["method"]), parsed_url(str(config["url"]))
-    if not content:
+    configured, body = config.get("headers"), config.get("body", "")
+    headers = {**_USUAL, **_headers(configured)} if configured else _USUAL
+    if not body and isinstance(body, str):
         return bodiless(method, url, headers)
+    content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     return httpx.Request(method, url, headers=headers, content=content)
 
 
