@@ -100,18 +100,31 @@ def failure(condition: Condition, answer: Judged, findings: Findings | None = No
 
     `findings` hear of every part, also of those that come after one that has decided.
     """
-    parts = condition.all or condition.any or ((condition.negated,) if condition.negated is not None else ())
+    if findings is not None:
+        return _noted(condition, answer, findings)
+    if condition.all is not None:
+        for part in condition.all:
+            if said := failure(part, answer):
+                return said
+        return ""
+    parts = _parts(condition)
+    return _combined(condition, map(failure, parts, repeat(answer))) if parts else _single(condition, answer)
+
+
+def _noted(condition: Condition, answer: Judged, findings: Findings) -> str:
+    parts = _parts(condition)
     if not parts:
-        one = _single(condition, answer)
-        if findings is not None:
-            findings.judged(condition, answer, said=one)
-        return one
-    if findings is None:
-        return _combined(condition, map(failure, parts, repeat(answer)))
+        said = _single(condition, answer)
+        findings.judged(condition, answer, said=said)
+        return said
     with findings.within(condition, answer) as tell:
-        one = _combined(condition, iter([failure(part, answer, findings) for part in parts]))
-        tell(one)
-    return one
+        said = _combined(condition, iter([_noted(part, answer, findings) for part in parts]))
+        tell(said)
+    return said
+
+
+def _parts(condition: Condition) -> tuple[Condition, ...]:
+    return condition.all or condition.any or ((condition.negated,) if condition.negated is not None else ())
 
 
 def seen(condition: Condition, answer: Judged, *, redact: Callable[[str], str] = str) -> str:
@@ -176,6 +189,8 @@ def _latency(limit: float, seconds: float) -> str:
 
 
 def _status(wanted: tuple[int | str, ...], status: int) -> str:
+    if status in wanted:
+        return ""
     for one in wanted:
         if _is_status(status, one):
             return ""
@@ -233,14 +248,20 @@ def _json(test: JSONCondition, answer: Judged) -> str:
         value = pointers.get(answer.json(), test.pointer)
     except UNREADABLE:
         return "the body is not JSON"
-    place = f"json {test.pointer or '(whole)'}"
     if test.exists is not None:
-        met = (value is not pointers.MISSING) is test.exists
-        return "" if met else f"{place} was {'absent' if value is pointers.MISSING else 'there'}"
-    if value is pointers.MISSING:
-        return "" if test.not_equals is not msgspec.UNSET else f"{place} was absent"
+        is_met = (value is not pointers.MISSING) is test.exists
+    elif value is pointers.MISSING:
+        is_met = test.not_equals is not msgspec.UNSET
+    else:
+        is_met = _json_test(test, value)
     # The words are made only of what is not met: they take longer than the test.
-    return "" if _json_test(test, value) else f"{place} was {_seen(value)}, wanted {_json_wanted(test)}"
+    return "" if is_met else f"json {test.pointer or '(whole)'} was {_json_seen(test, value)}"
+
+
+def _json_seen(test: JSONCondition, value: object) -> str:
+    if value is pointers.MISSING:
+        return "absent"
+    return "there" if test.exists is not None else f"{_seen(value)}, wanted {_json_wanted(test)}"
 
 
 def _json_test(test: JSONCondition, value: object) -> bool:
