@@ -43,21 +43,16 @@ class Access:
     """
 
     __slots__ = (
-        "_all_secrets",
         "_clock",
         "_config",
+        "_connection",
         "_ends",
-        "_granted_header",
         "_has_failed",
-        "_implied",
+        "_manifest",
         "_origins",
         "_publish",
         "_scopes",
-        "_vendor",
-        "auth",
         "credential",
-        "id",
-        "identity",
         "is_rejected",
         "kind",
         "learns",
@@ -76,28 +71,38 @@ class Access:
         clock: Clock,
         publish: Callable[[Signal], None],
     ) -> None:
-        self.id = connection.id
         self.kind = kind
-        self.auth: Auth = manifest.auth[kind]
+        self._connection = connection
+        self._manifest = manifest
         given = connection.secrets
         wanted = {name: given[name] for name in self.auth.secrets if name in given}
         self.secrets: Mapping[str, Secret] = wanted or nothing()
-        self._implied = manifest.implied_scopes
         self._scopes: GrantedScopes | None = None
         self._ends: CredentialEnds | None = None
-        self._all_secrets = given
-        self._vendor = manifest.id
         self._config = config
         self._origins = origins
         self._clock = clock
         self._publish = publish
         self.is_rejected = self._has_failed = False
-        self._granted_header = manifest.granted_scopes.lower()
-        self.learns = bool(self._granted_header or self.auth.expiry)
-        self.identity: ClientIdentity | None = None
+        self.learns = bool(manifest.granted_scopes or self.auth.expiry)
         self.credential = self._open()
         self.tokens = self.credential if isinstance(self.credential, TokenCredential) else None
         self._read_secrets()
+
+    @property
+    def id(self) -> str:
+        """The integration's id."""
+        return self._connection.id
+
+    @property
+    def auth(self) -> Auth:
+        """What the manifest says of its kind."""
+        return self._manifest.auth[self.kind]
+
+    @property
+    def identity(self) -> ClientIdentity | None:
+        """The client certificate that its connections show, where it is one."""
+        return self.credential.identity if isinstance(self.credential, ClientCertificate) else None
 
     @property
     def ends(self) -> CredentialEnds:
@@ -110,7 +115,7 @@ class Access:
     def scopes(self) -> GrantedScopes:
         """What it may do, as far as the vendor told."""
         if self._scopes is None:
-            self._scopes = GrantedScopes(self._implied)
+            self._scopes = GrantedScopes(self._manifest.implied_scopes)
         return self._scopes
 
     @property
@@ -128,8 +133,8 @@ class Access:
     def learn(self, reply: Reply, action: str) -> None:
         """Take what a good answer tells of the credential."""
         self.ends.read_answer(reply, action)
-        if self._granted_header:
-            self.scopes.read_header(reply.headers.get(self._granted_header, ""))
+        if header := self._manifest.granted_scopes.lower():
+            self.scopes.read_header(reply.headers.get(header, ""))
 
     def lacks(self, header: str, needed: Iterable[str]) -> tuple[str, ...]:
         """The needed scopes that the credential does not have, by this answer's header or what is known."""
@@ -207,7 +212,7 @@ class Access:
             CredentialNotice(
                 at=self._clock.time(),
                 integration=self.id,
-                vendor=self._vendor,
+                vendor=self._manifest.id,
                 event=event,
                 detail=detail,
                 credential=credential,
@@ -249,7 +254,7 @@ class Access:
     def identifies(self) -> tuple[str, str]:
         """Kind and fingerprint: what is kept counts only while both are the same."""
         config = msgspec.json.encode(self._config, order="deterministic", enc_hook=repr)
-        text = f"{self._vendor}\0{fingerprint(self.secrets)}\0".encode() + config
+        text = f"{self._manifest.id}\0{fingerprint(self.secrets)}\0".encode() + config
         return self.kind, hashlib.sha256(text).hexdigest()
 
     def inherit(self, before: "Access") -> None:
@@ -299,7 +304,7 @@ class Access:
 
     def redact(self, text: str) -> str:
         """The text without the connection's secrets, in any form they are sent in."""
-        forms = {secret.reveal() for secret in self._all_secrets.values()} | self._sent_forms()
+        forms = {secret.reveal() for secret in self._connection.secrets.values()} | self._sent_forms()
         forms |= self.tokens.hidden() if self.tokens is not None else set()
         forms |= {line for form in forms if "-----BEGIN" in form for line in _lines(form)}
         # An address that is a secret is also quoted in parts: its path, or one value of its query.
@@ -328,8 +333,6 @@ class Access:
             credential = open_credential(self.auth, values=values, secrets=self.secrets, clock=self._clock)
             if not isinstance(credential, NoCredential):
                 credential.apply(httpx.Request("GET", _PROBE))
-            if isinstance(credential, ClientCertificate):
-                self.identity = credential.identity
         except UnfitValueError as error:
             raise ConfigurationError(
                 self.id, key="secrets", found=str(error), expected="a secret that can be used"
@@ -359,8 +362,6 @@ class Access:
     def _is_usable(self) -> bool:
         try:
             self.credential.apply(httpx.Request("GET", _PROBE))
-            if isinstance(self.credential, ClientCertificate):
-                self.identity = self.credential.identity
             if self.tokens is not None:
                 self.tokens.source.request(self.tokens.token)
         except UnfitValueError:
