@@ -53,6 +53,7 @@ class Access:
         "_publish",
         "_scopes",
         "credential",
+        "identity",
         "is_rejected",
         "kind",
         "learns",
@@ -85,6 +86,7 @@ class Access:
         self._publish = publish
         self.is_rejected = self._has_failed = False
         self.learns = bool(manifest.granted_scopes or self.auth.expiry)
+        self.identity: ClientIdentity | None = None
         self.credential = self._open()
         self.tokens = self.credential if isinstance(self.credential, TokenCredential) else None
         self._read_secrets()
@@ -98,11 +100,6 @@ class Access:
     def auth(self) -> Auth:
         """What the manifest says of its kind."""
         return self._manifest.auth[self.kind]
-
-    @property
-    def identity(self) -> ClientIdentity | None:
-        """The client certificate that its connections show, where it is one."""
-        return self.credential.identity if isinstance(self.credential, ClientCertificate) else None
 
     @property
     def ends(self) -> CredentialEnds:
@@ -333,6 +330,8 @@ class Access:
             credential = open_credential(self.auth, values=values, secrets=self.secrets, clock=self._clock)
             if not isinstance(credential, NoCredential):
                 credential.apply(httpx.Request("GET", _PROBE))
+            if isinstance(credential, ClientCertificate):
+                self.identity = credential.identity
         except UnfitValueError as error:
             raise ConfigurationError(
                 self.id, key="secrets", found=str(error), expected="a secret that can be used"
@@ -362,6 +361,8 @@ class Access:
     def _is_usable(self) -> bool:
         try:
             self.credential.apply(httpx.Request("GET", _PROBE))
+            if isinstance(self.credential, ClientCertificate):
+                self.identity = self.credential.identity
             if self.tokens is not None:
                 self.tokens.source.request(self.tokens.token)
         except UnfitValueError:

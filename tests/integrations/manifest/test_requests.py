@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.errors import InvalidParams
-from integrations.manifest.hosts import ForeignHostError, Origins
+from integrations.manifest.hosts import ForeignHostError, Origins, parsed_url
 from integrations.manifest.requests import RequestPlan
 from integrations.manifest.schema import Action, Manifest, Vendor
 from tests.fakes.clock import FakeClock
@@ -269,3 +269,29 @@ def test_idempotency_is_by_method_unless_the_manifest_says_otherwise(
     action: dict[str, object], *, idempotent: bool
 ) -> None:
     assert plan(action).idempotent is idempotent
+
+
+def test_one_configured_address_allows_its_own_origin_and_no_other() -> None:
+    origins = Origins(["http://shop.example:8080/health"])
+
+    for allowed in (
+        "http://shop.example:8080/health",
+        "http://Shop.example:8080/",
+        "http://shop.example:8080?q",
+    ):
+        assert origins.check(parsed_url(allowed)) is parsed_url(allowed)
+    assert origins.first == ("http", "shop.example", 8080)
+    for foreign in (
+        "https://shop.example:8080/health",
+        "http://shop.example/",
+        "http://a@shop.example:8080/",
+    ):
+        with pytest.raises(ForeignHostError):
+            origins.check(parsed_url(foreign))
+
+
+def test_a_configured_address_with_a_user_in_it_is_never_allowed() -> None:
+    address = "https://mona@shop.example/"
+
+    with pytest.raises(ForeignHostError):
+        Origins([address]).check(parsed_url(address))
