@@ -47,7 +47,7 @@ from integrations.execution.executor import Executor, TransportFactory
 from integrations.framework import IntegrationFramework
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
-from integrations.status_pages.dependents import dependents
+from integrations.status_pages.dependents import Pages
 from integrations.status_pages.fetch import StatusPageFetcher
 from integrations.webhooks.inbound import Persistence
 from monitors.alerts.told import IncidentDecisions
@@ -144,7 +144,7 @@ class Dialtone:
 
     def _vendor_watch(self) -> VendorWatch:
         return VendorWatch(
-            pages=lambda: dependents(self.framework.integrations(), self.settings.status_pages),
+            pages=Pages(self.framework.integrations, lambda: self.settings.status_pages),
             settings=lambda: self.settings.status_pages,
             fetcher=StatusPageFetcher(lines=self.executor, clock=self.clock),
             verdicts=self.monitor.watched,

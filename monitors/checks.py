@@ -139,8 +139,9 @@ class CheckRunner:
         )
         if outcome.kind is not None or outcome.detail or outcome.code or outcome.phases is not None:
             result = _unusual(result, outcome)
-        if any(attempt.injected for attempt in outcome.attempts):
-            result = replace(result, injected=True)
+        for attempt in outcome.attempts:
+            if attempt.injected:
+                result = replace(result, injected=True)
         self._publish(result)
         if outcome.ok:
             self._breakers.check_succeeded(check.integration, check.capability)

@@ -1,6 +1,6 @@
 """The board of what fails now: raw evidence as it comes, before it is confirmed."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from integrations.signals import (
     BreakerState,
@@ -78,9 +78,10 @@ class FailingBoard:
         """Whether there is evidence from a moment on."""
         return self._heard.get(integration, -1.0) >= since
 
-    def known(self) -> Iterable[str]:
-        """All it has heard of."""
-        return tuple(self._heard)
+    def forget_others(self, known: Mapping[str, object]) -> None:
+        """Know nothing any more of integrations but these."""
+        for integration in self._heard.keys() - known.keys():
+            self.forget(integration)
 
     def _recover(self, integration: str, capability: str) -> None:
         bad = self._bad.get(integration)

@@ -101,14 +101,14 @@ class Judged:
         """The newest observation of each kind of evidence."""
         return self._others if self.checked is None else (self.checked, *self._others)
 
-    def told(self, *, coming: tuple[float | None, str] = (None, "")) -> CapabilityHealth:
+    def told(self, coming: tuple[float, str] | None = None) -> CapabilityHealth:
         """The verdict, with when it was checked last, when it is next, and why so late."""
         verdict, checked = self.verdict, self.checked
         return replace(
             verdict,
             checked_at=verdict.checked_at if checked is None else checked.at,
-            next_check_at=coming[0],
-            stretched=coming[1],
+            next_check_at=None if coming is None else coming[0],
+            stretched="" if coming is None else coming[1],
         )
 
     def observe(

@@ -12,7 +12,7 @@ from integrations.connection import Connection
 from integrations.errors import UnknownIntegration
 from integrations.execution.outcome import Outcome
 from integrations.samples import Sample
-from integrations.signals import Signal
+from integrations.signals import CheckResult, Signal
 from monitors.checks import Breakers, CheckRunner, Framework
 from monitors.debugging import IntegrationDebug
 from monitors.explain import Explanation, explain
@@ -163,7 +163,11 @@ class IntegrationMonitor:
         await self._saver.settle(integration_id)
 
     def on_signal(self, signal: Signal) -> None:
-        """Take what signals say: calls into the statistics, a breaker's opening as evidence."""
+        """Take what signals say: calls into the statistics, a breaker's opening as evidence. What a check
+        found out is taken by its round.
+        """
+        if type(signal) is CheckResult:
+            return
         if isinstance(signal, TELLING) and (subject := self._subjects.get(signal.integration)):
             subject.hear(signal, self._clock)
 

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from integrations.clock import Clock
 from integrations.samples import Sample
-from integrations.signals import Signal, VendorNotice
+from integrations.signals import CallRecord, Signal, VendorNotice
 from monitors.cause_evidence import CauseEvidence, Egress, NoEgress, Verdict
 from monitors.causes import Causes, Now
 from monitors.dependencies import DependencyGraph
@@ -112,7 +112,9 @@ class Parents:
                 await self._clock.sleep(TICK)
 
     def on_signal(self, signal: Signal) -> None:
-        """Take evidence, before it is confirmed."""
+        """Take evidence, before it is confirmed; one call alone is none."""
+        if type(signal) is CallRecord:
+            return
         integration = self._board.take(signal, now=self._clock.monotonic())
         if integration is not None:
             self._causes.heard(integration)
@@ -162,9 +164,7 @@ class Parents:
         at = self._clock.monotonic()
         if at - self._known_at >= MEMBERS_AGE:
             self._known, self._known_at = self._members(), at
-            for integration in self._board.known():
-                if integration not in self._known:
-                    self._board.forget(integration)
+            self._board.forget_others(self._known)
         return Now(at, self._clock.time(), self._known)
 
     def _tell_confirmed(self) -> None:

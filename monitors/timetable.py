@@ -27,36 +27,6 @@ AT_ONCE = 16
 """Due times that are looked at before the event loop gets its turn."""
 
 
-class _Vendor:
-    """The rounds of one vendor: how many run, and who waits for a place, first come first served. It has so
-    many `entries` on the timetable.
-    """
-
-    __slots__ = ("_waiting", "entries", "name", "running")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.entries = self.running = 0
-        # None until somebody waits: hardly any vendor has who does.
-        self._waiting: list[_Entry] | None = None
-
-    @property
-    def has_waiting(self) -> bool:
-        return bool(self._waiting)
-
-    def wait(self, entry: "_Entry") -> None:
-        self._waiting = self._waiting or []
-        self._waiting.append(entry)
-
-    def leave(self, entry: "_Entry") -> None:
-        if self._waiting:
-            self._waiting.remove(entry)
-
-    def first(self) -> "_Entry | None":
-        """Who has waited longest, and waits no more."""
-        return self._waiting.pop(0) if self._waiting else None
-
-
 class _Entry:
     """One integration's grid, and where it stands on it. `slot` is the next slot that has not come yet,
     `number` that of its due time on the heap; older ones there count no more.
@@ -80,7 +50,7 @@ class _Entry:
         "vendor",
     )
 
-    def __init__(self, key: str, vendor: _Vendor) -> None:
+    def __init__(self, key: str, vendor: str) -> None:
         self.key = key
         self.vendor = vendor
         self.seed = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
@@ -140,10 +110,12 @@ class Timetable:
         self._vendor_rounds = vendor_rounds
         self._spread = spread
         self._entries: dict[str, _Entry] = {}
-        self._vendors: dict[str, _Vendor] = {}
+        # Only of vendors that have a round in flight, or one that waits: first come, first served.
+        self._running: dict[str, int] = {}
+        self._waiting: dict[str, list[_Entry]] = {}
         self._heap: list[tuple[float, int, _Entry]] = []
         self._numbers = count()
-        self._freed: dict[_Vendor, None] = {}
+        self._freed: dict[str, None] = {}
         self.in_flight = 0
         self.waiting = 0
         self.skipped = 0
@@ -151,12 +123,9 @@ class Timetable:
     def add(self, key: str, *, vendor: str, interval: float, retry_interval: float, now: float) -> None:
         """Put an integration on the timetable, or change its times; a round that runs goes on."""
         entry = self._entries.get(key)
-        place = self._vendors.get(vendor)
-        if entry is None or entry.vendor is not place:
+        if entry is None or entry.vendor != vendor:
             self.remove(key)
-            place = self._vendors.setdefault(vendor, _Vendor(vendor))
-            place.entries += 1
-            entry = self._entries[key] = _Entry(key, place)
+            entry = self._entries[key] = _Entry(key, vendor)
         elif entry.is_on and (entry.interval, entry.retry_interval) == (interval, retry_interval):
             return
         entry.interval, entry.retry_interval, entry.base = interval, retry_interval, self._epoch
@@ -166,9 +135,7 @@ class Timetable:
         """Take an integration off; unknown ones are ignored."""
         if key in self._entries:
             self.switch_off(key)
-            vendor = self._entries.pop(key).vendor
-            vendor.entries -= 1
-            self._drop_unused(vendor)
+            del self._entries[key]
 
     def switch_off(self, key: str) -> None:
         """Let no slot of an integration come due; a round that runs goes on."""
@@ -176,7 +143,6 @@ class Timetable:
         entry.is_on, entry.due, entry.number = False, inf, _NONE
         if entry.is_waiting:
             self._stop_waiting(entry)
-            entry.vendor.leave(entry)
 
     def switch_on(self, key: str, *, now: float) -> None:
         """Let slots come due again, the first soon; nothing changes when they do already."""
@@ -210,7 +176,6 @@ class Timetable:
         entry = self._entries[key]
         if entry.is_waiting:
             self._stop_waiting(entry)
-            entry.vendor.leave(entry)
         return self._start(entry, due=now, now=now)
 
     def finish(self, ended: Round, *, now: float, is_unconfirmed: bool) -> None:
@@ -219,11 +184,8 @@ class Timetable:
         """
         entry = ended.entry
         entry.is_running = False
-        entry.vendor.running -= 1
         self.in_flight -= 1
-        if entry.vendor.has_waiting:
-            self._freed[entry.vendor] = None
-        self._drop_unused(entry.vendor)
+        self._leave(entry.vendor)
         retry = max(now, entry.started + entry.retry_interval)
         if is_unconfirmed and entry.is_on and retry < entry.due:
             self._push(entry, retry)
@@ -246,10 +208,10 @@ class Timetable:
             self._skip(entry, passed)
             return None
         self._skip(entry, max(0, passed - 1))
-        if entry.vendor.running < self._vendor_rounds:
+        if self._running.get(entry.vendor, 0) < self._vendor_rounds:
             return self._start(entry, due=due, now=now)
         entry.asked, entry.is_waiting = due, True
-        entry.vendor.wait(entry)
+        self._waiting.setdefault(entry.vendor, []).append(entry)
         self.waiting += 1
         return None
 
@@ -267,24 +229,32 @@ class Timetable:
     def _take_waiting(self, now: float) -> list[Round]:
         rounds = []
         for vendor in self._freed:
-            while vendor.running < self._vendor_rounds and (entry := vendor.first()) is not None:
+            while self._running.get(vendor, 0) < self._vendor_rounds and vendor in self._waiting:
+                entry = self._waiting[vendor][0]
                 self._stop_waiting(entry)
                 rounds.append(self._start(entry, due=entry.asked, now=now))
         self._freed.clear()
         return rounds
 
-    def _drop_unused(self, vendor: _Vendor) -> None:
-        """Forget a vendor that has nothing on the timetable, and nothing running that counts."""
-        if not vendor.entries and not vendor.running:
-            del self._vendors[vendor.name]
+    def _leave(self, vendor: str) -> None:
+        """A round of a vendor has ended, and one that waits may start."""
+        left = self._running.pop(vendor) - 1
+        if left:
+            self._running[vendor] = left
+        if vendor in self._waiting:
+            self._freed[vendor] = None
 
     def _stop_waiting(self, entry: _Entry) -> None:
         entry.is_waiting = False
         self.waiting -= 1
+        those = self._waiting[entry.vendor]
+        those.remove(entry)
+        if not those:
+            del self._waiting[entry.vendor]
 
     def _start(self, entry: _Entry, *, due: float, now: float) -> Round:
         entry.is_running, entry.started = True, now
-        entry.vendor.running += 1
+        self._running[entry.vendor] = self._running.get(entry.vendor, 0) + 1
         self.in_flight += 1
         begun = Round(entry, lag=max(0.0, now - due), skipped=entry.skipped)
         entry.skipped = 0

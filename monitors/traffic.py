@@ -9,12 +9,13 @@ checked have, takes 0.3 kB.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import ceil, log
+from types import MappingProxyType
 
 import msgspec
 
 from integrations.execution.outcome import FailureKind
 from integrations.signals import CallRecord
-from integrations.sparing import nothing, put
+from integrations.sparing import nothing
 from monitors.report import IntegrationMetrics, MinuteStats
 
 MINUTES = 60
@@ -35,6 +36,10 @@ with all 310 buckets takes 2,500 bytes. Without it they are all there is: the bu
 was no failure, in the minute after the one before; the first minute of all is never so short.
 """
 _IS_PACKED = 0x8000
+
+
+_ONCE = tuple(MappingProxyType({bucket: 1}) for bucket in range(LAST_BUCKET + 1))
+"""The latencies of a minute with one call, which all that are alike share."""
 
 
 class _Minute:
@@ -68,7 +73,8 @@ class Traffic:
     __slots__ = ("_follows", "_newest", "_over")
 
     def __init__(self) -> None:
-        self._over: bytearray | None = None
+        # No bytearray, which takes 40 bytes more; it grows once a minute.
+        self._over = b""
         # Whether the minute before the newest had calls.
         self._follows = False
         self._newest = _Minute(-1)
@@ -89,10 +95,12 @@ class Traffic:
             minute.failures += 1
         bucket = bucket_of(call.duration)
         latencies = minute.latencies
-        if type(latencies) is dict:
+        if not latencies:
+            minute.latencies = _ONCE[bucket]
+        elif type(latencies) is dict:
             latencies[bucket] = latencies.get(bucket, 0) + 1
         else:
-            minute.latencies = put(latencies, bucket, latencies.get(bucket, 0) + 1)
+            minute.latencies = {**latencies, bucket: latencies.get(bucket, 0) + 1}
         return bucket
 
     def metrics(self, integration: str, *, now: float) -> IntegrationMetrics:
@@ -123,35 +131,34 @@ class Traffic:
     def _begin(self, number: int) -> _Minute:
         before = self._newest.number
         if before >= 0:
-            over = self._over = bytearray() if self._over is None else self._over
-            over += self._newest.packed(follows=self._follows and bool(over))
-            _forget(over, number - MINUTES)
+            over = self._over + self._newest.packed(follows=self._follows and bool(self._over))
+            self._over = _without(over, number - MINUTES)
         self._follows = number == before + 1
         self._newest = _Minute(number)
         return self._newest
 
     def _unpacked(self) -> Iterator[_Minute]:
-        over, start, number = self._over or bytearray(), 0, 0
+        over, start, number = self._over, 0, 0
         while start < len(over):
             minute, start = _minute_at(over, start, number=number)
             yield minute
             number = minute.number + 1
 
 
-def _forget(over: bytearray, last: int) -> None:
-    """Drop the minutes up to this one."""
+def _without(over: bytes, last: int) -> bytes:
+    """Without the minutes up to this one."""
     while over:
         first, end = _minute_at(over, 0, number=0)
         if first.number > last:
-            return
+            return over
         if end == len(over):
-            over.clear()
-            return
+            return b""
         second, after = _minute_at(over, end, number=first.number + 1)
-        over[:after] = second.packed(follows=False)
+        over = second.packed(follows=False) + over[after:]
+    return over
 
 
-def _minute_at(over: bytearray, start: int, *, number: int) -> tuple[_Minute, int]:
+def _minute_at(over: bytes, start: int, *, number: int) -> tuple[_Minute, int]:
     """The packed minute that begins there, and where it ends; `number` is its own unless it says another."""
     body = start + _HEAD
     head = int.from_bytes(over[start:body])

@@ -125,7 +125,8 @@ class _Watched:
 class VendorWatch:
     """Reads the pages that `pages` names, and publishes a VendorNotice at each change.
 
-    Called on the event loop. `settings` are those of now. What has changed by a restart is told again.
+    Called on the event loop. `pages` gives the same mapping as long as nothing changes, `settings` are those
+    of now. What has changed by a restart is told again.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class VendorWatch:
         self._publish = publish
         self._random = random or Random()  # noqa: S311 - it spreads readings, it guards nothing
         self._watched: dict[Page, _Watched] = {}
+        self._followed: Mapping[Page, tuple[Dependent, ...]] = {}
         self._reads: dict[tuple[str, str], int] = {}
 
     async def run(self) -> None:
@@ -194,6 +196,9 @@ class VendorWatch:
     async def _follow(self) -> None:
         """Let the pages follow the configuration; whoever depends on one that was read is told at once."""
         pages, now = self._pages(), self._clock.monotonic()
+        if pages is self._followed:
+            return
+        self._followed = pages
         gone = [page for page in self._watched if page not in pages]
         left = {integration for page in gone for integration in _integrations(self._watched.pop(page))}
         for page, dependents in pages.items():

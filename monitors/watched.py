@@ -237,7 +237,8 @@ class WatchedIntegration:
 
     def health(self, *, coming: Mapping[str, tuple[float, str]] = nothing()) -> IntegrationHealth:
         """The verdict of now; `coming` says when each is checked next (UTC seconds), and why so late."""
-        deciding = worst(self._verdicts())
+        known = tuple(self._capabilities.values())
+        deciding = worst([judged.verdict for judged in known])
         return IntegrationHealth(
             integration=self.integration,
             vendor=self.vendor,
@@ -245,12 +246,7 @@ class WatchedIntegration:
             since=self.since,
             reason=self._with_word(self._reason(deciding), self.state, bad_since=self.bad_since),
             advice=advise(deciding, vendor=self.vendor_name) if deciding and not self.pause else "",
-            capabilities=tuple(
-                [
-                    judged.told(coming=coming.get(name, (None, "")))
-                    for name, judged in self._capabilities.items()
-                ]
-            ),
+            capabilities=tuple([judged.told(coming.get(judged.verdict.capability)) for judged in known]),
             pause=self.pause,
             fault=self._faults.current(self.integration),
             vendor_says=self._word(),

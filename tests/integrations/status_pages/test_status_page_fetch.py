@@ -8,7 +8,7 @@ from integrations.execution.executor import Executor
 from integrations.execution.outcome import Origin
 from integrations.manifest.schema import Manifest
 from integrations.signals import CallRecord, Indicator
-from integrations.status_pages.dependents import Dependent, Page, dependents
+from integrations.status_pages.dependents import Dependent, Page, Pages, dependents
 from integrations.status_pages.fetch import StatusPageFetcher
 from integrations.status_pages.settings import StatusPageSettings, VendorPageSettings
 from tests.fakes.clock import FakeClock
@@ -119,6 +119,24 @@ def _github(name: str = "github-test", **changes: object) -> Connection:
 
 def _manifest() -> Manifest:
     return CATALOG.manifest("github")
+
+
+def test_pages_are_looked_for_anew_only_when_integrations_or_settings_are_others() -> None:
+    framework = framework_for(RecordingVendor(httpx.Response(200)))
+    framework.register_integration(_github("a"))
+    settings = [StatusPageSettings()]
+    pages = Pages(framework.integrations, lambda: settings[0])
+    first = pages()
+    assert pages() is first
+    (dependents_of_it,) = first.values()
+    assert [one.integration for one in dependents_of_it] == ["a"]
+
+    framework.register_integration(_github("b"))
+    (dependents_of_it,) = pages().values()
+    assert [one.integration for one in dependents_of_it] == ["a", "b"]
+
+    settings[0] = StatusPageSettings(enabled=False)
+    assert pages() == {}
 
 
 def test_integrations_of_a_vendor_share_its_page() -> None:
