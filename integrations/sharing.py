@@ -114,7 +114,11 @@ class Sharing:
 
     def written(self, integration: str) -> None:
         """A write is done, however it ended: reads from now on see what it did."""
-        self._writes[integration] = self._writes.get(integration, 0) + 1
+        if self._flights:
+            self._writes[integration] = self._writes.get(integration, 0) + 1
+        else:
+            # No read is under way that did not see it.
+            self._writes.clear()
 
     async def share(self, key: ReadKey, live: Live, *, deadline: float, leave: Callable[[], None]) -> Waited:
         """Return what the run under way gives, or begin one with `live`, which ends by `deadline` itself.

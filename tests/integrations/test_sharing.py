@@ -169,6 +169,21 @@ async def test_a_read_never_joins_one_that_began_before_a_write_was_done(house: 
     assert len(one.vendor.requests) == 3
 
 
+async def test_writes_leave_nothing_behind_once_no_read_is_under_way(house: Build) -> None:
+    one = await house(0.5, 0.1, 0.1)
+    sharing, left = one.framework._answering._sharing, []
+
+    async def write() -> None:
+        await anyio.sleep(0.1)
+        await one.framework.execute_integration("github", "issues.create", {**REPO, "title": "Down"})
+        left.append(len(sharing._writes))
+
+    await together(lambda: one.read("ann"), write)
+    await write()
+
+    assert left == [1, 0]
+
+
 async def test_what_the_run_raises_reaches_all_and_ends_no_other_run(house: Build) -> None:
     one = await house(0.2)
     raised = []
