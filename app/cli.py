@@ -2,39 +2,62 @@
 
 import click
 
-from app.commands import exits, local
-from app.commands.alerts import alerts, routes
-from app.commands.analytics import analytics
-from app.commands.backtest import backtest
-from app.commands.call import call
-from app.commands.check import check
-from app.commands.credentials import credentials
-from app.commands.dashboards import dashboards
-from app.commands.explain import explain
-from app.commands.exporters import exporters
-from app.commands.fault import fault
-from app.commands.heartbeats import heartbeats
-from app.commands.importing import import_
-from app.commands.incidents import ack, incidents, unack
-from app.commands.new import new
-from app.commands.operate import breaker, pause, resume
-from app.commands.query import query
-from app.commands.receivers import deliveries, receivers
-from app.commands.reload import reload
-from app.commands.report import report
+from app.commands import exits
+from app.commands.late import LateCommands
 from app.commands.server import DEFAULT_URL, Server
-from app.commands.session import Session
-from app.commands.silence import maintenance, silence
-from app.commands.slos import slos
-from app.commands.status import status
-from app.commands.trace import trace
-from app.commands.vendors import vendors
-from app.commands.verify import verify
-from app.commands.watch import watch
-from app.commands.webhooks import webhooks
+
+_COMMANDS = {
+    "serve": ("local", "serve"),
+    "demo": ("local", "demo"),
+    "check-config": ("local", "check_config"),
+    "import": ("importing", "import_"),
+    "status": ("status", "status"),
+    "call": ("call", "call"),
+    "trace": ("trace", "trace"),
+    "check": ("check", "check"),
+    "explain": ("explain", "explain"),
+    "query": ("query", "query"),
+    "analytics": ("analytics", "analytics"),
+    "backtest": ("backtest", "backtest"),
+    "report": ("report", "report"),
+    "watch": ("watch", "watch"),
+    "incidents": ("incidents", "incidents"),
+    "ack": ("incidents", "ack"),
+    "unack": ("incidents", "unack"),
+    "alerts": ("alerts", "alerts"),
+    "silence": ("silence", "silence"),
+    "maintenance": ("silence", "maintenance"),
+    "routes": ("alerts", "routes"),
+    "receivers": ("receivers", "receivers"),
+    "deliveries": ("receivers", "deliveries"),
+    "heartbeats": ("heartbeats", "heartbeats"),
+    "slos": ("slos", "slos"),
+    "exporters": ("exporters", "exporters"),
+    "dashboards": ("dashboards", "dashboards"),
+    "pause": ("operate", "pause"),
+    "resume": ("operate", "resume"),
+    "breaker": ("operate", "breaker"),
+    "fault": ("fault", "fault"),
+    "credentials": ("credentials", "credentials"),
+    "reload": ("reload", "reload"),
+    "webhooks": ("webhooks", "webhooks"),
+    "vendors": ("vendors", "vendors"),
+    "verify": ("verify", "verify"),
+    "new": ("new", "new"),
+    "token": ("local", "token"),
+    "version": ("local", "version"),
+}
+"""Where each stands: the module and the name in it."""
+
+_ALONE = frozenset({"serve", "demo", "check-config", "token", "version"})
+"""These ask no server, and do without what is for asking one."""
 
 
-@click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=LateCommands("app.commands", _COMMANDS),
+    epilog=exits.EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--url",
     envvar="DIALTONE_URL",
@@ -50,48 +73,7 @@ def main(ctx: click.Context, url: str, token: str) -> None:
 
     serve and demo start it; the other commands ask a running one.
     """
-    ctx.obj = Session(Server(url, token=token, client=ctx.obj), open_client=ctx.obj)
+    if ctx.invoked_subcommand not in _ALONE:
+        from app.commands.session import Session
 
-
-for command in (
-    local.serve,
-    local.demo,
-    local.check_config,
-    import_,
-    status,
-    call,
-    trace,
-    check,
-    explain,
-    query,
-    analytics,
-    backtest,
-    report,
-    watch,
-    incidents,
-    ack,
-    unack,
-    alerts,
-    silence,
-    maintenance,
-    routes,
-    receivers,
-    deliveries,
-    heartbeats,
-    slos,
-    exporters,
-    dashboards,
-    pause,
-    resume,
-    breaker,
-    fault,
-    credentials,
-    reload,
-    webhooks,
-    vendors,
-    verify,
-    new,
-    local.token,
-    local.version,
-):
-    main.add_command(command)
+        ctx.obj = Session(Server(url, token=token, client=ctx.obj), open_client=ctx.obj)

@@ -9,7 +9,8 @@ from app.api.alert_bodies import AlertBody, AlertList, RouteReport
 from app.commands import exits
 from app.commands.lines import plain
 from app.commands.looks import table
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 from app.web.words import NOTHING, span
 from integrations.clock import SystemClock
 

@@ -9,7 +9,8 @@ import msgspec
 from app.commands import exits
 from app.commands.analytics_schema import schema
 from app.commands.exporting import PATH, Listed, export, summary, wanted
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 
 
 class Day(click.ParamType[dt.date]):

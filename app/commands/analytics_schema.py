@@ -7,7 +7,8 @@ import msgspec
 from rich.text import Text
 
 from app.commands.looks import table
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 from exporters.analytics.described import Relation, Schema
 
 

@@ -11,8 +11,9 @@ from app.api.backtest import BacktestList
 from app.commands.asking import ended_with_us, keep
 from app.commands.backtest_looks import show, show_watched
 from app.commands.following_backtest import following
+from app.commands.options import json_option
 from app.commands.server import CALL_PATIENCE
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from app.web.backtest import page
 from exporters.analytics.backtest.keys import unknown
 from integrations.execution.policy import Policy

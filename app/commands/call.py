@@ -9,8 +9,9 @@ import msgspec
 from app.api.priority import CHOICES, HEADER
 from app.commands import exits
 from app.commands.lines import plain
+from app.commands.options import F, json_option
 from app.commands.server import CALL_PATIENCE, Reply, segment
-from app.commands.session import F, Session, json_option, pairs, problem_text
+from app.commands.session import Session, pairs, problem_text
 from integrations.execution.outcome import Outcome, Source
 
 _STRUCK = "fault injected"

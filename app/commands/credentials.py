@@ -5,8 +5,9 @@ import click
 from app.api.bodies import CredentialList, CredentialRefresh
 from app.commands import exits
 from app.commands.looks import table
+from app.commands.options import json_option
 from app.commands.server import segment
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from app.web.words import NOTHING, span
 from integrations.clock import SystemClock
 from integrations.credentials.state import CredentialState

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from app.commands.lines import plain
 from app.commands.looks import state_text, table
+from app.commands.options import json_option
 from app.commands.server import segment
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from app.commands.status import show_health
 from app.web.words import STATES, exact, plural, share, span
 from integrations.clock import SystemClock

@@ -10,8 +10,9 @@ from app.api.exporters import ExporterList, PreviewList
 from app.commands import exits
 from app.commands.lines import plain
 from app.commands.looks import table
+from app.commands.options import json_option
 from app.commands.server import segment
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from app.web.words import NOTHING, ago
 from exporters.push.exporter import Action
 from exporters.push.trials import Trial

@@ -10,8 +10,9 @@ from rich.text import Text
 from app.api.bodies import FaultBody, FaultList
 from app.commands import exits
 from app.commands.looks import table
+from app.commands.options import Duration, json_option
 from app.commands.server import Reply, segment
-from app.commands.session import Duration, Session, json_option, problem_text
+from app.commands.session import Session, problem_text
 from app.web.words import fault_words, until
 from integrations.clock import SystemClock
 

@@ -4,8 +4,9 @@ import click
 
 from app.api.heartbeats import HeartbeatBody, HeartbeatList, HeartbeatURL
 from app.commands.looks import state_text, table
+from app.commands.options import json_option, reason_option
 from app.commands.server import segment
-from app.commands.session import Session, json_option, reason_option
+from app.commands.session import Session
 from app.web.words import NOTHING, ago, plural, span, until
 from integrations.clock import SystemClock
 from integrations.signals import Health

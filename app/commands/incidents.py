@@ -8,8 +8,9 @@ from rich.text import Text
 from app.api.incident_bodies import IncidentDetail, IncidentList, IncidentSummary
 from app.commands.lines import plain
 from app.commands.looks import state_text, table
+from app.commands.options import expiry_option, json_option, reason_option
 from app.commands.server import segment
-from app.commands.session import Session, expiry_option, json_option, reason_option
+from app.commands.session import Session
 from app.web.words import NOTHING, day_time, number, plural, span, until
 from integrations.clock import SystemClock
 from monitors.incident import Acknowledgement, Impact

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from app.commands import exits
-from app.commands.session import json_option
+from app.commands.options import json_option
 from app.configuration.checks import parse_listen
 from app.settings import Settings, SettingsError, load_settings
 from integrations.connection import Connection

@@ -5,8 +5,9 @@ from rich.text import Text
 
 from app.api.bodies import IntegrationStatusBody
 from app.commands.looks import state_text, table
+from app.commands.options import expiry_option, json_option, reason_option
 from app.commands.server import segment
-from app.commands.session import Session, expiry_option, json_option, reason_option
+from app.commands.session import Session
 from app.web.words import breaker_words, pause_words
 from integrations.clock import SystemClock
 

@@ -8,9 +8,10 @@ import msgspec
 
 from app.commands.asking import ANALYTICS, PATIENCE, Asking, downloaded, ended_with_us, keep, show
 from app.commands.looks import table
+from app.commands.options import json_option
 from app.commands.rows import Rows, show_rows
 from app.commands.server import Download, segment
-from app.commands.session import Session, json_option, pairs
+from app.commands.session import Session, pairs
 from app.commands.sql import ask_sql, is_statement
 from app.web.words import exact
 from exporters.analytics.sql.frames import Format

@@ -18,8 +18,9 @@ from app.api.receiver_bodies import (
 from app.commands import exits
 from app.commands.lines import plain
 from app.commands.looks import table
+from app.commands.options import Duration, json_option, reason_option
 from app.commands.server import segment
-from app.commands.session import Duration, Session, json_option, reason_option
+from app.commands.session import Session
 from app.web.words import NOTHING, ago, day_time, latency
 from integrations.clock import SystemClock
 from monitors.alerts.exchange import Exchange

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import click
 from rich.text import Text
 
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 from app.configuration.difference import Difference, ReloadReport
 from app.web.words import plural
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from app.commands.asking import keep
+from app.commands.options import json_option
 from app.commands.server import CALL_PATIENCE
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from app.web.report.markdown import markdown
 from app.web.report.page import page
 from exporters.analytics.report.outcome import Report

@@ -7,8 +7,9 @@ from app.api.alert_bodies import AlertList, MaintenanceList, SilenceBody, Silenc
 from app.commands.alerts import show_alerts
 from app.commands.lines import plain
 from app.commands.looks import table
+from app.commands.options import Duration, json_option, reason_option
 from app.commands.server import segment
-from app.commands.session import Duration, Session, json_option, reason_option
+from app.commands.session import Session
 from app.web.words import ago, day_time, plural, until
 from integrations.clock import SystemClock
 

@@ -5,7 +5,8 @@ from rich.text import Text
 
 from app.api.slos import SLOList
 from app.commands.looks import table
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 from app.web.words import NOTHING, plural
 from monitors.slo_report import SLOStatus
 

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from app.api.bodies import IntegrationDetail, IntegrationList, IntegrationSummary
 from app.commands.looks import state_text, table
+from app.commands.options import json_option
 from app.commands.server import segment
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from app.web.words import (
     ORDER,
     breaker_words,

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from app.commands.call import Given, call_options, execute, refuse_failure
 from app.commands.lines import plain
+from app.commands.options import json_option
 from app.commands.server import Reply
-from app.commands.session import Session, json_option
+from app.commands.session import Session
 from integrations.execution.outcome import Outcome
 from integrations.execution.trace import Stage, TraceEvent
 

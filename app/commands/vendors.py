@@ -7,7 +7,8 @@ from rich.text import Text
 from app.api.bodies import VendorBody, VendorInput
 from app.commands import exits
 from app.commands.looks import table
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 from integrations.manifest.loading import Catalog
 from integrations.manifest.source import nearest
 

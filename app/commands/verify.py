@@ -5,7 +5,8 @@ import msgspec
 
 from app.commands import exits
 from app.commands.looks import table
-from app.commands.session import Session, json_option
+from app.commands.options import json_option
+from app.commands.session import Session
 from integrations.manifest.contract import Evidence, Lock, evidence
 from integrations.manifest.contract import verify as find_differences
 from integrations.manifest.grades import Grade, assess

@@ -5,8 +5,9 @@ from rich.text import Text
 
 from app.api.webhook_bodies import Replayed, WebhookDetail, WebhookList, WebhookURL
 from app.commands.looks import table
+from app.commands.options import Duration, json_option, reason_option
 from app.commands.server import segment
-from app.commands.session import Duration, Session, json_option, reason_option
+from app.commands.session import Session
 from app.storage.stored_webhook import StoredWebhook
 from app.web.words import day_time
 from integrations.clock import SystemClock

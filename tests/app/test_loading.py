@@ -29,7 +29,10 @@ UNNEEDED = {
     "aiohttp": "proxies",
     "alembic": "migrations of an older database",
     "cryptography": "stored tokens, client certificates, signatures by public keys",
+    "app.commands": "the command line",
     "jwt": "tokens that are bought with a signed request",
+    "pygments": "colours",
+    "rich": "colours, and tables for people",
     "sqlalchemy.dialects.postgresql": "PostgreSQL",
 }
 """What is not to be loaded, and what it is for."""
