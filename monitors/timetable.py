@@ -23,6 +23,9 @@ BEAT_RATIO = 0.05
 """Of an interval, what a beat takes at most."""
 
 _NONE = -1
+VENDOR_WAIT = 1.0
+"""Seconds that a round waits for others of its vendor."""
+
 AT_ONCE = 16
 """Due times that are looked at before the event loop gets its turn."""
 
@@ -102,12 +105,22 @@ class Timetable:
     waits is bounded by the number of integrations; a slot that finds it so is skipped and counted.
 
     `epoch` is UTC's zero on the clock that `now` is read from. `vendor_rounds` of one vendor run at once, the
-    others of that vendor wait. The first round after `add` comes within `spread` seconds.
+    others of that vendor wait, but no longer than `vendor_wait` seconds: where one hangs, each round lasts
+    until its timeout, and those that are well would stand in line behind all that are not. The first round
+    after `add` comes within `spread` seconds.
     """
 
-    def __init__(self, *, epoch: float, vendor_rounds: int = 8, spread: float = 10.0) -> None:
+    def __init__(
+        self,
+        *,
+        epoch: float,
+        vendor_rounds: int = 8,
+        vendor_wait: float = VENDOR_WAIT,
+        spread: float = 10.0,
+    ) -> None:
         self._epoch = epoch
         self._vendor_rounds = vendor_rounds
+        self._vendor_wait = vendor_wait
         self._spread = spread
         self._entries: dict[str, _Entry] = {}
         # Only of vendors that have a round in flight, or one that waits: first come, first served.
@@ -167,7 +180,13 @@ class Timetable:
             if not self._heap or self._heap[0][0] > now:
                 break
             due, number, entry = heapq.heappop(self._heap)
-            if number == entry.number and (begun := self._fall_due(entry, due=due, now=now)):
+            begun = None
+            if number == entry.number:
+                begun = self._fall_due(entry, due=due, now=now)
+            elif entry.is_waiting and entry.asked + self._vendor_wait <= now:
+                self._stop_waiting(entry)
+                begun = self._start(entry, due=entry.asked, now=now)
+            if begun is not None:
                 rounds.append(begun)
         return rounds
 
@@ -213,6 +232,7 @@ class Timetable:
         entry.asked, entry.is_waiting = due, True
         self._waiting.setdefault(entry.vendor, []).append(entry)
         self.waiting += 1
+        heapq.heappush(self._heap, (due + self._vendor_wait, next(self._numbers), entry))
         return None
 
     def _pass_slots(self, entry: _Entry, now: float) -> int:

@@ -13,8 +13,17 @@ EPOCH = -1_800_000_000.0
 class Timeline:
     """A timetable whose rounds last a given time, played event by event."""
 
-    def __init__(self, *, vendor_rounds: int = 8, spread: float = 10.0, epoch: float = EPOCH) -> None:
-        self.table = Timetable(epoch=epoch, vendor_rounds=vendor_rounds, spread=spread)
+    def __init__(
+        self,
+        *,
+        vendor_rounds: int = 8,
+        vendor_wait: float = 100_000.0,
+        spread: float = 10.0,
+        epoch: float = EPOCH,
+    ) -> None:
+        self.table = Timetable(
+            epoch=epoch, vendor_rounds=vendor_rounds, vendor_wait=vendor_wait, spread=spread
+        )
         self.now = 0.0
         self.starts: list[tuple[float, Round]] = []
         self.ends: list[tuple[float, Round]] = []
@@ -124,6 +133,29 @@ def test_a_vendor_runs_so_many_rounds_and_the_others_wait_in_order() -> None:
     assert seconds == [0, 0, 1, 1, 2]
     assert [round(begun.lag) for _, begun in line.starts] == seconds
     assert line.table.waiting == 0
+
+
+def test_none_waits_longer_than_a_second_for_others_of_its_vendor_that_hang() -> None:
+    line = Timeline(vendor_rounds=2, vendor_wait=1.0)
+    for number in range(50):
+        line.add(f"wiki-{number}", interval=30.0)
+    line.play(40.0, lasting=10.0)
+    # The first rounds are off the grid, and may still run when their first slot comes.
+    skipped = line.table.skipped
+    line.play(400.0, lasting=10.0)
+    assert max(begun.lag for _, begun in line.starts) == pytest.approx(1.0)
+    assert line.table.skipped == skipped
+    assert min(len(line.starts_of(f"wiki-{number}")) for number in range(50)) >= 12
+
+
+def test_who_has_left_the_line_is_not_started_when_its_wait_would_be_over() -> None:
+    line = Timeline(vendor_rounds=1, vendor_wait=1.0, spread=0.001)
+    line.add("wiki-1", interval=3600.0)
+    line.add("wiki-2", interval=3600.0)
+    line.play(0.5, lasting=100.0)
+    line.table.switch_off("wiki-2" if line.starts[0][1].key == "wiki-1" else "wiki-1")
+    line.play(50.0, lasting=100.0)
+    assert len(line.starts) == 1
 
 
 def test_more_than_a_vendor_can_serve_skips_slots_and_queues_nothing_twice() -> None:
