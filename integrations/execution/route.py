@@ -21,11 +21,12 @@ _CLOSED = BreakerState.CLOSED
 class Route:
     """What a call of one action passes, and what its records begin with: looked up once, then kept.
 
-    `breaker` is None where none stands in the way: checks pass every circuit, and none counts them. `queue`
-    is None where there is no limit, neither declared nor known.
+    `breaker` is None where none stands in the way: checks pass every circuit, and none counts them. `watched`
+    is the one whose state is told all the same; without one it is closed. `queue` is None where there is no
+    limit, neither declared nor known.
     """
 
-    __slots__ = ("_refusal", "_watched", "breaker", "key", "parts", "queue", "quota", "template")
+    __slots__ = ("_refusal", "breaker", "key", "parts", "queue", "quota", "template", "watched")
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class Route:
         queue: QuotaLine | None = None,
     ) -> None:
         self.key = key
-        self._watched = breaker
+        self.watched = breaker
         self.breaker = None if key[-1] else breaker
         self.quota = quota
         self.queue = queue
@@ -49,7 +50,7 @@ class Route:
     @property
     def state(self) -> BreakerState:
         """The state of the breaker; one that was never needed is closed."""
-        return _CLOSED if self._watched is None else self._watched.state
+        return _CLOSED if self.watched is None else self.watched.state
 
     @property
     def refusal(self) -> CallRecord:

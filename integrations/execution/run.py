@@ -19,16 +19,17 @@ from integrations.execution.concurrency import Bulkhead
 from integrations.execution.effect import is_failure, is_overload, record
 from integrations.execution.failure import OutOfTime, TransportFailure
 from integrations.execution.line import Line
-from integrations.execution.outcome import Attempt, FailureKind, Origin, RejectReason
+from integrations.execution.outcome import Attempt, FailureKind, RejectReason
 from integrations.execution.patience import PATIENCE, Patience, in_time
 from integrations.execution.quota import QuotaLine
 from integrations.execution.retry import is_retryable
 from integrations.execution.route import Route
 from integrations.execution.trace import Stage
 from integrations.execution.transport import Reply
+from integrations.signals import BreakerState
 
 _K = FailureKind
-_CHECK = Origin.CHECK
+_CLOSED = BreakerState.CLOSED
 
 
 class Run:
@@ -78,8 +79,9 @@ class Run:
         self.route = route
         self.started = started = line.now()
         self.deadline = started + line.policy.deadline if call.deadline is None else call.deadline
-        self.is_check = call.origin is _CHECK
-        self.state = route.state
+        self.is_check = route.key[-1]
+        watched = route.watched
+        self.state = _CLOSED if watched is None else watched.state
         self.kind: FailureKind | None = None
         self.status: int | None = None
         self.detail = self.code = ""
@@ -172,7 +174,10 @@ class Run:
         if not slots.try_enter():
             return False
         self._slots = slots
-        return breaker is None or self._take_permit(breaker, now)
+        if breaker is not None and breaker.is_guarded:
+            return self._take_permit(breaker, now)
+        self._permit = REFUSED if breaker is None else breaker.generation
+        return True
 
     async def _wait_in(self) -> bool:
         if self.is_barred:
@@ -217,7 +222,7 @@ class Run:
         return self._refuse(reason, detail)
 
     def _take_permit(self, breaker: CircuitBreaker, now: float) -> bool:
-        self._permit = breaker.acquire(now) if breaker.is_guarded else breaker.generation
+        self._permit = breaker.acquire(now)
         if self._permit == REFUSED:
             return self._refuse_open(breaker, now)
         self.state = breaker.state
@@ -341,14 +346,13 @@ class Run:
         if self.kind is not None:
             self._settle_failure(self.kind, now - seconds)
             return
-        breaker, quota = self.route.breaker, self.route.quota
-        slots, permit = self._slots, self._permit
+        breaker, quota, slots = self.route.breaker, self.route.quota, self._slots
         if quota is not None:
             quota.streak = 0
         if slots is not None and slots.is_learning:
             slots.succeeded(now - seconds, now)
-        if breaker is not None and permit != REFUSED:
-            self._permit = REFUSED
+        if breaker is not None and self._permit != REFUSED:
+            permit, self._permit = self._permit, REFUSED
             breaker.record_success(permit, now, seconds)
 
     def _settle_failure(self, kind: FailureKind, began: float) -> None:
