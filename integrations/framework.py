@@ -20,7 +20,7 @@ from integrations.execution.fairness import Priority
 from integrations.execution.outcome import FailureKind, Origin, Outcome, RejectReason
 from integrations.execution.trace import Trace
 from integrations.execution.traced import ended
-from integrations.execution.tracing import new_run_id, system_random, trace_of
+from integrations.execution.tracing import CallIDs, new_run_id, system_random, trace_of, trace_of_own
 from integrations.fallback import check_fallback
 from integrations.integration import Integration
 from integrations.keeping import CredentialKeeper
@@ -229,7 +229,8 @@ class IntegrationFramework:
             capability=check.capability,
             deadline=self._clock.monotonic() + timeout,
             run_id=run_id,
-            trace_id=trace_of(run_id),
+            trace_id=trace_of_own(run_id),
+            call_ids=CallIDs(run_id),
             origin=Origin.CHECK,
             certificate=True,
             cold=cold,

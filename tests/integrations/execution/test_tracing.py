@@ -22,6 +22,7 @@ from integrations.execution.tracing import (
     new_run_id,
     system_random,
     trace_of,
+    trace_of_own,
 )
 from integrations.signals import CallRecord
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
@@ -227,10 +228,17 @@ def test_a_run_that_somebody_else_named_names_no_call(run_id: str) -> None:
     assert call_of(run_id, 0) == ""
 
 
-def test_each_that_asks_has_the_next_id_of_the_run() -> None:
-    ids = CallIDs()
+@pytest.mark.parametrize("own", ["", RUN], ids=["of anyone", "of our own"])
+def test_each_that_asks_has_the_next_id_of_the_run(own: str) -> None:
+    ids = CallIDs(own)
 
     assert [ids.take(RUN) for _ in range(17)] == [*(call_of(RUN, number) for number in range(16)), ""]
+
+
+def test_a_run_of_our_own_has_the_trace_of_any_that_is_named_so() -> None:
+    run_id = new_run_id(system_random())
+
+    assert trace_of_own(run_id) == trace_of(run_id)
 
 
 @pytest.mark.parametrize("tracing", [Tracing(), Tracing(Sampler())], ids=["untraced", "traced"])
