@@ -1,9 +1,9 @@
 """AnalyticsStore, the face of this package: takes signals, keeps them, answers questions.
 
-on_signal -> list -> (in 10 ms) spool thread -> segment -> (sealed within 5 s) writer thread -> hot.duckdb.
+on_signal -> feed -> (in 10 ms) spool thread -> segment -> (sealed within 5 s) writer thread -> hot.duckdb.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from exporters.analytics.catching_up import CatchingUp
 from exporters.analytics.copier import Copier, StoredSignals
 from exporters.analytics.database import SHUTS_DOWN, Database
 from exporters.analytics.days.service import DayService
+from exporters.analytics.feed import TICK, Feed
 from exporters.analytics.paging import Page, PageRequest
 from exporters.analytics.queries import NamedQuery, bundled_queries
 from exporters.analytics.reader import QueryResult, Reader
@@ -36,13 +37,9 @@ from integrations.signals import Signal
 
 log = structlog.get_logger("dialtone.analytics")
 
-TICK = 0.01
-"""Seconds that a signal waits at most for others before it is handed to the spool."""
-
 CLOSE_SECONDS = 10.0
 
 _LOAD_TICK = 0.25
-_SEAL_TICK = 0.25
 _COPY_SECONDS = 1.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 4.0
 
@@ -77,13 +74,10 @@ class AnalyticsStore:
             database=self._database, clock=clock, publish=publish, catch_up=self.catch_up
         )
         self.reports = Reports(database=self._database, clock=clock, publish=publish, catch_up=self.catch_up)
-        self._buffer: list[Signal] = []
-        self._handed: deque[list[Signal]] = deque()
-        self._stirred: anyio.Event | None = None
-        self._swapped_at = clock.time()
+        self._feed = Feed(self._spool, clock=clock, room=settings.queue_rows if settings.enabled else 0)
+        self._put = self._feed.put
         self._refused: Counter[tuple[str, str]] = Counter()
         self._restarts: Counter[str] = Counter()
-        self._room = settings.queue_rows if settings.enabled else 0
         self._state = "" if settings.enabled else "analytics is turned off in the configuration"
         self._is_recovered = self._is_drained = False
         self.sql = self._free_sql(directory, publish)
@@ -94,11 +88,7 @@ class AnalyticsStore:
 
     def on_signal(self, signal: Signal) -> None:
         """Take one signal; when the queue is full it is dropped and counted."""
-        if len(self._buffer) < self._room:
-            self._buffer.append(signal)
-            if self._stirred is not None:
-                self._stirred.set()
-        elif self._settings.enabled and type(signal) not in self._skip:
+        if not self._put(signal) and self._settings.enabled and type(signal) not in self._skip:
             self._refused[TABLES[type(signal)], "closed" if self._state else "queue_full"] += 1
 
     async def start(self) -> None:
@@ -131,7 +121,7 @@ class AnalyticsStore:
         """
         if self._state:
             return
-        self._state, self._room = SHUTS_DOWN, 0
+        self._state, self._feed.room = SHUTS_DOWN, 0
         with anyio.CancelScope(shield=True):
             await self.sql.aclose()
             await self._days.aclose()
@@ -204,7 +194,7 @@ class AnalyticsStore:
         """Rows, drops, lag, sizes and queries, as the catalogue names them."""
         yield from self.status().samples()
         yield Sample("dialtone_analytics_load_duration_seconds", (), self._writer.load_seconds)
-        yield Sample("dialtone_queue_depth", ("analytics",), len(self._buffer))
+        yield Sample("dialtone_queue_depth", ("analytics",), self._feed.depth)
         yield Sample("dialtone_queue_depth", ("analytics-queries",), self._reader.waiting)
         yield Sample("dialtone_queue_depth", ("analytics-sql",), len(self.sql.running()))
         for file, size in self._writer.file_bytes.items():
@@ -271,34 +261,13 @@ class AnalyticsStore:
 
     async def _spool_forever(self) -> None:
         await self._recover()
-        while not self._state:
-            await self._until_stirred()
-            await self._clock.sleep(TICK)
-            if self._buffer or self._handed or self._spool.is_due():
-                await self._flush()
-
-    async def _until_stirred(self) -> None:
-        """Wait for a signal, but not so long that a segment stays open for longer than it may."""
-        if self._buffer or self._handed:
+        if self._state:
             return
-        self._stirred = anyio.Event()
+        self._feed.open()
         try:
-            with anyio.move_on_after(_SEAL_TICK):
-                await self._stirred.wait()
+            await anyio.to_thread.run_sync(self._feed.run, limiter=self._spool_thread, abandon_on_cancel=True)
         finally:
-            self._stirred = None
-
-    async def _flush(self) -> None:
-        # Handed on through a deque: a cancelled wait for the thread leaves the batch there for aclose.
-        self._handed.append(self._buffer)
-        self._buffer = []
-        await anyio.to_thread.run_sync(self._write_handed, limiter=self._spool_thread)
-        self._swapped_at = self._clock.time()
-
-    def _write_handed(self) -> None:
-        while self._handed:
-            self._spool.write(self._handed.popleft())
-        self._spool.seal()
+            self._feed.halt()
 
     async def _load_forever(self) -> None:
         while not self._state:
@@ -317,9 +286,9 @@ class AnalyticsStore:
 
     async def _drain(self) -> None:
         try:
+            self._feed.halt()
             if self._is_recovered:
-                await self._flush()
-                await anyio.to_thread.run_sync(self._seal_all, limiter=self._spool_thread)
+                await anyio.to_thread.run_sync(self._feed.drain, limiter=self._spool_thread)
                 await anyio.to_thread.run_sync(self._writer.step, limiter=self._writer_thread)
                 if self._copier:
                     await self._copier.copy()
@@ -328,9 +297,6 @@ class AnalyticsStore:
             log.warning("analytics_drain", reason=str(error))
         finally:
             self._is_drained = True
-
-    def _seal_all(self) -> None:
-        self._spool.seal(everything=True)
 
     async def _break_off(self, drain: anyio.CancelScope) -> None:
         await self._clock.sleep(CLOSE_SECONDS)
@@ -366,10 +332,8 @@ class AnalyticsStore:
         return database
 
     def _lag(self) -> float:
-        """Segments know when they were opened; what is in memory is no older than the last swap."""
-        waiting = [self._swapped_at] if self._buffer or self._handed else []
-        if (oldest := self._spool.oldest) is not None:
-            waiting.append(oldest)
+        """How old the oldest is that is not loaded yet."""
+        waiting = [at for at in (self._feed.oldest, self._spool.oldest) if at is not None]
         return max(0.0, self._clock.time() - min(waiting)) if waiting else 0.0
 
     def _dropped(self) -> Counter[tuple[str, str]]:
