@@ -33,16 +33,16 @@ class Copier:
         self._thread = thread
         self._is_aligned = False
 
-    async def position(self) -> int | None:
+    def position(self) -> int | None:
         """Return how far the log is copied; None while that cannot be told."""
-        return await anyio.to_thread.run_sync(self._writer.position, limiter=self._thread)
+        return self._writer.position()
 
     async def copy(self) -> None:
         """Copy all that is new; the first time the cursor is brought within the log, which may have been put
         back from a backup.
         """
         self._is_aligned = self._is_aligned or await self._align()
-        cursor = await self.position()
+        cursor = self.position()
         while cursor is not None:
             page = await self._stored.signals_after(cursor, _PAGE)
             if page:
@@ -50,7 +50,7 @@ class Copier:
             cursor = page[-1][0] if len(page) == _PAGE else None
 
     async def _align(self) -> bool:
-        if await self.position() is None:
+        if self.position() is None:
             return False
         end = await self._stored.end()
         await anyio.to_thread.run_sync(self._writer.align, end, limiter=self._thread)

@@ -31,7 +31,8 @@ class Loader:
     """Writes into one open database, on one thread at a time.
 
     `rows` counts committed rows by table since the start of this loader, `lost` lines that could not be read.
-    `held` are segments that are loaded and wait for the checkpoint.
+    `held` are segments that are loaded and wait for the checkpoint, `position` says how far the log of stored
+    signals is copied; it may be asked from any thread.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Loader:
         self.held: list[Segment] = []
         self._ledger = {name for (name,) in connection.execute("SELECT segment FROM ledger").fetchall()}
         self._retired = self._ledger - {path.stem for path in spool.iterdir()}
+        self.position: int = connection.execute("SELECT max(position) FROM cursors").fetchall()[0][0]
 
     def load(self, segments: Sequence[Segment]) -> None:
         """Load segments in one transaction; those in the ledger already are only kept for removal.
@@ -80,22 +82,19 @@ class Loader:
             with transaction(self._connection):
                 counts = {table: self._insert(table, [path]) for table, path in paths.items()}
                 self._set_position(stored[-1][0])
+            self.position = stored[-1][0]
         finally:
             for path in paths.values():
                 path.unlink()
         self.rows.update(counts)
 
-    def position(self) -> int:
-        """Return how far the log of stored signals is copied."""
-        position: int = self._connection.execute("SELECT max(position) FROM cursors").fetchall()[0][0]
-        return position
-
     def align(self, end: int) -> None:
         """Move the cursor back to the log's end, when an older or a new log stands in the old one's place."""
         self._archive.align(end)
-        if self.position() > end:
+        if self.position > end:
             with transaction(self._connection):
                 self._set_position(end)
+            self.position = end
 
     def checkpoint(self) -> int:
         """Write everything into the file itself, then remove the segments it holds; return their bytes.

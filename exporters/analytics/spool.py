@@ -26,11 +26,11 @@ from exporters.analytics.tables import TABLES
 from integrations.clock import Clock
 from integrations.signals import Signal
 
-SEAL_SECONDS = 5.0
-SOON_SECONDS, SOON_ROWS = 1.0, 1_000
+SEAL_SECONDS = 10.0
+SOON_SECONDS, SOON_ROWS = 1.0, 2_000
 SEAL_ROWS = 20_000
 SEAL_BYTES = 8 << 20
-"""A segment is sealed after 5 s, after one when it has a thousand rows, at once when it has many: to load
+"""A segment is sealed after 10 s, after one when it has two thousand rows, at once when it has many: to load
 any takes 8 ms of CPU, and 5 us for a check more. Who reads has all of them sealed (catching_up.py). What is
 to survive a power cut a second later is sealed then, because that syncs it.
 """

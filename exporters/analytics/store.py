@@ -1,6 +1,6 @@
 """AnalyticsStore, the face of this package: takes signals, keeps them, answers questions.
 
-on_signal -> feed -> (in 10 ms) spool thread -> segment -> (sealed within 5 s) writer thread -> hot.duckdb.
+on_signal -> feed -> (in 10 ms) spool thread -> segment -> (sealed within 10 s) writer thread -> hot.duckdb.
 """
 
 from collections import Counter
@@ -282,7 +282,7 @@ class AnalyticsStore:
 
     async def copied(self) -> int | None:
         """Return how far the log of stored signals is copied; None while that cannot be told."""
-        return await self._copier.position() if self._copier else None
+        return self._copier.position() if self._copier else None
 
     async def _drain(self) -> None:
         try:

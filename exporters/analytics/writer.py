@@ -114,7 +114,8 @@ class Writer:
 
     def position(self) -> int | None:
         """Return how far the log of stored signals is copied; None while the file is closed."""
-        return self._loader.position() if self._loader else None
+        loader = self._loader
+        return loader.position if loader else None
 
     def copy(self, stored: Sequence[tuple[int, Signal]]) -> None:
         """Copy a page of the log of stored signals; nothing happens while the file is closed.
