@@ -1,5 +1,6 @@
 """The last signals, in order and numbered, each encoded at most once and only when somebody wants it."""
 
+from array import array
 from collections.abc import Callable
 from operator import attrgetter
 from typing import get_args
@@ -51,9 +52,10 @@ _OPEN_TEXTS = {kind: _open_texts(kind) for kind in get_args(Signal)}
 
 def weight(signal: Signal) -> int:
     """Return about how many bytes a signal takes in memory, without encoding it."""
+    kind = type(signal)
     # Texts that are mostly empty are joined in less time than their lengths are added up in.
-    plain = _PLAIN + len("".join(_OPEN_TEXTS[type(signal)](signal)))
-    return plain + _ATTEMPT * len(signal.attempts) if isinstance(signal, CallRecord) else plain
+    plain = _PLAIN + len("".join(_OPEN_TEXTS[kind](signal)))
+    return plain + _ATTEMPT * len(signal.attempts) if kind is CallRecord else plain
 
 
 class Ring:
@@ -71,8 +73,8 @@ class Ring:
         self._capacity = capacity
         self._max_bytes = max_bytes
         self._signals: list[Signal | None] = [None] * capacity
-        self._events = [b""] * capacity
-        self._weights = [0] * capacity
+        self._events: dict[int, bytes] = {}
+        self._weights = array("Q", bytes(8 * capacity))
         self._encoder = msgspec.json.Encoder()
 
     def append(self, signal: Signal) -> None:
@@ -97,15 +99,13 @@ class Ring:
 
     def event(self, number: int) -> bytes:
         """Return a kept signal as a server-sent event, encoded at the first call."""
-        slot = number % self._capacity
-        if not self._events[slot]:
-            signal = self.signal(number)
+        signal, event = self.signal(number), self._events.get(number)
+        if event is None:
             tag = signal.__struct_config__.tag
             head = f"id: {self.identify(number)}\nevent: {tag}\ndata: "
-            self._events[slot] = event = head.encode() + self._encode(signal) + b"\n\n"
-            self._weights[slot] += len(event)
+            self._events[number] = event = head.encode() + self._encode(signal) + b"\n\n"
             self.bytes += len(event)
-        return self._events[slot]
+        return event
 
     def identify(self, number: int) -> str:
         """Return a number as an id that another process cannot take for one of its own."""
@@ -127,11 +127,13 @@ class Ring:
             return self._encoder.encode(_writable(signal))
 
     def _forget(self) -> None:
-        slot = self.first % self._capacity
+        number = self.first
+        slot = number % self._capacity
         self._signals[slot] = None
-        self._events[slot] = b""
         self.bytes -= self._weights[slot]
-        self.first += 1
+        if self._events:
+            self.bytes -= len(self._events.pop(number, b""))
+        self.first = number + 1
 
 
 def _writable(signal: Signal) -> Signal:
