@@ -19,7 +19,7 @@ from integrations.errors import UnknownIntegration
 from integrations.execution.executor import Executor
 from integrations.framework import IntegrationFramework
 from integrations.samples import Sample
-from integrations.signals import Indicator, Signal
+from integrations.signals import CallRecord, Indicator, Signal
 from monitors.alerts.afresh import FreshChecks
 from monitors.alerts.builtin_rules import BUILTIN_RULES
 from monitors.alerts.consequences import Consequences
@@ -124,7 +124,8 @@ class Alerting:
 
     def on_signal(self, signal: Signal) -> None:
         """Take a signal from the bus."""
-        self.parents.on_signal(signal)
+        if type(signal) is not CallRecord:
+            self.parents.on_signal(signal)
         self.watching.on_signal(signal)
         self.engine.on_signal(signal)
 

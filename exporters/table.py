@@ -12,6 +12,7 @@ import structlog
 
 from exporters.calls import CallRecorder
 from exporters.catalogue import CATALOGUE, Family
+from exporters.checks import CheckRecorder
 from exporters.gone import Gone, Removable
 from exporters.native import Native
 from exporters.series import (
@@ -25,7 +26,6 @@ from exporters.series import (
     writable_all,
 )
 from exporters.told import Told
-from integrations.execution.outcome import FailureKind, Phases
 from integrations.samples import Sample, Sampled
 from integrations.signals import (
     APIRequest,
@@ -112,7 +112,7 @@ class MetricTable:
         self._calls = CallRecorder(self._numbers, self._histograms, traces_checks=traces_checks)
         self._handlers: dict[type[msgspec.Struct], Callable[..., None]] = {
             CallRecord: self._calls.record,
-            CheckResult: self._check,
+            CheckResult: CheckRecorder(self._numbers, self._histograms).record,
             BreakerTransition: self._transition,
             HealthChange: self._health,
             IncidentChange: self._incident,
@@ -276,26 +276,6 @@ class MetricTable:
     def _count(self, metric: str, *labels: str) -> None:
         self._numbers[metric].cell(*labels).value += 1
 
-    def _check(self, result: CheckResult) -> None:
-        names = (result.integration, result.vendor, result.capability)
-        outcome = _outcome(result.kind) if result.ran else "skipped"
-        self._count("dialtone_checks_total", *names, outcome)
-        skipped = self._numbers["dialtone_check_slots_skipped_total"].cell(result.integration)
-        if result.skipped:
-            skipped.value += result.skipped
-        if result.ran:
-            self._histograms["dialtone_check_start_lag_seconds"].cell().observe(result.lag)
-            duration = self._histograms["dialtone_check_duration_seconds"]
-            duration.cell(result.integration, result.capability).observe(result.duration)
-        if result.phases is not None:
-            self._phases(result.integration, result.phases)
-
-    def _phases(self, integration: str, phases: Phases) -> None:
-        series = self._histograms["dialtone_check_phase_seconds"]
-        for phase, seconds in msgspec.structs.asdict(phases).items():
-            if seconds is not None:
-                series.cell(integration, phase).observe(seconds)
-
     def _transition(self, change: BreakerTransition) -> None:
         names = (change.integration, change.capability, change.after.value)
         self._count("dialtone_breaker_transitions_total", *names)
@@ -361,10 +341,6 @@ def _buckets(cell: Distribution, *, cut: bool) -> Buckets:
 
 def _distribution(family: Family, *, native: bool) -> Callable[[], Distribution]:
     return lambda: observing(family.buckets, native=native)
-
-
-def _outcome(kind: FailureKind | None) -> str:
-    return "ok" if kind is None else kind.value
 
 
 def _unfit(sample: Sample) -> str:

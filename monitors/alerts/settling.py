@@ -113,13 +113,14 @@ class AlertBook:
         return is_plenty and not self.standing.has(f"quota:{signal.integration}:{signal.bucket}")
 
     def _is_dull_check(self, result: CheckResult) -> bool:
+        ends = result.certificate_ends_at
+        if ends is not None and ends - result.at <= self._certificate_interest:
+            return False
+        if self.standing.is_empty:
+            return True
         if self.standing.has(f"credential:{result.integration}"):
             return False
-        ends = result.certificate_ends_at
-        if ends is None:
-            return True
-        is_far = ends - result.at > self._certificate_interest
-        return is_far and not self.standing.has(f"certificate:{result.integration}:{result.capability}")
+        return ends is None or not self.standing.has(f"certificate:{result.integration}:{result.capability}")
 
 
 def told(rows: Sequence[Standing]) -> tuple[Alert, ...]:

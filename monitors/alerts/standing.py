@@ -81,6 +81,11 @@ class StandingAlerts:
         """Those a subject wants, or wanted until just now."""
         return [self._rows[each] for each in sorted(self._by_subject.get(subject, ()))]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing wants any."""
+        return not self._by_subject
+
     def has(self, subject: str) -> bool:
         """Whether a subject wants any."""
         return bool(self._by_subject.get(subject))
