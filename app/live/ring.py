@@ -52,10 +52,9 @@ _OPEN_TEXTS = {kind: _open_texts(kind) for kind in get_args(Signal)}
 
 def weight(signal: Signal) -> int:
     """Return about how many bytes a signal takes in memory, without encoding it."""
-    kind = type(signal)
     # Texts that are mostly empty are joined in less time than their lengths are added up in.
-    plain = _PLAIN + len("".join(_OPEN_TEXTS[kind](signal)))
-    return plain + _ATTEMPT * len(signal.attempts) if kind is CallRecord else plain
+    plain = _PLAIN + len("".join(_OPEN_TEXTS[type(signal)](signal)))
+    return plain + _ATTEMPT * len(signal.attempts) if isinstance(signal, CallRecord) else plain
 
 
 class Ring:

@@ -157,7 +157,7 @@ def test_a_chunk_is_bounded_however_much_there_is():
 
 def test_signals_are_encoded_for_readers_only():
     view = view_of(5)
-    assert view.ring._events == [b""] * view.ring._capacity
+    assert view.ring._events == {}
 
 
 def test_there_is_room_for_so_many_readers_and_a_place_is_given_back():
