@@ -1,15 +1,13 @@
 """Recording one call into all its metrics: the part of the MetricTable that the call path feels."""
 
-from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
-from exporters.catalogue import CATALOGUE
 from exporters.series import NO_EXEMPLARS, Distribution, Number, Series, TraceExemplar
 from integrations.execution.outcome import Attempt, FailureKind, Origin, Source
 from integrations.signals import CallRecord
 
 Key = tuple[str, str, str, Origin]
-_LIVE, _TRAFFIC = Source.LIVE, Origin.TRAFFIC
+_LIVE, _TRAFFIC, _CHECK = Source.LIVE, Origin.TRAFFIC, Origin.CHECK
 
 
 class _Line:
@@ -19,13 +17,11 @@ class _Line:
 
     __slots__ = (
         "duration",
-        "is_traced",
         "ok_attempts",
         "ok_calls",
         "ok_times",
         "queued",
         "received",
-        "retries",
         "sent",
     )
 
@@ -34,10 +30,8 @@ class _Line:
     ok_times: Distribution | None
     duration: Distribution
     queued: Distribution
-    retries: Number
     sent: Number
     received: Number
-    is_traced: bool
 
 
 class CallRecorder:
@@ -63,7 +57,6 @@ class CallRecorder:
         self._queued = histograms["dialtone_call_queue_seconds"]
         self._times = histograms["dialtone_attempt_duration_seconds"]
         self._lines: dict[tuple[str, str, str, str], _Line] = {}
-        self._duration_bounds = CATALOGUE["dialtone_call_duration_seconds"].buckets
 
     def record(self, record: CallRecord) -> None:
         """Count one request; an answer that took none is no call. Written for speed: one look-up finds every
@@ -77,18 +70,9 @@ class CallRecorder:
         (counter or self._call(line, key, record)).value += 1
         attempts = record.attempts
         if attempts:
-            duration = record.duration
-            cell = line.duration
-            bucket = bisect_left(self._duration_bounds, duration)
-            try:
-                cell.counts[bucket] += 1
-            except IndexError:
-                cell.reach(bucket)
-            cell.total += duration
-            if cell.fresh is not None:
-                cell.keep(duration)
-            if record.sampled and line.is_traced:
-                _mark(cell, bucket, record)
+            bucket = line.duration.observe(record.duration)
+            if record.sampled and (self._traces_checks or record.origin is not _CHECK):
+                _mark(line.duration, bucket, record)
             self._try(line, key, attempts)
             if record.request_bytes:
                 line.sent.value += record.request_bytes
@@ -106,11 +90,10 @@ class CallRecorder:
         labels = (integration, vendor, action, origin.value)
         line = _Line()
         line.ok_calls = line.ok_attempts = line.ok_times = None
-        line.is_traced = self._traces_checks or origin is not Origin.CHECK
         line.duration = self._duration.at(labels)
         alone = (integration,)
         line.queued = self._queued.at(alone)
-        line.retries = self._retries.cell(integration, vendor)
+        self._retries.cell(integration, vendor)  # It is told from 0 on.
         line.sent = self._sent.at(alone)
         line.received = self._received.at(alone)
         if not self._duration.is_overflow(line.duration):
@@ -138,7 +121,7 @@ class CallRecorder:
                 cell = line.ok_times if kind is None else None
                 (cell or self._time(line, key, kind)).observe(attempt.duration)
         if len(attempts) > 1:
-            line.retries.value += len(attempts) - 1
+            self._retries.cell(*key[:2]).value += len(attempts) - 1
 
     def _time(self, line: _Line, key: Key, kind: FailureKind | None) -> Distribution:
         """The times of attempts that ended so."""

@@ -52,37 +52,23 @@ _NO_COUNTS: list[int] = []
 class Distribution(msgspec.Struct, gc=False, eq=False):
     """The value of one histogram: `counts` for each bound and one for what is above the last, as far as the
     highest that is not 0. `observing` makes one.
-
-    Where native buckets are wanted, `fresh` holds values that are not in them yet: sorting them in is left to
-    who reads, so that who counts does not pay for it.
     """
 
     bounds: tuple[float, ...]
     counts: list[int]
     total: float
     exemplars: dict[int, TraceExemplar]
-    fresh: list[float] | None
-    sorted_in: NativeHistogram | None
 
-    def observe(self, value: float) -> None:
-        """Count one value, of 0 or above; a bound belongs to the bucket below it."""
+    def observe(self, value: float) -> int:
+        """Count one value, of 0 or above, and return its bucket; a bound belongs to the bucket below it."""
         # Of times in line nearly all are 0.
         bucket = bisect_left(self.bounds, value) if value else 0
         try:
             self.counts[bucket] += 1
         except IndexError:
-            self.reach(bucket)
+            self._reach(bucket)
         self.total += value
-        if self.fresh is not None:
-            self.keep(value)
-
-    def reach(self, bucket: int) -> None:
-        """Count the first value that fell into so high a bucket."""
-        # Made anew in its size, for a list that grows takes room for more than it is asked for.
-        counts = [0] * (bucket + 1)
-        counts[: len(self.counts)] = self.counts
-        counts[bucket] = 1
-        self.counts = counts
+        return bucket
 
     @property
     def all_counts(self) -> tuple[int, ...]:
@@ -90,38 +76,52 @@ class Distribution(msgspec.Struct, gc=False, eq=False):
         counts = self.counts
         return (*counts, *[0] * (len(self.bounds) + 1 - len(counts)))
 
-    def keep(self, value: float) -> None:
-        """Put a value that is counted already aside for the native buckets."""
-        if self.fresh is not None:
-            self.fresh.append(value)
-            if len(self.fresh) >= MOST_FRESH:
-                self._sort_in()
-
-    def native(self, *, cut: bool) -> Native | None:
+    def native(self, *, cut: bool) -> Native | None:  # noqa: ARG002 - where there are any
         """The native buckets of now, where they are wanted; `cut` begins a new window for the least and the
         greatest value.
         """
-        if self.sorted_in is None:
-            return None
+        return None
+
+    def _reach(self, bucket: int) -> None:
+        """Count the first value that fell into so high a bucket."""
+        # Made anew in its size, for a list that grows takes room for more than it is asked for.
+        counts = [0] * (bucket + 1)
+        counts[: len(self.counts)] = self.counts
+        counts[bucket] = 1
+        self.counts = counts
+
+
+class NativeDistribution(Distribution, gc=False, eq=False):
+    """One with native buckets, too: `fresh` holds values that are not in them yet. Sorting them in is left to
+    who reads, so that who counts does not pay for it. A class of its own, because ten thousand integrations
+    have seventy thousand histograms, and few want this.
+    """
+
+    fresh: list[float]
+    sorted_in: NativeHistogram
+
+    def observe(self, value: float) -> int:
+        """As for any."""
+        self.fresh.append(value)
+        if len(self.fresh) >= MOST_FRESH:
+            self._sort_in()
+        return Distribution.observe(self, value)
+
+    def native(self, *, cut: bool) -> Native:
+        """As for any."""
         self._sort_in()
         return self.sorted_in.copy(cut=cut)
 
     def _sort_in(self) -> None:
-        if self.sorted_in is not None and self.fresh:
-            self.sorted_in.add(self.fresh)
-            self.fresh.clear()
+        self.sorted_in.add(self.fresh)
+        self.fresh.clear()
 
 
 def observing(bounds: tuple[float, ...], *, native: bool = False) -> Distribution:
     """A histogram that has no value yet."""
-    return Distribution(
-        bounds,
-        _NO_COUNTS,
-        0.0,
-        NO_EXEMPLARS,
-        [] if native else None,
-        NativeHistogram() if native else None,
-    )
+    if native:
+        return NativeDistribution(bounds, _NO_COUNTS, 0.0, NO_EXEMPLARS, [], NativeHistogram())
+    return Distribution(bounds, _NO_COUNTS, 0.0, NO_EXEMPLARS)
 
 
 Cell = TypeVar("Cell", bound=Number | Distribution)
