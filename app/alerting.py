@@ -94,6 +94,7 @@ class Alerting:
         self.watching = self._watching(publish)
         self._directory = Directory(settings.receivers)
         self._senders = Senders(calls=executor, clock=clock, own_port=own_port)
+        self._senders.prepare(settings.receivers)
         self.relay = self._relay(publish)
         self.watchman = self._watchman(executor, own_port)
         self._keeping = AlertKeeping(storage, silences=self.silences, clock=clock)
@@ -136,6 +137,7 @@ class Alerting:
         before, self.settings = self.settings, settings
         self._graph = DependencyGraph(settings.dependencies)
         self._directory.replace(settings.receivers)
+        self._senders.prepare(settings.receivers)
         names = {receiver.name for receiver in settings.receivers}
         groups = self.notifier.configure(settings, alerts=told(self.engine.alerts()))
         self._saver.keep(Consequences(groups=groups))

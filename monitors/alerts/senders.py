@@ -1,10 +1,10 @@
 """The senders of all receivers, each made when it is first needed and again when its receiver changes."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 
 from integrations.clock import Clock
 from monitors.alerts.formats.table import format_for
-from monitors.alerts.mail import Connections, MailSender
 from monitors.alerts.receivers import EmailReceiver, Receiver
 from monitors.alerts.sending import Calls, HTTPSender, Sender
 
@@ -16,7 +16,7 @@ class Senders:
         self._calls = calls
         self._clock = clock
         self._own_port = own_port
-        self._mail_connections = Connections()
+        self._open_mail: Callable[[EmailReceiver], Sender] | None = None
         self._senders: dict[str, tuple[Receiver, Sender]] = {}
 
     def __call__(self, receiver: Receiver) -> Sender:
@@ -33,6 +33,11 @@ class Senders:
         self._senders[receiver.name] = receiver, sender
         return sender
 
+    def prepare(self, receivers: Iterable[Receiver]) -> None:
+        """Load what sends mail where any of them wants it; the first mail would hold up the loop."""
+        if any(isinstance(receiver, EmailReceiver) for receiver in receivers):
+            self._mail()
+
     async def keep(self, receivers: Collection[str]) -> None:
         """Let go of all others."""
         for name in [name for name in self._senders if name not in receivers]:
@@ -41,7 +46,7 @@ class Senders:
 
     def _new(self, receiver: Receiver) -> Sender:
         if isinstance(receiver, EmailReceiver):
-            return MailSender(receiver, clock=self._clock, connect=self._mail_connections)
+            return self._mail()(receiver)
         return HTTPSender(
             receiver,
             format_for(receiver),
@@ -49,3 +54,10 @@ class Senders:
             clock=self._clock,
             own_port=self._own_port,
         )
+
+    def _mail(self) -> Callable[[EmailReceiver], Sender]:
+        if self._open_mail is None:
+            from monitors.alerts.mail import Connections, MailSender
+
+            self._open_mail = partial(MailSender, clock=self._clock, connect=Connections())
+        return self._open_mail

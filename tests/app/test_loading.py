@@ -27,6 +27,7 @@ integrations:
 """
 UNNEEDED = {
     "aiohttp": "proxies",
+    "aiosmtplib": "mail",
     "alembic": "migrations of an older database",
     "cryptography": "stored tokens, client certificates, signatures by public keys",
     "app.commands": "the command line",

@@ -13,7 +13,14 @@ from integrations.execution.outcome import FailureKind, Origin
 from integrations.signals import CallRecord
 from monitors.alerts.formats.drawing import Drawn, Heard, Letter
 from monitors.alerts.formats.sending import Once
-from monitors.alerts.receivers import AlertmanagerReceiver, Directory, Receiver, WebhookReceiver
+from monitors.alerts.mail import MailSender
+from monitors.alerts.receivers import (
+    AlertmanagerReceiver,
+    Directory,
+    EmailReceiver,
+    Receiver,
+    WebhookReceiver,
+)
 from monitors.alerts.schedule import Sent
 from monitors.alerts.senders import Senders
 from monitors.alerts.sending import MAX_ANSWER, HTTPSender, line_of
@@ -213,6 +220,14 @@ async def test_a_trial_shows_both_sides_and_no_secret(wire: Wire) -> None:
     assert "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" not in shown
     assert f"key-{CANARY}" not in shown
     assert f"Bearer {CANARY}" not in shown
+
+
+@pytest.mark.parametrize("is_prepared", [True, False])
+async def test_mail_has_a_sender_also_where_nobody_expected_it(wire: Wire, *, is_prepared: bool) -> None:
+    mail = EmailReceiver(name="r", to=("ops@example.com",), sender="d@example.com", smarthost="smtp:25")
+    wire.senders.prepare([hook(), mail] if is_prepared else [hook()])
+
+    assert isinstance(wire.senders(mail), MailSender)
 
 
 async def test_a_changed_receiver_has_another_sender_and_a_gone_one_no_line(wire: Wire) -> None:
