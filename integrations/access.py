@@ -184,7 +184,9 @@ class Access:
         """The vendor refuses it; told once, until it is taken again."""
         if not self.is_rejected:
             self.is_rejected = True
-            self.notice("rejected", detail or f"the vendor refuses the credential of kind {self.kind}")
+            refused = f"the vendor refuses the credential of kind {self.kind}"
+            missing = "the vendor asks for a credential, and the integration has none"
+            self.notice("rejected", detail or (refused if self.secrets else missing))
 
     @property
     def remedy(self) -> str:

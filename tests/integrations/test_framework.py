@@ -249,6 +249,17 @@ async def test_a_refused_credential_is_news_once_until_it_was_taken_again() -> N
     assert [notice.event for notice in seen.of(CredentialNotice)] == ["rejected", "rejected"]
 
 
+async def test_a_vendor_that_asks_for_a_credential_where_there_is_none_is_told_as_that() -> None:
+    seen = RecordingSubscriber()
+    framework = framework_for(RecordingVendor(httpx.Response(401)), publish=seen)
+    framework.register_integration(Connection(id="x", vendor="http", config={"url": "https://a.example"}))
+
+    await framework.execute_integration("x", "fetch", {})
+
+    said = [notice.detail for notice in seen.of(CredentialNotice)]
+    assert said == ["the vendor asks for a credential, and the integration has none"]
+
+
 async def test_a_secret_that_no_header_can_hold_is_refused_and_later_an_outcome() -> None:
     vendor = RecordingVendor(httpx.Response(401, json={}))
     framework = framework_for(vendor)
