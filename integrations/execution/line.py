@@ -57,7 +57,6 @@ class Line:
     """
 
     __slots__ = (
-        "__weakref__",
         "_allowances",
         "_breakers",
         "_entered",
