@@ -44,6 +44,7 @@ from app.api.served import NoSpans, RequestSpans, Served
 from app.api.tokens import TokenTable
 from app.operations import Operations
 from app.parts import Parts
+from app.unadorned import hidden
 from app.web.pages import pages
 
 MAX_BODY = 1024 * 1024
@@ -91,19 +92,20 @@ def create_app(
     default it is made from the parts. `spans` takes the spans of requests; by default none are made.
     """
     operations = _operations(parts)
-    app = Litestar(
-        route_handlers=[*_ROUTERS, pages(parts.version)],
-        dependencies={
-            "parts": Provide(lambda: parts, sync_to_thread=False),
-            "operations": Provide(lambda: operations, sync_to_thread=False),
-        },
-        exception_handlers=HANDLERS,
-        lifespan=list(lifespan),
-        openapi_config=openapi_config(parts.version, WholeDescription()),
-        request_class=JSONRequest,
-        request_max_body_size=MAX_BODY,
-        logging_config=None,
-    )
+    with hidden("attr", "attrs"):
+        app = Litestar(
+            route_handlers=[*_ROUTERS, pages(parts.version)],
+            dependencies={
+                "parts": Provide(lambda: parts, sync_to_thread=False),
+                "operations": Provide(lambda: operations, sync_to_thread=False),
+            },
+            exception_handlers=HANDLERS,
+            lifespan=list(lifespan),
+            openapi_config=openapi_config(parts.version, WholeDescription()),
+            request_class=JSONRequest,
+            request_max_body_size=MAX_BODY,
+            logging_config=None,
+        )
     app.state["parts"] = parts
     gate = Gate(
         app.asgi_handler,

@@ -12,12 +12,15 @@ from monitors.alerts.sending import Calls, HTTPSender, Sender
 class Senders:
     """Gives the sender of a receiver. `own_port` is the port Dialtone listens on, where nothing is sent."""
 
-    def __init__(self, *, calls: Calls, clock: Clock, own_port: int = 0) -> None:
+    def __init__(
+        self, expected: Iterable[Receiver] = (), *, calls: Calls, clock: Clock, own_port: int = 0
+    ) -> None:
         self._calls = calls
         self._clock = clock
         self._own_port = own_port
         self._open_mail: Callable[[EmailReceiver], Sender] | None = None
         self._senders: dict[str, tuple[Receiver, Sender]] = {}
+        self.prepare(expected)
 
     def __call__(self, receiver: Receiver) -> Sender:
         """The sender of a receiver, as it is configured now.

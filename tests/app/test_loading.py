@@ -29,6 +29,7 @@ UNNEEDED = {
     "aiohttp": "proxies",
     "aiosmtplib": "mail",
     "alembic": "migrations of an older database",
+    "attr": "classes that somebody else makes with it",
     "cryptography": "stored tokens, client certificates, signatures by public keys",
     "app.commands": "the command line",
     "jwt": "tokens that are bought with a signed request",
