@@ -7,7 +7,6 @@ import shutil
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -167,8 +166,9 @@ class Spool:
         return ""
 
     def _append(self, table: str, signals: Sequence[Signal]) -> None:
-        lines = list(self._encoded(table, signals))
-        data, rows = b"".join(lines), sum(line.count(b"\n") for line in lines)
+        slices = [signals[at : at + _SLICE] for at in range(0, len(signals), _SLICE)]
+        data = b"".join([self._encoded(table, part) for part in slices])
+        rows = data.count(b"\n")
         sync = self._settings.durability is Durability.FSYNC_TICK
         try:
             segment = self._open.get(table) or self._start(table)
@@ -188,13 +188,11 @@ class Spool:
             sync_directory(self._directory)
         return self._open[table]
 
-    def _encoded(self, table: str, signals: Sequence[Signal]) -> Iterator[bytes]:
-        rest = iter(signals)
-        while part := list(islice(rest, _SLICE)):
-            try:
-                yield self._encoder.encode_lines(part)
-            except (ValueError, TypeError, OverflowError):
-                yield from self._encoded_singly(table, part)
+    def _encoded(self, table: str, signals: Sequence[Signal]) -> bytes:
+        try:
+            return self._encoder.encode_lines(signals)
+        except (ValueError, TypeError, OverflowError):
+            return b"".join(self._encoded_singly(table, signals))
 
     def _encoded_singly(self, table: str, signals: Sequence[Signal]) -> Iterator[bytes]:
         for signal in signals:
