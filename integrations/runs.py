@@ -136,7 +136,7 @@ class ActionRun:
         """The run's Outcome so far: the last answer's, with the attempts and time of all its requests."""
         done, outcome, reply = self._outcomes, answer.outcome, answer.reply
         certificate = None if reply is None else reply.certificate
-        if len(done) != 1:
+        if done != [outcome]:
             outcome = msgspec.structs.replace(
                 outcome,
                 attempts=tuple(each for one in done for each in one.attempts),

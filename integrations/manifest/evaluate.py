@@ -107,8 +107,9 @@ def failure(condition: Condition, answer: Judged, findings: Findings | None = No
             if said := failure(part, answer):
                 return said
         return ""
-    parts = _parts(condition)
-    return _combined(condition, map(failure, parts, repeat(answer))) if parts else _single(condition, answer)
+    if condition.any is None and condition.negated is None:
+        return _single(condition, answer)
+    return _combined(condition, map(failure, _parts(condition), repeat(answer)))
 
 
 def _noted(condition: Condition, answer: Judged, findings: Findings) -> str:
@@ -160,10 +161,7 @@ def wants_certificate(condition: Condition | None) -> bool:
 def _combined(condition: Condition, said: Iterator[str]) -> str:
     """What the failures of its parts make of a condition."""
     if condition.all is not None:
-        for one in said:
-            if one:
-                return one
-        return ""
+        return next(filter(None, said), "")
     if condition.any is not None:
         failures = list(said)
         return "" if not all(failures) else "none of these was met: " + "; ".join(failures)
