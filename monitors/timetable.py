@@ -11,7 +11,6 @@ at once. A check that wakes the process for itself alone was measured to take tw
 
 import heapq
 from hashlib import blake2b
-from itertools import count
 from math import ceil, floor, inf
 
 JITTER_RATIO = 0.02
@@ -22,7 +21,6 @@ BEAT = 0.1
 BEAT_RATIO = 0.05
 """Of an interval, what a beat takes at most."""
 
-_NONE = -1
 VENDOR_WAIT = 1.0
 """Seconds that a round waits for others of its vendor."""
 
@@ -31,8 +29,8 @@ AT_ONCE = 16
 
 
 class _Entry:
-    """One integration's grid, and where it stands on it. `slot` is the next slot that has not come yet,
-    `number` that of its due time on the heap; older ones there count no more.
+    """One integration's grid, and where it stands on it. `slot` is the next slot that has not come yet, `due`
+    its due time; where it stands under others, it counts no more.
     """
 
     __slots__ = (
@@ -44,7 +42,6 @@ class _Entry:
         "is_running",
         "is_waiting",
         "key",
-        "number",
         "retry_interval",
         "seed",
         "skipped",
@@ -60,7 +57,6 @@ class _Entry:
         self.interval = self.retry_interval = 1.0
         self.base = self.due = self.asked = self.started = 0.0
         self.slot = self.skipped = 0
-        self.number = _NONE
         self.is_on = self.is_running = self.is_waiting = False
 
     @property
@@ -126,8 +122,10 @@ class Timetable:
         # Only of vendors that have a round in flight, or one that waits: first come, first served.
         self._running: dict[str, int] = {}
         self._waiting: dict[str, list[_Entry]] = {}
-        self._heap: list[tuple[float, int, _Entry]] = []
-        self._numbers = count()
+        # Due times lie on beats, so that many have the same: a tuple on the heap for each takes ten times as
+        # much.
+        self._times: list[float] = []
+        self._falling_due: dict[float, list[_Entry]] = {}
         self._freed: dict[str, None] = {}
         self.in_flight = 0
         self.waiting = 0
@@ -153,7 +151,7 @@ class Timetable:
     def switch_off(self, key: str) -> None:
         """Let no slot of an integration come due; a round that runs goes on."""
         entry = self._entries[key]
-        entry.is_on, entry.due, entry.number = False, inf, _NONE
+        entry.is_on, entry.due = False, inf
         if entry.is_waiting:
             self._stop_waiting(entry)
 
@@ -166,7 +164,7 @@ class Timetable:
         """When `take` will have something to do: infinity for never, minus infinity for now."""
         if self._freed:
             return -inf
-        return self._heap[0][0] if self._heap else inf
+        return self._times[0] if self._times else inf
 
     def due(self, key: str) -> float | None:
         """When an integration's next round is due, None for never."""
@@ -177,11 +175,11 @@ class Timetable:
         """The rounds that start now; at most `limit` due times are looked at."""
         rounds = self._take_waiting(now)
         for _ in range(limit):
-            if not self._heap or self._heap[0][0] > now:
+            if not self._times or self._times[0] > now:
                 break
-            due, number, entry = heapq.heappop(self._heap)
+            due, entry = self._pop()
             begun = None
-            if number == entry.number:
+            if due == entry.due:
                 begun = self._fall_due(entry, due=due, now=now)
             elif entry.is_waiting and entry.asked + self._vendor_wait <= now:
                 self._stop_waiting(entry)
@@ -217,8 +215,26 @@ class Timetable:
 
     def _push(self, entry: _Entry, due: float) -> None:
         entry.due = due
-        entry.number = next(self._numbers)
-        heapq.heappush(self._heap, (due, entry.number, entry))
+        self._place(entry, due)
+
+    def _place(self, entry: _Entry, at: float) -> None:
+        """Have it looked at then."""
+        those = self._falling_due.get(at)
+        if those is None:
+            self._falling_due[at] = [entry]
+            heapq.heappush(self._times, at)
+        else:
+            those.append(entry)
+
+    def _pop(self) -> tuple[float, _Entry]:
+        """The earliest time at which one is looked at, and who it is."""
+        due = self._times[0]
+        those = self._falling_due[due]
+        entry = those.pop()
+        if not those:
+            del self._falling_due[due]
+            heapq.heappop(self._times)
+        return due, entry
 
     def _fall_due(self, entry: _Entry, *, due: float, now: float) -> Round | None:
         passed = self._pass_slots(entry, now)
@@ -232,7 +248,7 @@ class Timetable:
         entry.asked, entry.is_waiting = due, True
         self._waiting.setdefault(entry.vendor, []).append(entry)
         self.waiting += 1
-        heapq.heappush(self._heap, (due + self._vendor_wait, next(self._numbers), entry))
+        self._place(entry, due + self._vendor_wait)
         return None
 
     def _pass_slots(self, entry: _Entry, now: float) -> int:

@@ -183,6 +183,18 @@ def test_starts_and_skipped_slots_add_up_to_all_slots() -> None:
     assert len(line.starts) + line.table.waiting + line.table.skipped == pytest.approx(10 * 101, abs=10)
 
 
+def test_due_times_that_count_no_more_start_nothing_and_are_dropped() -> None:
+    line = Timeline(spread=0.001)
+    line.add("wiki")
+    line.play(3_600.0, lasting=0.1, is_unconfirmed=True)
+    starts = line.starts_of("wiki")
+    assert min(later - earlier for earlier, later in pairwise(starts)) > BEAT
+    assert line.table.skipped == 0
+    standing = [entry for those in line.table._falling_due.values() for entry in those]
+    assert len(standing) <= 5
+    assert len(line.table._times) == len(line.table._falling_due)
+
+
 def test_nothing_is_kept_of_a_vendor_without_rounds_that_run_or_wait() -> None:
     line = Timeline(vendor_rounds=1, spread=0.001)
     for number in range(3):
