@@ -1,39 +1,32 @@
-"""Draws pages from templates: everything put in is escaped, and a name that is missing is an error."""
+"""Draws pages from templates (environment.py)."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from collections.abc import Callable
+from functools import cached_property
+from typing import Protocol
 
-from app.web import words
+
+class Template(Protocol):
+    """A template, of which only this is used."""
+
+    def render(self, **values: object) -> str:
+        """Fill it."""
+        ...
 
 
 class Drawing:
-    """The templates, ready to be filled; may be used from any thread."""
+    """Fills templates; may be used from any thread. They are loaded with the first page: a server at which
+    nobody looks does without their 2 MiB.
+    """
 
     def __init__(self, *, version: str) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("app.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.globals["version"] = version
-        for function in (
-            words.ago,
-            words.until,
-            words.span,
-            words.stamp,
-            words.exact,
-            words.day_time,
-            words.clock_time,
-            words.latency,
-            words.share,
-            words.number,
-            words.plural,
-        ):
-            self._environment.globals[function.__name__] = function
-        self._environment.globals["state_words"] = words.STATES
+        self._version = version
 
     def draw(self, template: str, **values: object) -> str:
         """Return a template as text, filled with values."""
-        return self._environment.get_template(template).render(**values)
+        return self._template(template).render(**values)
+
+    @cached_property
+    def _template(self) -> Callable[[str], Template]:
+        from app.web.environment import make_environment
+
+        return make_environment(version=self._version).get_template

@@ -32,6 +32,7 @@ UNNEEDED = {
     "attr": "classes that somebody else makes with it",
     "cryptography": "stored tokens, client certificates, signatures by public keys",
     "app.commands": "the command line",
+    "jinja2": "pages",
     "jwt": "tokens that are bought with a signed request",
     "pygments": "colours",
     "rich": "colours, and tables for people",
