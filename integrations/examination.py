@@ -3,7 +3,7 @@
 Nothing of it holds a secret: known ones are taken out as everywhere, and by names what nobody declared.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 import msgspec
@@ -89,9 +89,13 @@ class Examination:
         """An answer was judged."""
         self._rule = verdict.rule or PLAIN
 
-    def ended(self, outcome: Outcome) -> None:
-        """The check has ended. What the vendor sent is kept as the exchanges show it, and not once more."""
+    async def until_ended(self, running: Awaitable[Outcome]) -> Outcome:
+        """Let the check run to its end. What the vendor sent is kept as the exchanges show it, and not once
+        more.
+        """
+        outcome = await running
         self.outcome = replace(outcome, data=None, headers={}, detail=self._redact(outcome.detail))
+        return outcome
 
     def saw(self, request: httpx.Request, answer: Answer, *, step: str) -> None:
         """One request is done; of several attempts, the last one."""

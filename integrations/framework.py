@@ -1,7 +1,7 @@
 """The face of this package: registers integrations, runs their actions and checks, takes their webhooks."""
 
 import importlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
 import anyio
 
@@ -205,14 +205,9 @@ class IntegrationFramework:
         """
         return checks_of(self.integration(integration_id))
 
-    async def run_check(
-        self,
-        check: Probe,
-        *,
-        timeout: float,  # noqa: ASYNC109 - it becomes the run's deadline
-        cold: bool = False,
-        examination: Examination | None = None,
-    ) -> Outcome:
+    def run_check(
+        self, check: Probe, *, timeout: float, cold: bool = False, examination: Examination | None = None
+    ) -> Coroutine[None, None, Outcome]:
         """Make a check's request and hold its answer against what the manifest expects. A `cold` one goes
         over a connection of its own, and its outcome tells the phases; an `examination` hears of everything.
 
@@ -240,10 +235,8 @@ class IntegrationFramework:
         )
         plan = integration.plan(check.action)
         params = plan.check(params_of(integration, declared))
-        outcome = await self._run(integration, plan=plan, params=params, order=order)
-        if examination is not None:
-            examination.ended(outcome)
-        return outcome
+        running = self._run(integration, plan=plan, params=params, order=order)
+        return running if examination is None else examination.until_ended(running)
 
     async def execute_integration(
         self,
