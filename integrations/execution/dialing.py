@@ -10,6 +10,7 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 
 from integrations.execution.carrier import Carrier
 from integrations.execution.cold import Stopwatch
+from integrations.execution.connecting import connect
 from integrations.execution.failure import unconnected
 from integrations.execution.guard import Guard
 from integrations.execution.guarded import guarded_sockets, host_and_port, refuse
@@ -81,14 +82,18 @@ class Dialer:
 
     async def _over_tcp(self, place: Place, stopwatch: Stopwatch | None) -> Wire:
         addresses = await self._resolve(place, stopwatch)
-        connected = await start_connection(
-            addresses, happy_eyeballs_delay=EYEBALLS, interleave=1, socket_factory=self._sockets
-        )
+        loop = asyncio.get_running_loop()
+        if len(addresses) == 1:
+            connected = await connect(addresses[0], self._sockets, loop=loop)
+        else:
+            connected = await start_connection(
+                addresses, happy_eyeballs_delay=EYEBALLS, interleave=1, socket_factory=self._sockets
+            )
         if stopwatch is not None:
             stopwatch.connected = self._now()
         wire = Wire()
         try:
-            wire.carry(Carrier(connected, wire, loop=asyncio.get_running_loop()))
+            wire.carry(Carrier(connected, wire, loop=loop))
         except BaseException:
             connected.close()
             raise

@@ -4,8 +4,7 @@ Measured: a complete check took 430 µs of CPU over aiohttp behind httpx's inter
 goes through a proxy takes the way over aiohttp (pool.py).
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from sys import intern
 from types import MappingProxyType
 
@@ -15,16 +14,18 @@ import msgspec
 
 from integrations.clock import Clock
 from integrations.deadlines import Deadlines
+from integrations.ending import Awaited, Ending
+from integrations.execution.bodiless import Bodiless
 from integrations.execution.certificate import Certificate, read_certificate
 from integrations.execution.cold import COLD, Stopwatch
 from integrations.execution.dialing import Dialer, Place
-from integrations.execution.failure import TransportFailure
+from integrations.execution.failure import OutOfTime, TransportFailure
 from integrations.execution.idle import IdleConnections
 from integrations.execution.incoming import Incoming
 from integrations.execution.opening import OPENING
 from integrations.execution.outcome import FailureKind
 from integrations.execution.outgoing import body_of, written
-from integrations.execution.patience import PATIENCE, Patience, in_time
+from integrations.execution.patience import PATIENCE, Patience
 from integrations.execution.transport import Reply
 from integrations.execution.wire import Wire
 
@@ -33,14 +34,12 @@ _NO_CERTIFICATES: Mapping[str, Certificate] = MappingProxyType({})
 
 
 class _Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, and how long its connection, its answer and all of it may take."""
+    """A request for a connection of its own, and how long that and the answer may take."""
 
     place: Place
-    method: str
     data: bytes
     connect: float
     read: float | None
-    patience: Patience | None
 
 
 class DirectPool:
@@ -81,31 +80,23 @@ class DirectPool:
             OutOfTime: when the patience came to its end.
             TimeoutError: when it did not come within `read`.
         """
-        data = written(request, await body_of(request))
-        extensions = request.extensions
-        patience = extensions.get(PATIENCE)
-        errand = _Errand(
-            place=_place(request.url),
-            method=request.method,
-            data=data,
-            connect=connect,
-            read=read,
-            patience=patience,
-        )
+        body = request.content if type(request) is Bodiless else await body_of(request)
+        data, place, extensions = written(request, body), _place(request.url), request.extensions
+        patience, is_cold = extensions.get(PATIENCE), COLD in extensions
         incoming = Incoming(
             max_body=max_body,
             is_head=request.method == "HEAD",
             heard=heard,
-            over=asyncio.get_running_loop().create_future(),
+            over=self._deadlines.loop.create_future(),
         )
         self.taken += 1
         try:
-            if COLD in extensions:
-                return await in_time(patience, self._exchange_cold(errand, incoming))
-            wire = self._take(errand.place, errand.method)
-            if wire is None:
-                return await in_time(patience, self._exchange_anew(errand, incoming))
-            return await self._exchange(wire, errand, incoming, is_new=False)
+            wire = None if is_cold else self._take(place, request.method)
+            if wire is not None:
+                return await self._exchange(wire, data, incoming, patience=patience, read=read)
+            errand = _Errand(place=place, data=data, connect=connect, read=read)
+            exchange = self._exchange_cold if is_cold else self._exchange_anew
+            return await self._in_time(patience, exchange(errand, incoming))
         finally:
             self.taken -= 1
             if not incoming.is_over:
@@ -125,53 +116,58 @@ class DirectPool:
     async def _exchange_anew(self, errand: _Errand, incoming: Incoming) -> Reply:
         began = self._now()
         wire = await self._open(errand)
-        reply = await self._exchange(wire, errand, incoming, is_new=True)
+        reply = await self._exchange(wire, errand.data, incoming, read=errand.read, is_new=True)
         reply.duration = self._now() - began
         return reply
 
-    async def _exchange(self, wire: Wire, errand: _Errand, incoming: Incoming, *, is_new: bool) -> Reply:
+    async def _exchange(
+        self,
+        wire: Wire,
+        data: bytes,
+        incoming: Incoming,
+        *,
+        read: float | None,
+        patience: Patience | None = None,
+        is_new: bool = False,
+    ) -> Reply:
+        """Ask over a connection that stands, and keep it. Under a `patience` nothing is waited for but the
+        answer, and to end that needs nothing around it.
+        """
         began = self._now()
         try:
-            if is_new or errand.patience is None:
-                await _ask(wire, errand, incoming)
+            wire.ask(data, incoming)
+            if patience is None:
+                await _heard(incoming, read)
             else:
-                await self._ask_patiently(wire, errand, incoming, patience=errand.patience)
-        except TransportFailure as failure:
-            # The server had closed a connection that lay idle: nobody has heard the request.
-            failure.stale = not is_new and not incoming.has_begun and failure.kind is FailureKind.CONNECTION
-            wire.close()
-            raise
+                self._deadlines.set(incoming, patience.seconds)
+                patience.under_way[incoming] = patience.owner
+                try:
+                    await incoming.over
+                finally:
+                    del patience.under_way[incoming]
+                    self._deadlines.drop(incoming)
         except BaseException:
             wire.close()
             raise
+        if (failure := incoming.failure) is not None:
+            # The server had closed a connection that lay idle: nobody has heard the request.
+            failure.stale = not is_new and not incoming.has_begun and failure.kind is FailureKind.CONNECTION
+            wire.close()
+            raise failure
         self._give_back(wire, incoming)
         return _reply(incoming, self._now() - began)
-
-    async def _ask_patiently(
-        self, wire: Wire, errand: _Errand, incoming: Incoming, *, patience: Patience
-    ) -> None:
-        """Ask over a connection that stands. Nothing is waited for but the answer, and to end that needs no
-        cancel scope, which takes 8 µs with a timer of its own.
-        """
-        wire.ask(errand.data, incoming)
-        self._deadlines.set(incoming, patience.seconds)
-        patience.under_way[incoming] = patience.owner
-        try:
-            await incoming.over
-        finally:
-            del patience.under_way[incoming]
-            self._deadlines.drop(incoming)
-        if incoming.failure is not None:
-            raise incoming.failure
 
     async def _exchange_cold(self, errand: _Errand, incoming: Incoming) -> Reply:
         stopwatch = Stopwatch(self._now)
         wire = await self._open(errand, stopwatch=stopwatch)
         wire.hear = stopwatch.hear
         try:
-            await _ask(wire, errand, incoming)
+            wire.ask(errand.data, incoming)
+            await _heard(incoming, errand.read)
         finally:
             wire.close()
+        if incoming.failure is not None:
+            raise incoming.failure
         stopwatch.end()
         phases = stopwatch.phases()
         # As on a connection that stood already, so that no condition on latency fails every tenth time.
@@ -182,9 +178,9 @@ class DirectPool:
     async def _open(self, errand: _Errand, *, stopwatch: Stopwatch | None = None) -> Wire:
         if (hear := OPENING.get()) is not None:
             hear()
+        dialing = Ending(self._dialer.dial(errand.place, stopwatch=stopwatch))
         try:
-            with anyio.fail_after(errand.connect):
-                wire = await self._dialer.dial(errand.place, stopwatch=stopwatch)
+            wire = await self._deadlines.within(errand.connect, dialing)
         except TimeoutError:
             detail = "no connection in time"
             raise TransportFailure(FailureKind.TIMEOUT, sent=False, detail=detail) from None
@@ -206,13 +202,11 @@ class DirectPool:
     def _take(self, place: Place, method: str) -> Wire | None:
         """The connection that was idle for the shortest time, if it is fit for a request."""
         for number in range(len(self._kept) - 1, -1, -1):
-            if self._kept[number].place != place:
-                continue
             wire = self._kept[number]
+            if wire.place != place:
+                continue
             self._kept = (*self._kept[:number], *self._kept[number + 1 :])
-            is_fit = self._idle.is_fit(wire, method)
-            self._idle.take(wire)
-            if is_fit:
+            if self._idle.lend(wire, method):
                 wire.keeper = None
                 return wire
             wire.close()
@@ -227,21 +221,34 @@ class DirectPool:
         wire.keeper = self
         self._idle.keep(wire)
 
+    async def _in_time(self, patience: Patience | None, exchange: Coroutine[Awaited, None, Reply]) -> Reply:
+        """The reply, if it comes within the patience."""
+        if patience is None:
+            return await exchange
+        ending = Ending(exchange)
+        patience.under_way[ending] = patience.owner
+        try:
+            return await self._deadlines.within(patience.seconds, ending)
+        except (TimeoutError, TransportFailure):
+            # A cancellation that was turned into an error on its way is still a cancellation.
+            if not ending.is_ended:
+                raise
+        finally:
+            del patience.under_way[ending]
+        raise OutOfTime
+
     def forget(self, wire: Wire) -> None:
         """An idle connection has ended."""
         self._idle.take(wire)
         self._kept = tuple([kept for kept in self._kept if kept is not wire])
 
 
-async def _ask(wire: Wire, errand: _Errand, incoming: Incoming) -> None:
-    wire.ask(errand.data, incoming)
-    if errand.read is None:
+async def _heard(incoming: Incoming, read: float | None) -> None:
+    if read is None:
         await incoming.over
     else:
-        with anyio.fail_after(errand.read):
+        with anyio.fail_after(read):
             await incoming.over
-    if incoming.failure is not None:
-        raise incoming.failure
 
 
 def _reply(incoming: Incoming, duration: float) -> Reply:

@@ -66,6 +66,12 @@ class IdleConnections:
         """It is used again, or is gone, if it was idle at all."""
         self._since.pop(connection, None)
 
+    def lend(self, connection: Kept, method: str) -> bool:
+        """Take one that is to be used again; return whether it is fit for such a request."""
+        is_fit = self.is_fit(connection, method)
+        self.take(connection)
+        return is_fit
+
     def is_fit(self, connection: Kept, method: str) -> bool:
         """Whether an idle connection may carry such a request: it is not too old for it, and the server has
         not spoken unasked, which would be taken for the answer.
