@@ -1,10 +1,14 @@
-"""What every test has: asyncio as the backend, and hypothesis profiles."""
+"""What every test has: asyncio as the backend, hypothesis profiles, and a rule for what coverage counts."""
 
 import gc
 import os
+from collections.abc import Generator
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.untraced import untraced
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
@@ -17,6 +21,29 @@ def pytest_collection_finish() -> None:
     """Set aside the twenty thousand tests, so that no full collection walks them: a seventh of the time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem() -> Generator[None, object, object]:
+    """Name the cases of a test untraced: its module is imported by then, and no line of ours runs."""
+    with untraced():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Hand out the tests untraced where workers run them."""
+    hands_out = session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput")
+    with untraced() if hands_out else nullcontext():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run generated cases and what is marked so untraced: a line that only chance reaches is not covered."""
+    is_untraced = any(item.get_closest_marker(mark) for mark in ("untraced", "hypothesis"))
+    with untraced() if is_untraced else nullcontext():
+        return (yield)
 
 
 @pytest.fixture
