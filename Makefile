@@ -34,15 +34,15 @@ lint: $(VENV)/.dev ## Format check, lint, types, imports
 	$(BIN)/lint-imports
 
 # Collecting compiles every module and rewrites every test: once, while mypy has the other core, and not in each worker.
-.PHONY: compiled
-compiled: $(VENV)/.dev
+.PHONY: prepared
+prepared: $(VENV)/.dev
 	@$(BIN)/pytest --collect-only -qq >/dev/null || true
-	@sh tests/dashboards/install.sh
+	sh tests/dashboards/install.sh
 
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## All checks that need no foreign server
-	@$(MAKE) --no-print-directory --jobs=2 lint compiled
+	@$(MAKE) --no-print-directory --jobs=2 lint prepared
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet

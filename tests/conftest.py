@@ -40,9 +40,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run generated cases and what is marked so untraced: a line that only chance reaches is not covered."""
-    is_untraced = any(item.get_closest_marker(mark) for mark in ("untraced", "hypothesis"))
-    with untraced() if is_untraced else nullcontext():
+    """Run what is marked so untraced."""
+    with untraced() if item.get_closest_marker("untraced") else nullcontext():
         return (yield)
 
 
