@@ -1,4 +1,4 @@
-"""A connection over TCP to one address. aiohappyeyeballs tries several, and for one takes 15 µs more."""
+"""A connection over TCP to one address. aiohappyeyeballs tries several, and for one takes 9 µs more."""
 
 import asyncio
 import errno
