@@ -1,5 +1,5 @@
-"""A wait that is ended from outside without a cancel scope: measured, one with a deadline takes 7 µs, and this
-by Deadlines 1.5.
+"""A wait that is ended from outside without a cancel scope: measured, one with a deadline takes 7 µs, and
+this by Deadlines 1.5.
 """
 
 import asyncio
