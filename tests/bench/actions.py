@@ -28,7 +28,7 @@ from integrations.clock import SystemClock
 from integrations.manifest.loading import Catalog
 from integrations.simulator.server import loopback, serving
 from integrations.simulator.simulator import Simulator
-from tests.bench.machine import cpu_seconds
+from tests.bench.process import cpu_seconds
 from tests.real.servers import free_port
 
 ROUNDS, SECONDS, CLIENTS, GOAL = 12, 2.0, 32, 1_500

@@ -23,7 +23,7 @@ import httpx
 import promql_parser
 
 from tests.bench.board_history import HOURS, INTEGRATIONS, STEP, backfill, integration, recorded
-from tests.bench.machine import cpu_seconds, resident_bytes
+from tests.bench.process import cpu_seconds, resident_bytes
 from tests.real.servers import answers, eventually, free_port, program, running
 
 BOARDS = Path(__file__).parents[2] / "dashboards"

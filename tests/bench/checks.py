@@ -23,7 +23,8 @@ import anyio
 import msgspec
 
 from tests.bench.instance import CALLERS, Measured
-from tests.bench.machine import Peer, Target, blackbox, cpu_seconds, has, nginx
+from tests.bench.machine import Peer, Target, blackbox, has, nginx
+from tests.bench.process import cpu_seconds
 from tests.real.servers import free_port
 
 ROUNDS, SECONDS, PEER_SECONDS = 3, 6.0, 4.0

@@ -21,7 +21,7 @@ import anyio
 
 from integrations.clock import SystemClock
 from integrations.signals import DeliveryAttempt, Signal
-from tests.bench.machine import cpu_seconds, resident_bytes
+from tests.bench.process import cpu_seconds, resident_bytes
 from tests.fakes.delivering import Delivering, delivering, local, told
 from tests.fakes.receiver_server import ReceiverServer
 

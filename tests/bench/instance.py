@@ -22,7 +22,7 @@ from app.settings import load_settings
 from app.wiring import Dialtone
 from integrations.manifest.loading import Catalog
 from integrations.signals import CheckResult, Signal
-from tests.bench.machine import resident_bytes
+from tests.bench.process import resident_bytes
 
 TICK = 0.005
 CALLERS = 16

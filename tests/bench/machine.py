@@ -1,7 +1,6 @@
-"""What benchmarks need of the machine: servers on loopback, what a process has taken of CPU and memory."""
+"""What benchmarks need of the machine: servers on loopback."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import httpx
 from app.demo import certificates
 from tests.real.servers import free_port, program, running
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _NGINX = """
 daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log; worker_processes 1;
 events {{ worker_connections 16384; }}
@@ -44,18 +42,6 @@ class Peer(NamedTuple):
 
     port: int
     pid: int
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has taken of CPU, user and system, in steps of 10 ms."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def resident_bytes(pid: int) -> int:
-    """How much memory a process holds."""
-    pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def has(name: str) -> bool:
