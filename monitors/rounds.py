@@ -64,6 +64,7 @@ class Rounds:
             cold=cold or looked is not None,
             examination=looked.examination if looked else None,
         )
-        if seen:
+        # One that is no longer watched may have been stopped too late to be cancelled, or while it hung.
+        if seen and self._subjects.get(begun.key) is subject:
             subject.take(turn, seen, now=self._clock.monotonic())
         subject.end_look(looked)

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from integrations.execution.outcome import FailureKind
+from integrations.connection import CheckPolicy
+from integrations.execution.outcome import FailureKind, Outcome
 from integrations.signals import CheckResult, Health
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.monitors.doubles import FakeCheck, Watch, connection, hang, succeeded
@@ -30,6 +31,14 @@ async def running(watch: Watch) -> AsyncIterator[None]:
         group.start_soon(watch.monitor.run)
         yield
         group.cancel_scope.cancel()
+
+
+async def hang_on_the_way_out() -> Outcome:
+    try:
+        return await hang()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(1.0)
 
 
 async def test_a_check_that_hangs_is_a_timeout_and_its_integration_is_checked_again() -> None:
@@ -71,6 +80,24 @@ async def test_a_check_that_is_stopped_with_its_integration_tells_nothing() -> N
         await watch.clock.sleep(30.0)
     assert watch.framework.in_flight["wiki"] == 0
     assert watch.published.of(CheckResult) == []
+
+
+@pytest.mark.parametrize("stopped_after", [11.5, 12.5])
+async def test_a_check_that_hangs_on_its_way_out_says_nothing_of_an_integration_that_is_gone(
+    stopped_after: float,
+) -> None:
+    watch = Watch()
+    policy = CheckPolicy(interval=60.0, timeout=10.0, fail_after=1)
+    watch.monitor.watch(connection(check=policy), "Wikis", [FakeCheck(integration="wiki")])
+    watch.framework.answer = hang_on_the_way_out
+    async with running(watch):
+        while not watch.framework.ran:
+            await watch.clock.sleep(0.01)
+        await watch.clock.sleep(stopped_after)
+        watch.monitor.unwatch("wiki")
+        await watch.clock.sleep(30.0)
+    assert watch.framework.in_flight["wiki"] == 0
+    assert watch.changes() == []
 
 
 async def test_when_a_check_was_answered_last_is_told_and_stored_though_it_is_no_news() -> None:
