@@ -150,4 +150,10 @@ class Sending:
 
 
 def _copy(request: httpx.Request) -> httpx.Request:
-    return httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        content=request.read(),
+        extensions=request.extensions,
+    )

@@ -320,9 +320,16 @@ class Executor:
         for line in lines:
             line.is_closing = True
         await self._until_idle(lines, self._drain)
-        for line in lines:
-            line.cut()
+        self._cut(lines)
         await self._until_idle(lines, _LAST_CALLS)
+
+    def _cut(self, lines: Sequence[Line]) -> None:
+        """Cancel what is still on its way or waits: one look at all that do, for both may be thousands."""
+        active = {line for line in lines if line.active}
+        for line in lines:
+            line.is_cut = True
+        for one in [one for one, line in self._house.under_way.items() if line in active]:
+            one.cancel()
 
     async def _until_idle(self, lines: Sequence[Line], within: float) -> None:
         end = self._clock.monotonic() + within

@@ -271,13 +271,6 @@ class Line:
         """A wait that ends after `within` seconds, or when the line is cut."""
         return cuttable(self.under_way, self, within)
 
-    def cut(self) -> None:
-        """Cancel what is still on its way or waits."""
-        self.is_cut = True
-        if self.active:
-            for one in [one for one, line in self.under_way.items() if line is self]:
-                one.cancel()
-
     def inject(self, injector: Injector | None) -> None:
         """Let it strike calls from now on; None: nothing does any longer."""
         self.injector = injector

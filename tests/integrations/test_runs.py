@@ -8,7 +8,9 @@ from integrations.actions import ActionContext
 from integrations.connection import Connection
 from integrations.execution.call import Answer, Call
 from integrations.execution.certificate import Certificate
+from integrations.execution.cold import COLD
 from integrations.execution.outcome import Attempt, FailureKind, Origin, Outcome, Phases
+from integrations.execution.policy import Policy
 from integrations.execution.transport import Reply
 from integrations.integration import Integration
 from integrations.orders import Order
@@ -61,9 +63,14 @@ def reply(status: int = 200) -> Reply:
     return answered
 
 
-def a_run(calls: AnsweringCalls, order: Order = ORDER) -> tuple[ActionRun, Integration]:
+def a_run(
+    calls: AnsweringCalls, order: Order = ORDER, policy: Policy | None = None
+) -> tuple[ActionRun, Integration]:
     framework = framework_for(RecordingVendor(httpx.Response(200)))
-    framework.register_integration(Connection(id="shop", vendor="http", config={"url": "https://a.example/"}))
+    config = {"url": "https://a.example/"}
+    framework.register_integration(
+        Connection(id="shop", vendor="http", config=config, policy=policy or Policy())
+    )
     integration = framework.integration("shop")
     plan = integration.plan("fetch")
     return ActionRun(
@@ -89,6 +96,20 @@ async def test_nobody_reads_the_data_of_a_check() -> None:
     outcome = await run.code(Steps("https://a.example/"), {})
 
     assert (outcome.ok, outcome.data, outcome.certificate_ends_at) == (True, None, END)
+
+
+async def test_a_cold_check_is_cold_where_reads_are_hedged_too() -> None:
+    calls = AnsweringCalls(reply())
+    run, _ = a_run(
+        calls, msgspec.structs.replace(ORDER, cold=True, origin=Origin.CHECK), Policy(hedge_after=0.2)
+    )
+
+    await run.code(Steps("https://a.example/"), {})
+
+    first, second = calls.made[0].prepare(), calls.made[0].prepare()
+    first.extensions["of one"] = True
+    assert first.extensions[COLD]
+    assert second.extensions == {COLD: True}
 
 
 async def test_an_outcome_of_several_requests_has_the_attempts_and_the_time_of_all() -> None:
