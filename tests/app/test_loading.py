@@ -25,6 +25,19 @@ log: {{level: error}}
 integrations:
   - {{id: site, vendor: http, config: {{url: "http://127.0.0.1:9/"}}}}
 """
+EXAMINED = """
+import sys
+from app.configuration.vendors import rules_of
+from integrations.connection import Connection, NetworkPolicy
+from integrations.manifest.loading import Catalog
+
+examine = rules_of(Catalog.bundled())
+for proxy in (None, "http://127.0.0.1:9"):
+    print("integrations.execution.proxied" in sys.modules)
+    shop = {"id": "shop", "vendor": "http", "config": {"url": "http://127.0.0.1:9/"}}
+    assert not examine(Connection(**shop, network=NetworkPolicy(proxy=proxy)))
+print("integrations.execution.proxied" in sys.modules)
+"""
 UNNEEDED = {
     "aiohttp": "proxies",
     "aiosmtplib": "mail",
@@ -52,3 +65,11 @@ def test_a_server_with_an_ordinary_configuration_loads_nothing_that_others_need(
 
     assert "app.serving" in loaded
     assert loaded & UNNEEDED.keys() == set()
+
+
+def test_what_a_proxy_needs_is_loaded_by_the_thread_that_reads_the_configuration() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", EXAMINED], check=True, capture_output=True, text=True, timeout=60
+    )
+
+    assert run.stdout.split() == ["False", "False", "True"]
