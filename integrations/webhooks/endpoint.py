@@ -68,7 +68,7 @@ class Endpoint:
         self.webhooks = webhooks
         values = Values(integration.config, clock=clock)
         self.scheme_name, self.scheme = chosen_scheme(integration.connection, webhooks, values)
-        prepare(self.scheme)
+        prepare(self.scheme, integration.connection.secrets.values())
         self._url_keys = url_keys
         self._fetch = fetch(self.scheme)
         self._trusted = TrustedKeys(self.scheme, fetch=self._fetch, clock=clock)

@@ -80,6 +80,11 @@ def prove_signed(scheme: Verification, message: bytes, *, given: str, keys: Sequ
         raise BadSignatureError("no signature fits")
 
 
+def is_public(key: str) -> bool:
+    """Whether it is a public key of Standard Webhooks, and no secret."""
+    return key.startswith(_PUBLIC)
+
+
 def header_of(headers: Mapping[str, str], name: str) -> str:
     """A header that must be there.
 
@@ -105,7 +110,7 @@ def canonical(text: str) -> bytes:
 
 
 def _hmac(scheme: Verification, signatures: list[str], *, message: bytes, keys: Iterable[str]) -> bool:
-    digests = [_encode(scheme, _digest(scheme, key, message)) for key in keys if not key.startswith(_PUBLIC)]
+    digests = [_encode(scheme, _digest(scheme, key, message)) for key in keys if not is_public(key)]
     given = list(_prefixed(scheme.prefix, signatures))
     return any(equal(one, digest) for one in given for digest in digests)
 
@@ -116,7 +121,7 @@ def _digest(scheme: Verification, key: str, message: bytes) -> bytes:
 
 def _asymmetric(signatures: list[str], message: bytes, keys: Iterable[str]) -> bool:
     """Standard Webhooks' v1a: ed25519 with a public key `whpk_…`."""
-    public = [key.removeprefix(_PUBLIC) for key in keys if key.startswith(_PUBLIC)]
+    public = [key.removeprefix(_PUBLIC) for key in keys if is_public(key)]
     given = list(_prefixed("v1a,", signatures))
     return any(_base64_fits(key, one, message) for key in public for one in given)
 

@@ -5,7 +5,7 @@ timestamp counts only where it is signed.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from integrations.webhooks.carried import prove_carried
 from integrations.webhooks.jwt import KeySet, prove_token
 from integrations.webhooks.payload import InboundWebhook, WebhookView
 from integrations.webhooks.refusals import BadSignatureError, StaleError
-from integrations.webhooks.signed import header_of, prove_signed, signed_text, standard
+from integrations.webhooks.signed import header_of, is_public, prove_signed, signed_text, standard
 from integrations.webhooks.sns import Notification, prove_notification
 
 _PUBLIC = frozenset({"jwt", "sns", "ed25519"})
@@ -43,9 +43,11 @@ class Trusted(NamedTuple):
     notification: Notification | None = None
 
 
-def prepare(scheme: Verification) -> None:
-    """Load what proves by public keys where the scheme has some; the first delivery would wait for it."""
-    if scheme.kind in _PUBLIC:
+def prepare(scheme: Verification, secrets: Iterable[Secret]) -> None:
+    """Load what proves by public keys where there are some; the first delivery would wait for it."""
+    if scheme.kind in _PUBLIC or (
+        scheme.kind == "standard_webhooks" and any(is_public(secret.reveal()) for secret in secrets)
+    ):
         import_module("integrations.webhooks.public_keys")
 
 

@@ -1,6 +1,7 @@
 """What an endpoint reads out of a delivery, how it answers handshakes, and what tells deliveries apart."""
 
 import json
+import sys
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from integrations.manifest.inbound import (
 )
 from integrations.manifest.inbound_rules import inbound_problems
 from integrations.webhooks.endpoint import Verdict
+from tests.fakes.modules import unloaded
 from tests.integrations.webhooks.deliveries import KEY, NOW, SIGNING, delivery, endpoint_for, sha256, signed
 
 BEARER = Verification(kind="bearer", secret="s")
@@ -31,6 +33,24 @@ async def judged(webhooks: Webhooks, body: bytes, headers: dict[str, str] | None
 
 def reading(**keys: object) -> Webhooks:
     return msgspec.convert({"verify": BEARER, "type": {"pointer": "/type"}, **keys}, Webhooks)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "is_loaded"),
+    [
+        ("standard webhooks v1a", True),
+        ("discord", True),
+        ("standard webhooks", False),
+        ("shopify", False),
+    ],
+)
+def test_what_proves_by_public_keys_is_loaded_before_the_first_delivery(
+    scheme: str, *, is_loaded: bool
+) -> None:
+    module = "integrations.webhooks.public_keys"
+    with unloaded(module):
+        endpoint_for(SIGNING[scheme].verify, SIGNING[scheme].secret)
+        assert (module in sys.modules) is is_loaded
 
 
 @pytest.mark.parametrize(
