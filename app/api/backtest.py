@@ -4,6 +4,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
+import anyio.to_thread
 import msgspec
 from litestar import Response, Router, post
 from litestar.enums import MediaType
@@ -84,7 +85,8 @@ async def draw_backtest(
     """The page."""
     refuse_unknown(request, ())
     found = await _answers(request, parts, data, caller=caller)
-    return Response(page(found.backtests, found.watched), media_type=MediaType.HTML)
+    drawn = await anyio.to_thread.run_sync(page, found.backtests, found.watched)
+    return Response(drawn, media_type=MediaType.HTML)
 
 
 async def _answers(request: AnyRequest, parts: Parts, asked: BacktestRequest, *, caller: str) -> BacktestList:
