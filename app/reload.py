@@ -26,7 +26,6 @@ from app.settings import Settings, SettingsError, Validate, load_settings
 from integrations.clock import Clock
 from integrations.connection import Connection
 from integrations.errors import ConfigurationError
-from integrations.execution.pool import load_for
 from integrations.manifest.loading import Catalog
 from integrations.samples import Sample
 from integrations.signals import ConfigChange, OperatorAction, Signal
@@ -147,7 +146,6 @@ class Reloader:
                 validate=self._rules(running),
                 may_be_bare=not running.integrations,
             )
-            load_for(each.network for each in new.integrations)
             return new, compare(running, new)
 
         return await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._threads)

@@ -7,13 +7,11 @@ redirects.
 """
 
 import ssl
-from collections.abc import Callable, Iterable
-from importlib import import_module
+from collections.abc import Callable
 
 import httpx
 
 from integrations.clock import Clock
-from integrations.connection import NetworkPolicy
 from integrations.deadlines import Deadlines
 from integrations.execution.call import LineSpec
 from integrations.execution.dialing import Dialer
@@ -89,14 +87,6 @@ class Pools:
         if ca_file not in self._contexts:
             self._contexts[ca_file] = new_context(ca_file)
         return self._contexts[ca_file]
-
-
-def load_for(networks: Iterable[NetworkPolicy]) -> None:
-    """Load what proxies need, if there are any: for the 0.1 s it takes, the first line with one would hold up
-    the loop.
-    """
-    if any(network.proxy is not None for network in networks):
-        import_module("integrations.execution.proxied")
 
 
 def new_context(ca_file: str | None) -> ssl.SSLContext:

@@ -1,7 +1,6 @@
 """A changed configuration file taken up while Dialtone runs."""
 
 import hashlib
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,11 +28,9 @@ from integrations.signals import (
     OperatorAction,
 )
 from tests.fakes.calls import call_record
-from tests.fakes.modules import unloaded
 from tests.fakes.signals import RecordingSubscriber
 
 WEB = '{id: web, vendor: http, config: {url: "https://web.invalid/"}, check: {interval: 1}}'
-PROXIED = "integrations.execution.proxied"
 SHOP = WEB.replace("web", "shop").replace("check:", "policy: {timeout: 5}, check:")
 
 
@@ -301,17 +298,6 @@ async def test_tokens_metrics_and_log_level_change_and_the_rest_waits_for_a_rest
         assert report.changes.settings == ("log.level", "tokens", "metrics.public")
         assert report.changes.needs_restart == ("listen",)
         assert run.dialtone.settings.listen.port == 4350
-
-
-async def test_what_proxies_need_is_loaded_while_the_file_is_read(tmp_path: Path) -> None:
-    async with running(tmp_path, WEB) as run:
-        with unloaded(PROXIED):
-            await run.reload(WEB, SHOP, dry_run=True)
-            assert PROXIED not in sys.modules
-
-            proxied = SHOP.replace("check:", "network: {proxy: 'http://p.invalid'}, check:")
-            await run.reload(WEB, proxied, dry_run=True)
-            assert PROXIED in sys.modules
 
 
 async def test_a_dry_run_tells_and_does_nothing(tmp_path: Path) -> None:
