@@ -328,7 +328,8 @@ class Executor:
         active = {line for line in lines if line.active}
         for line in lines:
             line.is_cut = True
-        for one in [one for one, line in self._house.under_way.items() if line in active]:
+        waiting = self._house.under_way if active else {}
+        for one in [one for one, line in waiting.items() if line in active]:
             one.cancel()
 
     async def _until_idle(self, lines: Sequence[Line], within: float) -> None:

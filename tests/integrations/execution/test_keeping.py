@@ -175,6 +175,23 @@ async def test_closing_cuts_off_what_takes_too_long_wherever_it_is(clock: LoopCl
     assert bench.holds_nothing()
 
 
+async def test_what_is_cut_off_is_the_closing_lines_alone(clock: LoopClock) -> None:
+    bench = Bench(clock, ScriptedVendor(25.0), policy=Policy(timeout=30.0))
+    bench.executor.open_line(line_spec(Policy(timeout=30.0), integration="other"))
+    kinds: dict[str, object] = {}
+
+    async def ask(name: str) -> None:
+        kinds[name] = (await bench.executor.execute(call(integration=name))).outcome.kind
+
+    async with anyio.create_task_group() as group:
+        for name in ("shop", "other"):
+            group.start_soon(ask, name)
+        await clock.sleep(1.0)
+        await bench.executor.close_line("shop")
+
+    assert kinds == {"shop": K.CANCELLED, "other": None}
+
+
 async def test_a_line_closes_alone_keeps_its_state_and_may_open_again(clock: LoopClock) -> None:
     bench = Bench(clock, store=MemoryStore())
     bench.executor.force_open("shop", actor="ann", reason="drill")
