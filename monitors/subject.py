@@ -169,10 +169,15 @@ class Subject:
         """For how long nothing was heard of each capability of which it is too long."""
         policy, missing = self.connection.check, {}
         for turn in self.turns:
-            quiet = now - (self._watched_since if turn.heard is None else turn.heard)
+            quiet = now - self._heard(turn.check.capability)
             if quiet > MISSED * policy.interval * self.stretch(turn, clock).intervals + policy.timeout:
                 missing[turn.check.capability] = quiet
         return missing
+
+    def _heard(self, capability: str) -> float:
+        """When any check of a capability was answered last; before that, since when it is watched."""
+        heard = [each.heard for each in self.turns if each.check.capability == capability]
+        return max([at for at in heard if at is not None], default=self._watched_since)
 
     def _call(self, call: CallRecord, clock: Clock) -> None:
         # An answer without a request of its own says nothing of the vendor as it is now.

@@ -2,14 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import cycle
 
 import anyio
 import msgspec
 import pytest
 
 from integrations.connection import CheckPolicy
-from integrations.execution.outcome import FailureKind, Origin
-from integrations.signals import CredentialNotice, Evidence, Health, HealthChange, QuotaSample, WebhookReceipt
+from integrations.execution.outcome import FailureKind, Origin, Outcome
+from integrations.signals import (
+    CheckResult,
+    CredentialNotice,
+    Evidence,
+    Health,
+    HealthChange,
+    QuotaSample,
+    WebhookReceipt,
+)
 from integrations.webhooks.policy import Expectation, WebhookPolicy
 from monitors.alerts.decisions import Decision, Verdict
 from monitors.alerts.told import IncidentDecisions
@@ -48,6 +57,24 @@ async def watching(*, policy: CheckPolicy | None = None, **given: object) -> Asy
 
 def state(watch: Watch) -> Health:
     return watch.monitor.health("wiki").state
+
+
+async def test_a_capability_is_heard_of_while_one_of_its_checks_is_answered() -> None:
+    watch = Watch(clock=JumpingClock())
+    checks = [FakeCheck(integration="wiki", action=action) for action in ("pages.list", "pages.get")]
+    watch.monitor.watch(connection(), "Wikis", checks)
+    outcomes = cycle((succeeded(), failed(FailureKind.REJECTED)))
+
+    async def answer() -> Outcome:
+        return next(outcomes)
+
+    watch.framework.answer = answer
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch.monitor.run)
+        await watch.clock.sleep(6 * 60)
+        assert state(watch) is Health.UP
+        assert watch.published.of(CheckResult)[-1].kind is FailureKind.REJECTED
+        group.cancel_scope.cancel()
 
 
 async def test_checks_that_say_nothing_for_three_intervals_are_no_data() -> None:
