@@ -115,13 +115,21 @@ class Spool:
             self._lock = None
 
     def write(self, batch: Iterable[Signal]) -> None:
-        """Put a batch on disk, one write a table, and seal what is due."""
+        """Put a batch on disk, one write a table, and seal what is due. Whatever it raises, the rows that
+        are lost by it are counted.
+        """
         with self._turn:
-            for table, signals in self._by_table(batch).items():
-                if reason := self._refusal():
-                    self.dropped[table, reason] += len(signals)
-                else:
-                    self._append(table, signals)
+            left = self._by_table(batch)
+            try:
+                for table, signals in tuple(left.items()):
+                    if reason := self._refusal():
+                        self.dropped[table, reason] += len(signals)
+                    else:
+                        self._append(table, signals)
+                    del left[table]
+            finally:
+                for table, signals in left.items():
+                    self.dropped[table, "write_failed"] += len(signals)
         self.seal()
 
     def is_due(self) -> bool:

@@ -198,6 +198,22 @@ def test_a_full_disk_leaves_no_torn_line_and_the_spool_recovers(tmp_path: Path) 
     assert spool.problem == ""
 
 
+def test_what_a_bug_in_writing_loses_is_counted(tmp_path: Path) -> None:
+    def write(file: int, data: bytes) -> int:
+        if b'"health_change"' in data:
+            raise RuntimeError("a bug")
+        return os.write(file, data)
+
+    spool, _ = open_spool(tmp_path, write=write)
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        spool.write([request(1), health_change(2, Health.DOWN), call(3), call(4)])
+
+    kept, lost = spool.acknowledged, +spool.dropped
+    assert kept == {"api_requests": 1}
+    assert lost == {("health_changes", "write_failed"): 1, ("calls", "write_failed"): 2}
+
+
 def test_a_short_write_is_gone_on_with(tmp_path: Path) -> None:
     spool, _ = open_spool(tmp_path, write=lambda descriptor, data: os.write(descriptor, data[:7]))
 
