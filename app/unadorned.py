@@ -13,7 +13,9 @@ from importlib import import_module
 
 @contextmanager
 def hidden(*names: str) -> Iterator[None]:
-    """Let what is imported meanwhile find no such modules; those that are loaded already stay."""
+    """Let what is imported meanwhile find no such modules, by any thread: only where no other imports
+    anything. Those that are loaded already stay.
+    """
     unloaded = [name for name in names if name not in sys.modules]
     # By None the import system knows that there is no such module.
     sys.modules.update(dict.fromkeys(unloaded))  # type: ignore[arg-type]  # typeshed knows of no None there
