@@ -1,7 +1,8 @@
 """The senders of all receivers, each made when it is first needed and again when its receiver changes."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
+from importlib import import_module
 
 from integrations.clock import Clock
 from monitors.alerts.formats.table import format_for
@@ -13,7 +14,7 @@ class Senders:
     """Gives the sender of a receiver. `own_port` is the port Dialtone listens on, where nothing is sent."""
 
     def __init__(
-        self, expected: Iterable[Receiver] = (), *, calls: Calls, clock: Clock, own_port: int = 0
+        self, expected: Collection[Receiver] = (), *, calls: Calls, clock: Clock, own_port: int = 0
     ) -> None:
         self._calls = calls
         self._clock = clock
@@ -36,10 +37,14 @@ class Senders:
         self._senders[receiver.name] = receiver, sender
         return sender
 
-    def prepare(self, receivers: Iterable[Receiver]) -> None:
-        """Load what sends mail where any of them wants it; the first mail would hold up the loop."""
+    def prepare(self, receivers: Collection[Receiver]) -> None:
+        """Load what sends mail, or through a proxy, where any of them wants it; the first alert would hold up
+        the loop.
+        """
         if any(isinstance(receiver, EmailReceiver) for receiver in receivers):
             self._mail()
+        if any(receiver.network.proxy is not None for receiver in receivers):
+            import_module("integrations.execution.proxied")
 
     async def keep(self, receivers: Collection[str]) -> None:
         """Let go of all others."""

@@ -1,5 +1,6 @@
 """Sending over HTTP, through the executor: what is asked, what an answer means, and what is shown of it."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 
@@ -7,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from integrations.connection import NetworkPolicy
 from integrations.credentials.secret import Secret
 from integrations.execution.executor import Executor
 from integrations.execution.outcome import FailureKind, Origin
@@ -26,6 +28,7 @@ from monitors.alerts.senders import Senders
 from monitors.alerts.sending import MAX_ANSWER, HTTPSender, line_of
 from monitors.alerts.trial import try_out
 from tests.fakes.clock import FakeClock
+from tests.fakes.modules import unloaded
 from tests.fakes.outbox import notification, queued
 from tests.fakes.signals import RecordingSubscriber
 
@@ -228,6 +231,16 @@ async def test_mail_has_a_sender_also_where_nobody_expected_it(wire: Wire, *, is
     wire.senders.prepare([hook(), mail] if is_prepared else [hook()])
 
     assert isinstance(wire.senders(mail), MailSender)
+
+
+async def test_what_a_proxy_needs_is_loaded_before_the_first_alert(wire: Wire) -> None:
+    module = "integrations.execution.proxied"
+    with unloaded(module):
+        wire.senders.prepare([hook()])
+        assert module not in sys.modules
+
+        wire.senders.prepare([hook(), hook(network=NetworkPolicy(proxy="http://proxy.example"))])
+        assert module in sys.modules
 
 
 async def test_a_changed_receiver_has_another_sender_and_a_gone_one_no_line(wire: Wire) -> None:
