@@ -6,10 +6,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.untraced
-
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("app", "exporters", "monitors", "integrations", "dashboards")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}

@@ -16,8 +16,6 @@ from app.settings import load_settings
 from app.wiring import Dialtone
 from integrations.execution.call import LineSpec
 
-pytestmark = pytest.mark.untraced
-
 CANARY = "canary-7f3a91c0d2e84b56"
 FORMS = (
     CANARY.encode(),

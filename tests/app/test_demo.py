@@ -128,7 +128,6 @@ async def test_the_secrets_stand_in_files_that_only_the_owner_reads(demo: Demo, 
     assert {path.stat().st_mode & 0o077 for path in [*files, tmp_path / "demo-server.key"]} == {0}
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("habit", HABITS, ids=lambda habit: f"{habit.integration} {habit.action}")
 async def test_each_habit_is_a_call_that_succeeds(demo: Demo, habit: Habit) -> None:
     for params in habit.params:

@@ -109,7 +109,6 @@ def test_the_process_can_be_read_as_the_table_is() -> None:
     assert readings["python_gc_collections_total", ("0",)] >= 0
 
 
-@pytest.mark.untraced
 def test_every_sample_in_the_code_is_a_metric_of_the_catalogue_with_its_labels() -> None:
     faults = []
     for place, name, labels in named_samples():

@@ -29,8 +29,6 @@ from tests.fakes.clock import PATIENT_TIME, PatientTimeLoop, ThreadsClock
 from tests.fakes.newrelic_intake import NewRelicIntake
 from tests.fakes.otlp_intake import OTLPIntake
 
-pytestmark = pytest.mark.untraced
-
 KEY = "k" * 40
 NAMES = ("otlp", "datadog", "newrelic")
 INTERVAL, MINUTE = 60.0, 60.0

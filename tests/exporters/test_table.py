@@ -203,7 +203,6 @@ def test_a_signal_is_counted_in_its_metric(signal: Signal, metric: str, labels: 
     assert values(counted(signal), metric) == {labels: 1}
 
 
-@pytest.mark.untraced
 def test_what_the_table_counts_itself_no_owner_in_the_code_samples_too() -> None:
     table = counted(call_record(kind=FailureKind.REJECTED, reason=RejectReason.QUOTA))
     for signal, _, _ in SIGNALS.values():

@@ -18,8 +18,6 @@ from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.framework import CATALOG
 from tests.fakes.signals import RecordingSubscriber
 
-pytestmark = pytest.mark.untraced
-
 RUNS, WORKERS = 10_000, 100
 POLICY = Policy(
     deadline=5.0,

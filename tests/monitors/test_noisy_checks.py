@@ -11,8 +11,6 @@ from monitors.health import BROKEN, Observation
 from monitors.report import SavedHealth
 from monitors.watched import WHOLE, WatchedIntegration
 
-pytestmark = pytest.mark.untraced
-
 DAY = 86_400.0
 POLICY = CheckPolicy()
 SEEDS = range(50)

@@ -544,7 +544,6 @@ async def test_a_confirmed_parent_is_told_once_it_is_stored_and_even_if_it_canno
     await over(broken, without_a_store)
 
 
-@pytest.mark.untraced
 async def test_checks_that_raise_harm_nobody_and_are_counted() -> None:
     world = World(twenty())
 

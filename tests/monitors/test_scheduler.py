@@ -279,7 +279,6 @@ async def test_after_a_restart_nothing_is_left_in_flight() -> None:
     assert stage.ended["wiki"] >= 3
 
 
-@pytest.mark.untraced
 async def test_ten_thousand_integrations_start_on_time() -> None:
     stage = Stage(spread=10.0)
     for number in range(10_000):

@@ -316,7 +316,6 @@ async def test_a_burn_rate_of_ones_own_takes_the_place_of_the_tables() -> None:
         assert [burn.factor for burn in watch.statuses()[0].burns] == [60.0] * 4
 
 
-@pytest.mark.untraced
 async def test_a_slow_burn_makes_a_ticket_and_no_page() -> None:
     watching = Watching(SLOSettings(name="slack", objective=99, integrations=("slack",)))
     async with watching.running():
@@ -324,7 +323,6 @@ async def test_a_slow_burn_makes_a_ticket_and_no_page() -> None:
         assert watching.desk.told == [("raised", "warning")]
 
 
-@pytest.mark.untraced
 async def test_what_is_spent_as_fast_as_allowed_alerts_nobody() -> None:
     watching = Watching(SLOSettings(name="slack", objective=99, integrations=("slack",)))
     async with watching.running() as watch:

@@ -269,7 +269,6 @@ def test_a_round_outside_the_grid_takes_no_slot_away() -> None:
     assert line.table.due("wiki") == due
 
 
-@pytest.mark.untraced
 def test_ten_thousand_integrations_start_on_time() -> None:
     line = Timeline()
     for number in range(10_000):

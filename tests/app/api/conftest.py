@@ -6,7 +6,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from tests.fakes.asgi import create_app
+from app.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 
 LOCAL = "http://127.0.0.1:4350"

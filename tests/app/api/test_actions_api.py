@@ -11,10 +11,10 @@ from litestar.testing import TestClient
 from app.api.actions import MAX_KEY, Shortcut
 from app.api.served import RequestTrace
 from app.api.tokens import LOCAL as CALLER
+from app.asgi import create_app
 from integrations.errors import InvalidParams
 from integrations.execution.outcome import FailureKind, Outcome, Source
 from integrations.execution.tracing import trace_of
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Token, refused
 
 CALL = "/v2/integrations/slack-prod/actions/issues.list"

@@ -7,11 +7,11 @@ import pytest
 import yaml
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from integrations.signals import Health
 from monitors.alerts.routing import Route
 from monitors.alerts.settings import InhibitRule
 from tests.fakes.alerting import settings
-from tests.fakes.asgi import create_app
 from tests.fakes.desks import FakeAlerting
 from tests.fakes.parts import FakeDialtone, Token
 

@@ -9,11 +9,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from exporters.analytics.running import QueryCancelled
 from exporters.analytics.settings import AnalyticsUnavailable
 from integrations.credentials.secret import Secret
 from tests.app.api.conftest import LOCAL
-from tests.fakes.asgi import create_app
 from tests.fakes.backtests import FakeBacktests
 from tests.fakes.parts import FakeDialtone
 

@@ -5,11 +5,11 @@ import hashlib
 import pytest
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.configuration.difference import ChangedIntegration, Difference, ReloadError
 from app.settings import SettingsError
 from integrations.errors import UnknownIntegration
 from integrations.manifest.source import Problem
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import Token
 
 RELOAD = "/v2/configuration/reload"

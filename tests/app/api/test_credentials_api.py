@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
 from app.storage.errors import StorageUnavailableError
 from app.web.words import span
@@ -16,7 +17,6 @@ from integrations.clock import SystemClock
 from integrations.credentials.state import CredentialState
 from integrations.execution.outcome import FailureKind, Outcome
 from integrations.signals import OperatorAction
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 
 TOKEN = CredentialState(

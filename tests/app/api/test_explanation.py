@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 
 SLACK = "/v2/integrations/slack-prod/explanation"

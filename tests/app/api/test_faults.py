@@ -3,9 +3,9 @@
 import pytest
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.storage.errors import StorageUnavailableError
 from integrations.signals import OperatorAction
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Token
 
 SLACK = "/v2/integrations/slack-prod"

@@ -7,9 +7,9 @@ import anyio
 import pytest
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from integrations.execution.outcome import Outcome
 from integrations.signals import APIRequest
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Token
 
 LOCAL = "http://127.0.0.1:4350"

@@ -12,6 +12,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from app.api.beats import MAX_BODY, Beats
+from app.asgi import create_app
 from exporters.otlp.spans import ServedRequest
 from integrations.connection import Labels
 from integrations.execution.tracing import Sampler
@@ -22,7 +23,6 @@ from monitors.heartbeat_keys import HeartbeatKeys
 from monitors.heartbeat_settings import HeartbeatSettings
 from monitors.heartbeats import HeartbeatWatch
 from monitors.slo_settings import SLOSettings
-from tests.fakes.asgi import create_app
 from tests.fakes.clock import FakeClock
 from tests.fakes.desks import FakeAlerting
 from tests.fakes.parts import FakeDialtone, Token

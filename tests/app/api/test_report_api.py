@@ -9,6 +9,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.reporting import ReportMaker
 from exporters.analytics.report.order import LeftOut, Order
 from exporters.analytics.report.outcome import Report
@@ -20,7 +21,6 @@ from monitors.alerts.settings import AlertSettings
 from monitors.alerts.silences import Silence
 from monitors.slo_settings import SLOSettings
 from tests.app.api.conftest import LOCAL
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 from tests.fakes.reports import FakeReports, troubled
 

@@ -2,7 +2,6 @@
 
 import hashlib
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -35,7 +34,6 @@ LENIENT = {"/api/v2/silences"}
 """Paths that take numbers for booleans."""
 
 
-@pytest.mark.untraced
 @schema.parametrize()
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described_and_none_is_our_failure(case):

@@ -5,10 +5,10 @@ import pytest
 from litestar.testing import TestClient
 
 from app.api.bodies import IntegrationDetail
+from app.asgi import create_app
 from app.commands.status import _remarks
 from integrations.connection import Connection
 from integrations.credentials.secret import Secret
-from tests.fakes.asgi import create_app
 from tests.fakes.framework import RecordingVendor, framework_for
 from tests.fakes.parts import FakeDialtone, LineOnly
 

@@ -8,11 +8,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from app.api.answers import MEDIA_TYPES
+from app.asgi import create_app
 from exporters.analytics.running import QueryCancelled, RunningQuery
 from exporters.analytics.settings import AnalyticsBusy, AnswerTooLarge, QueryTimeout
 from exporters.analytics.sql.desk import SQLFailed, SQLRefused
 from exporters.analytics.sql.frames import Format
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Token
 from tests.fakes.sql import BODIES
 

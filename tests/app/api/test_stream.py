@@ -10,11 +10,11 @@ import pytest
 from litestar.testing import TestClient
 
 from app.api.stream import SEND_SECONDS
+from app.asgi import create_app
 from app.live.view import LiveView
 from integrations.execution.outcome import FailureKind
 from integrations.signals import APIRequest
 from tests.app.live.reading import Browser
-from tests.fakes.asgi import create_app
 from tests.fakes.calls import call_record
 from tests.fakes.clock import VIRTUAL_TIME, FakeClock, LoopClock
 from tests.fakes.parts import FakeDialtone, Token

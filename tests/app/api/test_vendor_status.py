@@ -7,6 +7,7 @@ import pytest
 from litestar.testing import TestClient
 
 from app.api.bodies import IntegrationDetail
+from app.asgi import create_app
 from app.commands.status import _remarks, _vendor
 from app.parts import Parts
 from integrations.drift import DriftStatus
@@ -14,7 +15,6 @@ from integrations.endings import Ending
 from integrations.signals import Indicator
 from monitors.report import IntegrationHealth, VendorWord
 from monitors.vendor_watch import PageStatus, VendorStatus
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, LineOnly
 
 LOCAL = "http://127.0.0.1:4350"

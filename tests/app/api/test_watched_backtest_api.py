@@ -8,12 +8,12 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from msgspec.structs import replace as other
 
+from app.asgi import create_app
 from exporters.analytics.running import QueryCancelled
 from monitors.heartbeat_settings import HeartbeatSettings
 from monitors.slo_settings import SLOSettings
 from tests.app.api.conftest import LOCAL
 from tests.fakes.alerting import settings
-from tests.fakes.asgi import create_app
 from tests.fakes.backtests import FakeBacktests
 from tests.fakes.desks import FakeAlerting
 from tests.fakes.parts import FakeDialtone

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from exporters.analytics.described import bundled_schema
 from exporters.analytics.tables import TABLES
 from exporters.analytics.views import bundled_views
 from tests.app.cli.test_commands import run
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 
 

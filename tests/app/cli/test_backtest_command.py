@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from msgspec import structs
 
+from app.asgi import create_app
 from app.cli import main
 from app.commands.following_backtest import progress_of
 from app.commands.server import Server
@@ -20,7 +21,6 @@ from app.web.words import NOTHING, span
 from monitors.heartbeat_settings import HeartbeatSettings
 from monitors.slo_settings import SLOSettings
 from tests.app.cli.test_commands import run
-from tests.fakes.asgi import create_app
 from tests.fakes.backtests import FakeBacktests
 from tests.fakes.desks import FakeAlerting
 from tests.fakes.parts import FakeDialtone

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
 from integrations.execution.outcome import Attempt, FailureKind, Outcome, Source
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Token, refused
 
 TOKENS = tuple(

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
 from exporters.analytics.days.desk import OpenDay
 from exporters.analytics.settings import AnalyticsBusy
 from tests.fakes.analytics import FakeDays
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 
 TODAY, YESTERDAY, BEFORE = (dt.date(2027, 1, day) for day in (15, 14, 13))

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 
 WHY = ("--for", "15m", "--reason", "game day")

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
 from exporters.analytics.running import RunningQuery
 from exporters.analytics.sql.frames import Format
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 from tests.fakes.sql import BODIES
 

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
 from app.configuration.difference import ChangedIntegration, Difference, ReloadError
 from app.settings import SettingsError
 from integrations.manifest.source import Problem
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Token
 
 CHANGES = Difference(

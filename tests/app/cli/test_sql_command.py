@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from app.cli import main
 from app.commands.sql import is_statement
 from exporters.analytics.sql.desk import SQLRefused
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone
 from tests.fakes.sql import BODIES
 

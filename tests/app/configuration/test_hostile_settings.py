@@ -51,7 +51,6 @@ BOMBS = {
 }
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_refused_at_once(text: str, tmp_path: Path) -> None:
     path = tmp_path / "dialtone.yaml"
@@ -79,7 +78,6 @@ def test_another_encoding_is_refused_where_it_shows(encoding: str, line: int, tm
     assert [problem.line for problem in raised.value.problems] == [line]
 
 
-@pytest.mark.untraced
 def test_three_hundred_broken_copies_of_the_example_are_refused_or_loaded(tmp_path: Path) -> None:
     path, rng = tmp_path / "dialtone.yaml", random.Random(3)
     refused = 0

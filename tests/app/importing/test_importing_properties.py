@@ -21,8 +21,6 @@ from app.importing.writing import write
 from app.settings import load_settings
 from integrations.manifest.source import SourceError
 
-pytestmark = pytest.mark.untraced
-
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (CORPUS / "blackbox_targets.yml").read_text()
 MODULES = (CORPUS / "blackbox.yml").read_text().replace("ca_file: ca.pem", "server_name: x")

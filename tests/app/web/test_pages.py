@@ -7,11 +7,11 @@ from importlib.resources import files
 import pytest
 from litestar.testing import TestClient
 
+from app.asgi import create_app
 from integrations.connection import Labels
 from integrations.credentials.state import CredentialState
 from integrations.execution.injection import Error, Faults, Injection
 from integrations.signals import BreakerState, Health, OperatorAction
-from tests.fakes.asgi import create_app
 from tests.fakes.parts import FakeDialtone, Line, calm, troubled
 
 LOCAL = "http://127.0.0.1:4350"

@@ -99,7 +99,6 @@ calls = st.builds(
 )
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("wanted", TEXTS)
 @given(happened=st.lists(calls, max_size=8), held=st.lists(samples(), max_size=12), limit=st.integers(1, 20))
 def test_what_is_rendered_parses_back_to_the_values_of_the_table(

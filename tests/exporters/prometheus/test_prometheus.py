@@ -297,7 +297,6 @@ async def stalled_share(target: PrometheusExporter) -> float:
     return max(stalls) / took
 
 
-@pytest.mark.untraced
 async def test_a_scrape_of_a_hundred_thousand_lines_lets_the_loop_run_on() -> None:
     target = exporter(ten_thousand_series(integrations=2_500))
     answer = await scrape(target)

@@ -22,8 +22,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.framework import CATALOG, SECRET, RecordingVendor, connection_for, framework_for
 from tests.fakes.signals import RecordingSubscriber
 
-pytestmark = pytest.mark.untraced
-
 FOLDER = Path(__file__).parents[3] / "integrations" / "catalog"
 VENDORS = CATALOG.vendors()
 ACTIONS = [(vendor, action) for vendor in VENDORS for action in CATALOG.manifest(vendor).actions]

@@ -10,8 +10,6 @@ from integrations.manifest.contract import evidence, verify
 from tests.contract.mutations import MUTATIONS, Tally, is_caught, report, tally, whole
 from tests.fakes.framework import CATALOG
 
-pytestmark = pytest.mark.untraced
-
 VENDORS = [vendor for vendor in CATALOG.vendors() if CATALOG.lock(vendor).operations]
 GOAL = 0.95
 LEAST = 0.8

@@ -112,7 +112,6 @@ def test_gradient2_does_not_grow_on_timeouts_however_steady() -> None:
     assert limit.limit == 1
 
 
-@pytest.mark.untraced
 def test_gradient2_accepts_in_the_end_that_a_vendor_has_become_slower() -> None:
     limit = Gradient2Limit(64)
     drive(limit, lambda _: (0.05, True), seconds=300)
@@ -185,7 +184,6 @@ async def busy(adaptive: Adaptive, vendor: Narrow) -> Bench:
     return bench
 
 
-@pytest.mark.untraced
 async def test_a_vendor_that_bears_four_calls_gets_about_four() -> None:
     fixed, adaptive = Narrow(4), Narrow(4)
     await busy(Adaptive.FIXED, fixed)
@@ -200,7 +198,6 @@ async def test_a_vendor_that_bears_four_calls_gets_about_four() -> None:
     assert bench.holds_nothing()
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("status", [500, 404])
 async def test_other_failures_say_nothing_of_the_limit(status: int) -> None:
     bench = await busy(Adaptive.AIMD, Narrow(4, refusal=status))

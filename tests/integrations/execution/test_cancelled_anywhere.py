@@ -17,8 +17,6 @@ from integrations.signals import CallRecord
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.fakes.execution import Bench, ScriptedVendor, call, check
 
-pytestmark = pytest.mark.untraced
-
 CALLS, WORKERS = 10_000, 100
 
 

@@ -61,7 +61,6 @@ async def test_names_that_are_too_long_to_be_anybodys_are_not_remembered() -> No
     assert module._lower.cache_info().currsize <= before + 1
 
 
-@pytest.mark.untraced
 async def test_a_body_in_tiny_chunks_takes_no_more_memory_than_it_is_long() -> None:
     incoming = new(max_body=1 << 20)
     incoming.take(CHUNKED)

@@ -136,7 +136,6 @@ def played(seed: int, *, is_traced: bool) -> Scenario:
     return anyio.run(play, backend_options={"loop_factory": VirtualTimeLoop})
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_traced_run_decides_as_a_plain_one(seed: int) -> None:
     plain, watched = played(seed, is_traced=False), played(seed, is_traced=True)
@@ -147,7 +146,6 @@ def test_a_traced_run_decides_as_a_plain_one(seed: int) -> None:
     assert all(trace.events() for trace in watched.traces)
 
 
-@pytest.mark.untraced
 def test_the_scenarios_meet_what_a_call_can_meet() -> None:
     """Else the comparison above would compare little."""
     scenarios = [played(seed, is_traced=False) for seed in SEEDS]

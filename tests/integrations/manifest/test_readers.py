@@ -14,8 +14,6 @@ from mypy.types import Instance, Type, UnionType, get_proper_type
 
 from integrations.manifest import conditions, evidence, inbound, schema
 
-pytestmark = pytest.mark.untraced
-
 ROOT = Path(__file__).parents[3]
 DECLARING = (schema, evidence, inbound, conditions)
 

@@ -12,8 +12,6 @@ from integrations.simulator.faults import Fault, FaultKind
 from tests.fakes.clock import VIRTUAL_TIME
 from tests.fakes.simulated import CATALOG, WAYS, Way, World
 
-pytestmark = pytest.mark.untraced
-
 # A certificate is judged in the TLS handshake, of which this simulator has none.
 GUARDED = [
     way

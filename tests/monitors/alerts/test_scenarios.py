@@ -115,7 +115,6 @@ def egress(certainty: Certainty, children: list[str], world: World) -> Parent:
     )
 
 
-@pytest.mark.untraced
 async def test_500_that_fail_together_are_one_page_and_one_resolve(make: Make) -> None:
     world = make(labels={"tier": "1"})
     names = fail_together(world, 500)

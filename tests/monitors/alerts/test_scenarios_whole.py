@@ -38,8 +38,6 @@ from tests.fakes.alerting_world import WorldStore
 from tests.fakes.clock import VIRTUAL_TIME, LoopClock
 from tests.monitors.doubles import FakeBreakers, FakeCheck, FakeFramework, failed, succeeded
 
-pytestmark = pytest.mark.untraced
-
 HOUR = 3_600.0
 POLICY = CheckPolicy(interval=60.0, retry_interval=15.0)
 

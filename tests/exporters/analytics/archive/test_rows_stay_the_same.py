@@ -23,8 +23,6 @@ from tests.exporters.analytics.archive.sealing_by_hand import (
 )
 from tests.exporters.analytics.generated import Pair, abandon, call, health_change, started
 
-pytestmark = pytest.mark.untraced
-
 
 class Cut(StrEnum):
     """Where a sweep ends: after that step of its first part, or not before it is through."""

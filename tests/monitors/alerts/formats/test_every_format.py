@@ -71,7 +71,6 @@ def test_the_same_letter_makes_the_same_requests(receiver: HTTPReceiver) -> None
         assert format_for(receiver).draw(letter(told)) == format_for(receiver).draw(letter(told))
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("receiver", OVER_HTTP.values(), ids=OVER_HTTP)
 @given(st.sampled_from([200, 204, 302, 400, 404, 410, 429, 500]), bodies)
 def test_any_answer_can_be_read(receiver: HTTPReceiver, status: int, body: bytes) -> None:

@@ -180,7 +180,6 @@ def test_servicenow_gets_an_event_an_alert_under_the_alert_s_own_key() -> None:
     assert all(isinstance(value, str) for value in firing.values())
 
 
-@pytest.mark.untraced
 def test_servicenow_s_limits_are_kept_and_many_alerts_take_several_requests() -> None:
     told = notification(
         alerts=tuple(

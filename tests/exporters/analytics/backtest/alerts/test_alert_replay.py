@@ -118,7 +118,6 @@ def backtest(
     return run_alert_backtest(order, everything, start=T0, end=T0 + 3_600, otherwise=otherwise)
 
 
-@pytest.mark.untraced
 def test_an_incident_that_lasts_and_is_told_of_often_can_be_broken_off() -> None:
     storm = {"per_minute": 1_000, "critical_per_minute": 1_000}
     keys = {"route.repeat_interval": 0.5, "storm": storm}

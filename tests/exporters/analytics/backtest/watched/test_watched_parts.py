@@ -294,7 +294,6 @@ def told_often(settings: AlertSettings) -> AlertSettings:
     return replace(settings, route=route, storm=StormGuard(per_minute=1_000, critical_per_minute=1_000))
 
 
-@pytest.mark.untraced
 def test_a_heartbeat_that_is_down_for_long_and_told_of_often_can_be_broken_off() -> None:
     often = told_often(watching(slos=(), jobs=(JOB,)))
     order = WatchOrder(
@@ -312,7 +311,6 @@ def test_a_heartbeat_that_is_down_for_long_and_told_of_often_can_be_broken_off()
     assert len(breaths) > 2 * told / 1_000
 
 
-@pytest.mark.untraced
 def test_an_objective_that_burns_for_long_and_is_told_of_often_can_be_broken_off() -> None:
     often = told_often(watching(slos=(SHOP,), jobs=()))
     order = WatchOrder(
